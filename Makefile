@@ -1,0 +1,47 @@
+# `make demo` and `make test` each do everything on a fresh machine with Python 3.11+.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help setup check test prove demo serve bench clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --editable '.[postgres,x402,mpp]' --group check --group test
+	@touch $@
+
+setup: $(VENV)/.all ## Install everything into .venv
+
+check: $(VENV)/.all ## Format, lint, types and import floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pyright
+
+test: $(VENV)/.all ## Run the tests
+	$(BIN)/python -m pytest -n auto -m 'not prove' $(ARGS)
+
+prove: $(VENV)/.all ## Run the long proofs (up to an hour)
+	$(BIN)/python -m pytest -m prove $(ARGS)
+
+demo: $(VENV)/.base ## Watch machines pay machines
+	@$(BIN)/farthing demo $(ARGS)
+
+serve: $(VENV)/.base ## Start a hub on 127.0.0.1
+	@$(BIN)/farthing serve $(ARGS)
+
+bench: $(VENV)/.all ## Measure payments beside the machine's own ceilings
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) dist build

@@ -1,0 +1,1 @@
+"""Farthing: a self-hosted hub for machine-to-machine payments."""

@@ -1,0 +1,130 @@
+"""Strict text forms: canonical JSON and base64 that have exactly one spelling per value."""
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, cast
+
+from farthing.errors import Malformed
+
+_URL = re.compile(rb"[A-Za-z0-9_-]*")
+_DEPTH_MAX = 32
+
+
+def canonical_json(value: Any) -> bytes:
+    """Write RFC 8785 JSON for values of strings, booleans, small integers, lists and objects.
+
+    Source: RFC 8785; names are sorted by UTF-16 code units, and floats are not accepted.
+    """
+    return json.dumps(
+        _sorted(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    ).encode()
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = cast(dict[str, Any], value)
+        names = sorted(members, key=lambda name: name.encode("utf-16-be"))
+        return {name: _sorted(members[name]) for name in names}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in cast(list[Any], value)]
+    if isinstance(value, float):
+        raise TypeError("floats have no place in canonical JSON here")
+    return value
+
+
+def read_json(raw: bytes | str) -> Any:
+    """Read JSON strictly: no duplicate names, no NaN, no NUL, bounded depth, valid UTF-8.
+
+    Raises: Malformed `malformed-json`.
+    """
+    try:
+        text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_small_int
+        )
+    except (ValueError, RecursionError) as problem:
+        detail = str(problem) if isinstance(problem, _Strict) else "this is not JSON"
+        raise Malformed("malformed-json", detail) from None
+    _check(value, 0)
+    return value
+
+
+class _Strict(ValueError):
+    """A rule of ours, not of the parser's; its text may be shown."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Strict("a name stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise _Strict(f"{name} is not JSON")
+
+
+def _small_int(digits: str) -> int:
+    if len(digits) > 17:
+        raise _Strict("integers of more than 53 bits must be strings")
+    return int(digits)
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > _DEPTH_MAX:
+        raise Malformed("malformed-json", f"nested deeper than {_DEPTH_MAX} levels")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Malformed("malformed-json", "NUL is not allowed in text")
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise Malformed("malformed-json", "lone surrogates are not text")
+    elif isinstance(value, dict):
+        for name, item in cast(dict[str, Any], value).items():
+            _check(name, depth)
+            _check(item, depth + 1)
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            _check(item, depth + 1)
+
+
+def to_base64url(raw: bytes) -> str:
+    """Write base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """Read base64url without padding, in its one canonical spelling.
+
+    Raises: Malformed `malformed-base64`.
+    """
+    try:
+        raw = text.encode("ascii")
+        if _URL.fullmatch(raw) is None:
+            raise ValueError
+        value = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+    except (ValueError, binascii.Error):
+        raise Malformed("malformed-base64", "this is not unpadded base64url") from None
+    if to_base64url(value) != text:
+        raise Malformed("malformed-base64", "this base64url has stray bits at its end")
+    return value
+
+
+def to_base64(raw: bytes) -> str:
+    """Write standard base64 with padding."""
+    return base64.b64encode(raw).decode()
+
+
+def from_base64(text: str) -> bytes:
+    """Read standard base64 with padding, in its one canonical spelling.
+
+    Raises: Malformed `malformed-base64`.
+    """
+    try:
+        value = base64.b64decode(text.encode("ascii"), validate=True)
+    except (ValueError, binascii.Error):
+        raise Malformed("malformed-base64", "this is not base64") from None
+    if to_base64(value) != text:
+        raise Malformed("malformed-base64", "this base64 has stray bits at its end")
+    return value

@@ -1,0 +1,105 @@
+"""An order: exactly what a device agrees to pay, and the bytes it signs.
+
+The signed bytes are the line `farthing-order-1`, a line feed, and the canonical JSON (RFC 8785)
+of all nine members as strings of printable ASCII. `docs/reference/methods.md` has the rules and
+the test vectors.
+"""
+
+import re
+
+import msgspec
+
+from farthing import ids
+from farthing.clock import parse_time, write_time
+from farthing.codec import canonical_json
+from farthing.errors import Malformed
+from farthing.money import parse_units
+
+DOMAIN = b"farthing-order-1\n"
+LIFETIME_SECONDS_MAX = 3600
+SKEW_SECONDS_MAX = 60
+
+_TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
+_RESOURCE_MAX = 2048
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A payer's request to pay `amount` of `asset` to `payee`, bound to one use.
+
+    Units:  `amount` counts smallest units; `expires` is whole Unix seconds.
+    Shape:  `challenge` is an MPP challenge's id or empty; `resource` is `METHOD URL-or-path`
+            or empty; `nonce` is a time-ordered id of 26 characters, used once.
+    """
+
+    hub: str
+    device: str
+    payee: str
+    asset: str
+    amount: int
+    nonce: str
+    expires: int
+    challenge: str = ""
+    resource: str = ""
+
+    def signed_bytes(self) -> bytes:
+        """Give the bytes a device signs for this order."""
+        return DOMAIN + canonical_json(self.members())
+
+    def members(self) -> dict[str, str]:
+        """Give all nine members as they are written on the wire."""
+        return {
+            "amount": str(self.amount),
+            "asset": self.asset,
+            "challenge": self.challenge,
+            "device": self.device,
+            "expires": write_time(self.expires),
+            "hub": self.hub,
+            "nonce": self.nonce,
+            "payee": self.payee,
+            "resource": self.resource,
+        }
+
+
+class SignedOrder(msgspec.Struct, frozen=True):
+    """An order and its device's signature over `order.signed_bytes()`: 64 bytes."""
+
+    order: Order
+    signature: bytes
+
+
+def order_from_members(members: dict[str, str]) -> Order:
+    """Read an order from its members as written on the wire.
+
+    Raises: Malformed for a missing or unknown member, or one that is not in canonical form.
+    """
+    expected = set(Order.__struct_fields__)
+    if set(members) - expected or expected - {"challenge", "resource"} - set(members):
+        raise Malformed("malformed-order", f"an order has {', '.join(sorted(expected))}")
+    for name, value in members.items():
+        if not isinstance(value, str) or _TEXT.fullmatch(value) is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise Malformed("malformed-order", f"{name} is text of printable ASCII characters")
+        if len(value) > _RESOURCE_MAX:
+            raise Malformed("malformed-order", f"{name} is longer than {_RESOURCE_MAX} characters")
+    ids.decode(members["nonce"])
+    return Order(
+        hub=members["hub"],
+        device=members["device"],
+        payee=members["payee"],
+        asset=members["asset"],
+        amount=parse_units(members["amount"]),
+        nonce=members["nonce"],
+        expires=parse_time(members["expires"]),
+        challenge=members.get("challenge", ""),
+        resource=members.get("resource", ""),
+    )
+
+
+def payment_id(order: Order) -> int:
+    """Give the payment's id, which follows from the nonce: one nonce, one payment.
+
+    A nonce that came in a challenge is the hub's own and is used once by anybody; a nonce the
+    device made is its own, so that no other device can take it first.
+    """
+    nonce = ids.decode(order.nonce)
+    by = "challenge" if order.challenge else order.device
+    return ids.derived(ids.time_ms(nonce), "farthing-payment-1", by, order.nonce)

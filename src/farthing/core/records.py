@@ -1,0 +1,39 @@
+"""How records are named: a table, its row type, and what a decision reads and writes.
+
+Rows are frozen structs whose fields are the table's columns: `str`, `int`, `bytes`, `bool`,
+optional ones of these, and lists, dicts or structs, which are kept as JSON text.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[Row]):
+    """A table's name, the struct of its rows, and the column that is its primary key."""
+
+    name: str
+    row: type[Row]
+    key: str
+
+    def key_of(self, row: Row) -> Any:
+        """Give the primary key of a row."""
+        return getattr(row, self.key)
+
+
+class Read(NamedTuple):
+    """A row that a decision is likely to look at, fetched ahead for the whole batch."""
+
+    table: Table[Any]
+    key: Any
+
+
+class Write(NamedTuple):
+    """A row to insert, or to put in the place of the one with the same key."""
+
+    table: Table[Any]
+    row: msgspec.Struct

@@ -1,0 +1,88 @@
+"""Ids: 128 bits, sorted by time, written as a prefix and 26 characters of Crockford base32.
+
+The upper 48 bits are the Unix time in milliseconds. The lowest 8 bits of a fresh id are zero:
+the transfers of a payment take the payment's id plus their place in its chain, so the ledger's
+ids sort by time as well, and a payment can be rebuilt from the ids the ledger keeps.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+
+from farthing.errors import Malformed
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_LENGTH = 26
+_TIME_SHIFT = 80
+_PLACES = 0xFF
+
+RandomBits = Callable[[int], int]
+"""A source of that many random bits; `secrets.randbits`, or a seeded one in a simulation."""
+
+
+class MalformedId(Malformed):
+    """A text that is not an id of the kind expected."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("malformed-id", detail)
+
+
+def fresh(time_ms: int, random_bits: RandomBits = secrets.randbits) -> int:
+    """Make a new 128-bit id for this moment, with room for 255 derived places."""
+    return (time_ms << _TIME_SHIFT) | (random_bits(72) << 8)
+
+
+def derived(time_ms: int, *parts: str | bytes) -> int:
+    """Make the one id that follows from `parts`, at this time, with room for 255 places."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(4, "big") + raw)
+    return (time_ms << _TIME_SHIFT) | (int.from_bytes(digest.digest()[:9], "big") << 8)
+
+
+def place(ident: int, index: int) -> int:
+    """Give the id of the `index`-th (1..255) transfer that belongs to `ident`."""
+    return ident | (index & _PLACES)
+
+
+def time_ms(ident: int) -> int:
+    """Tell the moment an id was made, in Unix milliseconds."""
+    return ident >> _TIME_SHIFT
+
+
+def encode(ident: int) -> str:
+    """Write 128 bits as 26 characters."""
+    return "".join(_DIGITS[(ident >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def decode(text: str) -> int:
+    """Read 26 characters as 128 bits.
+
+    Raises: MalformedId for any spelling but the canonical one.
+    """
+    if len(text) != _LENGTH or text[0] > "7":
+        raise MalformedId("an id has 26 characters of 0-9 and a-z without i, l, o, u")
+    ident = 0
+    try:
+        for digit in text:
+            ident = (ident << 5) | _VALUES[digit]
+    except KeyError:
+        raise MalformedId("an id has 26 characters of 0-9 and a-z without i, l, o, u") from None
+    return ident
+
+
+def name(prefix: str, ident: int) -> str:
+    """Write an id with its kind: `pay_01j…`."""
+    return f"{prefix}_{encode(ident)}"
+
+
+def number(prefix: str, text: str) -> int:
+    """Read an id that must be of this kind.
+
+    Raises: MalformedId.
+    """
+    if not text.startswith(prefix + "_"):
+        raise MalformedId(f"expected an id that starts with {prefix}_")
+    return decode(text[len(prefix) + 1 :])

@@ -1,0 +1,56 @@
+"""The hub as a seller sees it: the same four verbs whether embedded or far away."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from farthing.core.orders import SignedOrder
+
+
+class Authorisation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hub says of an order.
+
+    Shape: `state` is `held`, `captured`, `awaiting`, `refused`, `voided`, `expired`, `denied`
+           or `refunded`; `fresh` is true for exactly one caller, the one who may serve it;
+           `reason` is a refusal's code; `retry_after_seconds` says when to ask again.
+    """
+
+    payment: str
+    state: str
+    fresh: bool
+    reason: str = ""
+    detail: str = ""
+    payer: str = ""
+    units: int = 0
+    asset: str = ""
+    retry_after_seconds: int = 0
+    receipt: dict[str, Any] | None = None
+
+
+class Hub(Protocol):
+    """What a paywall, a proxy or a facilitator asks of the hub. Every verb is safe to repeat."""
+
+    async def authorise(
+        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+    ) -> Authorisation:
+        """Check the signature, the mandate and the money, and hold it (or charge at once).
+
+        Raises: FarthingError for an order that cannot be judged; Unavailable, OutcomeUnknown.
+        """
+        ...
+
+    async def capture(self, payment: str, units: int | None = None) -> Authorisation:
+        """Post a hold, all of it or `units`; the answer carries the receipt."""
+        ...
+
+    async def void(self, payment: str, reason: str) -> Authorisation:
+        """Release a hold."""
+        ...
+
+    async def refund(self, payment: str, units: int | None, reason: str) -> Authorisation:
+        """Give captured money back, all of it or `units`."""
+        ...
+
+    async def delivery_incomplete(self, payment: str, reason: str) -> None:
+        """Record that an answer broke off after it was paid."""
+        ...
