@@ -37,11 +37,29 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BadCredential(FarthingError):
-    """A credential was sent that does not hold; `status` differs by language and by fault."""
+    """A credential was sent that does not hold; `status` differs by language and by fault.
 
-    def __init__(self, code: str, detail: str = "", status: int = 402, **more: Any) -> None:
+    Shape: `stale` is the order it carries when everything is sound but the price list has
+           changed since: nothing new may be taken for it, but it may already be paid.
+    """
+
+    title = "The payment credential does not hold"
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        status: int = 402,
+        stale: SignedOrder | None = None,
+        **more: Any,
+    ) -> None:
         super().__init__(code, detail, **more)
         self.answer_status = status
+        self.stale = stale
+
+    def problem(self) -> dict[str, Any]:
+        """Give the error as an RFC 9457 problem details object."""
+        return super().problem() | {"status": self.answer_status}
 
 
 class Language(Protocol):

@@ -16,9 +16,10 @@ _QUOTABLE = re.compile(r"[\x20-\x7e]*", re.ASCII)
 
 
 class Part(NamedTuple):
-    """One scheme of a field: its name in lower case, and what follows, piece by piece."""
+    """One scheme of a field: its name in lower case and as sent, and what follows."""
 
     scheme: str
+    name: str
     pieces: list[str]
 
 
@@ -32,7 +33,7 @@ def split(value: str) -> list[Part]:
         starts = _SCHEME.match(piece)
         if starts is not None:
             rest = piece[starts.end() :].strip(" \t")
-            parts.append(Part(starts[1].lower(), [rest] if rest else []))
+            parts.append(Part(starts[1].lower(), starts[1], [rest] if rest else []))
         elif parts:
             parts[-1].pieces.append(piece)
         else:
@@ -82,3 +83,21 @@ def quoted(text: str) -> str:
     if _QUOTABLE.fullmatch(text) is None:
         raise Malformed("malformed-header", "header values are printable ASCII")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def mentions(value: str, scheme: str) -> bool:
+    """Tell whether a field carries `scheme`, even where the rest of it cannot be read."""
+    try:
+        return any(part.scheme == scheme for part in split(value))
+    except Malformed:
+        unread = rf"(?:^|,)[ \t]*{re.escape(scheme)}(?:[ \t,]|$)"
+        return re.search(unread, value, re.IGNORECASE) is not None
+
+
+def without(value: str, scheme: str) -> str:
+    """Write a readable field again without one scheme; what is left may be empty.
+
+    Raises: Malformed `malformed-header`.
+    """
+    kept = (part for part in split(value) if part.scheme != scheme)
+    return ", ".join(f"{part.name} {', '.join(part.pieces)}".rstrip() for part in kept)

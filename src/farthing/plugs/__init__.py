@@ -1,0 +1,1 @@
+"""Small parts for software nobody here wrote; each imports only what that software brings."""
