@@ -1,0 +1,54 @@
+"""The bytes of history: one fixed-width, big-endian encoding per account and per transfer.
+
+Only what never changes is in them: no counters, and not whether an account is closed, which
+follows from the transfers. The hash chain covers these bytes.
+"""
+
+import struct
+
+from farthing.core.ledger_types import Account, AccountFlags, Transfer
+
+ACCOUNT_KIND = 1
+TRANSFER_KIND = 2
+
+_ACCOUNT = struct.Struct(">B16sIHH16sQ")
+_TRANSFER = struct.Struct(">B16s16s16sQIHH16s16sIQ")
+_NOT_CLOSED = ~int(AccountFlags.CLOSED)
+
+
+def canonical_account(account: Account) -> bytes:
+    """Write what is fixed of an account as 49 bytes.
+
+    Shape: kind 1, id, ledger (4), code (2), flags as opened (2), user_data, timestamp (8).
+    """
+    return _ACCOUNT.pack(
+        ACCOUNT_KIND,
+        account.id.to_bytes(16, "big"),
+        account.ledger,
+        account.code,
+        int(account.flags) & _NOT_CLOSED,
+        account.user_data.to_bytes(16, "big"),
+        account.timestamp,
+    )
+
+
+def canonical_row(transfer: Transfer) -> bytes:
+    """Write a transfer as 109 bytes.
+
+    Shape: kind 2, id, debit account, credit account, amount (8), ledger (4), code (2), flags (2),
+           pending_id, user_data, timeout (4), timestamp (8); ids and user_data have 16 bytes.
+    """
+    return _TRANSFER.pack(
+        TRANSFER_KIND,
+        transfer.id.to_bytes(16, "big"),
+        transfer.debit_account_id.to_bytes(16, "big"),
+        transfer.credit_account_id.to_bytes(16, "big"),
+        transfer.amount,
+        transfer.ledger,
+        transfer.code,
+        transfer.flags,
+        transfer.pending_id.to_bytes(16, "big"),
+        transfer.user_data.to_bytes(16, "big"),
+        transfer.timeout,
+        transfer.timestamp,
+    )
