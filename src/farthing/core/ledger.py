@@ -11,8 +11,6 @@ from typing import TypeVar
 
 import msgspec
 
-from farthing import ids
-from farthing.clock import NS
 from farthing.core import ledger_checks as checks
 from farthing.core.ledger_checks import (
     BALANCING,
@@ -27,7 +25,7 @@ from farthing.core.ledger_checks import (
     VOID,
 )
 from farthing.core.ledger_limits import balanced_amount, stands_against
-from farthing.core.ledger_rows import canonical_account, canonical_row
+from farthing.core.ledger_rows import canonical_account, canonical_row, expiry_id
 from farthing.core.ledger_types import (
     AMOUNT_MAX,
     ID_MAX,
@@ -78,15 +76,6 @@ def linked(transfers: Sequence[Transfer]) -> list[Transfer]:
         msgspec.structs.replace(t, flags=t.flags | LINKED if i < last else t.flags & ~LINKED)
         for i, t in enumerate(transfers)
     ]
-
-
-def expiry_id(pending: Transfer, attempt: int = 0) -> int:
-    """Give the id of the row that records a pending transfer's expiry.
-
-    Shape: follows from the pending transfer alone; `attempt` counts ids somebody took before us.
-    """
-    due_ms = (pending.timestamp + pending.timeout * NS) // 1_000_000
-    return ids.derived(due_ms, "expiry", pending.id.to_bytes(16, "big"), str(attempt))
 
 
 class Ledger(WorkingSet):
@@ -240,7 +229,9 @@ class Ledger(WorkingSet):
                 t.user_data,
                 t.timeout,
                 now_ns,
-            )
+            ),
+            dr,
+            cr,
         )
         return _CREATED
 
@@ -284,12 +275,10 @@ class Ledger(WorkingSet):
         return None
 
     def _closed(self, p: Transfer) -> TransferResult | None:
-        dr, cr = self.account(p.debit_account_id), self.account(p.credit_account_id)
-        if dr is not None and dr.flags & CLOSED:
+        dr, cr = self._sides(p)
+        if dr.flags & CLOSED:
             return R.DEBIT_ACCOUNT_ALREADY_CLOSED
-        if cr is not None and cr.flags & CLOSED:
-            return R.CREDIT_ACCOUNT_ALREADY_CLOSED
-        return None
+        return R.CREDIT_ACCOUNT_ALREADY_CLOSED if cr.flags & CLOSED else None
 
 
 def _shape_of_move(t: Transfer, flags: int) -> TransferResult | None:

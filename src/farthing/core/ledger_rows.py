@@ -1,11 +1,14 @@
 """The bytes of history: one fixed-width, big-endian encoding per account and per transfer.
 
 Only what never changes is in them: no counters, and not whether an account is closed, which
-follows from the transfers. The hash chain covers these bytes.
+follows from the transfers. The hash chain covers these bytes. The id of an expiry's row is made
+here too: it follows from the row that it ends.
 """
 
 import struct
 
+from farthing import ids
+from farthing.clock import NS
 from farthing.core.ledger_types import Account, AccountFlags, Transfer
 
 ACCOUNT_KIND = 1
@@ -52,3 +55,12 @@ def canonical_row(transfer: Transfer) -> bytes:
         transfer.timeout,
         transfer.timestamp,
     )
+
+
+def expiry_id(pending: Transfer, attempt: int = 0) -> int:
+    """Give the id of the row that records a pending transfer's expiry.
+
+    Shape: follows from the pending transfer alone; `attempt` counts ids somebody took before us.
+    """
+    due_ms = (pending.timestamp + pending.timeout * NS) // 1_000_000
+    return ids.derived(due_ms, "expiry", pending.id.to_bytes(16, "big"), str(attempt))
