@@ -4,9 +4,8 @@ The rows made are their own undo log: walking them in reverse restores every cou
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple, cast
-
-import msgspec
 
 from farthing.core.ledger_checks import (
     CLOSED,
@@ -25,7 +24,7 @@ _ENDING = RESOLVING | EXPIRED
 _PENDING = PendingState.PENDING
 
 # What `copy.copy` would find, without looking for it on every transfer.
-_copy = cast(Callable[[Account], Account], vars(msgspec.Struct)["__copy__"])
+_copy = cast(Callable[[Account], Account], attrgetter("__copy__")(Account))
 
 
 class Mark(NamedTuple):
