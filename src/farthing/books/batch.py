@@ -1,0 +1,180 @@
+"""One commit, from the units that queued to the signed head: prefetch, decide, write.
+
+Everything here runs inside one database transaction, and may run again after a conflict.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from farthing.books import rows
+from farthing.books.base import Done, Tx
+from farthing.books.memory import LiveView, Memory, Working
+from farthing.books.rows import Leaf, Threaded, Tip
+from farthing.core.chain import (
+    GENESIS,
+    Head,
+    Proof,
+    leaf_digest,
+    merkle_levels,
+    path_from,
+    root_of,
+    sign_head,
+)
+from farthing.core.decisions import Outcome, Unit
+from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
+from farthing.errors import FarthingError
+from farthing.keys import Signer
+
+_EXPIRIES_MAX = 1000
+
+
+class Result(NamedTuple):
+    """What a commit leaves behind: each unit's answer or error, and the new end of history."""
+
+    answers: list[Done[Any] | FarthingError]
+    tip: Tip
+    head: Head | None
+
+
+class Batch:
+    """The decision of one commit."""
+
+    def __init__(
+        self, tx: Tx, memory: Memory, tip: Tip | None, clock_ns: int, signer: Signer, chain: str
+    ) -> None:
+        self._tx, self._memory = tx, memory
+        self._signer, self._chain = signer, chain
+        self._tip = tip or rows.read_tip(tx, GENESIS)
+        self._working = Working(tx, memory)
+        self._ledger = Ledger(self._working, clock_ns, self._tip.last_ns)
+        self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
+        self._leaves: list[Leaf] = []
+        self._opened: list[tuple[Account, int]] = []
+        self._transfer_leaves: list[int] = []
+
+    def run(self, units: Sequence[Unit[Any]]) -> Result:
+        """Decide all units in order and write what follows."""
+        self._working.prefetch(
+            (read for unit in units for read in unit.reads),
+            (ident for unit in units for ident in unit.accounts),
+        )
+        self._expire()
+        decided = [self._decide(unit) for unit in units]
+        head, tip = self._write()
+        return Result(self._answers(decided, head), tip, head)
+
+    def _expire(self) -> None:
+        due = rows.due_pendings(self._tx, self._view.now_ns, _EXPIRIES_MAX)
+        if due:
+            self._ledger.expire_due(due)
+            self._leaf(0, b"")
+
+    def _decide(self, unit: Unit[Any]) -> tuple[Any, int | None] | FarthingError:
+        self._view.leaf = self._tip.next_leaf + len(self._leaves)
+        try:
+            planned = unit.plan(self._view)
+        except FarthingError as error:
+            return error  # Said no before anything moved.
+        if isinstance(planned, Outcome):
+            outcome: Outcome[Any] = planned
+        else:
+            self._ledger.open_accounts(planned.accounts)
+            results = [self._ledger.post(chain) for chain in planned.chains]
+            try:
+                outcome = planned.then(results)
+            except FarthingError as error:
+                self._leaf(0, b"")  # Accounts that were opened stay open.
+                return error
+        self._working.write(outcome.writes)
+        return outcome.answer, self._leaf(outcome.subject, outcome.statement)
+
+    def _leaf(self, subject: int, statement: bytes) -> int | None:
+        opened = self._ledger.opened[len(self._opened) :]
+        made = self._ledger.made[len(self._transfer_leaves) :]
+        if not (opened or made or statement):
+            return None
+        number = self._tip.next_leaf + len(self._leaves)
+        digest = hashlib.sha256()
+        for account in opened:
+            digest.update(canonical_account(account))
+        for transfer in made:
+            digest.update(canonical_row(transfer))
+        self._opened += [(account, number) for account in opened]
+        self._transfer_leaves += [number] * len(made)
+        covered = digest.digest()
+        self._leaves.append(Leaf(subject, statement, covered, leaf_digest(statement, covered)))
+        return len(self._leaves) - 1
+
+    def _write(self) -> tuple[Head | None, Tip]:
+        self._write_records()
+        if not self._leaves:
+            return None, self._tip
+        tx, tip, ledger = self._tx, self._tip, self._ledger
+        rows.insert_accounts(tx, self._opened)
+        last_transfer = self._write_transfers()
+        made = {transfer.id: transfer for transfer in ledger.made}
+        rows.put_pendings(tx, made, ledger.pendings)
+        rows.put_failed(tx, ledger.failed)
+        self._levels = merkle_levels([leaf.digest for leaf in self._leaves])
+        root = root_of(self._levels[-1][0], len(self._leaves))
+        head = sign_head(
+            self._signer, self._chain, tip.number + 1, tip.digest, root, len(self._leaves),
+            self._view.now_ns,
+        )  # fmt: skip
+        rows.insert_leaves(tx, tip.next_leaf, head.number, self._leaves)
+        last_ns = max(ledger.last_ns, self._view.now_ns)
+        rows.insert_head(tx, head, tip.next_leaf, last_transfer, last_ns)
+        next_leaf = tip.next_leaf + len(self._leaves)
+        return head, Tip(head.number, head.digest, next_leaf, last_transfer, last_ns)
+
+    def _write_records(self) -> None:
+        grouped: dict[str, tuple[Any, list[Any]]] = {}
+        for key, write in self._working.written.items():
+            grouped.setdefault(key[0], (write.table, []))[1].append(write.row)
+            self._memory.records[key] = write.row
+        for table, written in grouped.values():
+            self._tx.put(table, written)
+
+    def _write_transfers(self) -> int:
+        newest: dict[int, int] = {}
+        number = self._tip.last_transfer
+        appended: list[Sequence[Any]] = []
+        for transfer, leaf in zip(self._ledger.made, self._transfer_leaves, strict=True):
+            number += 1
+            debit, credit = transfer.debit_account_id, transfer.credit_account_id
+            before = (self._newest(newest, debit), self._newest(newest, credit))
+            appended.append(rows.transfer_row(number, transfer, leaf, *before))
+            newest[debit] = newest[credit] = number
+        rows.insert_transfers(self._tx, appended)
+        changed = [
+            Threaded(account, self._newest(newest, ident))
+            for ident, account in self._ledger.changed.items()
+        ]
+        rows.update_accounts(self._tx, changed)
+        for threaded in changed:
+            self._memory.accounts[threaded.account.id] = threaded
+        return number
+
+    def _newest(self, newest: dict[int, int], ident: int) -> int:
+        if ident not in newest:
+            before = self._working.threaded(ident)
+            newest[ident] = before.newest if before is not None else 0
+        return newest[ident]
+
+    def _answers(
+        self, decided: Sequence[tuple[Any, int | None] | FarthingError], head: Head | None
+    ) -> list[Done[Any] | FarthingError]:
+        answers: list[Done[Any] | FarthingError] = []
+        for item in decided:
+            if isinstance(item, FarthingError):
+                answers.append(item)
+                continue
+            answer, index = item
+            proof = None
+            if index is not None and head is not None and self._leaves[index].statement:
+                leaf = self._leaves[index]
+                path = path_from(self._levels, index)
+                proof = Proof(leaf.statement, leaf.rows_digest, index, path, head)
+            answers.append(Done(answer, proof))
+        return answers

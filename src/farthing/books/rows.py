@@ -1,0 +1,227 @@
+"""The ledger's rows in SQL: how accounts, transfers, leaves and heads are read and written."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from farthing.books.base import Tx
+from farthing.core.chain import Head
+from farthing.core.ledger import Account, PendingState, Transfer
+from farthing.clock import NS
+
+_ACCOUNT = (
+    "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
+    " credits_pending, credits_posted"
+)
+_TRANSFER = (
+    "id, debit_account_id, credit_account_id, amount, ledger, code, flags, pending_id,"
+    " user_data, timeout, timestamp"
+)
+_IN_MAX = 400
+
+
+def raw(ident: int) -> bytes:
+    """Write a 128-bit id as the 16 bytes kept in the database."""
+    return ident.to_bytes(16, "big")
+
+
+def _id(value: bytes) -> int:
+    return int.from_bytes(value, "big")
+
+
+class Threaded(NamedTuple):
+    """An account and the number of the newest transfer that touched it (0 for none)."""
+
+    account: Account
+    newest: int
+
+
+def fetch_accounts(tx: Tx, idents: Sequence[int]) -> dict[int, Threaded]:
+    """Get the accounts that exist under these ids."""
+    found: dict[int, Threaded] = {}
+    for start in range(0, len(idents), _IN_MAX):
+        part = [raw(ident) for ident in idents[start : start + _IN_MAX]]
+        marks = ", ".join("?" * len(part))
+        sql = f"SELECT {_ACCOUNT}, newest FROM accounts WHERE id IN ({marks})"  # noqa: S608
+        for row in tx.rows(sql, part):
+            account = read_account(row)
+            found[account.id] = Threaded(account, row[10])
+    return found
+
+
+def read_account(row: Sequence[Any]) -> Account:
+    """Make an account of its columns."""
+    return Account(_id(row[0]), row[1], row[2], row[3], _id(row[4]), *row[5:10])
+
+
+def read_transfer(row: Sequence[Any]) -> Transfer:
+    """Make a transfer of its columns."""
+    return Transfer(
+        _id(row[0]), _id(row[1]), _id(row[2]), row[3], row[4], row[5], row[6],
+        _id(row[7]), _id(row[8]), row[9], row[10],
+    )  # fmt: skip
+
+
+def fetch_transfers(tx: Tx, idents: Sequence[int]) -> dict[int, Transfer]:
+    """Get the transfers that exist under these ids."""
+    found: dict[int, Transfer] = {}
+    for start in range(0, len(idents), _IN_MAX):
+        part = [raw(ident) for ident in idents[start : start + _IN_MAX]]
+        marks = ", ".join("?" * len(part))
+        for row in tx.rows(f"SELECT {_TRANSFER} FROM transfers WHERE id IN ({marks})", part):  # noqa: S608
+            transfer = read_transfer(row)
+            found[transfer.id] = transfer
+    return found
+
+
+def fetch_transfer(tx: Tx, ident: int) -> Transfer | None:
+    """Get one transfer."""
+    rows = tx.rows(f"SELECT {_TRANSFER} FROM transfers WHERE id = ?", (raw(ident),))  # noqa: S608
+    return read_transfer(rows[0]) if rows else None
+
+
+def fetch_pending(tx: Tx, ident: int) -> PendingState | None:
+    """Tell what became of a pending transfer."""
+    rows = tx.rows("SELECT state FROM pendings WHERE id = ?", (raw(ident),))
+    return PendingState(rows[0][0]) if rows else None
+
+
+def has_failed(tx: Tx, ident: int) -> bool:
+    """Tell whether a transfer's id was used up by a failure."""
+    return bool(tx.rows("SELECT 1 FROM failed_transfers WHERE id = ?", (raw(ident),)))
+
+
+def due_pendings(tx: Tx, now_ns: int, limit: int) -> list[Transfer]:
+    """List pending transfers whose time is over, the oldest first."""
+    due = tx.rows(
+        "SELECT id FROM pendings WHERE state = 1 AND expires_ns <= ? ORDER BY expires_ns LIMIT ?",
+        (now_ns, limit),
+    )
+    found = fetch_transfers(tx, [_id(row[0]) for row in due])
+    return [found[_id(row[0])] for row in due]
+
+
+def insert_accounts(tx: Tx, opened: Iterable[tuple[Account, int]]) -> None:
+    """Write new accounts, each with the number of its leaf; counters follow by update."""
+    tx.run_many(
+        f"INSERT INTO accounts ({_ACCOUNT}, leaf, newest)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, 0)",
+        [
+            (raw(a.id), a.ledger, a.code, a.flags, raw(a.user_data), a.timestamp, leaf)
+            for a, leaf in opened
+        ],
+    )
+
+
+def update_accounts(tx: Tx, changed: Iterable[Threaded]) -> None:
+    """Write the counters, flags and threads of accounts that changed."""
+    tx.run_many(
+        "UPDATE accounts SET flags = ?, debits_pending = ?, debits_posted = ?,"
+        " credits_pending = ?, credits_posted = ?, newest = ? WHERE id = ?",
+        [
+            (
+                a.flags, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted,
+                newest, raw(a.id),
+            )
+            for a, newest in changed
+        ],
+    )  # fmt: skip
+
+
+def insert_transfers(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
+    """Append transfers; each row is number, the transfer's columns, leaf and two threads."""
+    tx.run_many(
+        f"INSERT INTO transfers (number, {_TRANSFER}, leaf, debit_previous, credit_previous)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def transfer_row(number: int, t: Transfer, leaf: int, debit: int, credit: int) -> Sequence[Any]:
+    """Give the columns of one appended transfer."""
+    return (
+        number, raw(t.id), raw(t.debit_account_id), raw(t.credit_account_id), t.amount, t.ledger,
+        t.code, t.flags, raw(t.pending_id), raw(t.user_data), t.timeout, t.timestamp, leaf,
+        debit, credit,
+    )  # fmt: skip
+
+
+def put_pendings(tx: Tx, made: dict[int, Transfer], states: dict[int, PendingState]) -> None:
+    """Write new pendings with the time they expire, and what became of older ones."""
+    fresh = [
+        (raw(i), int(state), made[i].timestamp + made[i].timeout * NS if made[i].timeout else 2**62)
+        for i, state in states.items()
+        if i in made
+    ]
+    tx.run_many("INSERT INTO pendings (id, state, expires_ns) VALUES (?, ?, ?)", fresh)
+    later = [(int(state), raw(i)) for i, state in states.items() if i not in made]
+    tx.run_many("UPDATE pendings SET state = ? WHERE id = ?", later)
+
+
+def put_failed(tx: Tx, idents: Sequence[int]) -> None:
+    """Remember ids that a failure has used up."""
+    tx.run_many(
+        "INSERT INTO failed_transfers (id) VALUES (?) ON CONFLICT (id) DO NOTHING",
+        [(raw(ident),) for ident in idents],
+    )
+
+
+class Leaf(NamedTuple):
+    """One unit's place in the history."""
+
+    subject: int
+    statement: bytes
+    rows_digest: bytes
+    digest: bytes
+
+
+def insert_leaves(tx: Tx, first: int, commit: int, leaves: Sequence[Leaf]) -> None:
+    """Append a commit's leaves."""
+    tx.run_many(
+        "INSERT INTO leaves (number, commit_number, subject, statement, rows_digest, digest)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (first + i, commit, raw(leaf.subject), leaf.statement, leaf.rows_digest, leaf.digest)
+            for i, leaf in enumerate(leaves)
+        ],
+    )
+
+
+class Tip(NamedTuple):
+    """Where the history ends: what the next commit builds on."""
+
+    number: int
+    digest: bytes
+    next_leaf: int
+    last_transfer: int
+    last_ns: int
+
+
+def read_tip(tx: Tx, genesis: bytes) -> Tip:
+    """Read where the history ends."""
+    rows = tx.rows(
+        "SELECT number, digest, first_leaf + leaves, last_transfer, last_ns"
+        " FROM commits ORDER BY number DESC LIMIT 1"
+    )
+    return Tip(*rows[0]) if rows else Tip(0, genesis, 1, 0, 0)
+
+
+def insert_head(tx: Tx, head: Head, first_leaf: int, last_transfer: int, last_ns: int) -> None:
+    """Append a commit's signed head."""
+    tx.run(
+        "INSERT INTO commits (number, chain, previous, root, leaves, time_ns, digest, signing_key,"
+        " signature, first_leaf, last_transfer, last_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            head.number, head.chain, head.previous, head.root, head.leaves, head.time_ns,
+            head.digest, head.key, head.signature, first_leaf, last_transfer, last_ns,
+        ),
+    )  # fmt: skip
+
+
+_HEAD = "number, chain, previous, root, leaves, time_ns, digest, signing_key, signature"
+
+
+def read_heads(tx: Tx, where: str, values: Sequence[Any]) -> list[tuple[Head, int]]:
+    """Read heads, each with the number of its first leaf."""
+    sql = f"SELECT {_HEAD}, first_leaf FROM commits {where}"  # noqa: S608 - our own clauses
+    return [(Head(*row[:9]), row[9]) for row in tx.rows(sql, values)]

@@ -1,0 +1,174 @@
+"""Books on SQL: everything that queued while the last commit ran goes into the next one.
+
+There is no timer and no waiting: a lone unit is a batch of one on the same path. One batch runs
+at a time, on the executor's thread, so the event loop goes on reading requests meanwhile.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+from farthing.books.base import Done, Tx
+from farthing.books.batch import Batch, Result
+from farthing.books.memory import Memory
+from farthing.books.rows import Tip
+from farthing.clock import Clock
+from farthing.core.chain import Head
+from farthing.core.decisions import Unit
+from farthing.errors import FarthingError, InvariantBroken, Unavailable
+from farthing.keys import Signer
+
+T = TypeVar("T")
+
+BATCH_MAX = 512
+QUEUE_MAX = 20_000
+
+
+class Transacts(Protocol):
+    """The part of a database that the books need."""
+
+    @property
+    def exclusive(self) -> bool: ...
+    def transact(self, work: Callable[[Tx], T]) -> T: ...
+
+
+class Wish:
+    """Units that one caller put in together, and the future that hears of them."""
+
+    __slots__ = ("answers", "heard", "left", "units")
+
+    def __init__(self, units: Sequence[Unit[Any]], heard: "asyncio.Future[list[Any]]") -> None:
+        self.units, self.heard = units, heard
+        self.answers: list[Any] = []
+        self.left = len(units)
+
+
+class SqlBooks:
+    """The one writer path on SQLite and PostgreSQL."""
+
+    def __init__(
+        self,
+        database: Transacts,
+        signer: Callable[[], Signer],
+        clock: Clock,
+        writer: Executor,
+        on_head: Callable[[Head], None] = lambda head: None,
+        chain: str = "main",
+    ) -> None:
+        self._database, self._signer, self._clock = database, signer, clock
+        self._writer, self._on_head, self._chain = writer, on_head, chain
+        self._memory = Memory()
+        self._tip: Tip | None = None
+        self._queue: deque[tuple[Wish, Unit[Any]]] = deque()
+        self._busy = False
+        self._closed = False
+        self.commits = 0
+
+    async def commit_one(self, unit: Unit[T]) -> Done[T]:
+        """Commit one unit, and raise what it was refused with."""
+        [answer] = await self.commit([unit])
+        if isinstance(answer, FarthingError):
+            raise answer
+        return answer
+
+    async def commit(self, units: Sequence[Unit[T]]) -> list[Done[T] | FarthingError]:
+        """Decide and make durable, in order; each unit succeeds or is refused by itself."""
+        if self._closed:
+            raise Unavailable("books-closed", "the hub is shutting down; try again shortly")
+        if len(self._queue) + len(units) > QUEUE_MAX:
+            raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
+        if not units:
+            return []
+        heard: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        wish = Wish(units, heard)
+        self._queue.extend((wish, unit) for unit in units)
+        if not self._busy:
+            self._next()
+        return await heard
+
+    async def close(self) -> None:
+        """Finish what was accepted, and accept no more."""
+        self._closed = True
+        while self._busy:
+            await asyncio.sleep(0.005)
+
+    def _next(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+        self._busy = bool(batch)
+        if batch:
+            running = asyncio.get_running_loop().run_in_executor(
+                self._writer, self._run, [unit for _, unit in batch]
+            )
+            running.add_done_callback(lambda done: self._hear(batch, done))
+
+    def _hear(
+        self, batch: Sequence[tuple[Wish, Unit[Any]]], done: "asyncio.Future[list[Any]]"
+    ) -> None:
+        # The next commit starts first, so that disk and event loop work side by side.
+        fault = done.exception()
+        answers: Sequence[Any] = [fault] * len(batch) if fault else done.result()
+        self._next()
+        for (wish, _), answer in zip(batch, answers, strict=True):
+            wish.answers.append(answer)
+            wish.left -= 1
+            if wish.left == 0 and not wish.heard.done():
+                _tell(wish)
+
+    def _run(self, units: list[Unit[Any]]) -> list[Any]:
+        try:
+            return self._transact(units).answers
+        except Unavailable:
+            self._forget()
+            raise
+        except Exception:
+            self._forget()
+            if len(units) == 1:
+                raise
+        # One unit of the batch is at fault, by a bug of ours: the others must not pay for it.
+        return [self._run_alone(unit) for unit in units]
+
+    def _run_alone(self, unit: Unit[Any]) -> Any:
+        try:
+            return self._transact([unit]).answers[0]
+        except Exception as fault:  # noqa: BLE001 - it becomes this caller's answer
+            self._forget()
+            return fault
+
+    def _transact(self, units: Sequence[Unit[Any]]) -> Result:
+        if not self._database.exclusive:
+            self._forget()
+        signer = self._signer()
+
+        def work(tx: Tx) -> Result:
+            if not self._database.exclusive:
+                self._memory = Memory()
+            batch = Batch(tx, self._memory, self._tip, self._clock(), signer, self._chain)
+            return batch.run(units)
+
+        result = self._database.transact(work)
+        self._tip = result.tip if self._database.exclusive else None
+        self._memory.trim()
+        if result.head is not None:
+            self.commits += 1
+            self._on_head(result.head)
+        return result
+
+    def _forget(self) -> None:
+        # What a failed commit left in memory never became true.
+        self._memory, self._tip = Memory(), None
+
+
+def _tell(wish: Wish) -> None:
+    broken = next((a for a in wish.answers if _is_bug(a)), None)
+    if broken is not None:
+        wish.heard.set_exception(broken)
+    else:
+        wish.heard.set_result(wish.answers)
+
+
+def _is_bug(answer: Any) -> bool:
+    if isinstance(answer, InvariantBroken | Unavailable):
+        return True
+    return isinstance(answer, BaseException) and not isinstance(answer, FarthingError)

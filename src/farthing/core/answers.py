@@ -1,0 +1,88 @@
+"""The owner's answer to an ask, or the deadline's: everything is checked again before money."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from farthing.core.accounts import ACCOUNTS
+from farthing.core.decisions import Outcome, Plan, View
+from farthing.core.devices import DEVICES
+from farthing.core.mandates import MANDATES
+from farthing.core.payments import PAYMENTS, Authorised, Payment, State
+from farthing.core.paying import refuse, refused_by_rules, take
+from farthing.core.records import Read
+from farthing.core.refusals import Refusal
+from farthing.errors import Conflict, Missing, ensure
+
+APPROVED_HOLD_SECONDS = 900
+"""How long money stays held after an approval for the device to come back for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAsk:
+    """Approve or deny a payment that awaits its owner, or apply the deadline's rule."""
+
+    payment: str
+    owner: str | None
+    answer: Literal["approve", "deny", "lapse"]
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The payment."""
+        return [Read(PAYMENTS, self.payment)]
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """None ahead: answers are rare."""
+        return ()
+
+    def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
+        """Decide once; the same answer again is no harm, another one is a conflict."""
+        payment = view.get(PAYMENTS, self.payment)
+        if payment is None or self.owner not in (None, payment.owner):
+            raise Missing("no-such-payment", "there is no such payment here")
+        if payment.state is not State.AWAITING:
+            return self._late(payment)
+        over = view.now_ns >= payment.ask_ends_ns
+        if self.answer == "lapse" and not over:
+            return Outcome(Authorised(payment, fresh=False))
+        if over:
+            return self._lapse(view, payment)
+        if self.answer == "deny":
+            return refuse(view, payment, Refusal.DENIED)
+        return _approve(view, payment)
+
+    def _late(self, payment: Payment) -> Outcome[Authorised]:
+        denied = payment.state is State.REFUSED
+        if self.answer == "lapse" or denied == (self.answer == "deny"):
+            return Outcome(Authorised(payment, fresh=False))
+        raise Conflict("already-answered", f"this payment is {payment.state.value} already")
+
+    def _lapse(self, view: View, payment: Payment) -> Plan[Authorised] | Outcome[Authorised]:
+        device = view.get(DEVICES, payment.device)
+        mandate = view.get(MANDATES, device.mandate) if device is not None else None
+        if mandate is not None and mandate.on_timeout == "allow":
+            return _approve(view, payment)
+        return refuse(view, payment, Refusal.ASK_EXPIRED)
+
+
+def _approve(view: View, payment: Payment) -> Plan[Authorised] | Outcome[Authorised]:
+    device = view.get(DEVICES, payment.device)
+    payer, payee = view.get(ACCOUNTS, payment.payer), view.get(ACCOUNTS, payment.payee)
+    ensure(device is not None and payer is not None and payee is not None, "records are kept")
+    assert device is not None and payer is not None and payee is not None  # noqa: S101, PT018
+    if device.revoked_ns:
+        return refuse(view, payment, Refusal.MANDATE_REVOKED)
+    mandate = view.get(MANDATES, device.mandate)
+    ensure(mandate is not None, "a device always has a mandate")
+    assert mandate is not None  # noqa: S101 - for the type checker; ensured above
+    refusal = refused_by_rules(view, mandate, payment, payer, payee)
+    if refusal is not None:
+        return refuse(view, payment, refusal)
+    # A hold made now waits for the device to come back; charged at once needs no hold.
+    held = msgspec.structs.replace(
+        payment, hold_seconds=max(payment.hold_seconds, APPROVED_HOLD_SECONDS)
+    )
+    return take(view, mandate, held)

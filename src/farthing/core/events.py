@@ -1,0 +1,80 @@
+"""Events: facts that happened, in one vocabulary, numbered in the order they became true."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from farthing.core.records import Table, Write
+
+PER_LEAF = 16
+
+
+class Kind(StrEnum):
+    """Every kind of event there is."""
+
+    OWNER_CREATED = "owner.created"
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    ACCOUNT_OPENED = "account.opened"
+    ACCOUNT_CREDITED = "account.credited"
+    ACCOUNT_FROZEN = "account.frozen"
+    ACCOUNT_UNFROZEN = "account.unfrozen"
+    ACCOUNT_CLOSED = "account.closed"
+    DEVICE_INVITED = "device.invited"
+    DEVICE_ENROLLED = "device.enrolled"
+    DEVICE_ROTATED = "device.rotated"
+    DEVICE_REVOKED = "device.revoked"
+    MANDATE_SET = "mandate.set"
+    MANDATE_REVOKED = "mandate.revoked"
+    OFFER_SET = "offer.set"
+    OFFER_WITHDRAWN = "offer.withdrawn"
+    PAYMENT_HELD = "payment.held"
+    PAYMENT_CAPTURED = "payment.captured"
+    PAYMENT_REFUSED = "payment.refused"
+    PAYMENT_AWAITING = "payment.awaiting"
+    PAYMENT_DENIED = "payment.denied"
+    PAYMENT_VOIDED = "payment.voided"
+    PAYMENT_EXPIRED = "payment.expired"
+    PAYMENT_REFUNDED = "payment.refunded"
+    PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
+    HUB_KEY_ROTATED = "hub.key_rotated"
+    HUB_ROLLBACK_ACCEPTED = "hub.rollback_accepted"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One fact, as one owner may know it.
+
+    Units: `number` grows in commit order and never repeats; `time_ns` is the book's time.
+    """
+
+    number: int
+    owner: str
+    kind: str
+    subject: str
+    time_ns: int
+    body: dict[str, Any]
+
+
+EVENTS = Table("events", Event, "number")
+
+
+class Fact(NamedTuple):
+    """What happened, to what, and who may know it."""
+
+    owner: str
+    kind: Kind
+    subject: str
+    body: Mapping[str, Any]
+
+
+def event_writes(leaf: int, time_ns: int, facts: Sequence[Fact]) -> list[Write]:
+    """Number a unit's facts after the leaf that holds its statement."""
+    return [
+        Write(
+            EVENTS,
+            Event(leaf * PER_LEAF + i, f.owner, f.kind.value, f.subject, time_ns, dict(f.body)),
+        )
+        for i, f in enumerate(facts)
+    ]

@@ -1,0 +1,89 @@
+"""Offers: price tags that an owner puts on what a machine has, by method and path pattern."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from farthing.core.accounts import require_account
+from farthing.core.decisions import Outcome, View
+from farthing.core.events import Fact, Kind
+from farthing.core.facts import body_of, state_change
+from farthing.core.records import Read, Table, Write
+from farthing.errors import Conflict, Missing
+
+
+class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A price for requests of one method and path pattern.
+
+    Units: `amount` counts smallest units; times are Unix seconds, 0 for none.
+    """
+
+    id: str
+    owner: str
+    payee: str
+    method: str
+    path: str
+    asset: str
+    amount: int
+    description: str = ""
+    category: str = ""
+    valid_from: int = 0
+    valid_until: int = 0
+    free_for: list[str] = []
+    created_ns: int = 0
+    withdrawn_ns: int = 0
+
+
+OFFERS = Table("offers", OfferRecord, "id")
+
+
+@dataclass(frozen=True, slots=True)
+class SetOffer:
+    """Put a price tag on something; setting it again replaces it."""
+
+    wanted: OfferRecord
+    by: str | None
+    creates: bool
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[OfferRecord]:
+        """Check that the payee is the owner's own and counts the offer's asset."""
+        account = require_account(view, self.wanted.payee, self.by)
+        if account.asset != self.wanted.asset:
+            raise Conflict("asset-mismatch", f"the payee's account counts {account.asset}")
+        before = view.get(OFFERS, self.wanted.id)
+        if self.creates and before is not None:
+            raise Conflict("id-taken", "an offer has this id already")
+        if not self.creates and (before is None or before.owner != account.owner):
+            raise Missing("no-such-offer", "there is no such offer here")
+        offer = msgspec.structs.replace(
+            self.wanted,
+            owner=account.owner,
+            created_ns=before.created_ns if before is not None else view.now_ns,
+        )
+        body = body_of(amount=offer.amount, asset=offer.asset, payee=offer.payee)
+        fact = Fact(account.owner, Kind.OFFER_SET, offer.id, body)
+        return state_change(view, offer, [fact], [Write(OFFERS, offer)])
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer:
+    """Take a price tag down; payments already held go on."""
+
+    id: str
+    owner: str | None
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[OfferRecord]:
+        """Withdraw it; again is no harm."""
+        offer = view.get(OFFERS, self.id)
+        if offer is None or self.owner not in (None, offer.owner):
+            raise Missing("no-such-offer", "there is no such offer here")
+        if offer.withdrawn_ns:
+            return Outcome(offer)
+        after = msgspec.structs.replace(offer, withdrawn_ns=view.now_ns)
+        fact = Fact(offer.owner, Kind.OFFER_WITHDRAWN, offer.id, {})
+        return state_change(view, after, [fact], [Write(OFFERS, after)])

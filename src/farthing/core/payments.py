@@ -1,0 +1,162 @@
+"""A payment: the life of one order, its states, and what is stated about it."""
+
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from farthing import ids
+from farthing.codec import canonical_json, to_base64url
+from farthing.core.decisions import Outcome, View
+from farthing.core.events import Fact, Kind, event_writes
+from farthing.core.facts import body_of
+from farthing.core.records import Table, Write
+from farthing.errors import Missing
+
+T = TypeVar("T")
+
+
+class State(StrEnum):
+    """Where a payment stands. Refused, captured, voided and expired are ends."""
+
+    AWAITING = "awaiting"
+    HELD = "held"
+    CAPTURED = "captured"
+    REFUSED = "refused"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+class Place:
+    """Which of a payment's derived transfer ids is for what; budgets follow the money."""
+
+    HOLD = 1
+    CAPTURE = 65
+    VOID = 129
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """One order's life.
+
+    Units: amounts count smallest units; `expires` is the order's, in Unix seconds; times are ns.
+    Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets the payment
+           counts in; `claimed` tells that somebody may serve it already; `hold_ends_ns`
+           and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest statement's.
+    """
+
+    id: str
+    state: State
+    reason: str
+    owner: str
+    payer: str
+    device: str
+    payee_owner: str
+    payee: str
+    asset: str
+    ledger: int
+    amount: int
+    captured: int
+    refunded: int
+    category: str
+    resource: str
+    challenge: str | None
+    nonce: str
+    order_digest: bytes
+    signing_key: str
+    expires: int
+    hub: str
+    wants_capture: bool
+    hold_seconds: int
+    claimed: bool
+    budgets: int
+    hold_ends_ns: int
+    ask_ends_ns: int
+    ask: str
+    delivery: str
+    created_ns: int
+    changed_ns: int
+    leaf: int
+
+    @property
+    def number(self) -> int:
+        """The 128-bit id that the ledger's ids are derived from."""
+        return ids.number("pay", self.id)
+
+
+PAYMENTS = Table("payments", Payment, "id")
+
+
+class Authorised(NamedTuple):
+    """A payment, and whether this caller is the one who may serve it."""
+
+    payment: Payment
+    fresh: bool
+
+
+EVENT_OF = {
+    State.AWAITING: Kind.PAYMENT_AWAITING,
+    State.HELD: Kind.PAYMENT_HELD,
+    State.CAPTURED: Kind.PAYMENT_CAPTURED,
+    State.REFUSED: Kind.PAYMENT_REFUSED,
+    State.VOIDED: Kind.PAYMENT_VOIDED,
+    State.EXPIRED: Kind.PAYMENT_EXPIRED,
+}
+
+
+def statement(payment: Payment) -> bytes:
+    """State a payment for the history and its receipt: ids, amounts and a hash, no names."""
+    return canonical_json(
+        {
+            "amount": str(payment.amount),
+            "asset": payment.asset,
+            "captured": str(payment.captured),
+            "device": payment.device,
+            "hub": payment.hub,
+            "kind": "payment",
+            "order": to_base64url(payment.order_digest),
+            "payee": payment.payee,
+            "payer": payment.payer,
+            "payment": payment.id,
+            "reason": payment.reason,
+            "refunded": str(payment.refunded),
+            "state": payment.state.value,
+        }
+    )
+
+
+def settled(
+    view: View,
+    payment: Payment,
+    answer: T,
+    *more: Write,
+    kind: Kind | None = None,
+) -> Outcome[T]:
+    """Write a payment's new state, its statement, and the events its two owners may know."""
+    kind = kind or EVENT_OF[payment.state]
+    body = body_of(
+        amount=payment.amount,
+        asset=payment.asset,
+        captured=payment.captured,
+        refunded=payment.refunded,
+        state=payment.state.value,
+        reason=payment.reason or None,
+        payer=payment.payer,
+        payee=payment.payee,
+        device=payment.device,
+    )
+    facts = [Fact(payment.owner, kind, payment.id, body)]
+    if payment.payee_owner != payment.owner:
+        facts.append(Fact(payment.payee_owner, kind, payment.id, body))
+    writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
+    return Outcome(answer, writes, payment.number, statement(payment))
+
+
+def require_payment(view: View, ident: str, payee_owner: str | None) -> Payment:
+    """Get a payment that this seller may settle; the operator (None) may settle all.
+
+    Raises: Missing.
+    """
+    payment = view.get(PAYMENTS, ident)
+    if payment is None or payee_owner not in (None, payment.payee_owner):
+        raise Missing("no-such-payment", "there is no such payment here")
+    return payment

@@ -1,0 +1,46 @@
+"""Receipts: a statement, its path to a signed head, and the key's certificate. Verify offline."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from farthing.clock import NS
+from farthing.codec import canonical_json, read_json
+from farthing.core.chain import Proof, proof_fault, read_proof, write_proof
+from farthing.core.identity import Certificate, certificate_fault, read_certificate
+from farthing.errors import Malformed
+
+VERSION = "farthing-receipt-1"
+
+
+def write_receipt(proof: Proof, certificate: Certificate) -> dict[str, Any]:
+    """Write a receipt as a JSON object."""
+    return {
+        "version": VERSION,
+        "statement": read_json(proof.statement),
+        "proof": write_proof(proof),
+        "certificate": certificate.members(),
+    }
+
+
+def receipt_fault(receipt: Mapping[str, Any], root_public: str) -> str | None:
+    """Say what is wrong with a receipt, given only the hub's root key; None if it holds.
+
+    Raises: Malformed for what is not a receipt at all.
+    """
+    if receipt.get("version") != VERSION:
+        raise Malformed("malformed-receipt", f"a receipt has the version {VERSION}")
+    statement = receipt.get("statement")
+    if not isinstance(statement, dict):
+        raise Malformed("malformed-receipt", "a receipt has a statement")
+    proof = read_proof(canonical_json(statement), receipt.get("proof") or {})
+    certificate = read_certificate(receipt.get("certificate") or {})
+    fault = certificate_fault(certificate, root_public)
+    if fault is not None:
+        return f"the certificate is wrong: {fault}"
+    if certificate.key != proof.head.key:
+        return "the head is signed by another key than the certificate's"
+    if proof.head.time_ns // NS < certificate.valid_from:
+        return "the head is older than the key's certificate"
+    if statement.get("hub") != certificate.hub:  # pyright: ignore[reportUnknownMemberType]
+        return "the statement is about another hub"
+    return proof_fault(proof)

@@ -1,0 +1,123 @@
+"""Refunds: a new transfer back after capture, in parts or whole; budgets are not given back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from farthing import ids
+from farthing.core.accounts import TransferCode
+from farthing.core.decisions import Outcome, Plan, View
+from farthing.core.events import Kind
+from farthing.core.ledger import Transfer, TransferResult
+from farthing.core.payments import PAYMENTS, Payment, State, require_payment, settled
+from farthing.core.records import Read, Table, Write
+from farthing.errors import Conflict, Malformed, PaymentRefused
+
+_ATTEMPTS_MAX = 255
+
+
+class Refund(msgspec.Struct, frozen=True):
+    """Money given back. Shape: `attempts` counts tries that the seller's balance refused."""
+
+    id: str
+    payment: str
+    units: int
+    reason: str
+    state: str
+    attempts: int
+    created_ns: int
+
+
+class Refunded(msgspec.Struct, frozen=True):
+    """A refund and the payment it belongs to."""
+
+    refund: Refund
+    payment: Payment
+
+
+REFUNDS = Table("refunds", Refund, "id")
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Refund all that is left of a captured payment, or `units`, once per refund id."""
+
+    id: str
+    payment: str
+    owner: str | None
+    units: int | None
+    reason: str
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The payment and an earlier try."""
+        return [Read(PAYMENTS, self.payment), Read(REFUNDS, self.id)]
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """None ahead: refunds are rare."""
+        return ()
+
+    def plan(self, view: View) -> Plan[Refunded] | Outcome[Refunded]:
+        """Give it back, or record that the seller's account does not hold enough."""
+        payment = require_payment(view, self.payment, self.owner)
+        before = view.get(REFUNDS, self.id)
+        if before is not None and before.payment != self.payment:
+            raise Conflict("id-taken", "a refund of another payment has this id")
+        if before is not None and before.state == "done":
+            if self.units not in (None, before.units):
+                raise Conflict("id-taken", "this refund was made with another amount")
+            return Outcome(Refunded(before, payment))
+        units = self._units(payment)
+        attempts = before.attempts if before is not None else 0
+        if attempts >= _ATTEMPTS_MAX:
+            raise Conflict("too-many-attempts", "make the refund again with a new id")
+        transfer = Transfer(
+            ids.place(ids.number("ref", self.id), attempts + 1),
+            ids.number("acc", payment.payee),
+            ids.number("acc", payment.payer),
+            units,
+            payment.ledger,
+            TransferCode.REFUND,
+            user_data=payment.number,
+        )
+        created = before.created_ns if before is not None else view.now_ns
+        refund = Refund(self.id, payment.id, units, self.reason, "done", attempts, created)
+
+        def then(results: list[list[TransferResult]]) -> Outcome[Refunded]:
+            return _given(view, payment, refund, results[0][0])
+
+        return Plan(then, chains=[[transfer]])
+
+    def _units(self, payment: Payment) -> int:
+        if payment.state is not State.CAPTURED:
+            raise Conflict("not-captured", f"this payment is {payment.state.value}")
+        left = payment.captured - payment.refunded
+        units = left if self.units is None else self.units
+        if left == 0:
+            raise Conflict("already-refunded", "all of this payment was refunded")
+        if not 0 < units <= left:
+            raise Malformed("refund-too-large", f"{left} units are left to refund")
+        return units
+
+
+def _given(
+    view: View, payment: Payment, refund: Refund, result: TransferResult
+) -> Outcome[Refunded]:
+    if result is TransferResult.CREATED:
+        after = msgspec.structs.replace(
+            payment,
+            refunded=payment.refunded + refund.units,
+            changed_ns=view.now_ns,
+            leaf=view.leaf,
+        )
+        answer = Refunded(refund, after)
+        return settled(view, after, answer, Write(REFUNDS, refund), kind=Kind.PAYMENT_REFUNDED)
+    if result is not TransferResult.EXCEEDS_CREDITS:
+        raise PaymentRefused("refund-impossible", "an account of this payment is frozen or full")
+    tried = msgspec.structs.replace(
+        refund, state="insufficient-seller-balance", attempts=refund.attempts + 1
+    )
+    # The failed id is used up in the ledger, so the count of tries must be kept.
+    return Outcome(Refunded(tried, payment), [Write(REFUNDS, tried)])

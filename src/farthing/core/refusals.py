@@ -1,0 +1,38 @@
+"""Why a payment is refused: recorded values, in their order of precedence."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """The reason a payment was refused. Earlier ones are found first."""
+
+    ACCOUNT_FROZEN = "account-frozen"
+    PAYEE_FROZEN = "payee-frozen"
+    MANDATE_REVOKED = "mandate-revoked"
+    MANDATE_EXPIRED = "mandate-expired"
+    MANDATE_PAYEE = "mandate-payee"
+    MANDATE_CATEGORY = "mandate-category"
+    MANDATE_HOURS = "mandate-hours"
+    MANDATE_LARGEST = "mandate-largest"
+    MANDATE_BUDGET = "mandate-budget"
+    INSUFFICIENT_FUNDS = "insufficient-funds"
+    DENIED = "denied"
+    ASK_EXPIRED = "ask-expired"
+    PAYEE_LIMIT = "payee-limit"
+
+
+EXPLAINED: dict[Refusal, str] = {
+    Refusal.ACCOUNT_FROZEN: "the paying account is frozen or closed",
+    Refusal.PAYEE_FROZEN: "the payee's account is frozen or closed",
+    Refusal.MANDATE_REVOKED: "the owner has revoked the mandate",
+    Refusal.MANDATE_EXPIRED: "the mandate has expired; the owner can renew it",
+    Refusal.MANDATE_PAYEE: "the mandate does not allow this payee",
+    Refusal.MANDATE_CATEGORY: "the mandate does not allow this category",
+    Refusal.MANDATE_HOURS: "the mandate does not allow payments at this hour",
+    Refusal.MANDATE_LARGEST: "the payment is larger than the mandate's largest payment",
+    Refusal.MANDATE_BUDGET: "a budget of the mandate is used up for this period",
+    Refusal.INSUFFICIENT_FUNDS: "the account does not hold enough; top it up",
+    Refusal.DENIED: "the owner said no",
+    Refusal.ASK_EXPIRED: "the owner did not answer in time",
+    Refusal.PAYEE_LIMIT: "the payee's account cannot take this amount",
+}

@@ -1,0 +1,184 @@
+"""What becomes of a hold: captured (all or part), voided, or expired."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from farthing import ids
+from farthing.core.decisions import Outcome, Plan, View
+from farthing.core.events import Kind
+from farthing.core.ledger import Transfer, TransferFlags, TransferResult, linked
+from farthing.core.payments import PAYMENTS, Payment, Place, State, require_payment, settled
+from farthing.core.records import Read
+from farthing.errors import Conflict, Malformed, ensure
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Post a hold: all of it, or `units`; the rest is released, and given back to budgets."""
+
+    payment: str
+    owner: str | None
+    units: int | None = None
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The payment."""
+        return [Read(PAYMENTS, self.payment)]
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """None ahead: the hold's accounts were used lately."""
+        return ()
+
+    def plan(self, view: View) -> Plan[Payment] | Outcome[Payment]:
+        """Capture once; again with the same amount is no harm."""
+        payment = require_payment(view, self.payment, self.owner)
+        units = payment.amount if self.units is None else self.units
+        if payment.state is State.CAPTURED:
+            if payment.captured == units:
+                return Outcome(payment)
+            raise Conflict("already-captured", f"{payment.captured} units were captured")
+        _require_held(payment)
+        if not 0 < units <= payment.amount:
+            raise Malformed("capture-too-large", f"the hold is {payment.amount} units")
+        chain = _ends(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
+
+        def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
+            if not _made(results[0]):
+                return _ended_otherwise(view, payment, results[0])
+            captured = msgspec.structs.replace(
+                payment,
+                state=State.CAPTURED,
+                captured=units,
+                changed_ns=view.now_ns,
+                leaf=view.leaf,
+            )
+            return settled(view, captured, captured)
+
+        return Plan(then, chains=[chain])
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Release a hold: nothing was taken, and budgets get everything back."""
+
+    payment: str
+    owner: str | None
+    reason: str = ""
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The payment."""
+        return [Read(PAYMENTS, self.payment)]
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """None ahead."""
+        return ()
+
+    def plan(self, view: View) -> Plan[Payment] | Outcome[Payment]:
+        """Void once; again is no harm."""
+        payment = require_payment(view, self.payment, self.owner)
+        if payment.state in (State.VOIDED, State.EXPIRED):
+            return Outcome(payment)
+        _require_held(payment)
+        chain = _ends(payment, TransferFlags.VOID_PENDING, Place.VOID, 0)
+
+        def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
+            if not _made(results[0]):
+                return _ended_otherwise(view, payment, results[0])
+            return _released(view, payment, State.VOIDED, self.reason)
+
+        return Plan(then, chains=[chain])
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Record that the ledger has released a hold whose time was over."""
+
+    payment: str
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[Payment]:
+        """Expire it if the book's time says so."""
+        payment = require_payment(view, self.payment, None)
+        if payment.state is not State.HELD or view.now_ns < payment.hold_ends_ns:
+            return Outcome(payment)
+        return _released(view, payment, State.EXPIRED, "")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkDelivery:
+    """Record that an answer broke off after it was paid."""
+
+    payment: str
+    owner: str | None
+    delivery: str
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[Payment]:
+        """Write it down once."""
+        payment = require_payment(view, self.payment, self.owner)
+        if payment.delivery:
+            return Outcome(payment)
+        marked = msgspec.structs.replace(
+            payment, delivery=self.delivery, changed_ns=view.now_ns, leaf=view.leaf
+        )
+        return settled(view, marked, marked, kind=Kind.PAYMENT_DELIVERY_INCOMPLETE)
+
+
+def _require_held(payment: Payment) -> None:
+    if payment.state is not State.HELD:
+        raise Conflict("not-held", f"this payment is {payment.state.value}")
+
+
+def _ends(payment: Payment, flag: TransferFlags, place: int, units: int) -> list[Transfer]:
+    number = payment.number
+    lines = range(payment.budgets, -1, -1)  # Budgets before money, as they were held.
+    return linked(
+        [
+            Transfer(
+                ids.place(number, place + i),
+                0,
+                0,
+                units,
+                0,
+                0,
+                flag,
+                pending_id=ids.place(number, Place.HOLD + i),
+                user_data=number,
+            )
+            for i in lines
+        ]
+    )
+
+
+def _made(results: Sequence[TransferResult]) -> bool:
+    return all(result is TransferResult.CREATED for result in results)
+
+
+def _ended_otherwise(
+    view: View, payment: Payment, results: Sequence[TransferResult]
+) -> Outcome[Payment]:
+    expired = TransferResult.PENDING_TRANSFER_EXPIRED
+    if expired in results:
+        return _released(view, payment, State.EXPIRED, "")
+    closed = {
+        TransferResult.DEBIT_ACCOUNT_ALREADY_CLOSED,
+        TransferResult.CREDIT_ACCOUNT_ALREADY_CLOSED,
+    }
+    if closed & set(results):
+        raise Conflict("account-frozen", "an account of this payment is frozen; unfreeze it first")
+    ensure(False, f"a hold ends in a known way: {[r.name for r in results]}")
+    raise AssertionError
+
+
+def _released(view: View, payment: Payment, state: State, reason: str) -> Outcome[Payment]:
+    released = msgspec.structs.replace(
+        payment, state=state, reason=reason[:100], changed_ns=view.now_ns, leaf=view.leaf
+    )
+    return settled(view, released, released)

@@ -1,0 +1,75 @@
+"""The one place with BEGIN and COMMIT: a database hands out transactions as plain functions.
+
+A transaction is a plain `def f(tx)`: being `def` it cannot await, so no network call can sit
+inside it; being free of outside effects it may be rerun after a conflict. SQL is written once,
+with `?` for values and TEXT, BIGINT and BLOB for columns; each engine translates what it must.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from farthing.core.records import Row, Table
+
+T = TypeVar("T")
+
+
+class Tx(Protocol):
+    """One open transaction: rows by SQL, or whole records by table and key."""
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query and give all its rows."""
+        ...
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        ...
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row of values."""
+        ...
+
+    def fetch(self, table: Table[Row], keys: Sequence[Any]) -> dict[Any, Row]:
+        """Get the records that exist under these keys."""
+        ...
+
+    def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
+        """Insert records, or put them in the place of those with the same keys."""
+        ...
+
+
+class Database(Protocol):
+    """An engine with one transaction at a time for writing, and many for reading."""
+
+    @property
+    def dialect(self) -> str: ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nobody else can write, so that what was read before a commit still holds."""
+        ...
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a writing transaction, commit it durably, and give its result.
+
+        Raises: Unavailable when the engine cannot commit; nothing is then done.
+        """
+        ...
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on one consistent snapshot, off the event loop."""
+        ...
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> "RowStream":
+        """Give a query's rows one after the other, without holding them all."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and locks."""
+        ...
+
+
+class RowStream(Protocol):
+    """Rows of a query, in order, with bounded memory."""
+
+    def __iter__(self) -> "RowStream": ...
+    def __next__(self) -> tuple[Any, ...]: ...

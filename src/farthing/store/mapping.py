@@ -1,0 +1,90 @@
+"""From row structs to columns and back: one mapping for both databases."""
+
+import types
+import typing
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import cache
+from typing import Any, Generic
+
+import msgspec
+
+from farthing.core.records import Row, Table
+
+_PLAIN = (str, int, bytes)
+
+
+class Mapping(Generic[Row]):
+    """How one table's rows become column values; lists, dicts and structs become JSON text."""
+
+    def __init__(self, table: Table[Row]) -> None:
+        self.table = table
+        self.columns = table.row.__struct_fields__
+        hints = typing.get_type_hints(table.row)
+        self._encoders: list[tuple[int, Callable[[Any], Any]]] = []
+        self._decoders: list[tuple[str, Callable[[Any], Any]]] = []
+        for place, column in enumerate(self.columns):
+            coder = _coder(hints[column])
+            if coder is not None:
+                self._encoders.append((place, coder[0]))
+                self._decoders.append((column, coder[1]))
+
+    @property
+    def select(self) -> str:
+        """The start of every query for whole rows."""
+        return f"SELECT {', '.join(self.columns)} FROM {self.table.name}"  # noqa: S608 - our names
+
+    @property
+    def upsert(self) -> str:
+        """Insert a row, or put it in the place of the one with the same key."""
+        names = ", ".join(self.columns)
+        marks = ", ".join("?" * len(self.columns))
+        others = [column for column in self.columns if column != self.table.key]
+        sets = ", ".join(f"{column} = excluded.{column}" for column in others)
+        return (
+            f"INSERT INTO {self.table.name} ({names}) VALUES ({marks}) "  # noqa: S608 - our names
+            f"ON CONFLICT ({self.table.key}) DO UPDATE SET {sets}"
+        )
+
+    def values(self, row: Row) -> Sequence[Any]:
+        """Give a row's column values."""
+        values = msgspec.structs.astuple(row)
+        if not self._encoders:
+            return values
+        encoded = list(values)
+        for place, encode in self._encoders:
+            encoded[place] = encode(encoded[place])
+        return encoded
+
+    def row(self, values: Sequence[Any]) -> Row:
+        """Make the row of these column values."""
+        decoded = dict(zip(self.columns, values, strict=True))
+        for column, decode in self._decoders:
+            decoded[column] = decode(decoded[column])
+        return self.table.row(**decoded)
+
+
+def _coder(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | None:
+    bare = _without_none(hint)
+    if bare in _PLAIN or typing.get_origin(bare) is typing.Literal:
+        return None
+    if isinstance(bare, type) and issubclass(bare, StrEnum):
+        return str, bare
+    if bare is bool:
+        return int, bool
+    decoder = msgspec.json.Decoder(hint)
+    return (lambda value: msgspec.json.encode(value).decode()), decoder.decode
+
+
+def _without_none(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        if len(kinds) == 1 and kinds[0] in _PLAIN:
+            return kinds[0]
+    return hint
+
+
+@cache
+def mapping(table: Table[Row]) -> Mapping[Row]:
+    """Give the one mapping of a table."""
+    return Mapping(table)

@@ -1,0 +1,57 @@
+"""Bring a database forward to the newest schema; refuse one that is newer than this software."""
+
+from importlib.resources import files
+
+from farthing.errors import BadConfig
+from farthing.store.database import Database, Tx
+
+_POSTGRES = (("INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY"), ("BLOB", "BYTEA"))
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """List every migration: its number, its name and its SQL."""
+    found: list[tuple[int, str, str]] = []
+    for file in files("farthing.store.migrations").iterdir():
+        if file.name.endswith(".sql"):
+            number, _, name = file.name.removesuffix(".sql").partition("_")
+            found.append((int(number), name, file.read_text()))
+    return sorted(found)
+
+
+def migrate(database: Database) -> list[str]:
+    """Apply the migrations that are missing, each in a transaction of its own, and name them.
+
+    Raises: BadConfig `database-too-new`.
+    """
+    known = migrations()
+    database.transact(_prepare)
+    done = database.transact(
+        lambda tx: {row[0] for row in tx.rows("SELECT number FROM migrations")}
+    )
+    newest = max(done, default=0)
+    if newest > known[-1][0]:
+        raise BadConfig(
+            "database-too-new",
+            f"the database has schema {newest} and this software knows {known[-1][0]}; upgrade it",
+        )
+    applied: list[str] = []
+    for number, name, sql in known:
+        if number not in done:
+            database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect))
+            applied.append(name)
+    return applied
+
+
+def _prepare(tx: Tx) -> None:
+    tx.run("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY)")
+
+
+def _apply(tx: Tx, number: int, sql: str, dialect: str) -> None:
+    if dialect == "postgresql":
+        for sqlite, postgres in _POSTGRES:
+            sql = sql.replace(sqlite, postgres)
+    without_comments = "\n".join(line for line in sql.splitlines() if not line.startswith("--"))
+    for statement in without_comments.split(";\n"):
+        if statement.strip():
+            tx.run(statement)
+    tx.run("INSERT INTO migrations (number) VALUES (?)", (number,))

@@ -1,0 +1,1 @@
+"""Forward migrations, applied in the order of their numbers on both databases."""

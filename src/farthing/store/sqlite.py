@@ -1,0 +1,144 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+"""SQLite through apsw: WAL, `synchronous=FULL`, one writer held by a file lock, many readers."""
+
+import asyncio
+import fcntl
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from farthing.core.records import Row, Table
+from farthing.errors import Unavailable
+from farthing.store.database import RowStream, Tx
+from farthing.store.mapping import mapping
+
+T = TypeVar("T")
+_READERS = 4
+_BUSY_MS = 5000
+
+
+class SqliteTx:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._cursor = connection.cursor()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query and give all its rows."""
+        return self._cursor.execute(sql, values).fetchall()
+
+    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        self._cursor.execute(sql, values)
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each row of values."""
+        self._cursor.executemany(sql, rows)
+
+    def fetch(self, table: Table[Row], keys: Sequence[Any]) -> dict[Any, Row]:
+        """Get the records that exist under these keys."""
+        mapped = mapping(table)
+        sql = f"{mapped.select} WHERE {table.key} = ?"
+        found: dict[Any, Row] = {}
+        for key in keys:
+            for values in self._cursor.execute(sql, (key,)):
+                found[key] = mapped.row(values)
+        return found
+
+    def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
+        """Insert records, or put them in the place of those with the same keys."""
+        mapped = mapping(table)
+        self._cursor.executemany(mapped.upsert, [mapped.values(row) for row in rows])
+
+
+class SqliteDatabase:
+    """One SQLite file, with this process as its only writer.
+
+    Raises: Unavailable `store-locked` when another process holds the writer's lock.
+    """
+
+    dialect = "sqlite"
+    exclusive = True
+
+    def __init__(self, path: Path, readers: Executor, vfs: str | None = None) -> None:
+        self._path, self._vfs, self._executor = path, vfs, readers
+        self._lock = _take_lock(path)
+        self._writer = self._connect()
+        self._writer.pragma("journal_mode", "wal")
+        self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
+        for _ in range(_READERS):
+            self._idle.put(self._connect(writes=False))
+
+    def _connect(self, writes: bool = True) -> apsw.Connection:
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        connection = apsw.Connection(
+            str(self._path), flags=flags, vfs=self._vfs, statementcachesize=300
+        )
+        connection.set_busy_timeout(_BUSY_MS)
+        connection.pragma("synchronous", "full")
+        connection.pragma("cache_size", -65536 if writes else -8192)
+        connection.pragma("temp_store", "memory")
+        if writes:
+            self._path.chmod(0o600)
+        else:
+            connection.pragma("query_only", True)
+        return connection
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a writing transaction; it is on disk when this returns."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(SqliteTx(self._writer))
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+        except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError) as fault:
+            raise Unavailable("store-unavailable", "the books cannot be written now") from fault
+        return result
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on one consistent snapshot, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
+
+    def _read(self, work: Callable[[Tx], T]) -> T:
+        connection = self._idle.get()
+        try:
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteTx(connection))
+            finally:
+                connection.execute("ROLLBACK")
+        finally:
+            self._idle.put(connection)
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> RowStream:
+        """Give a query's rows one after the other, on a connection of their own."""
+        return self._connect(writes=False).execute(sql, values)
+
+    def close(self) -> None:
+        """Close every connection and release the writer's lock."""
+        while not self._idle.empty():
+            self._idle.get().close()
+        self._writer.close()
+        os.close(self._lock)
+
+
+def _take_lock(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise Unavailable(
+            "store-locked", f"another process is writing to {path}; stop it or talk to its socket"
+        ) from None
+    return descriptor
