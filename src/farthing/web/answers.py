@@ -1,0 +1,115 @@
+"""Answers that were paid for, kept a while, so that an honest retry gets the first one."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from farthing.web.problems import Answer
+
+ANSWER_BYTES_MAX = 256 * 1024
+MEMORY_BYTES_MAX = 64 * 1024 * 1024
+KEPT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, what it answered, and since when it is kept."""
+
+    answer: Answer
+    request: tuple[str, str]
+    since: float
+
+
+class Answers:
+    """The newest answers by payment, in bounded memory.
+
+    Shape: `request` is the resource and the body's digest; the oldest answers go first.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        bytes_max: int = MEMORY_BYTES_MAX,
+        seconds: float = KEPT_SECONDS,
+    ) -> None:
+        self._now = now
+        self._bytes_max = bytes_max
+        self._seconds = seconds
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self.bytes = 0
+
+    def keep(self, payment: str, request: tuple[str, str], answer: Answer) -> None:
+        """Keep an answer, and let the oldest go when there is no room."""
+        self.drop(payment)
+        self._kept[payment] = Kept(answer, request, self._now())
+        self.bytes += answer.size
+        while self._kept and (self.bytes > self._bytes_max or self._old(self._oldest())):
+            self.drop(next(iter(self._kept)))
+
+    def find(self, payment: str, request: tuple[str, str]) -> Answer | None:
+        """Give the answer to this very request, if it is still here."""
+        kept = self._kept.get(payment)
+        if kept is None or kept.request != request:
+            return None
+        if self._old(kept):
+            self.drop(payment)
+            return None
+        return kept.answer
+
+    def drop(self, payment: str) -> None:
+        """Forget an answer."""
+        kept = self._kept.pop(payment, None)
+        if kept is not None:
+            self.bytes -= kept.answer.size
+
+    def _oldest(self) -> Kept:
+        return next(iter(self._kept.values()))
+
+    def _old(self, kept: Kept) -> bool:
+        return kept.since + self._seconds <= self._now()
+
+
+@dataclass
+class Run:
+    """One run of the handler for one payment, which duplicates wait for.
+
+    Shape: `over` gives the whole answer, or None when it cannot be given twice.
+    """
+
+    request: tuple[str, str]
+    over: asyncio.Future[Answer | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def end(self, answer: Answer | None) -> None:
+        """Tell everyone who waits; only the first word counts."""
+        if not self.over.done():
+            self.over.set_result(answer)
+
+
+class Gates:
+    """Lets one caller at a time ask about one payment, so that a duplicate finds its run."""
+
+    def __init__(self) -> None:
+        self._gates: dict[int, _Gate] = {}
+
+    @asynccontextmanager
+    async def one_at_a_time(self, payment: int) -> AsyncIterator[None]:
+        """Hold the gate of a payment."""
+        gate = self._gates.setdefault(payment, _Gate())
+        gate.users += 1
+        try:
+            async with gate.lock:
+                yield
+        finally:
+            gate.users -= 1
+            if not gate.users:
+                self._gates.pop(payment, None)
+
+
+class _Gate:
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0

@@ -1,0 +1,94 @@
+"""Request bodies of priced routes: read whole, bounded and digested, then handed on."""
+
+import asyncio
+import base64
+import hashlib
+
+from farthing.errors import Malformed, TooLarge
+from farthing.web.asgi import Message, Receive
+from farthing.web.incoming import Incoming
+from farthing.web.problems import HttpProblem
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete."""
+
+
+async def read_body(
+    request: Incoming, receive: Receive, *, bytes_max: int, seconds_max: float
+) -> bytes:
+    """Read a whole request body.
+
+    Raises: TooLarge `body-too-large`; HttpProblem `body-too-slow` (408); ClientGone.
+    """
+    if request.length is not None and request.length > bytes_max:
+        raise _too_large(bytes_max)
+    if request.length == 0:
+        return b""
+    try:
+        async with asyncio.timeout(seconds_max):
+            return await _collect(receive, bytes_max)
+    except TimeoutError:
+        raise HttpProblem(
+            408, "body-too-slow", f"send the body within {seconds_max:g} seconds"
+        ) from None
+
+
+async def _collect(receive: Receive, bytes_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(
+        "body-too-large",
+        f"a body here has at most {bytes_max} bytes, because the price is bound to its digest; "
+        "the seller can set bind_body = false",
+    )
+
+
+def content_digest(body: bytes) -> str:
+    """Write a body's `Content-Digest` value; nothing for no body.
+
+    Source: RFC 9530, section 2.
+    """
+    if not body:
+        return ""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def check_digest(request: Incoming, digest: str) -> None:
+    """Compare a SHA-256 that the client itself sent along.
+
+    Raises: Malformed `digest-mismatch`.
+    """
+    for value in request.values(b"content-digest"):
+        for part in value.split(","):
+            told = part.strip()
+            if told.startswith("sha-256=") and told != digest:
+                raise Malformed("digest-mismatch", "the body is not what Content-Digest says")
+
+
+def whole(body: bytes, rest: Receive) -> Receive:
+    """Make a `receive` that gives `body` at once, and then whatever comes after it."""
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            return await rest()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -1,0 +1,144 @@
+"""Reading a request strictly, once: one path, one host, one framing, bounded headers.
+
+Whatever two programs could read in two ways is refused here, before a price is looked up, and
+what passes is handed on in the spelling that was looked up.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from farthing.core.paths import Path, normal_path, normal_query
+from farthing.errors import Malformed
+from farthing.web.asgi import RawHeaders, Scope
+from farthing.web.problems import HttpProblem
+
+HEADER_BYTES_MAX = 64 * 1024
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+TARGET = "farthing.target"
+"""Where our own server notes the request target as it was sent; ASGI itself keeps the path only."""
+
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_REWRITES = frozenset(
+    {
+        b"x-original-url",
+        b"x-rewrite-url",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+    }
+)
+"""Fields by which a client asks some frameworks to serve another path or method than it sent."""
+
+_OURS = b"farthing-"
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it will be priced and served.
+
+    Shape: `scope` holds the normal path and no field that only we may set; `length` is None
+           where the body's length is not announced.
+    """
+
+    scope: Scope
+    method: str
+    path: Path
+    query: str
+    host: str
+    length: int | None
+
+    @property
+    def target(self) -> str:
+        """Give the path and query as they are signed and forwarded."""
+        return self.path.raw + (f"?{self.query}" if self.query else "")
+
+    @property
+    def resource(self) -> str:
+        """Name what is bought: the method and the target."""
+        return f"{self.method} {self.target}"
+
+    @property
+    def headers(self) -> RawHeaders:
+        """Give the header fields that are passed on."""
+        return self.scope["headers"]
+
+    def values(self, name: bytes) -> list[str]:
+        """Give the values of every field of that name."""
+        return [value.decode("latin-1") for have, value in self.headers if have == name]
+
+    def has(self, name: bytes) -> bool:
+        """Tell whether a field is there."""
+        return any(have == name for have, _ in self.headers)
+
+
+def read_request(scope: Scope) -> Incoming:
+    """Read a request's head, or refuse it.
+
+    Raises: AmbiguousPath; Malformed; HttpProblem with 431 or 501.
+    """
+    method = scope.get("method", "GET")
+    headers: RawHeaders = [(name.lower(), value) for name, value in scope["headers"]]
+    if sum(len(name) + len(value) + 4 for name, value in headers) > HEADER_BYTES_MAX:
+        raise HttpProblem(431, "headers-too-large", f"send at most {HEADER_BYTES_MAX} bytes")
+    if method not in METHODS:
+        raise HttpProblem(501, "unknown-method", f"methods are {', '.join(sorted(METHODS))}")
+    if not scope.get(TARGET, b"/").startswith(b"/"):
+        raise Malformed("absolute-target", "send the path alone, not a whole URL")
+    host = _one_host(headers, scope)
+    length = _framing(headers)
+    path = normal_path(_raw_path(scope))
+    query = normal_query(scope.get("query_string", b""))
+    changed = dict(scope)
+    changed["path"] = path.text
+    changed["raw_path"] = path.raw.encode("ascii")
+    changed["headers"] = [field for field in headers if not _is_ours(field[0])]
+    return Incoming(changed, method, path, query, host, length)
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: Any = scope.get("raw_path")
+    if raw is None:
+        return quote(scope["path"], safe="/!$&'()*+,=:@-._~").encode("ascii")
+    return raw
+
+
+def _one_host(headers: RawHeaders, scope: Scope) -> str:
+    hosts = [value for name, value in headers if name == b"host"]
+    if not hosts and scope.get("http_version") == "1.0":
+        return ""
+    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+        raise Malformed("bad-host", "send exactly one Host with a name or an address")
+    return hosts[0].decode("ascii")
+
+
+def _framing(headers: RawHeaders) -> int | None:
+    lengths = [value for name, value in headers if name == b"content-length"]
+    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (lengths or codings != [b"chunked"]):
+        raise Malformed("bad-framing", "send Content-Length or Transfer-Encoding: chunked, not both")
+    if len(lengths) > 1 or any(_LENGTH.fullmatch(value) is None for value in lengths):
+        raise Malformed("bad-framing", "send one Content-Length, in digits")
+    if lengths:
+        return int(lengths[0])
+    return None if codings else 0
+
+
+def _is_ours(name: bytes) -> bool:
+    """Tell whether only we may send this on: gateways read `_` as `-`, so both are."""
+    spelled = name.replace(b"_", b"-")
+    return spelled.startswith(_OURS) or spelled in _REWRITES
+
+
+def is_websocket(request: Incoming) -> bool:
+    """Tell whether a request asks to become a WebSocket."""
+    return any("websocket" in value.lower() for value in request.values(b"upgrade"))
+
+
+def scheme_of(scope: Scope) -> str:
+    """Give `http` or `https`, for WebSockets too."""
+    scheme = scope.get("scheme", "http")
+    return _SCHEMES.get(scheme, scheme)
