@@ -13,6 +13,7 @@ from farthing.protocols.x402 import X402
 SECRET = bytes(range(32))
 HUB = "abcdefghijklmnopqrstuvwxyz234567"
 PAYEE = "acc_01kaw1f2800000000000000000"
+PAYER = "acc_01kaw1f2830000000000000000"
 DEVICE = "dev_01kaw1f2810000000000000000"
 NOW = 1_795_381_200 * 1_000_000_000
 SIGNER = keys.Ed25519Signer(bytes(32))
@@ -38,6 +39,15 @@ def digest_of(body: bytes) -> str:
     if not body:
         return ""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def receipt(
+    payment: str = "pay_01kaw1f2820000000000000000", captured: int = 1500
+) -> dict[str, Any]:
+    """Give a receipt of the hub's shape; nothing in it is signed."""
+    statement = {"payment": payment, "hub": HUB, "payer": PAYER, "captured": str(captured)}
+    head = {"committed_at": "2026-11-22T21:00:00.000000Z"}
+    return {"version": "farthing-receipt-1", "statement": statement, "proof": {"head": head}}
 
 
 class Seller:
@@ -67,10 +77,10 @@ class Seller:
             return await self._ask(send, asked, None)
         try:
             signed = language.read(headers, asked, self.clock())
-            receipt = self._take(signed)
+            paid = self._take(signed)
         except BadCredential as fault:
             return await self._ask(send, asked, fault)
-        return await _answer(send, 200, language.receipt(receipt), b"sunny")
+        return await _answer(send, 200, language.receipt(paid), b"sunny")
 
     def _terms(self, scope: Any, body: bytes) -> Terms:
         path = scope["raw_path"].decode()
@@ -94,13 +104,7 @@ class Seller:
         if order.expires <= self.clock() // 1_000_000_000:
             raise BadCredential("payment-expired")
         self.paid[ident] = signed
-        return {
-            "payment": ids.name("pay", ident),
-            "hub": order.hub,
-            "device": order.device,
-            "amount": str(order.amount),
-            "time": "2026-11-22T21:00:00.000000Z",
-        }
+        return receipt(ids.name("pay", ident), order.amount)
 
     async def _ask(self, send: Any, asked: Terms, fault: BadCredential | None) -> None:
         fields: list[tuple[str, str]] = [("cache-control", "no-store")]

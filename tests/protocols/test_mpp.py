@@ -10,12 +10,12 @@ from farthing import ids, keys
 from farthing.clock import write_time
 from farthing.codec import canonical_json, from_base64url, read_json, to_base64url
 from farthing.core.orders import SignedOrder, payment_id
-from farthing.errors import BadConfig, Malformed
+from farthing.errors import BadConfig, InvariantBroken, Malformed
 from farthing.protocols import client, fields
 from farthing.protocols.base import BadCredential, Terms
 from farthing.protocols.mpp import Mpp, challenge_id, check_realm
 
-from .stand_in import DEVICE, HUB, NOW, PAYEE, SECRET, SIGNER, digest_of, terms
+from .stand_in import DEVICE, HUB, NOW, PAYEE, SECRET, SIGNER, digest_of, receipt, terms
 
 OTHER_SECRET = bytes(32)
 
@@ -314,12 +314,18 @@ def test_an_ask_that_has_expired_is_not_signed():
 
 
 def test_the_receipt_is_what_the_stock_package_and_our_client_read():
-    receipt = {"payment": "pay_01", "hub": HUB, "time": "2026-11-22T21:00:00Z", "proof": {"a": "b"}}
-    headers = Mpp([SECRET]).receipt(receipt)
+    headers = Mpp([SECRET]).receipt(receipt())
     read = stock.Receipt.from_payment_receipt(dict(headers)["payment-receipt"])
-    assert (read.status, read.reference, read.method) == ("success", "pay_01", "farthing")
+    assert (read.status, read.method) == ("success", "farthing")
+    assert read.reference == receipt()["statement"]["payment"]
     assert client.read_receipt(headers) == {
         "language": "mpp",
-        "payment": "pay_01",
-        "receipt": receipt,
+        "payment": read.reference,
+        "receipt": receipt(),
     }
+
+
+@pytest.mark.parametrize("broken", [{}, {"statement": {}}, {"statement": receipt()["statement"]}])
+def test_what_is_no_receipt_of_the_hub_is_not_sent(broken: dict[str, Any]):
+    with pytest.raises(InvariantBroken):
+        Mpp([SECRET]).receipt(broken)

@@ -24,7 +24,7 @@ from farthing.plugs.x402_client import FarthingScheme
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
 
-from .stand_in import DEVICE, HUB, PAYEE, SECRET, SIGNER, Seller
+from .stand_in import DEVICE, HUB, PAYEE, PAYER, SECRET, SIGNER, Seller
 
 URL = "https://shop.example/weather?city=Oslo"
 
@@ -62,7 +62,7 @@ def test_a_stock_x402_client_pays_and_reads_our_receipt():
     [signed] = seller.paid.values()
     assert settled.success
     assert settled.network == f"farthing:{HUB}"
-    assert settled.payer == DEVICE
+    assert settled.payer == PAYER
     assert settled.amount == "1500"
     assert settled.transaction.startswith("pay_")
     assert signed.order.resource == "GET /weather?city=Oslo"
@@ -79,7 +79,7 @@ def test_a_stock_pympp_client_pays_and_reads_our_receipt():
     assert receipt.status == "success"
     assert receipt.method == "farthing"
     assert receipt.reference.startswith("pay_")
-    assert receipt.extensions["receipt"]["payment"] == receipt.reference
+    assert receipt.extensions["receipt"]["statement"]["payment"] == receipt.reference
     assert signed.order.challenge
     assert signed.order.amount == 1500
 

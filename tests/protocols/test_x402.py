@@ -21,7 +21,7 @@ from farthing.protocols.x402 import (
     signed_order,
 )
 
-from .stand_in import DEVICE, HUB, NOW, PAYEE, SIGNER, terms
+from .stand_in import DEVICE, HUB, NOW, PAYEE, PAYER, SIGNER, receipt, terms
 
 NONCE = ids.encode(ids.fresh(NOW // 1_000_000, lambda _: 5))
 
@@ -275,12 +275,13 @@ def test_a_failure_is_what_the_stock_package_reads():
 
 
 def test_the_receipt_is_what_our_client_reads():
-    receipt = {"payment": "pay_01", "hub": HUB, "device": DEVICE, "amount": "1500"}
-    headers = X402().receipt(receipt)
+    headers = X402().receipt(receipt())
+    read = decode_payment_response_header(dict(headers)["payment-response"])
+    assert (read.success, read.amount, read.payer) == (True, "1500", PAYER)
     assert client.read_receipt(headers) == {
         "language": "x402",
-        "payment": "pay_01",
-        "receipt": receipt,
+        "payment": read.transaction,
+        "receipt": receipt(),
     }
 
 

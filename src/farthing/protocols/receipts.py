@@ -17,26 +17,28 @@ class Facts(NamedTuple):
 
 
 def facts(receipt: Mapping[str, Any]) -> Facts:
-    """Find the facts, in the receipt itself or in its statement.
+    """Find the facts in a receipt's statement and in its signed head.
 
-    Raises: InvariantBroken when the hub hands in a receipt without the payment's id.
+    Units:  `amount` is what was captured, in smallest units.
+    Raises: InvariantBroken when the hub hands in something else than a receipt.
     """
-    statement = receipt.get("statement")
-    told = cast(dict[str, Any], statement) if isinstance(statement, dict) else {}
-
-    def text(*members: str) -> str:
-        for member in members:
-            value = receipt.get(member, told.get(member))
-            if isinstance(value, str) and value:
-                return value
-        return ""
-
-    payment = text("payment")
-    ensure(payment != "", "a receipt names its payment")
-    return Facts(
-        payment=payment,
-        hub=text("hub"),
-        payer=text("device", "payer"),
-        amount=text("amount", "units"),
-        time=text("captured_at", "time", "committed_at"),
+    statement = _object(receipt.get("statement"))
+    head = _object(_object(receipt.get("proof")).get("head"))
+    found = Facts(
+        payment=_text(statement, "payment"),
+        hub=_text(statement, "hub"),
+        payer=_text(statement, "payer"),
+        amount=_text(statement, "captured"),
+        time=_text(head, "committed_at"),
     )
+    ensure(all(found), "a receipt states a payment")
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _text(of: dict[str, Any], name: str) -> str:
+    value = of.get(name)
+    return value if isinstance(value, str) else ""

@@ -131,16 +131,13 @@ class X402:
 def settled(receipt: Mapping[str, Any]) -> dict[str, Any]:
     """Write a receipt as x402's settlement response."""
     facts = receipts.facts(receipt)
-    told: dict[str, Any] = {
+    return {
         "success": True,
         "transaction": facts.payment,
         "network": names.network(facts.hub),
+        "payer": facts.payer,
+        "amount": facts.amount,
         "extra": {"receipt": dict(receipt)},
-    }
-    return told | {
-        name: value
-        for name, value in (("payer", facts.payer), ("amount", facts.amount))
-        if value != ""
     }
 
 
