@@ -14,7 +14,9 @@ FarthingError               code, status, title, hint, .problem()               
 └─ InvariantBroken      500  our bug
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 PROBLEM_BASE = "https://farthing.dev/problems/"
 
@@ -123,3 +125,13 @@ def ensure(holds: bool, what: str) -> None:
     """
     if not holds:
         raise InvariantBroken("invariant-broken", what)
+
+
+def present(value: T | None, what: str) -> T:
+    """Give a value that must be there.
+
+    Raises: InvariantBroken.
+    """
+    if value is None:
+        raise InvariantBroken("invariant-broken", what)
+    return value

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
+from farthing.clock import NS
 from farthing.core.chain import Head
 from farthing.core.ledger import Account, PendingState, Transfer
-from farthing.clock import NS
 
 _ACCOUNT = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"

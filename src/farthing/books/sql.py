@@ -54,16 +54,19 @@ class SqlBooks:
         signer: Callable[[], Signer],
         clock: Clock,
         writer: Executor,
-        on_head: Callable[[Head], None] = lambda head: None,
+        on_head: Callable[[Head], None] | None = None,
+        on_commit: Callable[[], None] | None = None,
         chain: str = "main",
     ) -> None:
         self._database, self._signer, self._clock = database, signer, clock
-        self._writer, self._on_head, self._chain = writer, on_head, chain
+        self._writer, self._on_head, self._on_commit = writer, on_head, on_commit
+        self._chain = chain
         self._memory = Memory()
         self._tip: Tip | None = None
         self._queue: deque[tuple[Wish, Unit[Any]]] = deque()
         self._busy = False
         self._closed = False
+        self._drained = asyncio.Event()
         self.commits = 0
 
     async def commit_one(self, unit: Unit[T]) -> Done[T]:
@@ -91,13 +94,16 @@ class SqlBooks:
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True
-        while self._busy:
-            await asyncio.sleep(0.005)
+        if self._busy:
+            await self._drained.wait()
 
     def _next(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
         self._busy = bool(batch)
-        if batch:
+        if not batch:
+            self._drained.set()
+        else:
+            self._drained.clear()
             running = asyncio.get_running_loop().run_in_executor(
                 self._writer, self._run, [unit for _, unit in batch]
             )
@@ -115,6 +121,8 @@ class SqlBooks:
             wish.left -= 1
             if wish.left == 0 and not wish.heard.done():
                 _tell(wish)
+        if self._on_commit is not None:
+            self._on_commit()
 
     def _run(self, units: list[Unit[Any]]) -> list[Any]:
         try:
@@ -132,7 +140,7 @@ class SqlBooks:
     def _run_alone(self, unit: Unit[Any]) -> Any:
         try:
             return self._transact([unit]).answers[0]
-        except Exception as fault:  # noqa: BLE001 - it becomes this caller's answer
+        except Exception as fault:
             self._forget()
             return fault
 
@@ -152,7 +160,8 @@ class SqlBooks:
         self._memory.trim()
         if result.head is not None:
             self.commits += 1
-            self._on_head(result.head)
+            if self._on_head is not None:
+                self._on_head(result.head)
         return result
 
     def _forget(self) -> None:

@@ -19,7 +19,7 @@ from farthing.core.ledger import (
     linked,
 )
 from farthing.core.records import Read, Table, Write
-from farthing.errors import Conflict, Missing, ensure
+from farthing.errors import Conflict, Missing, present
 
 BUDGET_LEDGERS = 1_000_000
 """A budget in the asset with ledger n is counted in its own control ledger, n + this."""
@@ -210,9 +210,10 @@ class SetAccountState:
             return Outcome(record)
         if record.state == "closed":
             raise Conflict("account-closed", "a closed account stays closed")
-        ledger_account = view.account(ids.number("acc", self.account))
-        ensure(ledger_account is not None, "every account record has a ledger account")
-        if self.to == "closed" and ledger_account and _worth(ledger_account):
+        ledger_account = present(
+            view.account(ids.number("acc", self.account)), "an account is in the ledger"
+        )
+        if self.to == "closed" and _worth(ledger_account):
             raise Conflict("account-not-empty", "pay the balance out before you close the account")
         if record.state == "frozen" and self.to == "closed":
             return self._done(view, record, record.latch)  # The latch is on already.

@@ -14,7 +14,7 @@ from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.paying import refuse, refused_by_rules, take
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal
-from farthing.errors import Conflict, Missing, ensure
+from farthing.errors import Conflict, Missing, present
 
 APPROVED_HOLD_SECONDS = 900
 """How long money stays held after an approval for the device to come back for it."""
@@ -69,15 +69,12 @@ class AnswerAsk:
 
 
 def _approve(view: View, payment: Payment) -> Plan[Authorised] | Outcome[Authorised]:
-    device = view.get(DEVICES, payment.device)
-    payer, payee = view.get(ACCOUNTS, payment.payer), view.get(ACCOUNTS, payment.payee)
-    ensure(device is not None and payer is not None and payee is not None, "records are kept")
-    assert device is not None and payer is not None and payee is not None  # noqa: S101, PT018
+    device = present(view.get(DEVICES, payment.device), "a payment's device is kept")
+    payer = present(view.get(ACCOUNTS, payment.payer), "a payment's payer is kept")
+    payee = present(view.get(ACCOUNTS, payment.payee), "a payment's payee is kept")
     if device.revoked_ns:
         return refuse(view, payment, Refusal.MANDATE_REVOKED)
-    mandate = view.get(MANDATES, device.mandate)
-    ensure(mandate is not None, "a device always has a mandate")
-    assert mandate is not None  # noqa: S101 - for the type checker; ensured above
+    mandate = present(view.get(MANDATES, device.mandate), "a device always has a mandate")
     refusal = refused_by_rules(view, mandate, payment, payer, payee)
     if refusal is not None:
         return refuse(view, payment, refusal)

@@ -31,7 +31,7 @@ from farthing.core.orders import (
 from farthing.core.payments import PAYMENTS, Authorised, Payment, Place, State, settled
 from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
-from farthing.errors import Conflict, PaymentRefused, Unauthenticated, ensure
+from farthing.errors import Conflict, PaymentRefused, Unauthenticated, ensure, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,7 @@ class Authorise:
         device = self._check_device(view)
         self._check_order(view.now_ns)
         payer, payee = self._sides(view, device)
-        mandate = view.get(MANDATES, device.mandate)
-        ensure(mandate is not None, "a device always has a mandate")
-        assert mandate is not None  # noqa: S101 - for the type checker; ensured above
+        mandate = present(view.get(MANDATES, device.mandate), "a device always has a mandate")
         payment = self._payment(view, number, device, payer, payee)
         refusal = refused_by_rules(view, mandate, payment, payer, payee)
         if refusal is not None:

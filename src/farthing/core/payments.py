@@ -39,8 +39,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """One order's life.
 
     Units: amounts count smallest units; `expires` is the order's, in Unix seconds; times are ns.
-    Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets the payment
-           counts in; `claimed` tells that somebody may serve it already; `hold_ends_ns`
+    Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets
+           the payment counts in; `claimed` tells that somebody may serve it already; `hold_ends_ns`
            and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest statement's.
     """
 

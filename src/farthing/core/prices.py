@@ -116,25 +116,24 @@ class Offer:
         unknown = self.methods - METHODS
         if unknown or not self.methods:
             raise BadPrice(f"methods are some of {', '.join(sorted(METHODS))}")
-        if self.rerun and (self.methods != {"GET"} or not 0 <= self.rerun <= RERUN_MAX):
+        if self.rerun and (self.methods - {"GET"} or not 0 <= self.rerun <= RERUN_MAX):
             raise BadPrice(f"rerun is 0 to {RERUN_MAX}, and for GET alone")
-        if (
-            None not in (self.valid_from, self.valid_until)
-            and self._window()[0] >= self._window()[1]
-        ):
+        if None not in (self.valid_from, self.valid_until) and self.window[0] >= self.window[1]:
             raise BadPrice("valid_until lies after valid_from")
 
     def valid_at(self, now_seconds: int) -> bool:
         """Tell whether the offer stands at this moment."""
-        start, end = self._window()
+        start, end = self.window
         return start <= now_seconds < end
 
     def clashes(self, other: "Offer") -> bool:
         """Tell whether some method and moment would have both prices."""
-        (start, end), (other_start, other_end) = self._window(), other._window()
+        (start, end), (other_start, other_end) = self.window, other.window
         return bool(self.methods & other.methods) and start < other_end and other_start < end
 
-    def _window(self) -> tuple[float, float]:
+    @property
+    def window(self) -> tuple[float, float]:
+        """Give when the offer stands, from and until; open ends are infinite."""
         start = float("-inf") if self.valid_from is None else self.valid_from
         return start, float("inf") if self.valid_until is None else self.valid_until
 
@@ -164,10 +163,13 @@ class PriceList:
     payee: str = ""
     prefixes: tuple[str, ...] = ()
     _exact: dict[tuple[str | None, ...], list[Offer]] = field(
-        default_factory=lambda: {}, init=False, repr=False, compare=False
+        default_factory=dict[tuple[str | None, ...], list[Offer]],
+        init=False,
+        repr=False,
+        compare=False,
     )
     _open: list[tuple[Pattern, Offer]] = field(
-        default_factory=lambda: [], init=False, repr=False, compare=False
+        default_factory=list[tuple[Pattern, Offer]], init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:

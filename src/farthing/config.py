@@ -1,0 +1,158 @@
+"""Configuration from `farthing.toml` and the environment; an unknown key is an error.
+
+The file is `$FARTHING_CONFIG`, or `farthing.toml` in the hub's folder; that folder is
+`$FARTHING_HOME/hub`, by default `~/.farthing/hub`. Paths in the file are relative to the file.
+A variable such as `FARTHING_SERVER_PORT` overrides `[server] port`.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from farthing.errors import BadConfig
+from farthing.money import Asset
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the hub listens, and how it is reached."""
+
+    host: str = "127.0.0.1"
+    port: int = 8402
+    public_url: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    trusted_proxies: list[str] = []
+    body_bytes_max: int = 262_144
+    connections_max: int = 4096
+
+
+class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which engine keeps the books."""
+
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
+    path: str = "farthing.db"
+    dsn: str = ""
+
+
+class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The second place where heads are kept."""
+
+    heads_path: str = "heads.log"
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the log is written."""
+
+    format: Literal["json", "text"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of payments."""
+
+    hold_seconds_max: int = 86_400
+    challenge_seconds: int = 300
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set; every setting has a default that works."""
+
+    server: Server = Server()
+    books: BooksSettings = BooksSettings()
+    audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
+    payments: PaymentSettings = PaymentSettings()
+    assets: dict[str, int] = {"USD": 6, "EUR": 6}
+    folder: str = ""
+
+    def path(self, name: str) -> Path:
+        """Give a path of the configuration, relative to the hub's folder."""
+        return Path(self.folder) / name
+
+    def asset_table(self) -> dict[str, Asset]:
+        """Give the configured assets by code."""
+        return {code: Asset(code, scale) for code, scale in self.assets.items()}
+
+
+_SECTIONS = {
+    "server": Server,
+    "books": BooksSettings,
+    "audit": AuditSettings,
+    "log": LogSettings,
+    "payments": PaymentSettings,
+}
+
+
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """Give the folder under which everything of this user is kept."""
+    return Path(environ.get("FARTHING_HOME") or Path.home() / ".farthing")
+
+
+def load_config(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the configuration.
+
+    Raises: BadConfig with the file, the key and the nearest name that exists.
+    """
+    named = path or (Path(environ["FARTHING_CONFIG"]) if environ.get("FARTHING_CONFIG") else None)
+    file = named or home_folder(environ) / "hub" / "farthing.toml"
+    if named is not None and not named.exists():
+        raise BadConfig("config-missing", f"there is no file {named}; run farthing init")
+    found = _read(file) if file.exists() else {}
+    _check_names(found, file)
+    for section, settings in _SECTIONS.items():
+        _override(found, section, settings, environ)
+    try:
+        config = msgspec.convert(found, Config, strict=True)
+        config.asset_table()
+    except (msgspec.ValidationError, Exception) as fault:
+        raise BadConfig("config-invalid", f"{file}: {fault}") from None
+    return msgspec.structs.replace(config, folder=str(file.absolute().parent))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise BadConfig("config-unreadable", f"{file}: {fault}") from None
+
+
+def _check_names(found: Mapping[str, Any], file: Path) -> None:
+    known = [name for name in Config.__struct_fields__ if name != "folder"]
+    for section, content in found.items():
+        _check_name(section, known, f"{file}")
+        settings = _SECTIONS.get(section)
+        if settings is not None and isinstance(content, dict):
+            for key in content:  # pyright: ignore[reportUnknownVariableType]
+                _check_name(str(key), settings.__struct_fields__, f"{file}: [{section}]")  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _check_name(name: str, known: Any, where: str) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+    raise BadConfig("config-unknown-key", f"{where} has no setting {name!r}; {hint}")
+
+
+def _override(
+    found: dict[str, Any], section: str, settings: type[msgspec.Struct], environ: Mapping[str, str]
+) -> None:
+    for field in msgspec.structs.fields(settings):
+        name = f"FARTHING_{section.upper()}_{field.name.upper()}"
+        if name in environ:
+            found.setdefault(section, {})[field.name] = _value(name, environ[name], field.type)
+
+
+def _value(name: str, text: str, kind: Any) -> Any:
+    if kind is int:
+        if not (text.isascii() and text.isdigit() and len(text) < 12):
+            raise BadConfig("config-invalid", f"{name} must be a whole number")
+        return int(text)
+    if kind == list[str]:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    return text

@@ -1,0 +1,48 @@
+"""What every service needs, handed in once by the composition root."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from farthing import ids
+from farthing.books.base import Books
+from farthing.clock import NS, Clock
+from farthing.core.identity import Certificate
+from farthing.money import Asset
+from farthing.services.signals import Signal
+from farthing.store.database import Database
+
+
+@dataclass(slots=True)
+class HubIdentity:
+    """Who this hub is: its id and root key for life, and the keys it certified."""
+
+    hub: str
+    root_public: str
+    certificates: dict[str, Certificate]
+
+
+@dataclass(slots=True)
+class Context:
+    """Books, records, clock, randomness and identity. Nothing here is global."""
+
+    books: Books
+    database: Database
+    clock: Clock
+    random_bits: Callable[[int], int]
+    verifiers: Executor
+    identity: HubIdentity
+    assets: dict[str, Asset]
+    committed: Signal = field(default_factory=Signal)
+
+    def now_s(self) -> int:
+        """Give Unix seconds."""
+        return self.clock() // NS
+
+    def fresh(self) -> int:
+        """Make a new 128-bit id."""
+        return ids.fresh(self.clock() // 1_000_000, self.random_bits)
+
+    def fresh_name(self, prefix: str) -> str:
+        """Make a new id with its kind."""
+        return ids.name(prefix, self.fresh())

@@ -1,0 +1,206 @@
+"""Paying: the signature is checked, then money and record move in one commit."""
+
+from typing import Any, Literal
+
+from farthing.books.base import Done
+from farthing.clock import NS
+from farthing.core.answers import AnswerAsk
+from farthing.core.idempotency import IDEMPOTENCY, Once, idempotency_key
+from farthing.core.orders import SignedOrder
+from farthing.core.paying import Authorise
+from farthing.core.payments import PAYMENTS, Authorised, Payment, State
+from farthing.core.receipts import write_receipt
+from farthing.core.refunds import GiveBack, Refunded
+from farthing.core.refusals import EXPLAINED, Refusal
+from farthing.core.settling import Capture, MarkDelivery, Void
+from farthing.errors import Missing
+from farthing.services.context import Context
+from farthing.services.devices import Directory, who_signed
+from farthing.services.hub import Authorisation
+from farthing.services.verifying import Verifier
+from farthing.store.history import proof_of
+from farthing.store.queries import one, payment_by_challenge
+
+_RETRY_SECONDS = 2
+
+
+class Payments:
+    """The hub's payment verbs. `by` is the seller's owner id, or None for the hub itself."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._directory = Directory(ctx)
+        self._verifier = Verifier(ctx.verifiers)
+
+    async def authorise(
+        self,
+        signed: SignedOrder,
+        *,
+        hold_seconds: int,
+        capture: bool,
+        category: str = "",
+    ) -> Done[Authorised]:
+        """Check the signature, the mandate and the money; hold it, or charge at once.
+
+        Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
+        """
+        order = signed.order
+        device, key = await who_signed(
+            self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
+        )
+        hub = self._ctx.identity.hub
+        unit = Authorise(signed, key, device, hub, hold_seconds, capture, category)
+        return await self._ctx.books.commit_one(unit)
+
+    async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
+        """Post a hold, all of it or `units`."""
+        return await self._ctx.books.commit_one(Capture(payment, by, units))
+
+    async def void(self, payment: str, reason: str, by: str | None) -> Done[Payment]:
+        """Release a hold."""
+        return await self._ctx.books.commit_one(Void(payment, by, reason))
+
+    async def refund(
+        self, refund: str, payment: str, units: int | None, reason: str, by: str | None
+    ) -> Done[Refunded]:
+        """Give captured money back."""
+        return await self._ctx.books.commit_one(GiveBack(refund, payment, by, units, reason))
+
+    async def mark_delivery(self, payment: str, reason: str, by: str | None) -> None:
+        """Record that an answer broke off after it was paid."""
+        await self._ctx.books.commit_one(MarkDelivery(payment, by, f"incomplete: {reason}"[:100]))
+
+    async def answer(
+        self, payment: str, answer: Literal["approve", "deny"], by: str | None
+    ) -> Done[Authorised]:
+        """Approve or deny a payment that awaits its owner."""
+        return await self._ctx.books.commit_one(AnswerAsk(payment, by, answer))
+
+    async def find(self, ident: str) -> Payment:
+        """Get a payment by its id.
+
+        Raises: Missing.
+        """
+        payment = await self._ctx.database.read(lambda tx: one(tx, PAYMENTS, ident))
+        return self._seen(payment)
+
+    async def find_by_challenge(self, challenge: str) -> Payment:
+        """Get the payment that answered a challenge."""
+        return self._seen(
+            await self._ctx.database.read(lambda tx: payment_by_challenge(tx, challenge))
+        )
+
+    async def find_by_key(self, principal: str, method: str, route: str, key: str) -> Payment:
+        """Get the payment that was made under an idempotency key."""
+        scoped = idempotency_key(principal, method, route, key)
+        kept = await self._ctx.database.read(lambda tx: one(tx, IDEMPOTENCY, scoped))
+        if kept is None or not kept.payment:
+            raise Missing("no-such-payment", "no payment was made under this key")
+        return await self.find(kept.payment)
+
+    def _seen(self, payment: Payment | None) -> Payment:
+        if payment is None:
+            raise Missing("no-such-payment", "there is no such payment here")
+        return payment
+
+    async def receipt(
+        self, payment: Payment, done: Done[Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Write the receipt of a payment's newest statement."""
+        proof = done.proof if done is not None else None
+        if proof is None:
+            proof = await self._ctx.database.read(lambda tx: proof_of(tx, payment.leaf))
+        if proof is None:
+            return None
+        return write_receipt(proof, self._ctx.identity.certificates[proof.head.key])
+
+
+def shown_state(payment: Payment, now_ns: int) -> State:
+    """Give the state as it is now: the ledger releases a hold on time, its record follows."""
+    if payment.state is State.HELD and now_ns >= payment.hold_ends_ns:
+        return State.EXPIRED
+    return payment.state
+
+
+def split_reason(reason: str) -> tuple[str, str]:
+    """Split a recorded reason into its code and what it means."""
+    code, _, name = reason.partition(":")
+    if code not in set(Refusal):
+        return reason, ""
+    text = EXPLAINED[Refusal(code)]
+    return code, f"{text} ({name})" if name else text
+
+
+class EmbeddedHub:
+    """The hub as a paywall in the same process sees it."""
+
+    def __init__(self, payments: Payments, ctx: Context, by: str | None = None) -> None:
+        self._payments, self._ctx, self._by = payments, ctx, by
+
+    async def authorise(
+        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+    ) -> Authorisation:
+        """Check an order, and hold its money or charge at once."""
+        done = await self._payments.authorise(
+            signed, hold_seconds=hold_seconds, capture=capture, category=category
+        )
+        payment, fresh = done.answer
+        return await self._authorisation(payment, done, fresh=fresh)
+
+    async def capture(self, payment: str, units: int | None = None) -> Authorisation:
+        """Post a hold; the answer carries the receipt."""
+        done = await self._payments.capture(payment, units, self._by)
+        return await self._authorisation(done.answer, done)
+
+    async def void(self, payment: str, reason: str) -> Authorisation:
+        """Release a hold."""
+        done = await self._payments.void(payment, reason, self._by)
+        return await self._authorisation(done.answer, done)
+
+    async def refund(self, payment: str, units: int | None, reason: str) -> Authorisation:
+        """Give captured money back."""
+        refund = self._ctx.fresh_name("ref")
+        done = await self._payments.refund(refund, payment, units, reason, self._by)
+        return await self._authorisation(done.answer.payment, done)
+
+    async def delivery_incomplete(self, payment: str, reason: str) -> None:
+        """Record that an answer broke off after it was paid."""
+        await self._payments.mark_delivery(payment, reason, self._by)
+
+    async def _authorisation(
+        self, payment: Payment, done: Done[Any], *, fresh: bool = False
+    ) -> Authorisation:
+        receipt = None
+        if payment.state in (State.CAPTURED, State.VOIDED):
+            receipt = await self._payments.receipt(payment, done)
+        return authorisation(payment, self._ctx.clock(), receipt, fresh=fresh)
+
+
+def authorisation(
+    payment: Payment, now_ns: int, receipt: dict[str, Any] | None, *, fresh: bool
+) -> Authorisation:
+    """Tell a seller what became of an order."""
+    state = shown_state(payment, now_ns)
+    reason, detail = split_reason(payment.reason)
+    retry = 0
+    if state is State.AWAITING:
+        left = max(0, payment.ask_ends_ns - now_ns) // NS
+        retry = min(_RETRY_SECONDS, left + 1)
+    return Authorisation(
+        payment=payment.id,
+        state=state.value,
+        fresh=fresh,
+        reason=reason,
+        detail=detail,
+        payer=payment.payer,
+        units=payment.captured or payment.amount,
+        asset=payment.asset,
+        retry_after_seconds=retry,
+        receipt=receipt,
+    )
+
+
+def pay_once(unit: Authorise, key: bytes) -> Once[Authorised]:
+    """Bind a payment to an idempotency key, so that it can be found by it."""
+    content = unit.signed.signature
+    return Once(unit, key, content, 200, lambda _a: b"{}", payment_of=lambda a: a.payment.id)

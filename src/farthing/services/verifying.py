@@ -1,0 +1,58 @@
+"""Verifying signatures off the event loop: what queued while a thread was busy goes next."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from farthing.keys import verify
+
+Claim = tuple[Sequence[str], bytes, bytes]
+"""Public keys to try, a signature, and the message."""
+
+_AT_ONCE = 32
+
+
+def first_match(claim: Claim) -> str:
+    """Give the first of the keys that the signature verifies under, or nothing."""
+    publics, signature, message = claim
+    return next((public for public in publics if verify(public, signature, message)), "")
+
+
+class Verifier:
+    """Check many signatures side by side; PyNaCl lets go of the interpreter while it works."""
+
+    def __init__(self, executor: Executor, workers: int = 2) -> None:
+        self._executor, self._idle = executor, workers
+        self._queue: deque[tuple[Claim, asyncio.Future[str]]] = deque()
+
+    async def match(self, publics: Sequence[str], signature: bytes, message: bytes) -> str:
+        """Give the key that made the signature, or an empty text."""
+        heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._queue.append(((publics, signature, message), heard))
+        self._start()
+        return await heard
+
+    def _start(self) -> None:
+        while self._idle and self._queue:
+            some = [self._queue.popleft() for _ in range(min(len(self._queue), _AT_ONCE))]
+            self._idle -= 1
+            running = asyncio.get_running_loop().run_in_executor(
+                self._executor, _match_all, [claim for claim, _ in some]
+            )
+            running.add_done_callback(lambda done, some=some: self._finish(some, done))
+
+    def _finish(
+        self,
+        some: Sequence[tuple[Claim, asyncio.Future[str]]],
+        done: asyncio.Future[list[str]],
+    ) -> None:
+        self._idle += 1
+        for (_, heard), matched in zip(some, done.result(), strict=True):
+            if not heard.done():
+                heard.set_result(matched)
+        self._start()
+
+
+def _match_all(claims: Sequence[Claim]) -> list[str]:
+    return [first_match(claim) for claim in claims]

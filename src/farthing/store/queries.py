@@ -1,0 +1,106 @@
+"""Reading records: one by key, pages of many, and the few look-ups that need their own words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from farthing.core.events import EVENTS, Event
+from farthing.core.owners import KEYS, KeyRecord
+from farthing.core.payments import PAYMENTS, Payment
+from farthing.core.records import Row, Table
+from farthing.store.database import Tx
+from farthing.store.mapping import mapping
+
+PAGE_MAX = 500
+
+
+def one(tx: Tx, table: Table[Row], key: Any) -> Row | None:
+    """Get a record by its key."""
+    return tx.fetch(table, [key]).get(key)
+
+
+def page(
+    tx: Tx,
+    table: Table[Row],
+    where: Mapping[str, Any],
+    *,
+    after: str = "",
+    limit: int = 50,
+    also: Sequence[tuple[str, Any]] = (),
+) -> list[Row]:
+    """List records newest first, those before the cursor `after`, equal in all of `where`.
+
+    Shape: `also` has further conditions with one `?` each, written by us.
+    """
+    mapped = mapping(table)
+    conditions = [f"{column} = ?" for column in where]
+    values = list(where.values())
+    for condition, value in also:
+        conditions.append(condition)
+        values.append(value)
+    if after:
+        conditions.append(f"{table.key} < ?")
+        values.append(after)
+    clause = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    sql = f"{mapped.select}{clause} ORDER BY {table.key} DESC LIMIT ?"
+    return [mapped.row(row) for row in tx.rows(sql, [*values, min(limit, PAGE_MAX)])]
+
+
+def key_by_hash(tx: Tx, digest: bytes) -> KeyRecord | None:
+    """Find an API key by the hash of its secret."""
+    mapped = mapping(KEYS)
+    rows = tx.rows(f"{mapped.select} WHERE hash = ?", (digest,))
+    return mapped.row(rows[0]) if rows else None
+
+
+def payment_by_challenge(tx: Tx, challenge: str) -> Payment | None:
+    """Find the payment that answered a challenge."""
+    mapped = mapping(PAYMENTS)
+    rows = tx.rows(f"{mapped.select} WHERE challenge = ?", (challenge,))
+    return mapped.row(rows[0]) if rows else None
+
+
+def holds_over(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
+    """List payments whose hold's time is over."""
+    sql = (
+        "SELECT id FROM payments WHERE state = 'held' AND hold_ends_ns <= ?"
+        " ORDER BY hold_ends_ns LIMIT ?"
+    )
+    return [row[0] for row in tx.rows(sql, (now_ns, limit))]
+
+
+def asks_over(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
+    """List payments that waited for their owner until the deadline."""
+    sql = (
+        "SELECT id FROM payments WHERE state = 'awaiting' AND ask_ends_ns <= ?"
+        " ORDER BY ask_ends_ns LIMIT ?"
+    )
+    return [row[0] for row in tx.rows(sql, (now_ns, limit))]
+
+
+def next_deadline(tx: Tx) -> int | None:
+    """Tell when the next hold or ask ends. Units: ns."""
+    rows = tx.rows(
+        "SELECT MIN(t) FROM (SELECT MIN(hold_ends_ns) AS t FROM payments WHERE state = 'held'"
+        " UNION ALL SELECT MIN(ask_ends_ns) AS t FROM payments WHERE state = 'awaiting') AS ends"
+    )
+    return rows[0][0]
+
+
+def events_after(tx: Tx, owner: str | None, number: int, limit: int) -> list[Event]:
+    """List events after a number in order: one owner's, or (None) everybody's."""
+    mapped = mapping(EVENTS)
+    if owner is None:
+        sql = f"{mapped.select} WHERE number > ? ORDER BY number LIMIT ?"
+        return [mapped.row(row) for row in tx.rows(sql, (number, limit))]
+    sql = f"{mapped.select} WHERE owner = ? AND number > ? ORDER BY number LIMIT ?"
+    return [mapped.row(row) for row in tx.rows(sql, (owner, number, limit))]
+
+
+def newest_event(tx: Tx) -> int:
+    """Give the number of the newest event, 0 if there is none."""
+    return tx.rows("SELECT COALESCE(MAX(number), 0) FROM events")[0][0]
+
+
+def forget_answers(tx: Tx, before_ns: int) -> None:
+    """Delete remembered answers of idempotency keys that have run out."""
+    tx.run("DELETE FROM idempotency WHERE created_ns < ?", (before_ns,))
