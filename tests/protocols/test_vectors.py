@@ -1,0 +1,107 @@
+"""The published vectors hold, and are what the generator writes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from farthing import ids, keys
+from farthing.clock import parse_time
+from farthing.codec import from_base64url
+from farthing.core.orders import order_from_members, payment_id
+from farthing.errors import Malformed
+from farthing.protocols import client
+from farthing.protocols.base import BadCredential, Terms
+from farthing.protocols.mpp import Mpp
+from farthing.protocols.x402 import X402
+
+from . import make_vectors
+
+FILES = {
+    name: json.loads((make_vectors.FOLDER / f"{name}.json").read_text())
+    for name in ("orders", "signatures", "mpp", "x402")
+}
+
+
+def named(cases: list[dict[str, Any]]) -> Any:
+    return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_published_files_are_what_the_generator_writes(name: str):
+    assert FILES[name] == json.loads(json.dumps(make_vectors.all_vectors()[name]))
+
+
+@named(FILES["orders"]["good"])
+def test_an_order_signs_to_these_bytes(case: dict[str, Any]):
+    order = order_from_members(case["members"])
+    assert order.members() == case["members"]
+    assert order.signed_bytes().decode() == case["signed_text"]
+    assert order.signed_bytes().hex() == case["signed_hex"]
+    assert ids.name("pay", payment_id(order)) == case["payment"]
+    public = FILES["signatures"]["seeds"]["ed25519"]["public"]
+    assert keys.verify(public, from_base64url(case["ed25519_signature"]), order.signed_bytes())
+
+
+@named(FILES["orders"]["bad"])
+def test_this_is_no_order(case: dict[str, Any]):
+    with pytest.raises(Malformed):
+        order_from_members(case["members"])
+
+
+@named(FILES["signatures"]["keys"])
+def test_a_key_is_usable_or_not(case: dict[str, Any]):
+    if case["usable"]:
+        assert keys.check_public_key(case["public"]) == case["public"]
+    else:
+        with pytest.raises(Malformed):
+            keys.check_public_key(case["public"])
+
+
+@named(FILES["signatures"]["signatures"])
+def test_there_is_one_verdict_on_a_signature(case: dict[str, Any]):
+    message = bytes.fromhex(FILES["signatures"]["message_hex"])
+    signature = from_base64url(case["signature"])
+    assert keys.verify(case["public"], signature, message) == case["valid"]
+
+
+def check(case: dict[str, Any], read: Any, public: str) -> None:
+    if not case["readable"]:
+        with pytest.raises(BadCredential) as caught:
+            read()
+        assert (caught.value.code, caught.value.answer_status) == (case["code"], case["status"])
+        return
+    signed = read()
+    valid = keys.verify(public, signed.signature, signed.order.signed_bytes())
+    assert valid == case["signature_valid"]
+
+
+@named(FILES["mpp"]["credentials"])
+def test_an_mpp_credential_gets_this_verdict(case: dict[str, Any]):
+    file = FILES["mpp"]
+    language = Mpp([bytes.fromhex(file["secret_hex"])])
+    terms = Terms(**(file["terms"] | case["terms"]))
+    now_ns = parse_time(file["now"]) * 1_000_000_000
+    headers = {"authorization": case["authorization"]}
+    check(case, lambda: language.read(headers, terms, now_ns), file["public"])
+
+
+@named(FILES["x402"]["payloads"])
+def test_an_x402_payload_gets_this_verdict(case: dict[str, Any]):
+    file = FILES["x402"]
+    terms = Terms(**(file["terms"] | case["terms"]))
+    now_ns = parse_time(file["now"]) * 1_000_000_000
+    headers = {"payment-signature": case["payment_signature"]}
+    check(case, lambda: X402().read(headers, terms, now_ns), file["public"])
+
+
+@pytest.mark.parametrize(
+    ("file", "field"), [("mpp", "www-authenticate"), ("x402", "payment-required")]
+)
+def test_a_payer_makes_the_published_order_of_the_published_402(file: str, field: str):
+    content = FILES[file]
+    sent = content["challenge"] if file == "mpp" else content["payment_required"]
+    [ask] = client.asks([(field, sent)])
+    now_ns = parse_time(content["now"]) * 1_000_000_000
+    order = ask.order(content["order"]["device"], now_ns, lambda: content["order"]["nonce"])
+    assert order.members() == content["order"]
