@@ -78,7 +78,7 @@ def _check(value: Any, depth: int) -> None:
     if isinstance(value, str):
         if "\0" in value:
             raise Malformed("malformed-json", "NUL is not allowed in text")
-        if any("\ud800" <= char <= "\udfff" for char in value):
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
             raise Malformed("malformed-json", "lone surrogates are not text")
     elif isinstance(value, dict):
         for name, item in cast(dict[str, Any], value).items():

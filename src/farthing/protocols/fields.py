@@ -10,8 +10,8 @@ from farthing.errors import Malformed
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SCHEME = re.compile(rf"({_WORD})(?: +|$)(?![ \t]*=)", re.ASCII)
-_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:({_WORD})|"((?:[^"\\]|\\.)*)")', re.ASCII)
-_PIECE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+_PARAMETER = re.compile(rf'({_WORD})[ \t]*=[ \t]*(?:({_WORD})|"((?:[^"\\]++|\\.)*+)")', re.ASCII)
+_PIECE = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+")+')
 _QUOTABLE = re.compile(r"[\x20-\x7e]*", re.ASCII)
 
 
