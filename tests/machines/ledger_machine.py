@@ -3,10 +3,13 @@
 An engine's test makes a subclass with its own `driver()`; see `test_ledger_machine.py`.
 """
 
+from typing import NamedTuple
+
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from farthing.core.ledger import Account, Transfer
+from farthing.core.ledger import Account, Transfer, linked
 from farthing.core.ledger import AccountFlags as A
 from farthing.core.ledger import TransferFlags as F
 from farthing.core.replay import Replay, counters
@@ -22,63 +25,90 @@ FIRST = [
     Account(6, ledger=2, code=1, flags=A.DEBITS_MUST_NOT_EXCEED_CREDITS),
 ]
 
-# Small worlds: ids repeat, holds are found, money runs out.
-account_ids = st.sampled_from([1, 1, 2, 2, 3, 4, 5, 6, 7])
-transfer_ids = st.integers(100, 160)
-amounts = st.one_of(st.integers(0, 12), st.sampled_from([MOST, MOST - 5]))
-odd_ids = st.sampled_from([0, TOP])
-linked = st.sampled_from([0, 0, 0, F.LINKED])
+SIDES = [(1, 2), (1, 3), (2, 3), (3, 2), (2, 1), (3, 1), (1, 4), (4, 1), (4, 2), (5, 6), (6, 5)]
 
+amounts = st.one_of(st.integers(0, 12), st.integers(0, 12), st.sampled_from([MOST, MOST - 5]))
+account_ids = st.sampled_from([0, 1, 2, 3, 5, 7, TOP])
+transfer_ids = st.sampled_from([0, 1, 1000, 1001, TOP])
+FIELDS = {
+    "id": transfer_ids,
+    "debit_account_id": account_ids,
+    "credit_account_id": account_ids,
+    "amount": amounts,
+    "ledger": st.integers(0, 2),
+    "code": st.integers(0, 2),
+    "flags": st.one_of(st.integers(0, 1023), st.just(int(F.EXPIRED))),
+    "pending_id": transfer_ids,
+    "user_data": st.integers(0, 2),
+    "timeout": st.sampled_from([0, 1, 2**32 - 1]),
+    "timestamp": st.just(1),
+}
+some_change = st.sampled_from(sorted(FIELDS)).flatmap(
+    lambda name: FIELDS[name].map(lambda value: {name: value})
+)
+changes = st.one_of(st.just({}), st.just({}), st.just({}), some_change)
 start_flags = st.sampled_from(
     [
-        0, 0, 0, F.PENDING, F.PENDING, F.BALANCING_DEBIT, F.BALANCING_CREDIT,
+        0, 0, 0, F.PENDING, F.PENDING, F.PENDING, F.BALANCING_DEBIT, F.BALANCING_CREDIT,
         F.PENDING | F.BALANCING_DEBIT, F.BALANCING_DEBIT | F.BALANCING_CREDIT,
         F.PENDING | F.CLOSING_DEBIT, F.PENDING | F.CLOSING_CREDIT,
     ]
 )  # fmt: skip
+
+
+class Start(NamedTuple):
+    """A new transfer between two accounts of one ledger, but for what is changed."""
+
+    sides: tuple[int, int]
+    amount: int
+    flags: int
+    timeout: int
+    user_data: int
+    link: bool
+    change: dict[str, int]
+
+
+class End(NamedTuple):
+    """A post or void of one of the holds asked for so far, the newest first."""
+
+    which: int
+    flags: int
+    amount: int
+    user_data: int
+    link: bool
+    change: dict[str, int]
+
+
+class Again(NamedTuple):
+    """A request that was sent before, perhaps with a field changed."""
+
+    which: int
+    change: dict[str, int]
+
+
+links = st.sampled_from([False, False, False, True])
 starts = st.builds(
-    lambda flags, link, timeout, **more: Transfer(
-        flags=int(flags | link), timeout=timeout if flags & F.PENDING else 0, **more
-    ),
-    flags=start_flags,
-    link=linked,
-    timeout=st.integers(0, 3),
-    id=transfer_ids,
-    debit_account_id=account_ids,
-    credit_account_id=account_ids,
-    amount=amounts,
-    ledger=st.sampled_from([1, 1, 1, 1, 2]),
-    code=st.just(1),
-    user_data=st.integers(0, 1),
+    Start,
+    st.sampled_from(SIDES),
+    amounts,
+    start_flags.map(int),
+    st.integers(0, 3),
+    st.integers(0, 1),
+    links,
+    changes,
 )
 ends = st.builds(
-    lambda flags, link, **more: Transfer(flags=int(flags | link), **more),
-    flags=st.sampled_from([F.POST_PENDING, F.POST_PENDING, F.VOID_PENDING]),
-    link=linked,
-    id=transfer_ids,
-    pending_id=transfer_ids,
-    debit_account_id=st.sampled_from([0, 0, 0, 1]),
-    credit_account_id=st.sampled_from([0, 0, 0, 2]),
-    amount=amounts,
-    ledger=st.sampled_from([0, 0, 1]),
-    code=st.sampled_from([0, 0, 1, 2]),
-    user_data=st.integers(0, 1),
+    End,
+    st.integers(0, 5),
+    st.sampled_from([F.POST_PENDING, F.POST_PENDING, F.VOID_PENDING]).map(int),
+    st.one_of(st.sampled_from([0, MOST]), amounts),
+    st.integers(0, 1),
+    links,
+    changes,
 )
-oddities = st.builds(
-    Transfer,
-    id=st.one_of(transfer_ids, odd_ids),
-    debit_account_id=st.one_of(account_ids, odd_ids),
-    credit_account_id=st.one_of(account_ids, odd_ids),
-    amount=amounts,
-    ledger=st.integers(0, 2),
-    code=st.integers(0, 1),
-    flags=st.one_of(st.integers(0, 1023), st.just(int(F.EXPIRED))),
-    pending_id=st.one_of(st.just(0), transfer_ids, odd_ids),
-    user_data=st.integers(0, 1),
-    timeout=st.sampled_from([0, 0, 1, 2**32 - 1]),
-    timestamp=st.sampled_from([0, 0, 0, 0, 1]),
-)
-requests = st.one_of(starts, starts, starts, ends, ends, oddities)
+repeats = st.builds(Again, st.integers(0, 9), st.one_of(changes, some_change))
+wishes = st.lists(st.one_of(starts, starts, ends, ends, repeats), min_size=1, max_size=6)
+
 openings = st.builds(
     Account,
     id=st.sampled_from([0, 2, 7, 8, 9, TOP]),
@@ -101,6 +131,9 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.books = self.driver()
         self.model = Model(START_NS)
+        self.next_id = 999
+        self.sent: list[Transfer] = []
+        self.holds: list[int] = []
 
     @initialize()
     def begin(self) -> None:
@@ -111,14 +144,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def open(self, accounts: list[Account]) -> None:
         self._open(accounts)
 
-    @rule(batch=st.lists(requests, min_size=1, max_size=6))
-    def post(self, batch: list[Transfer]) -> None:
-        self._post(batch)
-
-    @rule(transfer=starts)
-    def post_twice(self, transfer: Transfer) -> None:
-        self._post([transfer])
-        self._post([transfer])
+    @rule(wanted=wishes, chained=st.booleans())
+    def post(self, wanted: list[Start | End | Again], chained: bool) -> None:
+        batch = [self._request(wish) for wish in wanted]
+        self._post(linked(batch) if chained else batch)
 
     # One millisecond more than whole seconds: no expiry falls within a few nanoseconds of now,
     # where an engine's own counting of book time would decide.
@@ -132,6 +161,38 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _post(self, batch: list[Transfer]) -> None:
         assert self.books.post(batch) == self.model.post(batch)
+
+    def _request(self, wish: Start | End | Again) -> Transfer:
+        self.next_id += 1
+        if isinstance(wish, Again) and self.sent:
+            return self._sent(self.sent[-1 - wish.which % len(self.sent)], wish.change)
+        if isinstance(wish, End) and self.holds:
+            ended = self.holds[-1 - wish.which % len(self.holds)]
+            request = Transfer(
+                self.next_id, 0, 0, wish.amount, 0, 0, wish.flags | wish.link, ended, wish.user_data
+            )
+            return self._sent(request, wish.change)
+        if not isinstance(wish, Start):
+            wish = Start((1, 2), 3, int(F.PENDING), 1, 0, False, {})
+        timeout = wish.timeout if wish.flags & F.PENDING else 0
+        if wish.flags & F.PENDING:
+            self.holds.append(self.next_id)
+        request = Transfer(
+            self.next_id,
+            *wish.sides,
+            wish.amount,
+            ledger=1 if wish.sides[0] < 5 else 2,
+            code=1,
+            flags=wish.flags | wish.link,
+            user_data=wish.user_data,
+            timeout=timeout,
+        )
+        return self._sent(request, wish.change)
+
+    def _sent(self, request: Transfer, change: dict[str, int]) -> Transfer:
+        request = msgspec.structs.replace(request, **change)
+        self.sent.append(request)
+        return request
 
     @invariant()
     def balances_are_the_models(self) -> None:
