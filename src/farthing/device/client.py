@@ -1,0 +1,227 @@
+"""An HTTP client that pays: 402 → check → sign once → the same credential until it is settled.
+
+`PayingTransport` can stand under any `httpx.AsyncClient`; `Client` is one ready made. An answer
+that was paid for has a `Paid` in `response.extensions["farthing_paid"]`. A credential goes to the
+URL that asked for it and nowhere else: redirects are followed above this transport, from the
+request as the caller made it.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any, cast
+
+import httpx
+from anyio import to_thread
+
+from farthing import ids
+from farthing.core.orders import payment_id
+from farthing.device.answers import bounded_body
+from farthing.device.hub_calls import Standing, check_private, look_up
+from farthing.device.journal import Claimed, Entry, request_name
+from farthing.device.limits import Limits, Wanted, caps_of
+from farthing.device.outcomes import EXTENSION, Paid
+from farthing.device.patience import Patience
+from farthing.device.payment import Delivery
+from farthing.device.purse import Purse
+from farthing.errors import BadConfig, TooLarge
+from farthing.money import Amount
+from farthing.protocols.client import Ask, asks
+from farthing.protocols.names import MPP, X402
+
+BODY_BYTES_MAX = 1024 * 1024
+Cap = str | Amount | Sequence[str | Amount] | None
+"""The largest single payment: `"0.05 USD"`, one for each of several assets, or the purse's."""
+
+
+class PayingTransport(httpx.AsyncBaseTransport):
+    """Pays what the answers of another transport ask for, within limits.
+
+    Shape: `cap` is the largest single payment; `payees` are the accounts that may be paid, or
+           None for any; `prefer` is `mpp` or `x402`; `plain_http` allows sellers without TLS
+           that are not on this machine; `body_bytes_max` bounds how much of a streamed request
+           body is kept for the second sending.
+    """
+
+    def __init__(
+        self,
+        purse: Purse,
+        *,
+        cap: Cap = None,
+        payees: Collection[str] | None = None,
+        prefer: str = MPP,
+        patience: Patience | None = None,
+        inner: httpx.AsyncBaseTransport | None = None,
+        plain_http: bool = False,
+        body_bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
+        if prefer not in (MPP, X402):
+            raise BadConfig("unknown-language", f"prefer is {MPP} or {X402}")
+        self.purse = purse
+        self.patience = patience or Patience()
+        self.inner = inner or httpx.AsyncHTTPTransport()
+        caps = caps_of(cap, purse.assets, purse.membership.max)
+        self._limits = Limits(hub=purse.hub, caps=caps, payees=payees, prefer=prefer)
+        self._plain_http = plain_http
+        self._body_bytes_max = body_bytes_max
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and pay for its answer if need be.
+
+        Raises: WillNotPay, PaymentRefused, AwaitingOwner, AlreadyPaid, OutcomeUnknown, TooLarge;
+                httpx.TransportError while nothing has been signed.
+        """
+        request = await self._repeatable(request)
+        name = request_name(request.method, str(request.url), request.content)
+        claimed = await to_thread.run_sync(self.purse.journal.claim, name)
+        if claimed is not None:
+            response = await self._deliver(request, claimed, replay=True)
+            if response is not None:
+                return response
+        response = await self.inner.handle_async_request(request)
+        found = asks(response.headers.multi_items()) if response.status_code == 402 else []
+        if not found:
+            return response
+        await bounded_body(response)
+        await response.aclose()
+        claimed = await self._sign(request, name, found)
+        paid = await self._deliver(request, claimed, replay=False)
+        return cast(httpx.Response, paid)  # Only a replay gives None.
+
+    async def reconcile(self) -> list[Standing]:
+        """Look up every payment whose outcome is open, and forget those that are over.
+
+        Shape: how each stands; one that the hub could not be asked about is left out.
+        """
+        found: list[Standing] = []
+        for entry in await to_thread.run_sync(self.purse.journal.unresolved):
+            standing = await look_up(self.inner, self.purse, entry.payment, self.patience.clock)
+            if standing is None:
+                continue
+            found.append(standing)
+            expired = entry.expires < self.patience.clock() // 1_000_000_000
+            if standing.over_unpaid or (standing.unseen and expired):
+                await self._forget(entry)
+        return found
+
+    async def aclose(self) -> None:
+        """Close the transport below."""
+        await self.inner.aclose()
+
+    async def _forget(self, entry: Entry) -> None:
+        claimed = await to_thread.run_sync(self.purse.journal.claim, entry.request)
+        if claimed is None:
+            return
+        if claimed.entry.payment == entry.payment:
+            claimed.resolve()
+        claimed.release()
+
+    async def _deliver(
+        self, request: httpx.Request, claimed: Claimed, *, replay: bool
+    ) -> httpx.Response | None:
+        return await Delivery(
+            purse=self.purse,
+            inner=self.inner,
+            patience=self.patience,
+            request=request,
+            claimed=claimed,
+            replay=replay,
+        ).run()
+
+    async def _sign(self, request: httpx.Request, name: str, found: list[Ask]) -> Claimed:
+        check_private(request.url, plain_http=self._plain_http)
+        now_ns = self.patience.clock()
+        wanted = Wanted(
+            method=request.method,
+            target=request.url.raw_path.decode(),
+            body=request.content,
+            authorization_used="authorization" in request.headers,
+        )
+        ask = self._limits.choose(found, wanted, now_ns)
+        order = ask.order(self.purse.device, now_ns, lambda: _nonce(now_ns))
+        signed = self.purse.sign(order)
+        entry = Entry(
+            payment=ids.name("pay", payment_id(order)),
+            request=name,
+            method=request.method,
+            url=str(request.url),
+            language=ask.language,
+            payee=order.payee,
+            asset=order.asset,
+            scale=self._limits.caps[order.asset].asset.scale,
+            amount=order.amount,
+            expires=order.expires,
+            fields=ask.credential(signed),
+        )
+        return await to_thread.run_sync(self.purse.journal.write, entry)
+
+    async def _repeatable(self, request: httpx.Request) -> httpx.Request:
+        """Give the request with a body that can be sent again."""
+        try:
+            _ = request.content
+        except httpx.RequestNotRead:
+            body = await self._kept_body(request)
+        else:
+            return request
+        # httpx writes Content-Length for a body of bytes; a chunked one had Transfer-Encoding.
+        kept = [(k, v) for k, v in request.headers.multi_items() if k != "transfer-encoding"]
+        return httpx.Request(
+            request.method, request.url, headers=kept, content=body, extensions=request.extensions
+        )
+
+    async def _kept_body(self, request: httpx.Request) -> bytes:
+        body = bytearray()
+        async for chunk in cast(AsyncIterator[bytes], request.stream):
+            body += chunk
+            if len(body) > self._body_bytes_max:
+                limit = self._body_bytes_max
+                detail = f"a paid request is sent twice, and this stream is over {limit} bytes"
+                raise TooLarge("body-too-large", f"{detail}; pass it as bytes, or raise the limit")
+        return bytes(body)
+
+
+class Client(httpx.AsyncClient):
+    """An `httpx.AsyncClient` that pays for what it asks for, within limits.
+
+    Shape: keyword arguments are those of `PayingTransport`, `transport` for what is below it,
+           and any other of `httpx.AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        purse: Purse,
+        *,
+        cap: Cap = None,
+        payees: Collection[str] | None = None,
+        prefer: str = MPP,
+        patience: Patience | None = None,
+        plain_http: bool = False,
+        body_bytes_max: int = BODY_BYTES_MAX,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **http: Any,
+    ) -> None:
+        below = transport or httpx.AsyncHTTPTransport(
+            verify=http.pop("verify", True), http2=http.pop("http2", False)
+        )
+        self.paying = PayingTransport(
+            purse,
+            cap=cap,
+            payees=payees,
+            prefer=prefer,
+            patience=patience,
+            inner=below,
+            plain_http=plain_http,
+            body_bytes_max=body_bytes_max,
+        )
+        super().__init__(transport=self.paying, **http)
+
+
+def paid(response: httpx.Response) -> Paid | None:
+    """Tell what was paid for an answer or for one of the redirects before it."""
+    for each in (response, *reversed(response.history)):
+        found = each.extensions.get(EXTENSION)
+        if isinstance(found, Paid):
+            return found
+    return None
+
+
+def _nonce(now_ns: int) -> str:
+    return ids.encode(ids.fresh(now_ns // 1_000_000))

@@ -1,0 +1,122 @@
+"""Enrolment and key rotation: the device makes its keys, the hub learns their public halves.
+
+Keys are on disk before the hub hears of them, so a lost answer costs nothing: the same call again
+sends the same key.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+
+from farthing import keys
+from farthing.codec import to_base64url
+from farthing.core.devices import enrolment_bytes, rotation_bytes
+from farthing.device.hub_calls import ask_hub, must_text, text_of
+from farthing.device.purse import (
+    SCALES,
+    Membership,
+    Purse,
+    check_membership,
+    is_purse,
+    key_path,
+    open_purse,
+    save_membership,
+)
+from farthing.errors import Conflict, Malformed
+
+
+async def enrol(
+    path: Path,
+    hub_url: str,
+    code: str,
+    *,
+    algorithm: str = keys.ED25519,
+    name: str = "",
+    largest: str = "",
+    hub: str = "",
+    plain_http: bool = False,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Purse:
+    """Enrol a new device with a one-time code, and keep its purse in `path`.
+
+    Shape:  `largest` is the largest payment it will sign, such as `"0.05 USD"`; with `hub`, a
+            hub of another id is refused.
+    Raises: Conflict `purse-exists`; Malformed; Forbidden with the hub's code; Unavailable.
+    """
+    if is_purse(path):
+        raise Conflict("purse-exists", f"{path} is a purse already; choose another folder")
+    signer = _kept_key(key_path(path), algorithm)
+    proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
+    body = {"code": code, "public_key": signer.public, "signature": proof}
+    async with httpx.AsyncClient(transport=transport) as http:
+        url = hub_url.rstrip("/") + "/v1/devices/enrol"
+        answer = await ask_hub(http, url, body, plain_http=plain_http)
+    membership = check_membership(_membership(answer, hub_url.rstrip("/"), name, largest))
+    if hub and membership.hub != hub:
+        raise Malformed("another-hub", f"{hub_url} is the hub {membership.hub}, not {hub}")
+    save_membership(path, membership)
+    return open_purse(path)
+
+
+async def rotate(
+    path: Path, *, plain_http: bool = False, transport: httpx.AsyncBaseTransport | None = None
+) -> Purse:
+    """Give a device a new key, signed by its old one; the new key replaces the old on disk.
+
+    Raises: Malformed; Forbidden with the hub's code; Unavailable.
+    """
+    purse = open_purse(path)
+    old = key_path(path)
+    new = old.with_suffix(".next")
+    signer = _kept_key(new, purse.signer.public.partition(":")[0])
+    message = rotation_bytes(purse.device, signer.public)
+    body = {
+        "public_key": signer.public,
+        "signature_new": to_base64url(signer.sign(message)),
+        "signature_old": to_base64url(purse.signer.sign(message)),
+    }
+    async with httpx.AsyncClient(transport=transport) as http:
+        url = f"{purse.hub_url}/v1/devices/{purse.device}/rotate"
+        await ask_hub(http, url, body, plain_http=plain_http)
+    new.replace(old)
+    _sync_folder(path)
+    return open_purse(path)
+
+
+def _kept_key(path: Path, algorithm: str) -> keys.Signer:
+    if path.exists():
+        return keys.read_key_file(path)
+    signer = keys.new_signer(algorithm)
+    keys.write_key_file(path, signer)
+    return signer
+
+
+def _membership(answer: dict[str, Any], hub_url: str, name: str, largest: str) -> Membership:
+    return Membership(
+        device=must_text(answer, "device"),
+        hub=must_text(answer, "hub"),
+        hub_url=hub_url,
+        root_key=must_text(answer, "root_key"),
+        account=text_of(answer, "account"),
+        mandate=text_of(answer, "mandate"),
+        name=name,
+        max=largest,
+        assets=_scales(answer.get("assets")),
+    )
+
+
+def _scales(told: object) -> dict[str, int]:
+    if not isinstance(told, dict):
+        return dict(SCALES)
+    pairs = cast(dict[str, Any], told).items()
+    return {code: scale for code, scale in pairs if type(scale) is int and 0 <= scale <= 18}
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,166 @@
+"""What a device asks its hub itself: how a payment stands; to be enrolled; to change its key."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import httpx
+import msgspec
+
+from farthing import ids
+from farthing.clock import NS, Clock
+from farthing.codec import canonical_json, read_json
+from farthing.device.purse import Purse
+from farthing.errors import FarthingError, Forbidden, Malformed, OutcomeUnknown, Unavailable
+from farthing.protocols.message_signatures import SignedMessage, sign_request
+
+ANSWER_BYTES_MAX = 256 * 1024
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+_SECONDS = 5.0
+_ENDS = frozenset({"refused", "denied", "voided", "expired"})
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a payment stands at the hub.
+
+    Shape: `state` is the hub's word for it, or `unknown-there` when the hub has never seen it.
+    """
+
+    payment: str
+    state: str
+    reason: str = ""
+
+    @property
+    def over_unpaid(self) -> bool:
+        """Tell that no money was taken, and none will be."""
+        return self.state in _ENDS
+
+    @property
+    def unseen(self) -> bool:
+        """Tell that the hub has not seen the payment yet."""
+        return self.state == "unknown-there"
+
+
+def check_private(url: httpx.URL, *, plain_http: bool) -> None:
+    """Refuse to send a credential, or a code, where others can read it.
+
+    Raises: Malformed `not-private` for plain HTTP to anything but this machine.
+    """
+    if url.scheme != "https" and url.host not in _LOOPBACK and not plain_http:
+        detail = f"{url.scheme}://{url.host} can be read by others; use https, or allow plain HTTP"
+        raise Malformed("not-private", detail)
+
+
+class Borrowed(httpx.AsyncBaseTransport):
+    """Another client's transport, lent for a question and not closed after it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        return await self._inner.handle_async_request(request)
+
+
+async def look_up(
+    transport: httpx.AsyncBaseTransport, purse: Purse, payment: str, clock: Clock
+) -> Standing | None:
+    """Ask the hub how a payment stands; None when no answer could be had.
+
+    Source: docs/reference/device-keys.md, "Requests to the hub".
+    """
+    url = httpx.URL(purse.hub_url.rstrip("/") + f"/v1/payments/{payment}")
+    fields = signed_fields(purse, "GET", url, b"", clock())
+    async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
+        try:
+            response = await http.get(url, headers=fields)
+        except httpx.HTTPError:
+            return None
+    if response.status_code == 404:
+        return Standing(payment=payment, state="unknown-there")
+    if response.status_code != 200:
+        return None
+    return _standing(payment, response)
+
+
+def signed_fields(
+    purse: Purse, method: str, url: httpx.URL, body: bytes, now_ns: int
+) -> list[tuple[str, str]]:
+    """Give the header fields that prove to the hub which device sends this request."""
+    message = SignedMessage(
+        method=method,
+        authority=url.netloc.decode(),
+        target=url.raw_path.decode(),
+        headers={},
+        body=body,
+    )
+    nonce = ids.encode(ids.fresh(now_ns // 1_000_000))
+    return sign_request(purse.signer, purse.device, message, now_s=now_ns // NS, nonce=nonce)
+
+
+async def ask_hub(
+    http: httpx.AsyncClient,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    plain_http: bool = False,
+) -> dict[str, Any]:
+    """Post a JSON object to the hub and give back the one it answers.
+
+    Raises: Malformed `not-private`; Unavailable when the hub cannot be reached or is busy;
+            the hub's own refusal, as Forbidden with its code.
+    """
+    check_private(httpx.URL(url), plain_http=plain_http)
+    try:
+        response = await http.post(
+            url, content=canonical_json(body), headers={"content-type": "application/json"}
+        )
+    except httpx.HTTPError as fault:
+        raise Unavailable("hub-unreachable", f"{url}: {fault or type(fault).__name__}") from None
+    answer = read_object(response.content)
+    if response.is_success:
+        return answer
+    raise _refusal(response.status_code, answer)
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Read a JSON object; anything else is read as an empty one."""
+    if len(raw) > ANSWER_BYTES_MAX:
+        return {}
+    try:
+        value = read_json(raw)
+    except Malformed:
+        return {}
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def text_of(answer: Mapping[str, Any], name: str) -> str:
+    """Read a text member of an answer; empty when it is not there."""
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def must_text(answer: Mapping[str, Any], name: str) -> str:
+    """Read a text member that an answer must have.
+
+    Raises: OutcomeUnknown `malformed-answer`.
+    """
+    value = text_of(answer, name)
+    if not value:
+        raise OutcomeUnknown("malformed-answer", f"the hub's answer has no {name}")
+    return value
+
+
+def _standing(payment: str, response: httpx.Response) -> Standing | None:
+    answer = read_object(response.content)
+    state = text_of(answer, "state")
+    if not state:
+        return None
+    return Standing(payment=payment, state=state, reason=text_of(answer, "reason"))
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> FarthingError:
+    code = text_of(answer, "code") or f"http-{status}"
+    detail = text_of(answer, "detail") or f"the hub answered {status}"
+    if status >= 500:
+        return Unavailable(code, detail)
+    return Forbidden(code, detail)

@@ -1,0 +1,205 @@
+"""`farthing pay` and `farthing enrol`: the device's commands."""
+
+import asyncio
+import json
+import ssl
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import httpx
+import typer
+
+from farthing import keys
+from farthing.device.client import Client, paid
+from farthing.device.enrolment import enrol as enrol_device
+from farthing.device.exits import Exit, exit_of, tell
+from farthing.device.outcomes import AlreadyPaid, Paid
+from farthing.device.patience import Patience
+from farthing.device.pay_request import PayRequest, read_request
+from farthing.device.purse import default_path, open_purse
+from farthing.errors import FarthingError
+
+app = typer.Typer(help="Pay and be enrolled as a device.")
+
+PurseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--purse", help="The device's purse [default: $FARTHING_PURSE, ~/.farthing/purse]."
+    ),
+]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="Allow servers without TLS on other machines.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Tell what was paid as one JSON line.")]
+
+
+@app.command()
+def pay(
+    url: Annotated[str, typer.Argument(help="What to ask for.")],
+    *,
+    largest: Annotated[
+        list[str] | None,
+        typer.Option("--max", help='Pay at most this [default: the purse\'s, or "0.05 USD"].'),
+    ] = None,
+    method: Annotated[str | None, typer.Option("--request", "-X", help="The method.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help='A header: "Name: value".')
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("--data", "-d", help="Form data, or @FILE; means POST.")
+    ] = None,
+    data_binary: Annotated[
+        str | None, typer.Option("--data-binary", help="A body as it is, or @FILE, or @-.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the body to a file.")
+    ] = None,
+    include: Annotated[
+        bool, typer.Option("--include", "-i", help="Write status and headers before the body.")
+    ] = False,
+    location: Annotated[
+        bool, typer.Option("--location", "-L", help="Follow redirects; pay only where asked.")
+    ] = False,
+    fail: Annotated[
+        bool, typer.Option("--fail", "-f", help="Exit with 22 on an HTTP error.")
+    ] = False,
+    payee: Annotated[
+        list[str] | None, typer.Option("--payee", help="Pay only these accounts.")
+    ] = None,
+    prefer: Annotated[str, typer.Option("--prefer", help="mpp or x402.")] = "mpp",
+    wait: Annotated[
+        float, typer.Option("--wait", help="Wait so many seconds for the owner's answer.")
+    ] = 0.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence allowed.")] = 30.0,
+    cacert: Annotated[
+        Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
+    ] = None,
+    purse: PurseOption = None,
+    plain_http: PlainHttp = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a URL, and pay for it if it costs something, up to a limit.
+
+    The body goes to stdout, what was paid to stderr. After a crash or a lost answer, the same
+    command again sends the same payment and never pays twice.
+
+    Exit codes: 0 answered · 2 usage · 3 purse or settings · 4 refused · 5 the owner is asked ·
+    6 outcome unknown · 7 above your limits, or not payable · 8 network · 9 paid before, answer
+    gone · 22 HTTP error with --fail.
+    """
+
+    async def run() -> Exit:
+        request = read_request(url, method, header or [], data or [], data_binary)
+        async with Client(
+            open_purse(purse or default_path()),
+            cap=largest,
+            payees=payee,
+            prefer=prefer,
+            patience=Patience(owner_seconds=wait),
+            plain_http=plain_http,
+            follow_redirects=location,
+            timeout=timeout,
+            verify=_trust(cacert),
+        ) as client:
+            response = await _fetch(client, request, output, include=include, as_json=as_json)
+        return _exit_of(response, fail=fail)
+
+    _finish(run(), as_json=as_json)
+
+
+@app.command()
+def enrol(
+    hub_url: Annotated[str, typer.Argument(help="Where the hub is: https://hub.example")],
+    code: Annotated[str, typer.Argument(help="The one-time code that the owner was given.")],
+    *,
+    purse: PurseOption = None,
+    name: Annotated[str, typer.Option("--name", help="What the purse calls itself.")] = "",
+    largest: Annotated[
+        str, typer.Option("--max", help='The largest payment it signs: "0.05 USD".')
+    ] = "",
+    algorithm: Annotated[
+        str, typer.Option("--algorithm", help=f"{keys.ED25519} or {keys.P256}.")
+    ] = keys.ED25519,
+    hub: Annotated[str, typer.Option("--hub", help="Refuse a hub with another id.")] = "",
+    plain_http: PlainHttp = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol this machine as a device of a hub, with a one-time code."""
+
+    async def run() -> Exit:
+        made = await enrol_device(
+            purse or default_path(),
+            hub_url,
+            code,
+            algorithm=algorithm,
+            name=name,
+            largest=largest,
+            hub=hub,
+            plain_http=plain_http,
+        )
+        told = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
+        print(json.dumps(told) if as_json else f"{made.device} of the hub {made.hub} · {made.path}")
+        return Exit.OK
+
+    _finish(run(), as_json=as_json)
+
+
+def _finish(work: Coroutine[Any, Any, Exit], *, as_json: bool) -> None:
+    try:
+        code = asyncio.run(work)
+    except (FarthingError, httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
+        if isinstance(fault, AlreadyPaid):
+            _tell_paid(fault.paid, 409, as_json=as_json)
+        tell(fault, as_json=as_json)
+        code = exit_of(fault)
+    raise typer.Exit(int(code))
+
+
+async def _fetch(
+    client: Client, request: PayRequest, output: Path | None, *, include: bool, as_json: bool
+) -> httpx.Response:
+    async with client.stream(
+        request.method, request.url, headers=request.headers, content=request.body
+    ) as response:
+        made = paid(response)
+        if made is not None:
+            _tell_paid(made, response.status_code, as_json=as_json)
+        if output is None:
+            await _write(sys.stdout.buffer, response, include=include)
+        else:
+            with output.open("wb") as file:
+                await _write(file, response, include=include)
+    return response
+
+
+async def _write(out: BinaryIO, response: httpx.Response, *, include: bool) -> None:
+    if include:
+        lines = [f"{response.http_version} {response.status_code} {response.reason_phrase}"]
+        lines += [f"{name}: {value}" for name, value in response.headers.multi_items()]
+        out.write("\r\n".join([*lines, "", ""]).encode())
+    chunks: AsyncIterator[bytes] = response.aiter_bytes()
+    async for chunk in chunks:
+        out.write(chunk)
+    out.flush()
+
+
+def _tell_paid(made: Paid, status: int, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"paid": made.members(), "status": status}), file=sys.stderr)
+        return
+    print(made, file=sys.stderr)
+    if made.receipt_fault:
+        print(f"farthing: no good receipt: {made.receipt_fault}", file=sys.stderr)
+
+
+def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
+    if response.status_code == 402:
+        print("farthing: not-payable: this purse cannot pay what is asked", file=sys.stderr)
+        return Exit.WILL_NOT_PAY
+    return Exit.HTTP_ERROR if fail and response.is_error else Exit.OK
+
+
+def _trust(cacert: Path | None) -> ssl.SSLContext | bool:
+    return True if cacert is None else ssl.create_default_context(cafile=str(cacert))
