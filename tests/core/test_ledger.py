@@ -1,7 +1,6 @@
 import msgspec
 import pytest
 
-from farthing import ids
 from farthing.core.ledger import (
     AMOUNT_MAX,
     Account,
@@ -10,9 +9,6 @@ from farthing.core.ledger import (
     PendingState,
     Transfer,
     TransferResult,
-    canonical_account,
-    canonical_row,
-    expiry_id,
     linked,
 )
 from farthing.core.ledger import AccountFlags as A
@@ -20,7 +16,7 @@ from farthing.core.ledger import TransferFlags as F
 from farthing.core.replay import counters
 from farthing.errors import Malformed
 from farthing.money import UNITS_MAX
-from tests.machines.driver import START_NS, CoreDriver, Shelf
+from tests.machines.driver import CoreDriver
 
 R = TransferResult
 CREATED = R.CREATED
@@ -221,53 +217,6 @@ def test_a_failed_chain_opens_what_it_closed_and_closes_what_it_opened(books):
     assert books.post([end(14, 12, 0, VOID)]) == [CREATED]
 
 
-def test_a_hold_expires_at_its_last_nanosecond_and_not_before(books):
-    books.post([pay(11, 70, PENDING, timeout=2)])
-    p = books.shelf.transfers[11]
-    due_ns = p.timestamp + 2 * 10**9
-    early = Ledger(books.shelf, due_ns - 1, books.shelf.last_ns)
-    assert early.expire_due([p]) == []
-    assert early.post([end(12, 11, 70)]) == [CREATED]
-    late = Ledger(books.shelf, due_ns, books.shelf.last_ns)
-    assert late.post([end(12, 11, 70)]) == [R.PENDING_TRANSFER_EXPIRED]
-    [row] = late.expire_due([p, p])
-    assert (row.flags, row.pending_id, row.amount) == (F.EXPIRED, 11, 70)
-    assert late.pendings == {11: PendingState.EXPIRED}
-    assert counters(late.changed[2]) == (0, 0, 0, 100)
-    assert late.post([end(12, 11, 70)]) == [R.PENDING_TRANSFER_EXPIRED]
-
-
-def test_a_hold_that_was_ended_does_not_expire(books):
-    books.post([pay(11, 70, PENDING, timeout=1), end(12, 11, 70)])
-    late = Ledger(books.shelf, books.clock_ns + 10**10, books.shelf.last_ns)
-    assert late.expire_due([books.shelf.transfers[11]]) == []
-
-
-def test_an_expiry_has_an_id_of_its_own_even_if_somebody_took_it(books):
-    books.post([pay(11, 70, PENDING, timeout=1)])
-    p = books.shelf.transfers[11]
-    assert ids.time_ms(expiry_id(p)) == (p.timestamp + 10**9) // 10**6
-    assert books.post([pay(expiry_id(p), 1)]) == [CREATED]
-    books.advance(1001)
-    assert books.shelf.pendings[11] is PendingState.EXPIRED
-    assert books.shelf.transfers[expiry_id(p, 1)].flags == F.EXPIRED
-
-
-def test_a_clock_that_stands_still_or_goes_back_does_not_stop_the_books_time(books):
-    last = books.shelf.last_ns
-    ledger = Ledger(books.shelf, START_NS - 10**12, last)
-    ledger.post([pay(11, 1), pay(12, 1)])
-    assert [row.timestamp for row in ledger.made] == [last + 1, last + 2]
-    assert ledger.last_ns == last + 2
-    assert ledger.now_ns == last + 3
-
-
-def test_the_clock_is_followed_when_it_is_ahead(books):
-    ledger = Ledger(books.shelf, START_NS + 500, books.shelf.last_ns)
-    ledger.post([pay(11, 1), pay(12, 1)])
-    assert [row.timestamp for row in ledger.made] == [START_NS + 500, START_NS + 501]
-
-
 def test_accounts_are_opened_in_chains_too(books):
     ledger = ledger_over(books)
     chain = [Account(7, 1, 1, int(A.LINKED)), Account(8, 0, 1)]
@@ -318,57 +267,3 @@ def test_an_account_with_a_field_out_of_range_is_malformed(books):
     with pytest.raises(Malformed) as caught:
         ledger_over(books).open_accounts([Account(7, 2**32, 1)])
     assert caught.value.code == "malformed-account"
-
-
-def test_what_the_books_hold_is_never_changed_by_deciding(books):
-    before = msgspec.json.encode([books.shelf.accounts, books.shelf.pendings])
-    ledger = ledger_over(books)
-    ledger.post([pay(11, 5), pay(12, 5, PENDING), end(13, 12, 5)])
-    assert msgspec.json.encode([books.shelf.accounts, books.shelf.pendings]) == before
-    assert counters(ledger.account(2)) == (0, 10, 0, 100)
-    assert ledger.transfer(13) is ledger.made[-1]
-
-
-def test_a_unit_can_be_taken_back_as_a_whole(books):
-    books.post([pay(11, 70, PENDING, timeout=1)])
-    ledger = Ledger(books.shelf, books.clock_ns + 10**10, books.shelf.last_ns)
-    ledger.post([pay(12, 1)])
-    kept = msgspec.json.encode([ledger.made, list(ledger.changed.values())])
-    mark = ledger.mark()
-    ledger.expire_due([books.shelf.transfers[11]])
-    ledger.open_accounts([Account(7, 1, 1)])
-    ledger.post([Transfer(13, 2, 7, 99, 1, 1), pay(14, 1)])
-    assert len(ledger.made) - mark.made == 2
-    assert ledger.failed == [14]
-    ledger.rollback(mark)
-    assert msgspec.json.encode([ledger.made, list(ledger.changed.values())]) == kept
-    assert (ledger.opened, ledger.failed, ledger.last_ns) == ([], [], mark.last_ns)
-    assert ledger.pending(11) is HELD
-    assert ledger.mark() == mark
-
-
-def test_rows_and_accounts_have_one_fixed_encoding():
-    row = Transfer(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-    assert canonical_row(row).hex() == (
-        "02" + f"{1:032x}{2:032x}{3:032x}" + "0000000000000004" + "00000005" + "0006" + "0007"
-        f"{8:032x}{9:032x}" + "0000000a" + "000000000000000b"
-    )
-    account = Account(1, 2, 3, 4 | 32, 5, 6, 7, 8, 9, 10)
-    assert canonical_account(account).hex() == (
-        f"01{1:032x}" + "00000002" + "0003" + "0004" + f"{5:032x}" + "0000000000000006"
-    )
-
-
-def test_every_field_of_a_row_changes_its_encoding():
-    row = Transfer(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-    for field in row.__struct_fields__:
-        changed = msgspec.structs.replace(row, **{field: 99})
-        assert canonical_row(changed) != canonical_row(row)
-
-
-def test_a_source_that_lost_a_holds_state_is_noticed(books):
-    shelf: Shelf = books.shelf
-    books.post([pay(11, 5, PENDING)])
-    shelf.pendings.clear()
-    with pytest.raises(Exception, match="every pending transfer has a state"):
-        books.post([end(12, 11, 5)])

@@ -14,7 +14,8 @@ from farthing.core.ledger import AccountFlags as A
 from farthing.core.ledger import TransferFlags as F
 from farthing.core.replay import Replay, counters
 from tests.machines.driver import START_NS, CoreDriver, Driver
-from tests.machines.model import MOST, TOP, Model
+from tests.machines.model import Model
+from tests.machines.objections import MOST, TOP
 
 FIRST = [
     Account(1, ledger=1, code=1),
