@@ -27,7 +27,7 @@ _EXACT, _NAMED, _REST = 0, 1, 2
 class BadPrice(BadConfig):
     """A price tag that cannot be used."""
 
-    def __init__(self, detail: str, **more: object) -> None:
+    def __init__(self, detail: str, **more: int) -> None:
         super().__init__("bad-price", detail, **more)
 
 
@@ -174,10 +174,10 @@ class PriceList:
 
     def __post_init__(self) -> None:
         seen: dict[tuple[tuple[str | None, ...], bool], list[Offer]] = {}
-        for offer in self.offers:
+        for index, offer in enumerate(self.offers):
             pattern = parse_pattern(offer.path)
             same = seen.setdefault((pattern.segments, pattern.rest), [])
-            _refuse_clash(offer, same)
+            _refuse_clash(offer, same, index)
             same.append(offer)
             if pattern.exact:
                 self._exact.setdefault(pattern.segments, []).append(offer)
@@ -218,11 +218,11 @@ def _under(text: str, prefix: str) -> bool:
     return text == prefix or text.startswith(prefix + "/")
 
 
-def _refuse_clash(offer: Offer, others: Iterable[Offer]) -> None:
+def _refuse_clash(offer: Offer, others: Iterable[Offer], index: int) -> None:
     for other in others:
         if offer.clashes(other):
             raise BadPrice(
                 f"{offer.path} has two prices for the same methods and time; "
                 "give them different methods, or validity that does not overlap",
-                offer=offer.name,
+                index=index,
             )

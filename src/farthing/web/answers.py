@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -96,7 +96,7 @@ class Gates:
         self._gates: dict[int, _Gate] = {}
 
     @asynccontextmanager
-    async def one_at_a_time(self, payment: int) -> AsyncIterator[None]:
+    async def one_at_a_time(self, payment: int) -> AsyncGenerator[None]:
         """Hold the gate of a payment."""
         gate = self._gates.setdefault(payment, _Gate())
         gate.users += 1

@@ -19,6 +19,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 TARGET = "farthing.target"
 """Where our own server notes the request target as it was sent; ASGI itself keeps the path only."""
 
+READ = "farthing.read"
+"""Marks a request that was read strictly already: fields that only we set are ours by then."""
+
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _REWRITES = frozenset(
@@ -95,7 +98,9 @@ def read_request(scope: Scope) -> Incoming:
     changed = dict(scope)
     changed["path"] = path.text
     changed["raw_path"] = path.raw.encode("ascii")
-    changed["headers"] = [field for field in headers if not _is_ours(field[0])]
+    read_before = scope.get(READ, False)
+    changed["headers"] = [field for field in headers if read_before or not _is_ours(field[0])]
+    changed[READ] = True
     return Incoming(changed, method, path, query, host, length)
 
 
@@ -119,7 +124,9 @@ def _framing(headers: RawHeaders) -> int | None:
     lengths = [value for name, value in headers if name == b"content-length"]
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and (lengths or codings != [b"chunked"]):
-        raise Malformed("bad-framing", "send Content-Length or Transfer-Encoding: chunked, not both")
+        raise Malformed(
+            "bad-framing", "send Content-Length or Transfer-Encoding: chunked, not both"
+        )
     if len(lengths) > 1 or any(_LENGTH.fullmatch(value) is None for value in lengths):
         raise Malformed("bad-framing", "send one Content-Length, in digits")
     if lengths:
@@ -140,5 +147,5 @@ def is_websocket(request: Incoming) -> bool:
 
 def scheme_of(scope: Scope) -> str:
     """Give `http` or `https`, for WebSockets too."""
-    scheme = scope.get("scheme", "http")
+    scheme: str = scope.get("scheme", "http")
     return _SCHEMES.get(scheme, scheme)

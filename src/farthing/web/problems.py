@@ -40,7 +40,7 @@ class Answer:
     """A whole HTTP answer."""
 
     status: int
-    headers: RawHeaders = field(default_factory=lambda: [])
+    headers: RawHeaders = field(default_factory=list[tuple[bytes, bytes]])
     body: bytes = b""
 
     @property
@@ -62,7 +62,7 @@ def problem_answer(error: FarthingError, headers: Iterable[tuple[str, str]] = ()
     """
     status = status_of(error)
     body = error.problem() | {"status": status}
-    if "answer_status" in vars(error):
+    if isinstance(error, HttpProblem):
         body["title"] = HTTPStatus(status).phrase
     if error.code in MPP_CODES:
         body["type"] = MPP_PROBLEMS + error.code

@@ -1,0 +1,100 @@
+"""The 402: one price, written in every language the seller speaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from farthing.clock import Clock
+from farthing.errors import Malformed
+from farthing.money import Amount, Asset
+from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.web.incoming import Incoming
+from farthing.web.problems import Answer, HttpProblem, problem_answer
+
+CREDENTIAL = b"authorization"
+SIGNATURE = b"payment-signature"
+_SCHEME = "payment "
+
+
+class PaymentRequired(HttpProblem):
+    """The 402 of a request that carries no payment, or one that does not do."""
+
+    title = "Payment is required"
+
+    def problem(self) -> dict[str, Any]:
+        """Give the error as an RFC 9457 problem details object."""
+        return super().problem() | {"title": self.title}
+
+
+class Challenges:
+    """Writes challenges and reads credentials, in whichever language."""
+
+    def __init__(
+        self, languages: Sequence[Language], assets: Mapping[str, Asset], clock: Clock
+    ) -> None:
+        self._languages = tuple(languages)
+        self._assets = assets
+        self._clock = clock
+
+    def price(self, terms: Terms) -> str:
+        """Write the price as people read it."""
+        return str(Amount(terms.amount, self._assets[terms.asset]))
+
+    def payment_required(
+        self, terms: Terms, problem: BadCredential | None = None, language: Language | None = None
+    ) -> Answer:
+        """Write a 402 with a fresh challenge in every language.
+
+        Shape: `problem` says why the payment in `language` did not do.
+        """
+        fields: list[tuple[str, str]] = []
+        for spoken in self._languages:
+            told = problem if spoken is language else None
+            fields += spoken.challenge(terms, self._clock(), told)
+        if problem is not None and language is not None:
+            fields += language.failure(problem.code, terms)
+        price = self.price(terms)
+        if problem is None:
+            problem_shown = PaymentRequired(
+                402, "payment-required", f"this costs {price}; pay and ask again", price=price
+            )
+            return problem_answer(problem_shown, fields)
+        more = {"price": price} | problem.more
+        return problem_answer(PaymentRequired(402, problem.code, problem.detail, **more), fields)
+
+    def credential(self, request: Incoming) -> tuple[Language, Mapping[str, str]] | None:
+        """Find the one credential of a request, and the fields it is read from.
+
+        Raises: Malformed `several-credentials`.
+        """
+        fields = _fields(request)
+        carried = [language for language in self._languages if language.carries(fields)]
+        if len(carried) > 1:
+            raise Malformed("several-credentials", "send exactly one payment credential")
+        return (carried[0], fields) if carried else None
+
+
+def _fields(request: Incoming) -> Mapping[str, str]:
+    paying = [value for value in request.values(CREDENTIAL) if _pays(value)]
+    if len(paying) > 1 or len(request.values(SIGNATURE)) > 1:
+        raise Malformed("several-credentials", "send exactly one payment credential")
+    found: dict[str, str] = {}
+    for name, value in request.headers:
+        key = name.decode("latin-1")
+        text = value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    if paying:
+        found[CREDENTIAL.decode()] = paying[0]
+    return found
+
+
+def _pays(value: str) -> bool:
+    return value[: len(_SCHEME)].lower() == _SCHEME
+
+
+def without_credentials(request: Incoming) -> list[tuple[bytes, bytes]]:
+    """Give the header fields that go on to the handler: all but the payment itself."""
+    return [
+        (name, value)
+        for name, value in request.headers
+        if name != SIGNATURE and not (name == CREDENTIAL and _pays(value.decode("latin-1")))
+    ]

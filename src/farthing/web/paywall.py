@@ -1,0 +1,240 @@
+"""`Paywall`: prices on any ASGI app, as a middleware or beside each endpoint."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, Self, TypeVar
+
+from farthing.clock import NS, Clock, system_clock
+from farthing.core.prices import Offer, PriceList
+from farthing.errors import BadConfig, FarthingError
+from farthing.money import Asset
+from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.services.hub import Hub
+from farthing.web.asgi import App, Message, Receive, Scope, Send
+from farthing.web.body import ClientGone, check_digest, content_digest, read_body
+from farthing.web.challenges import Challenges
+from farthing.web.incoming import Incoming, is_websocket, read_request
+from farthing.web.limits import Limits
+from farthing.web.priced_routes import offer_of_route, priced
+from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
+from farthing.web.till import Deal, Till
+from farthing.web.trust import Trust
+from farthing.web.unpaid import refuse_websocket, refused_path, without_body
+
+log = logging.getLogger("farthing.paywall")
+
+RESOURCE_CHARACTERS_MAX = 2048
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class Prices(Protocol):
+    """Something that knows the price list in force: a `PriceList`, or a `PriceBook`."""
+
+    def current(self) -> PriceList: ...
+
+
+class Paywall:
+    """An ASGI app in front of another one, which lets through what is free or paid.
+
+    Shape:  `hub` is embedded or remote; `languages` write and read payments; `prices` is a price
+            list or book, and `@paywall.price(...)` puts prices beside endpoints; `realm`,
+            `payee` are used where the price list names none; `trusted_proxies` may say that a
+            request came over TLS.
+    Raises: BadConfig when there is no language.
+    """
+
+    def __init__(
+        self,
+        app: App | None = None,
+        *,
+        hub: Hub,
+        hub_id: str,
+        languages: Sequence[Language],
+        assets: Mapping[str, Asset],
+        prices: Prices | None = None,
+        realm: str = "",
+        payee: str = "",
+        trusted_proxies: Iterable[str] = (),
+        limits: Limits | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        if not languages:
+            raise BadConfig("no-language", "a paywall speaks at least one payment language")
+        self._app = app
+        self._hub_id = hub_id
+        self._assets = dict(assets)
+        self._prices: Prices = prices or PriceList()
+        self._realm = realm
+        self._payee = payee
+        self._trust = Trust(trusted_proxies)
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._challenges = Challenges(languages, self._assets, clock)
+        self._till = Till(hub, self._challenges, self._assets, clock, self._limits)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wrap(self, app: App) -> Self:
+        """Stand in front of `app`; `starlette_app.add_middleware(paywall.wrap)` works too."""
+        self._app = app
+        return self
+
+    def price(self, price: str, **offer: Any) -> Callable[[Endpoint], Endpoint]:
+        """Put a price on a Starlette or FastAPI endpoint: `@paywall.price("0.001 USD")`.
+
+        Shape:  `offer` takes what an offer in a price file takes, but for path and methods.
+        Raises: MalformedPrice; BadPrice.
+        """
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            return priced(endpoint, price, self._assets, **offer)
+
+        return decorate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if self._app is None:
+            raise BadConfig("no-app", "put the paywall around an app: paywall.wrap(app)")
+        if scope["type"] == "lifespan":
+            await self._app(scope, self._draining(receive), send)
+        elif scope["type"] == "websocket":
+            await self._websocket(self._app, scope, receive, send)
+        else:
+            await self._http(self._app, scope, receive, send)
+
+    async def drain(self, seconds: float = 30.0) -> None:
+        """Wait for the handlers that run under a payment, whoever is still connected."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
+    def _draining(self, receive: Receive) -> Receive:
+        async def until_drained() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self.drain()
+            return message
+
+        return until_drained
+
+    async def _http(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        passed = send
+        try:
+            request = read_request(scope)
+            offer, opened = self._find(request)
+            if opened:
+                passed = without_body(send)
+            met = None if offer is None else await self._meet(request, offer, receive)
+        except ClientGone:
+            return
+        except FarthingError as problem:
+            met = problem_answer(problem, problem.more.pop("headers", ()))
+            await send_answer(send, met, head=scope["method"] == "HEAD")
+            return
+        if isinstance(met, Answer):
+            await send_answer(send, met, head=request.method == "HEAD")
+        elif met is None:
+            await app(request.scope, receive, passed)
+        else:
+            await self._take(met, app, receive, send)
+
+    async def _take(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+        """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""
+        task = asyncio.create_task(self._till.settle(deal, app, receive, send))
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("a paid answer broke off", exc_info=task.exception())
+
+    def _find(self, request: Incoming) -> tuple[Offer | None, bool]:
+        """Find the price of a request, and whether it is a CORS preflight of a priced path.
+
+        Raises: HttpProblem where no price is known and none may be skipped.
+        """
+        offer = offer_of_route(self._app, request.scope) or offer_of_route(
+            request.scope.get("app"), request.scope
+        )
+        if offer is None:
+            found = self._prices.current().find(request.method, request.path, self._now())
+            if found.refusal:
+                return None, refused_path(request, found)
+            offer = found.offer
+        if offer is None or not offer.price.units:
+            return None, False
+        if not offer.valid_at(self._now()):
+            raise HttpProblem(404, "offer-not-valid", "this is not for sale at this time")
+        return offer, False
+
+    async def _meet(self, request: Incoming, offer: Offer, receive: Receive) -> Answer | Deal:
+        """Ask for the payment, or read it."""
+        self._trust.check_private(request)
+        if is_websocket(request):
+            raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
+        if len(request.resource) > RESOURCE_CHARACTERS_MAX:
+            limit = f"method, path and query have at most {RESOURCE_CHARACTERS_MAX} characters"
+            raise HttpProblem(414, "target-too-long", limit)
+        credential = self._challenges.credential(request)
+        body: bytes | None = None
+        if offer.bind_body:
+            body = await read_body(
+                request,
+                receive,
+                bytes_max=self._limits.body_bytes,
+                seconds_max=self._limits.body_seconds,
+            )
+            check_digest(request, content_digest(body))
+        terms = self._terms(request, offer, body or b"")
+        if credential is None:
+            return self._challenges.payment_required(terms)
+        language, fields = credential
+        stale: BadCredential | None = None
+        try:
+            signed = language.read(fields, terms, self._clock())
+        except BadCredential as problem:
+            if problem.answer_status != 402:
+                raise
+            if problem.stale is None:
+                return self._challenges.payment_required(terms, problem, language)
+            signed, stale = problem.stale, problem
+        return Deal(
+            request=request,
+            offer=offer,
+            terms=terms,
+            language=language,
+            signed=signed,
+            body=body,
+            stale=stale,
+        )
+
+    def _terms(self, request: Incoming, offer: Offer, body: bytes) -> Terms:
+        prices = self._prices.current()
+        return Terms(
+            realm=prices.realm or self._realm,
+            hub=self._hub_id,
+            payee=offer.payee or prices.payee or self._payee,
+            asset=offer.price.asset.code,
+            amount=offer.price.units,
+            resource=request.resource,
+            url=f"{self._trust.scheme(request)}://{request.host}{request.target}",
+            description=offer.description,
+            body_digest=content_digest(body),
+            lifetime_seconds=self._limits.challenge_seconds,
+        )
+
+    async def _websocket(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            request = read_request(scope)
+            offer, _ = self._find(request)
+            if offer is not None:
+                raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
+        except FarthingError as problem:
+            await refuse_websocket(scope, receive, send, problem_answer(problem))
+            return
+        await app(request.scope, receive, send)
+
+    def _now(self) -> int:
+        return self._clock() // NS

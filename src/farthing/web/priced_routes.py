@@ -1,0 +1,91 @@
+"""Prices on the routes of a Starlette or FastAPI app, written beside the endpoint.
+
+The app's own routes say which endpoint a request will reach, in the app's own order, and the
+endpoint itself refuses to run unless it was paid under its own price: what is priced is what is
+served, even where a middleware moves a request or nobody put the paywall around the app.
+"""
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+from farthing.core.prices import Offer
+from farthing.errors import BadConfig, ensure
+from farthing.money import Asset, parse_price
+from farthing.web.asgi import Scope
+from farthing.web.till import paid_offer
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+MARK = "__farthing_offer__"
+_DEPTH_MAX = 16
+
+
+def priced(endpoint: Endpoint, price: str, assets: Mapping[str, Asset], **offer: Any) -> Endpoint:
+    """Put a price on an endpoint function, and let it run only when that was paid.
+
+    Raises: MalformedPrice; BadPrice; BadConfig `not-an-endpoint`.
+    """
+    if not inspect.isroutine(endpoint):
+        raise BadConfig("not-an-endpoint", "put @paywall.price on a function")
+    name = offer.pop("name", "") or f"{endpoint.__module__}.{endpoint.__qualname__}"
+    tag = Offer(name=name, price=parse_price(price, assets), **offer)
+    guarded = _guarded(endpoint, tag)
+    # Either function may be the one the framework knows: it depends on the decorators' order.
+    setattr(endpoint, MARK, tag)
+    setattr(guarded, MARK, tag)
+    return guarded
+
+
+def _guarded(endpoint: Any, tag: Offer) -> Any:
+    def check() -> None:
+        paid = not tag.price.units or paid_offer.get() is tag
+        ensure(paid, f"{tag.name} runs only behind its paywall")
+
+    if inspect.isasyncgenfunction(endpoint):
+
+        @functools.wraps(endpoint)
+        async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any]:
+            check()
+            async for part in endpoint(*args, **kwargs):
+                yield part
+
+        return async_generator
+    if inspect.isgeneratorfunction(endpoint):
+
+        @functools.wraps(endpoint)
+        def generator(*args: Any, **kwargs: Any) -> Generator[Any]:
+            check()
+            yield from endpoint(*args, **kwargs)
+
+        return generator
+    if inspect.iscoroutinefunction(endpoint):
+
+        @functools.wraps(endpoint)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            check()
+            return await endpoint(*args, **kwargs)
+
+        return coroutine
+
+    @functools.wraps(endpoint)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        check()
+        return endpoint(*args, **kwargs)
+
+    return function
+
+
+def offer_of_route(app: Any, scope: Scope, depth: int = 0) -> Offer | None:
+    """Find the price of the endpoint that this app's routing will reach, if it has one."""
+    for route in getattr(app, "routes", None) or ():
+        match, child = route.matches(scope)
+        if match.name != "FULL":
+            continue
+        endpoint = child.get("endpoint")
+        if endpoint is None or depth > _DEPTH_MAX:
+            return None
+        tag: Offer | None = getattr(endpoint, MARK, None)
+        return tag or offer_of_route(endpoint, {**scope, **child}, depth + 1)
+    return None

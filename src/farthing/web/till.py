@@ -1,0 +1,249 @@
+"""Where an order meets the hub: who may run the handler, who waits, who is told what.
+
+For one payment there is one run. Everyone else who shows the same credential waits for it, gets
+its answer again, or is told plainly how the payment stands; nobody is asked to pay twice.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from farthing import ids
+from farthing.clock import Clock
+from farthing.core.orders import SignedOrder, payment_id
+from farthing.core.prices import Offer
+from farthing.errors import Conflict, FarthingError, Forbidden, PaymentRefused, Unauthenticated
+from farthing.money import Amount, Asset
+from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.services.hub import Authorisation, Hub
+from farthing.web.answers import Answers, Gates, Run
+from farthing.web.asgi import App, Receive, Scope, Send
+from farthing.web.body import whole
+from farthing.web.challenges import Challenges, without_credentials
+from farthing.web.incoming import Incoming
+from farthing.web.limits import Limits
+from farthing.web.paid_run import PaidRun
+from farthing.web.problems import Answer, problem_answer, send_answer
+
+HOLD_OUTLIVES_SECONDS = 30
+RERUN_SECONDS = 3600
+_RERUNS_KEPT = 10_000
+_OWNER_RETRY_SECONDS = 5
+
+paid_offer: ContextVar[Offer | None] = ContextVar("paid_offer", default=None)
+"""The offer under which the running handler was paid; a priced endpoint looks at it."""
+
+
+@runtime_checkable
+class RemembersOrders(Protocol):
+    """A hub that can tell of a recorded order without taking a new one."""
+
+    async def recorded(self, signed: SignedOrder) -> Authorisation | None:
+        """Judge an order as `authorise` does if it is recorded already; None if it is not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """A request that came with a readable order.
+
+    Shape: `body` is None for a body that streams; `stale` is set when prices have changed since
+           the order was made: then nothing new is taken for it.
+    """
+
+    request: Incoming
+    offer: Offer
+    terms: Terms
+    language: Language
+    signed: SignedOrder
+    body: bytes | None
+    stale: BadCredential | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tell this request from another that shows the same credential."""
+        return self.request.resource, self.terms.body_digest
+
+    @property
+    def free(self) -> bool:
+        """Tell whether the device that signs pays nothing; the hub checks that it signed."""
+        return self.signed.order.device in self.offer.free_for
+
+
+class Till:
+    """Takes orders to the hub, and runs the handler once for each."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        challenges: Challenges,
+        assets: Mapping[str, Asset],
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._hub = hub
+        self._challenges = challenges
+        self._assets = assets
+        self._clock = clock
+        self._limits = limits
+        self._gates = Gates()
+        self._runs: dict[str, Run] = {}
+        self._reruns: OrderedDict[str, int] = OrderedDict()
+        self.answers = Answers(
+            lambda: clock() / 1e9, limits.answers_memory_bytes, limits.answers_seconds
+        )
+
+    async def settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+        """Bring one paying request to its end."""
+        try:
+            answer = await self._settle(deal, app, receive, send)
+        except FarthingError as problem:
+            answer = self._no(deal, problem)
+        if answer is not None:
+            await send_answer(send, answer, head=deal.request.method == "HEAD")
+
+    async def _settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> Answer | None:
+        paid, run, ours = await self._ask(deal)
+        if ours is None and run is not None and run.request == deal.key:
+            answer = await self._wait(run)
+            if answer is not None:
+                return answer
+            paid, run, ours = await self._ask(deal)
+        if ours is not None:
+            await self._run(deal, paid, ours, app, receive, send)
+            return None
+        return self.answers.find(paid.payment, deal.key) or self._standing(deal, paid)
+
+    async def _ask(self, deal: Deal) -> tuple[Authorisation, Run | None, Run | None]:
+        """Ask the hub; give the payment, the run that others have, and the run that is ours."""
+        async with self._gates.one_at_a_time(payment_id(deal.signed.order)):
+            paid = await self._authorise(deal)
+            run = self._runs.get(paid.payment)
+            may_run = paid.fresh and paid.state in ("held", "captured")
+            if may_run or (run is None and self._may_rerun(deal, paid)):
+                ours = self._runs[paid.payment] = Run(deal.key)
+                return paid, None, ours
+            return paid, run, None
+
+    async def _authorise(self, deal: Deal) -> Authorisation:
+        if deal.stale is not None:
+            recorded = None
+            if isinstance(self._hub, RemembersOrders):
+                recorded = await self._hub.recorded(deal.signed)
+            if recorded is None:
+                raise deal.stale
+            return recorded
+        return await self._hub.authorise(
+            deal.signed,
+            hold_seconds=math.ceil(self._limits.answer_seconds) + HOLD_OUTLIVES_SECONDS,
+            capture=deal.offer.mode == "charge" and not deal.free,
+            category=deal.offer.category,
+        )
+
+    async def _wait(self, run: Run) -> Answer | None:
+        try:
+            async with asyncio.timeout(self._limits.wait_seconds):
+                return await asyncio.shield(run.over)
+        except TimeoutError:
+            return None
+
+    def _may_rerun(self, deal: Deal, paid: Authorisation) -> bool:
+        if paid.state != "captured" or paid.fresh or not deal.offer.rerun:
+            return False
+        if self.answers.find(paid.payment, deal.key) is not None:
+            return False
+        age_ms = self._clock() // 1_000_000 - ids.time_ms(payment_id(deal.signed.order))
+        if age_ms > RERUN_SECONDS * 1000:
+            return False
+        used = self._reruns.get(paid.payment, 0)
+        if used >= deal.offer.rerun or (not used and len(self._reruns) >= _RERUNS_KEPT):
+            return False
+        self._reruns[paid.payment] = used + 1
+        return True
+
+    async def _run(
+        self, deal: Deal, paid: Authorisation, run: Run, app: App, receive: Receive, send: Send
+    ) -> None:
+        paid_run = PaidRun(
+            self._hub,
+            deal.language,
+            deal.offer,
+            paid,
+            run,
+            free=deal.free and paid.state != "captured",
+            again=not paid.fresh,
+            answer_seconds=self._limits.answer_seconds,
+        )
+        token = paid_offer.set(deal.offer)
+        given = receive if deal.body is None else whole(deal.body, receive)
+        try:
+            await paid_run(app, self._scope(deal, paid), given, send)
+        finally:
+            paid_offer.reset(token)
+            run.end(None)
+            answer = run.over.result()
+            if answer is not None and answer.status < 400:
+                self.answers.keep(paid.payment, deal.key, answer)
+            self._runs.pop(paid.payment, None)
+
+    def _scope(self, deal: Deal, paid: Authorisation) -> Scope:
+        """Tell the handler who paid; extensions that bypass the answer's head are taken out."""
+        order = deal.signed.order
+        units = 0 if deal.free else paid.units or order.amount
+        amount = str(Amount(units, self._assets[order.asset]))
+        told = [
+            (b"farthing-payment-id", paid.payment.encode()),
+            (b"farthing-payer", order.device.encode()),
+            (b"farthing-amount", amount.encode()),
+        ]
+        headers = without_credentials(deal.request) + told
+        return dict(deal.request.scope) | {"headers": headers, "extensions": {}}
+
+    def _standing(self, deal: Deal, paid: Authorisation) -> Answer:
+        """Tell how a payment stands to someone who may not run the handler for it."""
+        where = f"{self._limits.status_base}/v1/payments/{paid.payment}"
+        more = {"payment": paid.payment, "status_url": where}
+        if paid.state == "awaiting":
+            return self._awaiting(paid, where, more)
+        run = self._runs.get(paid.payment)
+        if paid.state == "held" or (run is not None and not run.over.done()):
+            wait = paid.retry_after_seconds or 1
+            problem = Conflict("payment-in-progress", "this payment is being served now", **more)
+            return problem_answer(problem, [("retry-after", str(wait))])
+        if paid.state == "captured":
+            return problem_answer(
+                Conflict(
+                    "already-paid",
+                    "this was paid and served; its answer is no longer kept",
+                    receipt=paid.receipt,
+                    **more,
+                )
+            )
+        code = paid.reason or f"payment-{paid.state}"
+        detail = paid.detail or f"this payment is {paid.state}; no money was kept"
+        return self._refused(deal, BadCredential(code, detail, payment=paid.payment))
+
+    def _awaiting(self, paid: Authorisation, where: str, more: dict[str, str]) -> Answer:
+        wait = paid.retry_after_seconds or _OWNER_RETRY_SECONDS
+        problem = Forbidden(
+            "awaiting-owner", "the owner is asked; send the same credential again later", **more
+        )
+        return problem_answer(problem, [("retry-after", str(wait)), ("location", where)])
+
+    def _no(self, deal: Deal, problem: FarthingError) -> Answer:
+        if isinstance(problem, BadCredential):
+            return self._refused(deal, problem)
+        if isinstance(problem, PaymentRefused):
+            told = BadCredential(problem.code, problem.detail, **problem.more)
+            return self._refused(deal, told)
+        if isinstance(problem, Unauthenticated):
+            told = BadCredential("verification-failed", problem.detail, reason=problem.code)
+            return self._refused(deal, told)
+        return problem_answer(problem)
+
+    def _refused(self, deal: Deal, problem: BadCredential) -> Answer:
+        return self._challenges.payment_required(deal.terms, problem, deal.language)
