@@ -117,7 +117,7 @@ def test_a_failed_chain_takes_back_only_itself(books):
     ledger = ledger_over(books)
     assert ledger.post([pay(11, 10), pay(12, 20, PENDING)]) == [CREATED, CREATED]
     before = {i: counters(a) for i, a in ledger.changed.items()}
-    chain = linked([end(13, 12, 20), pay(14, 5), Transfer(15, 2, 404, 1, 1, 1)])
+    chain = linked([end(13, 12, 15), pay(14, 5), Transfer(15, 2, 404, 1, 1, 1)])
     assert ledger.post(chain)[-1] is R.CREDIT_ACCOUNT_NOT_FOUND
     assert {i: counters(a) for i, a in ledger.changed.items()} == before
     assert [row.id for row in ledger.made] == [11, 12]
@@ -215,6 +215,22 @@ def test_a_failed_chain_opens_what_it_closed_and_closes_what_it_opened(books):
     assert books.shelf.accounts[2].flags & A.CLOSED
     assert books.shelf.accounts[3].flags & A.CLOSED
     assert books.post([end(14, 12, 0, VOID)]) == [CREATED]
+
+
+def test_a_failed_chain_closes_again_what_was_closed_in_the_same_commit(books):
+    ledger = ledger_over(books)
+    close = Transfer(11, 2, 3, 0, 1, 1, int(F.PENDING | F.CLOSING_DEBIT | F.CLOSING_CREDIT))
+    assert ledger.post([close]) == [CREATED]
+    reopening = linked([end(12, 11, 0, VOID), pay(13, 5), Transfer(14, 1, 404, 1, 1, 1)])
+    assert ledger.post(reopening)[-1] is R.CREDIT_ACCOUNT_NOT_FOUND
+    assert all(ledger.changed[ident].flags & A.CLOSED for ident in (2, 3))
+    assert ledger.post([pay(15, 1)]) == [R.DEBIT_ACCOUNT_ALREADY_CLOSED]
+
+
+def test_a_balancing_transfer_moves_nothing_where_the_balance_is_already_over(books):
+    ledger = ledger_over(books)
+    assert ledger.post([Transfer(11, 1, 2, 9, 1, 1, int(F.BALANCING_DEBIT))]) == [CREATED]
+    assert ledger.made[-1].amount == 0
 
 
 def test_accounts_are_opened_in_chains_too(books):
