@@ -1,7 +1,7 @@
 """What a seller's answer to a credential means: the one place that reads statuses and codes."""
 
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import httpx
 
@@ -24,12 +24,13 @@ class Meaning(Enum):
 
 
 class Verdict(NamedTuple):
-    """A meaning with its code, its detail and, in seconds, when to come back."""
+    """A meaning with its code and detail, when to come back, and the receipt of a 409."""
 
     meaning: Meaning
     code: str = ""
     detail: str = ""
     retry_after_seconds: float = 0.0
+    receipt: dict[str, Any] | None = None
 
 
 async def read_answer(response: httpx.Response, now_ns: int) -> Verdict:
@@ -41,7 +42,9 @@ async def read_answer(response: httpx.Response, now_ns: int) -> Verdict:
     code = text_of(problem, "code") or text_of(problem, "error")
     detail = text_of(problem, "detail")
     wait = retry_after(response.headers.get("retry-after", ""), now_ns)
-    return Verdict(_meaning(status, code, wait), code, detail, wait)
+    told = problem.get("receipt")
+    receipt = cast(dict[str, Any], told) if isinstance(told, dict) else None
+    return Verdict(_meaning(status, code, wait), code, detail, wait, receipt)
 
 
 def _meaning(status: int, code: str, wait: float) -> Meaning:

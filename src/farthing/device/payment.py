@@ -1,7 +1,7 @@
 """One payment from the credential to its outcome: the same bytes until something is known."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import httpx
 from anyio import to_thread
@@ -91,7 +91,7 @@ class Delivery:
                 raise AwaitingOwner(self.claimed.entry.payment, wait)
             case Meaning.ALREADY_PAID:
                 await self._resolve()
-                paid = self._paid(response)
+                paid = paid_for(self.purse, self.claimed.entry, response, verdict.receipt)
                 raise AlreadyPaid(verdict.detail or "the answer is no longer kept", paid)
             case _:
                 return await self._unsure(response, f"the seller answered {response.status_code}")
@@ -100,7 +100,7 @@ class Delivery:
         if response.status_code >= 400:
             await self._resolve()
             return response
-        response.extensions[EXTENSION] = self._paid(response)
+        response.extensions[EXTENSION] = paid_for(self.purse, self.claimed.entry, response)
         body = cast(httpx.AsyncByteStream, response.stream)
         response.stream = PaidBody(body, self.claimed)
         return response
@@ -168,14 +168,13 @@ class Delivery:
     async def _resolve(self) -> None:
         await to_thread.run_sync(self.claimed.resolve)
 
-    def _paid(self, response: httpx.Response) -> Paid:
-        return paid_for(self.purse, self.claimed.entry, response)
 
-
-def paid_for(purse: Purse, entry: Entry, response: httpx.Response) -> Paid:
+def paid_for(
+    purse: Purse, entry: Entry, response: httpx.Response, told: dict[str, Any] | None = None
+) -> Paid:
     """Tell what was paid for an answer, its receipt verified with the hub's root key."""
     read = read_receipt(response.headers.multi_items())
-    receipt = read["receipt"] if read else None
+    receipt = read["receipt"] if read and read["receipt"] else told
     return Paid(
         payment=entry.payment,
         amount=Amount(entry.amount, Asset(entry.asset, entry.scale)),
@@ -186,7 +185,7 @@ def paid_for(purse: Purse, entry: Entry, response: httpx.Response) -> Paid:
     )
 
 
-def _receipt_fault(purse: Purse, entry: Entry, receipt: dict[str, object] | None) -> str:
+def _receipt_fault(purse: Purse, entry: Entry, receipt: dict[str, Any] | None) -> str:
     if receipt is None:
         return "the seller passed no receipt on"
     try:
