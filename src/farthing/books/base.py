@@ -1,6 +1,6 @@
 """The ledger contract: `Books.commit(units)` is the only way money and its records move."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -37,11 +37,16 @@ class Books(Protocol):
         """
         ...
 
+    async def tidy(self, work: "Callable[[Tx], None]") -> None:
+        """Delete what has run out, between two commits; nothing of the history."""
+        ...
+
 
 class Tx(Protocol):
     """One open database transaction, as the store hands it to the books."""
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+    def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]: ...
     def run(self, sql: str, values: Sequence[Any] = ()) -> None: ...
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None: ...
     def fetch(self, table: Table[Row], keys: Sequence[Any]) -> dict[Any, Row]: ...

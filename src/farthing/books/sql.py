@@ -91,6 +91,11 @@ class SqlBooks:
             self._next()
         return await heard
 
+    async def tidy(self, work: Callable[[Tx], None]) -> None:
+        """Delete what has run out, between two commits; nothing of the history."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self._database.transact, work)
+
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True

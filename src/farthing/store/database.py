@@ -20,6 +20,10 @@ class Tx(Protocol):
         """Run a query and give all its rows."""
         ...
 
+    def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run a query that ends in `= ?` for each of the keys, and give all rows in any order."""
+        ...
+
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
         ...
@@ -52,6 +56,7 @@ class Database(Protocol):
         """Run `work` in a writing transaction, commit it durably, and give its result.
 
         Raises: Unavailable when the engine cannot commit; nothing is then done.
+                OutcomeUnknown when the engine was lost while it committed.
         """
         ...
 

@@ -4,7 +4,7 @@ import types
 import typing
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic
 
 import msgspec
@@ -29,12 +29,17 @@ class Mapping(Generic[Row]):
                 self._encoders.append((place, coder[0]))
                 self._decoders.append((column, coder[1]))
 
-    @property
+    @cached_property
     def select(self) -> str:
         """The start of every query for whole rows."""
         return f"SELECT {', '.join(self.columns)} FROM {self.table.name}"  # noqa: S608 - our names
 
-    @property
+    @cached_property
+    def one(self) -> str:
+        """The query for the row with one key."""
+        return f"{self.select} WHERE {self.table.key} = ?"
+
+    @cached_property
     def upsert(self) -> str:
         """Insert a row, or put it in the place of the one with the same key."""
         names = ", ".join(self.columns)
@@ -84,7 +89,11 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-@cache
 def mapping(table: Table[Row]) -> Mapping[Row]:
     """Give the one mapping of a table."""
+    return _mapping(table)
+
+
+@cache
+def _mapping(table: Table[Any]) -> Mapping[Any]:
     return Mapping(table)

@@ -36,8 +36,9 @@ def migrate(database: Database) -> list[str]:
         )
     applied: list[str] = []
     for number, name, sql in known:
-        if number not in done:
-            database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect))
+        if number not in done and database.transact(
+            lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect)
+        ):
             applied.append(name)
     return applied
 
@@ -46,7 +47,9 @@ def _prepare(tx: Tx) -> None:
     tx.run("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY)")
 
 
-def _apply(tx: Tx, number: int, sql: str, dialect: str) -> None:
+def _apply(tx: Tx, number: int, sql: str, dialect: str) -> bool:
+    if tx.rows("SELECT 1 FROM migrations WHERE number = ?", (number,)):
+        return False  # Another hub process was faster.
     if dialect == "postgresql":
         for sqlite, postgres in _POSTGRES:
             sql = sql.replace(sqlite, postgres)
@@ -55,3 +58,4 @@ def _apply(tx: Tx, number: int, sql: str, dialect: str) -> None:
         if statement.strip():
             tx.run(statement)
     tx.run("INSERT INTO migrations (number) VALUES (?)", (number,))
+    return True

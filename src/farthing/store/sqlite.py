@@ -32,6 +32,10 @@ class SqliteTx:
         """Run a query and give all its rows."""
         return self._cursor.execute(sql, values).fetchall()
 
+    def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run a query that ends in `= ?` for each of the keys."""
+        return self._cursor.executemany(sql, [(key,) for key in keys]).fetchall()
+
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
         self._cursor.execute(sql, values)
@@ -43,12 +47,8 @@ class SqliteTx:
     def fetch(self, table: Table[Row], keys: Sequence[Any]) -> dict[Any, Row]:
         """Get the records that exist under these keys."""
         mapped = mapping(table)
-        sql = f"{mapped.select} WHERE {table.key} = ?"
-        found: dict[Any, Row] = {}
-        for key in keys:
-            for values in self._cursor.execute(sql, (key,)):
-                found[key] = mapped.row(values)
-        return found
+        found = [mapped.row(values) for values in self.rows_each(mapped.one, keys)]
+        return {table.key_of(row): row for row in found}
 
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from farthing import ids, keys
-from farthing.clock import NS, Clock
+from farthing.clock import NS, Clock, write_time
 from farthing.core.orders import SignedOrder, payment_id
 from farthing.errors import (
     Conflict,
@@ -232,14 +232,7 @@ class FakeHub:
         order = taken.signed.order
         receipt: dict[str, Any] | None = None
         if taken.state in ("captured", "refunded"):
-            receipt = {
-                "amount": str(order.amount),
-                "asset": order.asset,
-                "device": order.device,
-                "hub": order.hub,
-                "payment": taken.id,
-                "state": taken.state,
-            }
+            receipt = self._receipt(taken)
         return Authorisation(
             payment=taken.id,
             state=taken.state,
@@ -250,3 +243,23 @@ class FakeHub:
             asset=order.asset,
             receipt=receipt,
         )
+
+    def _receipt(self, taken: Taken) -> dict[str, Any]:
+        """Write a receipt in its usual shape, signed by nobody."""
+        order = taken.signed.order
+        statement = {
+            "amount": str(order.amount),
+            "asset": order.asset,
+            "captured": str(taken.captured),
+            "device": order.device,
+            "hub": order.hub,
+            "kind": "payment",
+            "payee": order.payee,
+            "payer": order.device,
+            "payment": taken.id,
+            "state": taken.state,
+        }
+        return {"statement": statement, "proof": {"head": {"committed_at": self._now()}}}
+
+    def _now(self) -> str:
+        return write_time(self.clock() // NS)
