@@ -71,6 +71,7 @@ class World:
         self.languages = [Mpp([bytes(32)]), X402()]
         self.devices: dict[str, str] = {}
         self.codes = {CODE}
+        self.authority = "hub.example"
         self.taken: dict[str, Taken] = {}
         self.served = 0
         self.looked_up: list[str] = []
@@ -214,7 +215,7 @@ class World:
     def _status(self, scope: Any, path: str, headers: dict[str, str]) -> Any:
         claim = read_claim(headers)
         message = SignedMessage(
-            method=scope["method"], authority="hub.example", target=path, headers=headers
+            method=scope["method"], authority=self.authority, target=path, headers=headers
         )
         now_s = self.clock() // NS
         verify_request(claim, message, self.devices.get(claim.key_id, ""), now_s=now_s)

@@ -4,7 +4,8 @@ import asyncio
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -19,7 +20,7 @@ from farthing.device.outcomes import AlreadyPaid, Paid
 from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
-from farthing.errors import FarthingError
+from farthing.errors import FarthingError, Malformed
 
 app = typer.Typer(help="Pay and be enrolled as a device.")
 
@@ -160,18 +161,31 @@ def _finish(work: Coroutine[Any, Any, Exit], *, as_json: bool) -> None:
 async def _fetch(
     client: Client, request: PayRequest, output: Path | None, *, include: bool, as_json: bool
 ) -> httpx.Response:
-    async with client.stream(
-        request.method, request.url, headers=request.headers, content=request.body
-    ) as response:
-        made = paid(response)
-        if made is not None:
-            _tell_paid(made, response.status_code, as_json=as_json)
-        if output is None:
-            await _write(sys.stdout.buffer, response, include=include)
-        else:
-            with output.open("wb") as file:
-                await _write(file, response, include=include)
+    # Opened before anything is paid: an answer that cannot be kept is not worth its price.
+    with _opened(output) as out:
+        async with client.stream(
+            request.method, request.url, headers=request.headers, content=request.body
+        ) as response:
+            made = paid(response)
+            if made is not None:
+                _tell_paid(made, response.status_code, as_json=as_json)
+            if output is not None:
+                out.truncate(0)
+            await _write(out, response, include=include)
     return response
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        file = output.open("ab")
+    except OSError as fault:
+        raise Malformed("cannot-write", f"{output}: {fault.strerror}") from None
+    with file:
+        yield file
 
 
 async def _write(out: BinaryIO, response: httpx.Response, *, include: bool) -> None:
