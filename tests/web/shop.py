@@ -119,9 +119,7 @@ class Counter:
             self.received += message.get("body", b"")
             more = message.get("more_body", False)
         await asyncio.sleep(self.seconds)
-        await send(
-            {"type": "http.response.start", "status": self.status, "headers": self.headers}
-        )
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 
     @property
@@ -136,7 +134,7 @@ async def serving(app: Any, **config: Any) -> AsyncIterator[str]:
     settings = {"http": StrictHttp, "log_level": "critical", "ws": "none", "lifespan": "off"}
     server = uvicorn.Server(uvicorn.Config(app, **(settings | config)))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn tells no other way
         await asyncio.sleep(0.005)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -256,7 +256,9 @@ def test_a_body_over_the_limit_is_refused_unless_the_offer_does_not_bind_it():
         assert chunked.status_code == 413
         shop, handler = Shop(PRICES + "bind_body = false\n"), Counter()
         async with selling(shop, handler) as client:
-            paid = await client.post("/paid", headers=shop.sign(await client.post("/paid")), content=big)
+            paid = await client.post(
+                "/paid", headers=shop.sign(await client.post("/paid")), content=big
+            )
         assert paid.status_code == 200 and handler.received == big
 
     asyncio.run(story())

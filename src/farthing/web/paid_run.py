@@ -169,8 +169,7 @@ class PaidRun:
             await self._unpay("handler-refused")
             self._status, self._headers = status, kept
         elif (receipt := await self._pay()) is not None:
-            proof = raw_headers(list(self._language.receipt(receipt))) if receipt else []
-            self._status, self._headers = status, private(kept) + proof
+            self._status, self._headers = status, private(kept) + self._proof(receipt)
         self._bodyless |= status in (204, 304)
         self._look_ahead()
 
@@ -183,24 +182,34 @@ class PaidRun:
         try:
             if paid.state != "captured":
                 paid = await settlement.capture(self._hub, paid.payment)
-        except FarthingError as problem:
-            log.error("capture failed: payment=%s code=%s", paid.payment, problem.code)
-            await self._refuse(problem)
+        except Exception as problem:
+            code = problem.code if isinstance(problem, FarthingError) else type(problem).__name__
+            log.error("capture failed: payment=%s cause=%s", paid.payment, code)
+            await self._refuse()
             return None
         if paid.state != "captured":
             log.error("capture failed: payment=%s state=%s", paid.payment, paid.state)
-            await self._refuse(Unavailable("capture-failed", "the hold had run out"))
+            await self._refuse()
             return None
-        return paid.receipt or {"payment": paid.payment}
+        return paid.receipt or {}
 
-    async def _refuse(self, problem: FarthingError) -> None:
+    def _proof(self, receipt: Mapping[str, Any]) -> RawHeaders:
+        if not receipt:
+            return []
+        try:
+            return raw_headers(list(self._language.receipt(receipt)))
+        except Exception:
+            # What is paid is served: the receipt can be fetched from the hub as well.
+            log.exception("receipt not written: payment=%s", self._paid.payment)
+            return []
+
+    async def _refuse(self) -> None:
         """Answer 503 with nothing of the handler's answer, and let go of the money."""
         await settlement.release(self._hub, self._paid.payment, "capture-failed")
         shown = Unavailable(
             "capture-failed",
             "the payment could not be taken, so nothing is served; look it up, then try again",
             payment=self._paid.payment,
-            cause=problem.code,
         )
         self._refused = problem_answer(shown)
         await self._pass_answer(self._refused)

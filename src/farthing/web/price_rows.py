@@ -33,7 +33,7 @@ class OfferRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     price: Annotated[str, Meta(description='An amount and an asset: "0.0015 USD".')]
     methods: Annotated[
         list[str], Meta(description=f"Some of {', '.join(sorted(METHODS))}.", min_length=1)
-    ] = ["GET"]
+    ] = msgspec.field(default_factory=lambda: ["GET"])
     name: Annotated[_Text, Meta(description="How logs and lists call it.")] = ""
     payee: Annotated[_Text, Meta(description="The account paid instead of the seller's.")] = ""
     description: Annotated[_Text, Meta(description="What payers are told they buy.")] = ""
