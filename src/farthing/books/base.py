@@ -33,7 +33,8 @@ class Books(Protocol):
         """Decide and make durable, in order; each unit succeeds or is refused by itself.
 
         Raises: Unavailable when the books are closed, full or cannot be written; nothing of
-                what was asked is then done.
+                what was asked is then done. OutcomeUnknown when the database was lost in a
+                commit; asking again with the same ids tells what became of it.
         """
         ...
 

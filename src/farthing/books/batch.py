@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from farthing.books import rows
 from farthing.books.base import Done, Tx
+from farthing.books.foresight import look_ahead
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.books.rows import Leaf, Threaded, Tip
 from farthing.core.chain import (
@@ -23,7 +24,7 @@ from farthing.core.chain import (
 )
 from farthing.core.decisions import Outcome, Unit
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
-from farthing.errors import FarthingError
+from farthing.errors import FarthingError, InvariantBroken
 from farthing.keys import Signer
 
 _EXPIRIES_MAX = 1000
@@ -38,12 +39,20 @@ class Result(NamedTuple):
 
 
 class Batch:
-    """The decision of one commit."""
+    """The decision of one commit. Shape: `far` when each query is a round trip to a server."""
 
     def __init__(
-        self, tx: Tx, memory: Memory, tip: Tip | None, clock_ns: int, signer: Signer, chain: str
+        self,
+        tx: Tx,
+        memory: Memory,
+        tip: Tip | None,
+        clock_ns: int,
+        signer: Signer,
+        chain: str,
+        *,
+        far: bool,
     ) -> None:
-        self._tx, self._memory = tx, memory
+        self._tx, self._memory, self._far = tx, memory, far
         self._signer, self._chain = signer, chain
         self._tip = tip or rows.read_tip(tx, GENESIS)
         self._working = Working(tx, memory)
@@ -60,6 +69,8 @@ class Batch:
             (ident for unit in units for ident in unit.accounts),
         )
         self._expire()
+        if self._far:
+            look_ahead(self._working, units, self._view.now_ns)
         decided = [self._decide(unit) for unit in units]
         head, tip = self._write()
         return Result(self._answers(decided, head), tip, head)
@@ -67,6 +78,7 @@ class Batch:
     def _expire(self) -> None:
         due = rows.due_pendings(self._tx, self._view.now_ns, _EXPIRIES_MAX)
         if due:
+            self._working.prefetch_expiries(due)
             self._ledger.expire_due(due)
             self._leaf(0, b"")
 
@@ -83,6 +95,8 @@ class Batch:
             results = [self._ledger.post(chain) for chain in planned.chains]
             try:
                 outcome = planned.then(results)
+            except InvariantBroken:
+                raise  # A bug of ours must leave nothing behind, so the commit is given up.
             except FarthingError as error:
                 self._leaf(0, b"")  # Accounts that were opened stay open.
                 return error

@@ -5,12 +5,13 @@ Accounts and records read once are kept between commits only where nobody else c
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from farthing.books import rows
 from farthing.books.base import Tx
 from farthing.books.rows import Threaded
-from farthing.core.ledger import Account, Ledger, PendingState, Transfer
+from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
 from farthing.core.records import Read, Row, Table, Write
 
 _ACCOUNTS_KEPT = 150_000
@@ -46,6 +47,9 @@ class Working:
         self._tx = tx
         self._memory = memory
         self._transfers: dict[int, Transfer | None] = {}
+        self._pendings: dict[int, PendingState] = {}
+        self._failed: dict[int, bool] = {}
+        self._absent: set[int] = set()
         self.written: dict[RecordKey, Write] = {}
 
     def prefetch(self, reads: Iterable[Read], accounts: Iterable[int]) -> None:
@@ -59,9 +63,48 @@ class Working:
             found = self._tx.fetch(table, keys)
             for key in keys:
                 records[(table.name, key)] = found.get(key)
-        missing = [ident for ident in set(accounts) if ident not in self._memory.accounts]
+        missing = [ident for ident in set(accounts) if not self.knows_account(ident)]
         if missing:
-            self._memory.accounts.update(rows.fetch_accounts(self._tx, missing))
+            found = rows.fetch_accounts(self._tx, missing)
+            self._memory.accounts.update(found)
+            self._absent.update(ident for ident in missing if ident not in found)
+
+    def prefetch_transfers(self, idents: Iterable[int], pending: Iterable[int]) -> None:
+        """Learn at once which of these ids are taken, and all about these pending transfers."""
+        fresh, ended = list(idents), list(pending)
+        if not fresh:
+            return
+        found = rows.fetch_transfers(self._tx, fresh + ended)
+        failed = rows.fetch_failed(self._tx, fresh)
+        for ident in fresh:
+            self._failed[ident] = ident in failed
+        for ident in fresh + ended:
+            self._transfers[ident] = found.get(ident)
+        self._pendings.update(rows.fetch_pendings(self._tx, ended))
+        self._prefetch_sides([found[ident] for ident in ended if ident in found])
+
+    def prefetch_expiries(self, due: Sequence[Transfer]) -> None:
+        """Fetch what the expiry of these pending transfers will look at."""
+        known = {p.id: p for p in due}
+        self._transfers.update(known)
+        self._pendings.update(dict.fromkeys(known, PendingState.PENDING))
+        records = [expiry_id(p) for p in due]
+        taken = rows.fetch_transfers(self._tx, records)
+        self._transfers.update((ident, taken.get(ident)) for ident in records)
+        self._prefetch_sides(due)
+
+    def _prefetch_sides(self, transfers: Sequence[Transfer]) -> None:
+        sides = [(t.debit_account_id, t.credit_account_id) for t in transfers]
+        self.prefetch((), chain.from_iterable(sides))
+
+    def knows_record(self, table: Table[Any], key: Any) -> bool:
+        """Tell whether a record can be had without asking the database."""
+        place = (table.name, key)
+        return place in self.written or place in self._memory.records
+
+    def knows_account(self, ident: int) -> bool:
+        """Tell whether an account, or that there is none, is known without asking."""
+        return ident in self._memory.accounts or ident in self._absent
 
     def record(self, table: Table[Row], key: Any) -> Row | None:
         """Get a record as the units before this one left it."""
@@ -80,13 +123,9 @@ class Working:
 
     def threaded(self, ident: int) -> Threaded | None:
         """Get an account with its thread, as it was before this commit."""
-        kept = self._memory.accounts.get(ident)
-        if kept is None:
-            found = rows.fetch_accounts(self._tx, [ident])
-            if ident not in found:
-                return None
-            kept = self._memory.accounts[ident] = found[ident]
-        return kept
+        if not self.knows_account(ident):
+            self.prefetch((), [ident])
+        return self._memory.accounts.get(ident)
 
     def account(self, ident: int) -> Account | None:
         """Get an account as it was before this commit."""
@@ -96,16 +135,20 @@ class Working:
     def transfer(self, ident: int) -> Transfer | None:
         """Get a transfer from before this commit."""
         if ident not in self._transfers:
-            self._transfers[ident] = rows.fetch_transfer(self._tx, ident)
+            self._transfers[ident] = rows.fetch_transfers(self._tx, [ident]).get(ident)
         return self._transfers[ident]
 
     def pending(self, ident: int) -> PendingState | None:
         """Tell what had become of a pending transfer before this commit."""
-        return rows.fetch_pending(self._tx, ident)
+        if ident not in self._pendings:
+            self._pendings.update(rows.fetch_pendings(self._tx, [ident]))
+        return self._pendings.get(ident)
 
     def has_failed(self, ident: int) -> bool:
         """Tell whether an id had been used up by a failure before this commit."""
-        return rows.has_failed(self._tx, ident)
+        if ident not in self._failed:
+            self._failed[ident] = bool(rows.fetch_failed(self._tx, [ident]))
+        return self._failed[ident]
 
 
 class LiveView:

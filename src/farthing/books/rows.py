@@ -16,7 +16,6 @@ _TRANSFER = (
     "id, debit_account_id, credit_account_id, amount, ledger, code, flags, pending_id,"
     " user_data, timeout, timestamp"
 )
-_IN_MAX = 400
 
 
 def raw(ident: int) -> bytes:
@@ -38,13 +37,10 @@ class Threaded(NamedTuple):
 def fetch_accounts(tx: Tx, idents: Sequence[int]) -> dict[int, Threaded]:
     """Get the accounts that exist under these ids."""
     found: dict[int, Threaded] = {}
-    for start in range(0, len(idents), _IN_MAX):
-        part = [raw(ident) for ident in idents[start : start + _IN_MAX]]
-        marks = ", ".join("?" * len(part))
-        sql = f"SELECT {_ACCOUNT}, newest FROM accounts WHERE id IN ({marks})"  # noqa: S608
-        for row in tx.rows(sql, part):
-            account = read_account(row)
-            found[account.id] = Threaded(account, row[10])
+    sql = f"SELECT {_ACCOUNT}, newest FROM accounts WHERE id = ?"  # noqa: S608 - our own columns
+    for row in tx.rows_each(sql, [raw(ident) for ident in idents]):
+        account = read_account(row)
+        found[account.id] = Threaded(account, row[10])
     return found
 
 
@@ -63,31 +59,22 @@ def read_transfer(row: Sequence[Any]) -> Transfer:
 
 def fetch_transfers(tx: Tx, idents: Sequence[int]) -> dict[int, Transfer]:
     """Get the transfers that exist under these ids."""
-    found: dict[int, Transfer] = {}
-    for start in range(0, len(idents), _IN_MAX):
-        part = [raw(ident) for ident in idents[start : start + _IN_MAX]]
-        marks = ", ".join("?" * len(part))
-        for row in tx.rows(f"SELECT {_TRANSFER} FROM transfers WHERE id IN ({marks})", part):  # noqa: S608
-            transfer = read_transfer(row)
-            found[transfer.id] = transfer
-    return found
+    sql = f"SELECT {_TRANSFER} FROM transfers WHERE id = ?"  # noqa: S608 - our own columns
+    found = map(read_transfer, tx.rows_each(sql, [raw(ident) for ident in idents]))
+    return {transfer.id: transfer for transfer in found}
 
 
-def fetch_transfer(tx: Tx, ident: int) -> Transfer | None:
-    """Get one transfer."""
-    rows = tx.rows(f"SELECT {_TRANSFER} FROM transfers WHERE id = ?", (raw(ident),))  # noqa: S608
-    return read_transfer(rows[0]) if rows else None
+def fetch_pendings(tx: Tx, idents: Sequence[int]) -> dict[int, PendingState]:
+    """Tell what became of these pending transfers."""
+    sql = "SELECT id, state FROM pendings WHERE id = ?"
+    found = tx.rows_each(sql, [raw(ident) for ident in idents])
+    return {_id(row[0]): PendingState(row[1]) for row in found}
 
 
-def fetch_pending(tx: Tx, ident: int) -> PendingState | None:
-    """Tell what became of a pending transfer."""
-    rows = tx.rows("SELECT state FROM pendings WHERE id = ?", (raw(ident),))
-    return PendingState(rows[0][0]) if rows else None
-
-
-def has_failed(tx: Tx, ident: int) -> bool:
-    """Tell whether a transfer's id was used up by a failure."""
-    return bool(tx.rows("SELECT 1 FROM failed_transfers WHERE id = ?", (raw(ident),)))
+def fetch_failed(tx: Tx, idents: Sequence[int]) -> set[int]:
+    """Tell which of these transfer ids were used up by a failure."""
+    sql = "SELECT id FROM failed_transfers WHERE id = ?"
+    return {_id(row[0]) for row in tx.rows_each(sql, [raw(ident) for ident in idents])}
 
 
 def due_pendings(tx: Tx, now_ns: int, limit: int) -> list[Transfer]:

@@ -17,7 +17,7 @@ from farthing.books.rows import Tip
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
-from farthing.errors import FarthingError, InvariantBroken, Unavailable
+from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, Unavailable
 from farthing.keys import Signer
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class SqlBooks:
     def _run(self, units: list[Unit[Any]]) -> list[Any]:
         try:
             return self._transact(units).answers
-        except Unavailable:
+        except (Unavailable, OutcomeUnknown):
             self._forget()
             raise
         except Exception:
@@ -157,8 +157,15 @@ class SqlBooks:
         def work(tx: Tx) -> Result:
             if not self._database.exclusive:
                 self._memory = Memory()
-            batch = Batch(tx, self._memory, self._tip, self._clock(), signer, self._chain)
-            return batch.run(units)
+            return Batch(
+                tx,
+                self._memory,
+                self._tip,
+                self._clock(),
+                signer,
+                self._chain,
+                far=not self._database.exclusive,
+            ).run(units)
 
         result = self._database.transact(work)
         self._tip = result.tip if self._database.exclusive else None
@@ -183,6 +190,6 @@ def _tell(wish: Wish) -> None:
 
 
 def _is_bug(answer: Any) -> bool:
-    if isinstance(answer, InvariantBroken | Unavailable):
+    if isinstance(answer, InvariantBroken | OutcomeUnknown | Unavailable):
         return True
     return isinstance(answer, BaseException) and not isinstance(answer, FarthingError)

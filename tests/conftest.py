@@ -1,0 +1,143 @@
+"""Both engines for every test that asks for a database; PostgreSQL is started once a run."""
+
+import asyncio
+import fcntl
+import inspect
+import os
+import secrets
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from farthing.books.sql import SqlBooks
+from farthing.keys import Ed25519Signer
+from farthing.store.migrate import migrate
+from farthing.store.postgres import PostgresDatabase
+from farthing.store.sqlite import SqliteDatabase
+from farthing.testing.postgres import PostgresServer, temporary_directory
+from farthing.testing.worlds import HandClock, World
+
+_PLACE = "FARTHING_TEST_POSTGRES"
+_TEMPLATE = "farthing_template"
+SIGNER = Ed25519Signer(bytes(range(32)))
+
+
+def pytest_configure(config):
+    """Agree on one place before workers start: the first that needs a server starts it there."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_PLACE] = str(temporary_directory())
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        place = Path(os.environ.pop(_PLACE))
+        PostgresServer(place / "pg").stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _alone(place: Path):
+    with (place / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> PostgresServer:
+    """The run's PostgreSQL, with a migrated database to copy."""
+    place = Path(os.environ[_PLACE])
+    server = PostgresServer(place / "pg")
+    with _alone(place):
+        if not (place / "ready").exists():
+            server.start()
+            _create(server, f"{_TEMPLATE} TEMPLATE template0")
+            database = PostgresDatabase(server.dsn(_TEMPLATE), None)
+            migrate(database)
+            database.close()
+            (place / "ready").touch()
+    return server
+
+
+def _create(server: PostgresServer, what: str) -> None:
+    import psycopg
+
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {what}")
+
+
+@contextmanager
+def fresh_dsn(server: PostgresServer, template: str = _TEMPLATE):
+    """A database of one test's own."""
+    import psycopg
+
+    name = f"t_{secrets.token_hex(6)}"
+    with _alone(Path(os.environ[_PLACE])):  # A template is copied by one at a time.
+        _create(server, f"{name} TEMPLATE {template}")
+    yield server.dsn(name)
+    with psycopg.connect(server.dsn(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server):
+    """A migrated PostgreSQL database of this test's own."""
+    with fresh_dsn(postgres_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def readers():
+    """Threads for reading."""
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request) -> str:
+    """Which engine a test runs on: both, one after the other."""
+    return request.param
+
+
+@pytest.fixture
+def database(engine, request, tmp_path, readers):
+    """A migrated, empty database on each engine."""
+    if engine == "sqlite":
+        opened = SqliteDatabase(tmp_path / "books.db", readers)
+        migrate(opened)
+    else:
+        opened = PostgresDatabase(request.getfixturevalue("postgres_dsn"), readers)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def books(database, clock):
+    """Books on each engine, with a writer thread of their own."""
+    with ThreadPoolExecutor(1) as writer:
+        yield SqlBooks(database, lambda: SIGNER, clock, writer)
+
+
+@pytest.fixture
+def world(books, database, clock) -> World:
+    """A world that counts dollars, on each engine."""
+    made = World(books, database, clock)
+    made.begin()
+    return made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Run a test that is `async def` on an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
