@@ -218,6 +218,13 @@ def test_a_device_is_enrolled_on_the_command_line(shop, tmp_path):
     assert "no-such-code" in refused.stderr
 
 
+def test_a_key_is_rotated_on_the_command_line_and_payments_go_on(shop, purse):
+    old = shop.world.devices[DEVICE]
+    done = run("rotate-key", "--json", purse=purse)
+    assert json.loads(done.stdout)["public_key"] == shop.world.devices[DEVICE] != old
+    assert pay(shop, purse).exit_code == 0
+
+
 def test_code_that_is_not_asynchronous_pays_too(shop, purse):
     with sync_client(open_purse(purse), cap="0.01 USD") as http:
         response = http.get(f"{shop.url}/weather")

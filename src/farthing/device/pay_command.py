@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -15,6 +15,7 @@ import typer
 from farthing import keys
 from farthing.device.client import Client, paid
 from farthing.device.enrolment import enrol as enrol_device
+from farthing.device.enrolment import rotate
 from farthing.device.exits import Exit, exit_of, tell
 from farthing.device.outcomes import AlreadyPaid, Paid
 from farthing.device.patience import Patience
@@ -147,6 +148,21 @@ def enrol(
     _finish(run(), as_json=as_json)
 
 
+@app.command("rotate-key")
+def rotate_key(
+    purse: PurseOption = None, plain_http: PlainHttp = False, as_json: AsJson = False
+) -> None:
+    """Give this device a new key, signed by the one it has."""
+
+    async def run() -> Exit:
+        made = await rotate(purse or default_path(), plain_http=plain_http)
+        told = {"device": made.device, "public_key": made.signer.public}
+        print(json.dumps(told) if as_json else f"{made.device} · {made.signer.public}")
+        return Exit.OK
+
+    _finish(run(), as_json=as_json)
+
+
 def _finish(work: Coroutine[Any, Any, Exit], *, as_json: bool) -> None:
     try:
         code = asyncio.run(work)
@@ -176,7 +192,7 @@ async def _fetch(
 
 
 @contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
+def _opened(output: Path | None) -> Generator[BinaryIO]:
     if output is None:
         yield sys.stdout.buffer
         return
