@@ -8,13 +8,13 @@ A variable such as `FARTHING_SERVER_PORT` overrides `[server] port`.
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from farthing.errors import BadConfig
+from farthing.errors import BadConfig, FarthingError
 from farthing.money import Asset
 
 
@@ -67,7 +67,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     payments: PaymentSettings = PaymentSettings()
-    assets: dict[str, int] = {"USD": 6, "EUR": 6}
+    assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     folder: str = ""
 
     def path(self, name: str) -> Path:
@@ -109,7 +109,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     try:
         config = msgspec.convert(found, Config, strict=True)
         config.asset_table()
-    except (msgspec.ValidationError, Exception) as fault:
+    except (msgspec.ValidationError, FarthingError) as fault:
         raise BadConfig("config-invalid", f"{file}: {fault}") from None
     return msgspec.structs.replace(config, folder=str(file.absolute().parent))
 
@@ -131,7 +131,7 @@ def _check_names(found: Mapping[str, Any], file: Path) -> None:
                 _check_name(str(key), settings.__struct_fields__, f"{file}: [{section}]")  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _check_name(name: str, known: Any, where: str) -> None:
+def _check_name(name: str, known: Sequence[str], where: str) -> None:
     if name in known:
         return
     near = difflib.get_close_matches(name, known, 1)

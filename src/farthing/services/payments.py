@@ -5,7 +5,7 @@ from typing import Any, Literal
 from farthing.books.base import Done
 from farthing.clock import NS
 from farthing.core.answers import AnswerAsk
-from farthing.core.idempotency import IDEMPOTENCY, Once, idempotency_key
+from farthing.core.idempotency import IDEMPOTENCY, idempotency_key
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
@@ -51,6 +51,16 @@ class Payments:
         hub = self._ctx.identity.hub
         unit = Authorise(signed, key, device, hub, hold_seconds, capture, category)
         return await self._ctx.books.commit_one(unit)
+
+    async def check_signature(self, signed: SignedOrder) -> None:
+        """Check that an order is signed by its device, and nothing else.
+
+        Raises: Unauthenticated.
+        """
+        order = signed.order
+        await who_signed(
+            self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
+        )
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""
@@ -198,9 +208,3 @@ def authorisation(
         retry_after_seconds=retry,
         receipt=receipt,
     )
-
-
-def pay_once(unit: Authorise, key: bytes) -> Once[Authorised]:
-    """Bind a payment to an idempotency key, so that it can be found by it."""
-    content = unit.signed.signature
-    return Once(unit, key, content, 200, lambda _a: b"{}", payment_of=lambda a: a.payment.id)

@@ -1,0 +1,216 @@
+"""The composition root: the one place that knows every part and puts a hub together."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from farthing.books.sql import SqlBooks
+from farthing.clock import NS, Clock, system_clock
+from farthing.config import Config
+from farthing.core.accounts import ASSETS, AssetRecord
+from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
+from farthing.core.records import Table
+from farthing.errors import BadConfig, PlugMissing
+from farthing.keys import (
+    Ed25519Signer,
+    Signer,
+    fingerprint,
+    new_signer,
+    read_key_file,
+    write_key_file,
+)
+from farthing.services.access import Access
+from farthing.services.context import Context, HubIdentity
+from farthing.services.desk import Desk
+from farthing.services.heads import HeadsFile, check_not_rolled_back
+from farthing.services.payments import EmbeddedHub, Payments
+from farthing.store.database import Database, Tx
+from farthing.store.mapping import mapping
+from farthing.store.migrate import migrate
+from farthing.store.sqlite import SqliteDatabase
+from farthing.worker import Worker
+
+_VERIFIERS = 2
+_READERS = 4
+
+
+@dataclass(slots=True)
+class Hub:
+    """A running hub."""
+
+    desk: Desk
+    worker: Worker
+    books: SqlBooks
+    heads: HeadsFile
+    executors: list[ThreadPoolExecutor]
+    challenge_secrets: list[bytes]
+
+    @property
+    def ctx(self) -> Context:
+        """What services need."""
+        return self.desk.ctx
+
+    def embedded(self) -> EmbeddedHub:
+        """Give the hub as a paywall in this process sees it."""
+        return EmbeddedHub(self.desk.payments, self.ctx)
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of everything."""
+        self.desk.closing = True
+        self.ctx.committed.give()
+        await self.worker.stop()
+        await self.books.close()
+        self.ctx.database.close()
+        self.heads.close()
+        for executor in self.executors:
+            executor.shutdown(wait=True)
+
+
+class KeyRing:
+    """The hub's keys on disk: the root for life, one that signs, and challenge secrets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def exists(self) -> bool:
+        """Whether the hub has been initialised."""
+        return (self.folder / "root.key").exists()
+
+    def create(self) -> None:
+        """Make the keys of a new hub."""
+        write_key_file(self.folder / "root.key", new_signer())
+        self.add_signing_key()
+        self.rotate_challenge_secret()
+
+    def add_signing_key(self) -> Signer:
+        """Make the next signing key; the newest by number signs."""
+        number = 1 + max((int(path.stem.split("-")[1]) for path in self._signing()), default=0)
+        signer = new_signer()
+        write_key_file(self.folder / f"signing-{number:04d}.key", signer)
+        return signer
+
+    def rotate_challenge_secret(self) -> None:
+        """Make a new challenge secret; challenges of the one before stay good."""
+        file = self.folder / "challenge.key"
+        before = [file.read_text().split()[0]] if file.exists() else []
+        new = self.folder / "challenge.key.new"
+        new.touch(mode=0o600, exist_ok=True)
+        new.write_text("\n".join([secrets.token_hex(32), *before]) + "\n")
+        new.replace(file)
+
+    def _signing(self) -> list[Path]:
+        return sorted(self.folder.glob("signing-*.key"))
+
+    def root(self) -> Signer:
+        """Read the root key."""
+        return read_key_file(self.folder / "root.key")
+
+    def signing(self) -> Signer:
+        """Read the newest signing key."""
+        return read_key_file(self._signing()[-1])
+
+    def challenge_secrets(self) -> list[bytes]:
+        """Read the challenge secrets, newest first."""
+        return [bytes.fromhex(t) for t in (self.folder / "challenge.key").read_text().split()]
+
+
+def key_ring(config: Config) -> KeyRing:
+    """Give the hub's keys."""
+    return KeyRing(config.path("keys"))
+
+
+def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
+    """Open the configured database and bring it forward.
+
+    Raises: PlugMissing, BadConfig, Unavailable.
+    """
+    if config.books.engine == "postgresql":
+        try:
+            from farthing.store.postgres import PostgresDatabase  # noqa: PLC0415
+        except ModuleNotFoundError:
+            raise PlugMissing("postgres-missing", "run: pip install 'farthing[postgres]'") from None
+        database: Database = PostgresDatabase(config.books.dsn, readers)
+    else:
+        database = SqliteDatabase(config.path(config.books.path), readers)
+    migrate(database)
+    return database
+
+
+async def open_hub(
+    config: Config,
+    *,
+    clock: Clock = system_clock,
+    random_bits: Callable[[int], int] = secrets.randbits,
+    accept_rollback: bool = False,
+) -> Hub:
+    """Put a hub together and start its worker.
+
+    Raises: BadConfig when it was never initialised, or its books are older than their heads.
+    """
+    ring = key_ring(config)
+    if not ring.exists:
+        raise BadConfig("hub-not-initialised", "run: farthing init")
+    readers = ThreadPoolExecutor(_READERS, "farthing-read")
+    writer = ThreadPoolExecutor(1, "farthing-write")
+    verifiers = ThreadPoolExecutor(_VERIFIERS, "farthing-verify")
+    database = open_database(config, readers)
+    heads = HeadsFile(config.path(config.audit.heads_path))
+    lost = check_not_rolled_back(database, heads, accept=accept_rollback)
+    signer, root = ring.signing(), ring.root()
+    loop = asyncio.get_running_loop()
+    ctx_ready: list[Context] = []
+
+    def committed() -> None:
+        loop.call_soon(ctx_ready[0].committed.give)
+
+    books = SqlBooks(database, lambda: signer, clock, writer, heads.append, committed)
+    assets = database.transact(lambda tx: _settle_assets(tx, config))
+    identity = HubIdentity(fingerprint(root.public), root.public, {})
+    ctx = Context(books, database, clock, random_bits, verifiers, identity, assets)
+    ctx_ready.append(ctx)
+    await _admit(ctx, root, signer)
+    if lost:
+        await books.commit_one(AcceptRollback(lost))
+    desk = Desk(ctx, config, Payments(ctx), Access(ctx))
+    hub = Hub(
+        desk, Worker(ctx), books, heads, [readers, writer, verifiers], ring.challenge_secrets()
+    )
+    hub.worker.start()
+    return hub
+
+
+def _settle_assets(tx: Tx, config: Config) -> dict[str, Any]:
+    known = {row.code: row for row in _all(tx, ASSETS)}
+    for code, asset in config.asset_table().items():
+        if code not in known:
+            ledger = 1 + max((row.ledger for row in known.values()), default=0)
+            known[code] = AssetRecord(code, asset.scale, ledger)
+            tx.put(ASSETS, [known[code]])
+        elif known[code].scale != asset.scale:
+            raise BadConfig(
+                "asset-scale-changed",
+                f"{code} is counted at scale {known[code].scale}, and that never changes",
+            )
+    return config.asset_table()
+
+
+def _all(tx: Tx, table: Table[Any]) -> list[Any]:
+    mapped = mapping(table)
+    return [mapped.row(row) for row in tx.rows(mapped.select)]
+
+
+async def _admit(ctx: Context, root: Signer, signer: Signer) -> None:
+    rows = await ctx.database.read(lambda tx: _all(tx, CERTIFICATES))
+    if all(row.key != signer.public for row in rows):
+        certificate = certify(root, signer.public, ctx.clock() // NS - 1)
+        await ctx.books.commit_one(AdmitKey(certificate))
+        rows.append(certificate)
+    ctx.identity.certificates.update({row.key: row for row in rows})
+
+
+__all__ = ["Ed25519Signer", "Hub", "KeyRing", "key_ring", "open_database", "open_hub"]

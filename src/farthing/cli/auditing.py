@@ -1,0 +1,58 @@
+"""`farthing audit` and `farthing receipt verify`."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from farthing.cli.local import ask_local
+from farthing.cli.serving import ConfigOption
+from farthing.cli.talk import say
+from farthing.codec import read_json
+from farthing.core.receipts import receipt_fault
+from farthing.errors import Malformed
+from farthing.keys import fingerprint
+
+receipt_app = typer.Typer(help="Receipts.", no_args_is_help=True)
+
+
+@receipt_app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="The receipt (JSON), or - for standard input.")],
+    root_key: Annotated[
+        str, typer.Option(help="The hub's root key [this machine's hub, or the purse's].")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Check a receipt offline, with nothing but the hub's root key.
+
+    Example: farthing receipt verify receipt.json --root-key ed25519:…
+    """
+    raw = sys.stdin.read() if str(file) == "-" else file.read_text()
+    sent = read_json(raw)
+    if not isinstance(sent, dict):
+        raise Malformed("malformed-receipt", "a receipt is a JSON object")
+    receipt = cast(dict[str, Any], sent)
+    trusted = root_key or ask_local("GET", "/.well-known/farthing", config=config)["root_key"]
+    fault = receipt_fault(receipt, trusted)
+    if fault is not None:
+        say(f"NOT valid: {fault}")
+        raise typer.Exit(6)
+    say(f"valid: signed for hub {fingerprint(trusted)}")
+    print(json.dumps(receipt["statement"], indent=2))
+
+
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Recompute every balance from history, check every head, and name the first broken row.
+
+    Example: farthing audit
+    """
+    from farthing.cli.audit_run import run_audit  # noqa: PLC0415 - it opens the database itself
+
+    raise typer.Exit(asyncio.run(run_audit(config, as_json=as_json)))

@@ -1,0 +1,85 @@
+"""Talking to this machine's hub: over its own socket when it runs, else by opening it here."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from farthing.config import Config, load_config
+from farthing.errors import FarthingError, Unavailable
+from farthing.web.remote_hub import error_of
+
+SOCKET = "hub.sock"
+_BASE = "http://farthing.local"
+
+
+def socket_path(config: Config) -> Path:
+    """Give the path of the hub's own socket."""
+    return config.path(SOCKET)
+
+
+def is_running(config: Config) -> bool:
+    """Tell whether a hub listens on its socket."""
+    path = socket_path(config)
+    if not path.exists():
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.asynccontextmanager
+async def local_client(config: Config) -> AsyncGenerator[httpx.AsyncClient]:
+    """Give a client that speaks to the hub as its operator."""
+    if is_running(config):
+        transport: httpx.AsyncBaseTransport = httpx.AsyncHTTPTransport(uds=str(socket_path(config)))
+        async with httpx.AsyncClient(transport=transport, base_url=_BASE) as client:
+            yield client
+        return
+    from farthing.app import open_hub  # noqa: PLC0415 - only when no hub is running
+    from farthing.web.app import HubApp, LocalOperator  # noqa: PLC0415
+
+    hub = await open_hub(config)
+    try:
+        transport = httpx.ASGITransport(app=LocalOperator(HubApp(hub.desk)))  # pyright: ignore[reportArgumentType]
+        async with httpx.AsyncClient(transport=transport, base_url=_BASE) as client:
+            yield client
+    finally:
+        await hub.close()
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> Any:
+    """Ask the hub, and give its JSON.
+
+    Raises: the FarthingError that its problem tells of.
+    """
+    try:
+        answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as fault:
+        raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
+    if answer.status_code >= 400:
+        raise error_of(answer)
+    return answer.json()
+
+
+def ask_local(method: str, path: str, body: Any = None, config: Path | None = None) -> Any:
+    """Ask this machine's hub once.
+
+    Raises: FarthingError.
+    """
+
+    async def run() -> Any:
+        async with local_client(load_config(config)) as client:
+            return await ask(client, method, path, body)
+
+    return asyncio.run(run())
+
+
+__all__ = ["FarthingError", "ask", "ask_local", "is_running", "local_client", "socket_path"]

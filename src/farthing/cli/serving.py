@@ -1,0 +1,207 @@
+"""`farthing init` and `farthing serve`."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvicorn
+
+from farthing.app import Hub, key_ring, open_hub
+from farthing.cli.local import ask, is_running, local_client, socket_path
+from farthing.cli.talk import say, show
+from farthing.config import Config, load_config
+from farthing.errors import BadConfig
+from farthing.logs import configure_logs
+from farthing.web.app import HubApp, LocalOperator
+
+log = structlog.get_logger()
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The hub's farthing.toml [~/.farthing/hub/].")
+]
+_GRACE_SECONDS = 20
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def init(
+    owner: Annotated[str, typer.Option(help="The first owner's name.")] = "me",
+    time_zone: Annotated[str, typer.Option(help="The owner's time zone.")] = "UTC",
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a new hub: its keys, its books, the first owner, and an API key shown once.
+
+    Example: farthing init --owner "Parkside Chargers" --time-zone Europe/Berlin
+    """
+    made = asyncio.run(initialise(load_config(config), owner, time_zone))
+    if as_json:
+        show(made)
+        return
+    say(f"The hub {made['hub']} is ready in {made['folder']}.")
+    say("This API key is shown once; keep it safe:\n")
+    print(made["key"])
+    say("\nNext:")
+    say("  farthing serve                                # start the hub")
+    say("  farthing accounts open USD --name shop        # an account to be paid to")
+    say("  farthing proxy --help                         # put a price on a web service")
+
+
+async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, Any]:
+    """Make a hub's keys and books, its first owner, and the owner's key.
+
+    Raises: BadConfig `hub-exists`.
+    """
+    ring = key_ring(config)
+    if ring.exists or is_running(config):
+        raise BadConfig("hub-exists", f"there is a hub in {config.folder} already")
+    config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
+    ring.create()
+    async with local_client(config) as client:
+        made = await ask(client, "POST", "/v1/owners", {"name": owner, "time_zone": time_zone})
+        scopes = ["operator", "owner", "seller", "read"]
+        wanted = {"owner": made["id"], "scopes": scopes, "label": "first key"}
+        key = await ask(client, "POST", "/v1/keys", wanted)
+        hub = await ask(client, "GET", "/.well-known/farthing")
+    return {
+        "hub": hub["hub"],
+        "root_key": hub["root_key"],
+        "folder": config.folder,
+        "owner": made["id"],
+        "key": key["secret"],
+    }
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    tls_cert: Annotated[str | None, typer.Option(help="A certificate chain (PEM).")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="Its private key (PEM).")] = None,
+    accept_rollback: Annotated[
+        bool, typer.Option("--accept-rollback", help="Go on with older books; it is recorded.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Start the hub. A hub that was never initialised is made first, and its key is shown.
+
+    Example: farthing serve --port 8402
+    """
+    loaded = load_config(config)
+    changes = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    given = {name: value for name, value in changes.items() if value is not None}
+    import msgspec  # noqa: PLC0415
+
+    server = msgspec.structs.replace(loaded.server, **given)
+    settings = msgspec.structs.replace(loaded, server=server)
+    check_exposure(settings)
+    configure_logs(settings.log.format, settings.log.level)
+    asyncio.run(_serve(settings, accept_rollback))
+
+
+def check_exposure(config: Config) -> None:
+    """Refuse to listen publicly without TLS, unless a trusted proxy does it.
+
+    Raises: BadConfig `tls-needed`.
+    """
+    server = config.server
+    if bool(server.tls_cert) != bool(server.tls_key):
+        raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
+    if server.host in _LOOPBACK or server.tls_cert or server.trusted_proxies:
+        return
+    raise BadConfig(
+        "tls-needed",
+        f"listening on {server.host} needs --tls-cert and --tls-key, "
+        "or [server] trusted_proxies if a proxy in front does TLS",
+    )
+
+
+async def _serve(config: Config, accept_rollback: bool) -> None:
+    if not key_ring(config).exists:
+        made = await initialise(config, "me", "UTC")
+        say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
+    hub = await open_hub(config, accept_rollback=accept_rollback)
+    app = HubApp(hub.desk)
+    servers = [_tcp_server(config, app), _socket_server(config, LocalOperator(app))]
+    try:
+        await _run(hub, config, servers)
+    finally:
+        await hub.close()
+        socket_path(config).unlink(missing_ok=True)
+        log.info("hub.stopped")
+
+
+async def _run(hub: Hub, config: Config, servers: list[uvicorn.Server]) -> None:
+    server = config.server
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        hub.desk.closing = True
+        hub.ctx.committed.give()
+        for one in servers:
+            one.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    scheme = "https" if server.tls_cert else "http"
+    log.info("hub.started", hub=hub.ctx.identity.hub, url=f"{scheme}://{server.host}:{server.port}")
+    await asyncio.gather(*(one.serve() for one in servers))
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves signals to the hub."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Leave signals alone."""
+        yield
+
+
+def _tcp_server(config: Config, app: Any) -> uvicorn.Server:
+    server = config.server
+    return _QuietServer(
+        uvicorn.Config(
+            app,
+            host=server.host,
+            port=server.port,
+            ssl_certfile=server.tls_cert or None,
+            ssl_keyfile=server.tls_key or None,
+            limit_concurrency=server.connections_max,
+            **common_settings(),
+        )
+    )
+
+
+def _socket_server(config: Config, app: Any) -> uvicorn.Server:
+    path = socket_path(config)
+    path.unlink(missing_ok=True)
+    old = os.umask(0o177)
+    try:
+        import socket as sockets  # noqa: PLC0415
+
+        listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        listener.bind(str(path))
+    finally:
+        os.umask(old)
+    path.chmod(0o600)
+    return _QuietServer(uvicorn.Config(app, fd=listener.detach(), **common_settings()))
+
+
+def common_settings() -> dict[str, Any]:
+    """Give the settings that every server of ours has."""
+    return {
+        "http": "httptools",
+        "loop": "none",
+        "lifespan": "off",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "date_header": True,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
+        "timeout_keep_alive": 30,
+        "backlog": 2048,
+        "proxy_headers": False,
+    }

@@ -1,0 +1,58 @@
+"""One structured log line per event, to stderr; secrets never get into it."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+_SECRETS = {
+    "authorization",
+    "signature",
+    "secret",
+    "code",
+    "key",
+    "credential",
+    "payment-signature",
+}
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure_logs(form: str, level: str) -> None:
+    """Set up the log for this process; the standard library's goes the same way."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(_LEVELS[level], logging.INFO))
+    for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def hide_secrets(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Put a mark in the place of values that nobody should find in a log."""
+    for name in event:
+        if name.lower() in _SECRETS and name != "code":
+            event[name] = "[hidden]"
+    return event

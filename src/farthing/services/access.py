@@ -1,0 +1,107 @@
+"""Who is asking: API keys by the hash of their secret, devices by their signature."""
+
+import secrets
+from dataclasses import dataclass
+
+from farthing import ids
+from farthing.codec import from_base64url, to_base64url
+from farthing.core.owners import KeyRecord, Principal, Scope, secret_hash
+from farthing.errors import Malformed, Unauthenticated
+from farthing.protocols.message_signatures import (
+    SeenNonces,
+    SignedMessage,
+    read_claim,
+    verify_request,
+)
+from farthing.services.context import Context
+from farthing.services.devices import Directory
+from farthing.store.queries import key_by_hash
+
+PREFIX = "fk_"
+_SECRET_BYTES = 32
+_KEPT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key's secret, shown once, and what is kept of it."""
+
+    id: str
+    secret: str
+    hash: bytes
+
+
+def new_key(ctx: Context) -> NewKey:
+    """Make an API key."""
+    secret = PREFIX + to_base64url(secrets.token_bytes(_SECRET_BYTES))
+    return NewKey(ids.name("key", ctx.fresh()), secret, secret_hash(secret))
+
+
+class Access:
+    """Keys and devices that ask. A revoked one is refused from the next request on."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._directory = Directory(ctx)
+        self._seen = SeenNonces()
+        self._kept: dict[bytes, KeyRecord] = {}
+
+    async def by_key(self, secret: str) -> Principal:
+        """Find whose key this is.
+
+        Raises: Unauthenticated `bad-key`.
+        """
+        record = await self._record(secret)
+        if record is None or record.revoked_ns:
+            raise Unauthenticated("bad-key", "this API key is unknown or revoked")
+        scopes = frozenset(Scope(scope) for scope in record.scopes)
+        return Principal(record.id, record.owner, scopes)
+
+    async def _record(self, secret: str) -> KeyRecord | None:
+        if not _looks_like_a_key(secret):
+            return None
+        digest = secret_hash(secret)
+        trusted = self._ctx.database.exclusive  # Nobody else can revoke behind our back.
+        if trusted and digest in self._kept:
+            return self._kept[digest]
+        record = await self._ctx.database.read(lambda tx: key_by_hash(tx, digest))
+        if record is not None and trusted:
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[digest] = record
+        return record
+
+    def forget_keys(self) -> None:
+        """Read keys again, after one was revoked."""
+        self._kept.clear()
+
+    async def by_signature(self, message: SignedMessage) -> Principal:
+        """Find which device signed a request.
+
+        Raises: Unauthenticated.
+        """
+        claim = read_claim(message.headers)
+        device = await self._directory.find(claim.key_id, afresh=True)
+        now_ns = self._ctx.clock()
+        keys = [key.public for key in device.keys if key.signs_at(now_ns)]
+        if device.revoked_ns or not keys:
+            raise Unauthenticated("device-revoked", "the owner has revoked this device")
+        fault: Unauthenticated | None = None
+        for public in keys:
+            try:
+                verify_request(claim, message, public, now_s=now_ns // 10**9)
+            except Unauthenticated as refused:
+                fault = refused
+                continue
+            self._seen.take(claim, now_ns // 10**9)
+            return Principal(device.id, device.owner, frozenset(), device.id)
+        raise fault or Unauthenticated("signature-invalid", "no key of this device fits")
+
+
+def _looks_like_a_key(secret: str) -> bool:
+    if not secret.startswith(PREFIX):
+        return False
+    try:
+        return len(from_base64url(secret.removeprefix(PREFIX))) == _SECRET_BYTES
+    except Malformed:
+        return False

@@ -1,0 +1,195 @@
+"""The tables beside the history: holds, accounts and payments, compared with what it makes."""
+
+from collections.abc import Sequence
+
+from farthing.core.accounts import ACCOUNTS, AccountRecord
+from farthing.core.audit_faults import Broken, broken
+from farthing.core.audit_leaf import account_broken
+from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_fault
+from farthing.core.audit_rows import StoredAccount, StoredLeaf
+from farthing.core.audit_walk import Walk
+from farthing.core.ledger import Account, AccountFlags, PendingState
+from farthing.core.payments import PAYMENTS, Payment, Place
+from farthing.core.refunds import REFUNDS, Refund
+from farthing.core.replay import counters
+from farthing import ids
+from farthing.store import audit_rows as rows
+from farthing.store.database import Tx
+from farthing.store.mapping import mapping
+
+_CLOSED = int(AccountFlags.CLOSED)
+
+
+class Tables:
+    """Comparisons in step with the walk, and those that wait for its end."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self.payments = 0
+
+    def compare(self, walk: Walk) -> None:
+        """Compare what the walk has gathered since the last time, and empty it.
+
+        Raises: Broken.
+        """
+        self._compare_holds(walk)
+        self._compare_payments(walk.stated)
+        walk.holds.clear()
+        walk.ended.clear()
+        walk.stated.clear()
+
+    def finish(self, walk: Walk) -> None:
+        """Compare whole tables with the end of history.
+
+        Raises: Broken.
+        """
+        self._check_outstanding(walk)
+        self._check_failed()
+        self._check_accounts(walk)
+        self._check_account_records(walk)
+        if rows.count(self._tx, "payments") != self.payments:
+            raise self._unstated_payment()
+
+    def _compare_holds(self, walk: Walk) -> None:
+        wanted = list({**walk.holds, **walk.ended})
+        stored = rows.pendings(self._tx, wanted)
+        for ident in wanted:
+            kept = stored.get(ident)
+            if kept is None:
+                raise _pending_broken(ident, "it is missing")
+            expires_ns, state = walk.holds.get(ident), walk.ended.get(ident)
+            if expires_ns is not None and kept.expires_ns != expires_ns:
+                raise _pending_broken(ident, f"its time ends at {expires_ns} ns")
+            if state is not None and kept.state != state:
+                raise _pending_broken(ident, f"it is {state.name.lower()} in history")
+
+    def _check_outstanding(self, walk: Walk) -> None:
+        outstanding = walk.leaves.replay.holds
+        for ident, kept in rows.pendings(self._tx, list(outstanding)).items():
+            if kept.state != PendingState.PENDING:
+                raise _pending_broken(ident, "it is still pending in history")
+        if rows.count(self._tx, "pendings") == walk.holds_made:
+            return
+        for ident in rows.pending_ids(self._tx):
+            if not rows.transfers_by_id(self._tx, [ident]):
+                raise _pending_broken(ident, "there is no such transfer")
+
+    def _check_failed(self) -> None:
+        odd = rows.odd_failed_id(self._tx)
+        if odd is not None:
+            raise broken("failed id", "it is not an id", name=str(odd))
+        both = rows.failed_but_made(self._tx)
+        if both is not None:
+            raise broken("failed id", "a transfer has it all the same", ident=both)
+
+    def _check_accounts(self, walk: Walk) -> None:
+        seen = 0
+        for stored in rows.accounts_by_id(self._tx):
+            wrong = _account_fault(walk, stored)
+            if wrong is not None:
+                raise account_broken(stored, wrong)
+            seen += 1
+        if seen != len(walk.leaves.replay.accounts):
+            raise broken("account", "one of history's accounts is not stored")
+
+    def _check_account_records(self, walk: Walk) -> None:
+        mapped, after = mapping(ACCOUNTS), ""
+        while True:
+            page = self._tx.rows(
+                f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {rows.PAGE}", (after,)
+            )
+            for row in page:
+                record = mapped.row(row)
+                wrong = _record_fault(record, walk.leaves.replay.accounts)
+                if wrong is not None:
+                    raise broken("account record", wrong, name=record.id)
+                after = record.id
+            if not page:
+                return
+
+    def _compare_payments(self, stated: dict[str, StoredLeaf]) -> None:
+        found = self._tx.fetch(PAYMENTS, list(stated))
+        current: list[Payment] = []
+        for ident, leaf in stated.items():
+            payment = found.get(ident)
+            if payment is None:
+                raise _payment_broken(ident, f"it is missing; leaf {leaf.number} states it")
+            if payment.leaf < leaf.number:
+                raise _payment_broken(ident, f"leaf {leaf.number} has a newer statement of it")
+            if payment.leaf == leaf.number:
+                wrong = record_fault(payment, leaf.statement)
+                if wrong is not None:
+                    raise _payment_broken(ident, wrong)
+                current.append(payment)
+        self._check_money(current)
+        self.payments += len(current)
+
+    def _check_money(self, payments: Sequence[Payment]) -> None:
+        refunds = self._refunds([p for p in payments if p.refunded or p.captured])
+        wanted = [i for p in payments for i in ledger_ids(p, refunds.get(p.id, ()))]
+        transfers = rows.transfers_by_id(self._tx, wanted)
+        first = [ids.place(p.number, Place.HOLD) for p in payments]
+        pendings = rows.pendings(self._tx, first)
+        holds = {ident: PendingState(kept.state) for ident, kept in pendings.items()}
+        failed = rows.failed_ids(self._tx, [i for i in first if i not in transfers])
+        for payment in payments:
+            known = Known(transfers, holds, failed, refunds.get(payment.id, ()))
+            wrong = money_fault(payment, known)
+            if wrong is not None:
+                raise _payment_broken(payment.id, wrong)
+
+    def _refunds(self, payments: Sequence[Payment]) -> dict[str, list[Refund]]:
+        mapped = mapping(REFUNDS)
+        found: dict[str, list[Refund]] = {}
+        for row in self._tx.rows_each(
+            f"{mapped.select} WHERE payment = ?", [payment.id for payment in payments]
+        ):
+            refund = mapped.row(row)
+            found.setdefault(refund.payment, []).append(refund)
+        return found
+
+    def _unstated_payment(self) -> Broken:
+        sql = (
+            "SELECT p.id FROM payments p LEFT JOIN leaves l ON l.number = p.leaf"
+            " WHERE l.number IS NULL ORDER BY p.id LIMIT 1"
+        )
+        found = self._tx.rows(sql) or self._tx.rows(
+            "SELECT id, leaf FROM payments ORDER BY leaf DESC LIMIT 1"
+        )
+        return _payment_broken(found[0][0], "its leaf does not state it")
+
+
+def _account_fault(walk: Walk, stored: StoredAccount) -> str | None:
+    own = walk.leaves.replay.accounts.get(stored.account.id)
+    if own is None:
+        return "it is not in history"
+    if counters(own) != counters(stored.account):
+        said = ("debits pending", "debits posted", "credits pending", "credits posted")
+        pairs = zip(said, counters(stored.account), counters(own), strict=True)
+        wrong = [f"{name} is {kept}, history makes {made}" for name, kept, made in pairs if kept != made]
+        return "; ".join(wrong)
+    if own != stored.account:
+        return f"its flags are {stored.account.flags}, history makes {own.flags}"
+    newest = walk.leaves.newest.get(own.id, 0)
+    if stored.newest != newest:
+        return f"its newest transfer is {newest}"
+    return None
+
+
+def _record_fault(record: AccountRecord, accounts: dict[int, Account]) -> str | None:
+    account = accounts.get(ids.number("acc", record.id))
+    if account is None:
+        return "the ledger has no such account"
+    if account.ledger != record.ledger:
+        return f"the ledger counts it in ledger {account.ledger}"
+    if bool(account.flags & _CLOSED) != (record.state != "open"):
+        return f"it is {record.state}, but the ledger's latch says otherwise"
+    return None
+
+
+def _pending_broken(ident: int, what: str) -> Broken:
+    return broken("pending transfer", what, ident=ident)
+
+
+def _payment_broken(ident: str, what: str) -> Broken:
+    return broken("payment", what, name=ident)

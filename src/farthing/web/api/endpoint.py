@@ -1,0 +1,124 @@
+"""An endpoint, as the router, the authorisation and the OpenAPI document all see it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from farthing.codec import read_json
+from farthing.core.decisions import Unit
+from farthing.core.idempotency import Once, idempotency_key
+from farthing.core.owners import Principal, Scope
+from farthing.errors import Malformed, Unauthenticated
+from farthing.services.desk import Desk
+from farthing.web.asgi import RawHeaders, Send
+
+_KEY_MAX = 128
+_CONTROL = {chr(code) for code in (*range(32), 127)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a handler answers: a value to write as JSON, or bytes as they are."""
+
+    body: Any
+    status: int = 200
+    headers: RawHeaders = field(default_factory=list[tuple[bytes, bytes]])
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, read: who asks, for what, with what."""
+
+    desk: Desk
+    endpoint: "Endpoint"
+    principal: Principal | None
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw: bytes
+    send: Send
+    address: str
+
+    @property
+    def asker(self) -> Principal:
+        """Who is asking.
+
+        Raises: Unauthenticated.
+        """
+        if self.principal is None:
+            raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
+        return self.principal
+
+    def body(self, kind: type[msgspec.Struct]) -> Any:
+        """Read the body strictly as this type.
+
+        Raises: Malformed, with the place of the first fault.
+        """
+        value = read_json(self.raw)
+        _refuse_control(value)
+        try:
+            return msgspec.convert(value, kind, strict=True)
+        except msgspec.ValidationError as fault:
+            raise Malformed("invalid-body", str(fault)) from None
+
+    async def once(
+        self,
+        unit: Unit[Any],
+        render: Callable[[Any], Any],
+        *,
+        status: int = 200,
+        secret: bool = False,
+    ) -> Reply:
+        """Commit a unit, once per `Idempotency-Key` if the request has one."""
+        key = self.headers.get("idempotency-key", "")
+        if len(key) > _KEY_MAX or not key.isprintable():
+            raise Malformed("malformed-idempotency-key", f"at most {_KEY_MAX} printable characters")
+        scoped = b""
+        if key:
+            who = self.principal.name if self.principal else "anybody"
+            scoped = idempotency_key(who, self.endpoint.method, self.endpoint.path, key)
+        content = msgspec.json.encode([dict(self.path), self.raw])
+        once = Once(unit, scoped, content, status, lambda a: msgspec.json.encode(render(a)), secret)
+        done = await self.desk.ctx.books.commit_one(once)
+        replayed = [(b"idempotent-replay", b"true")] if done.answer.again else []
+        return Reply(done.answer.body, done.answer.status, replayed)
+
+
+Handler = Callable[[Call], Awaitable[Reply | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing that can be asked.
+
+    Shape: `scopes` None lets anybody ask; `devices` lets a device ask with its signature;
+           a handler that answers None has sent its own answer.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    scopes: tuple[Scope, ...] | None = ()
+    devices: bool = False
+    body: type[msgspec.Struct] | None = None
+    answer: Any = None
+    status: int = 200
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    media: str = "application/json"
+
+
+def _refuse_control(value: Any) -> None:
+    if isinstance(value, str):
+        if not _CONTROL.isdisjoint(value):
+            raise Malformed("control-characters", "text may not contain control characters")
+    elif isinstance(value, dict):
+        for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+            _refuse_control(name)
+            _refuse_control(item)
+    elif isinstance(value, list):
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            _refuse_control(item)

@@ -1,0 +1,80 @@
+"""The hub itself: who it is, whether it is well, and what it serves."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from farthing.core.identity import CERTIFICATES
+from farthing.core.owners import Scope
+from farthing.store.database import Tx
+from farthing.store.history import newest_head
+from farthing.store.queries import PAGE_MAX, page
+from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.openapi import describe
+
+_CACHED = [(b"cache-control", b"public, max-age=300"), (b"access-control-allow-origin", b"*")]
+
+
+async def well_known(call: Call) -> Reply:
+    """Say who this hub is: its id, its root key, and the keys that sign for it."""
+    ctx = call.desk.ctx
+    certificates = await ctx.database.read(lambda tx: page(tx, CERTIFICATES, {}, limit=PAGE_MAX))
+    certificates.sort(key=lambda certificate: certificate.valid_from, reverse=True)
+    body = {
+        "hub": ctx.identity.hub,
+        "root_key": ctx.identity.root_public,
+        "certificates": [certificate.members() for certificate in certificates],
+        "assets": [{"code": a.code, "scale": a.scale} for a in ctx.assets.values()],
+        "protocols": {
+            "mpp": {"method": "farthing", "intents": ["charge"]},
+            "x402": {"scheme": "exact", "network": f"farthing:{ctx.identity.hub}"},
+        },
+        "api": "/openapi.json",
+    }
+    return Reply(body, headers=list(_CACHED))
+
+
+async def healthz(_call: Call) -> Reply:
+    """Say that the process is alive."""
+    return Reply({"status": "ok"})
+
+
+async def readyz(call: Call) -> Reply:
+    """Say whether payments can be taken: the database answers and the hub is not closing."""
+    if call.desk.closing:
+        return Reply({"status": "closing"}, 503)
+    await call.desk.ctx.database.read(lambda tx: tx.rows("SELECT 1"))
+    return Reply({"status": "ready"})
+
+
+async def status(call: Call) -> Reply:
+    """Show the operator how the books stand."""
+
+    def work(tx: Tx) -> dict[str, Any]:
+        head = newest_head(tx)
+        return {
+            "hub": call.desk.ctx.identity.hub,
+            "commits": head.number if head else 0,
+            "head": head.digest.hex() if head else None,
+            "engine": call.desk.config.books.engine,
+        }
+
+    return Reply(await call.desk.ctx.database.read(work))
+
+
+def endpoints(all_of_them: Callable[[], Sequence[Endpoint]]) -> list[Endpoint]:
+    """Give these endpoints, one of which describes all."""
+
+    async def openapi(call: Call) -> Reply:
+        url = call.desk.config.server.public_url
+        return Reply(describe(all_of_them(), url), headers=list(_CACHED))
+
+    return [
+        Endpoint("GET", "/.well-known/farthing", "well_known", "Who this hub is", well_known,
+                 scopes=None),
+        Endpoint("GET", "/openapi.json", "openapi", "This description", openapi, scopes=None),
+        Endpoint("GET", "/healthz", "healthz", "Whether the process is alive", healthz,
+                 scopes=None),
+        Endpoint("GET", "/readyz", "readyz", "Whether payments can be taken", readyz, scopes=None),
+        Endpoint("GET", "/v1/hub", "hub_status", "How the books stand", status,
+                 scopes=(Scope.OPERATOR,)),
+    ]  # fmt: skip

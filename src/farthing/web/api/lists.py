@@ -1,0 +1,53 @@
+"""Pages of lists: opaque cursors, bounded sizes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from farthing.codec import from_base64url, to_base64url
+from farthing.core.records import Row, Table
+from farthing.errors import Malformed
+from farthing.store.queries import PAGE_MAX, page
+from farthing.web.api.endpoint import Call, Reply
+
+_DEFAULT = 50
+
+
+def limit_of(call: Call) -> int:
+    """Read how many items a page may have."""
+    text = call.query.get("limit", str(_DEFAULT))
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= PAGE_MAX):
+        raise Malformed("invalid-limit", f"limit is 1 to {PAGE_MAX}")
+    return int(text)
+
+
+def cursor_of(call: Call) -> str:
+    """Read where a page begins; empty for the newest."""
+    text = call.query.get("cursor", "")
+    try:
+        return from_base64url(text).decode("ascii")
+    except UnicodeDecodeError:
+        raise Malformed("invalid-cursor", "send a page's `next` as it came") from None
+
+
+def listed(items: Sequence[Mapping[str, Any]], limit: int) -> Reply:
+    """Answer a page; `next` is null on the last one."""
+    full = len(items) == limit
+    return Reply({"items": items, "next": to_base64url(items[-1]["id"].encode()) if full else None})
+
+
+async def list_table(
+    call: Call,
+    table: Table[Row],
+    show: Callable[[Row], Mapping[str, Any]],
+) -> Reply:
+    """List a table's rows that belong to the asker, newest first."""
+    owner = call.asker.sees
+    where = {} if owner is None else {"owner": owner}
+    limit, after = limit_of(call), cursor_of(call)
+    rows = await call.desk.ctx.database.read(
+        lambda tx: page(tx, table, where, after=after, limit=limit)
+    )
+    return listed([show(row) for row in rows], limit)
+
+
+PAGED = {"limit": "how many at most (500)", "cursor": "go on after a page's `next`"}

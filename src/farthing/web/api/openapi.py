@@ -1,0 +1,104 @@
+"""The OpenAPI document, written from the same table that the router serves."""
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from farthing.web.api.endpoint import Endpoint
+
+_PROBLEM = {
+    "description": "A problem, with a stable `code`",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+    },
+}
+
+
+def describe(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
+    """Describe all endpoints as OpenAPI 3.1."""
+    bodies = sorted({e.body for e in endpoints if e.body}, key=lambda kind: kind.__name__)
+    _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Farthing",
+            "version": version("farthing"),
+            "description": "A hub where machines pay machines.",
+        },
+        "servers": [{"url": url or "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Problem": _PROBLEM_SCHEMA},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key"},
+                "device": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Signature",
+                    "description": "HTTP Message Signatures (RFC 9421) by an enrolled device",
+                },
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": _parameters(endpoint),
+        "responses": {
+            str(endpoint.status): {
+                "description": "Done",
+                "content": {endpoint.media: {"schema": {"type": "object"}}},
+            },
+            "4XX": _PROBLEM,
+            "5XX": _PROBLEM,
+        },
+        "security": _security(endpoint),
+    }
+    if endpoint.body is not None:
+        reference = f"#/components/schemas/{endpoint.body.__name__}"
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": reference}}},
+        }
+    if endpoint.scopes:
+        described["x-scopes"] = [scope.value for scope in endpoint.scopes]
+    return described
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.scopes is None:
+        return []
+    return [{"key": []}, *([{"device": []}] if endpoint.devices else [])]
+
+
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    text = {"type": "string"}
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": text}
+        for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
+    found += [
+        {"name": name, "in": "query", "required": False, "schema": text, "description": what}
+        for name, what in endpoint.query.items()
+    ]
+    if endpoint.method == "POST":
+        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": text})
+    return found

@@ -1,0 +1,218 @@
+"""Owners, their keys, accounts and test money."""
+
+from typing import Any
+
+from farthing import ids
+from farthing.core.accounts import ACCOUNTS, AccountRecord, Credit, OpenAccount, SetAccountState
+from farthing.core.owners import (
+    KEYS,
+    OWNERS,
+    CreateKey,
+    CreateOwner,
+    RevokeKey,
+    Scope,
+)
+from farthing.core.periods import check_zone
+from farthing.errors import Forbidden, Malformed, Missing
+from farthing.money import parse_units
+from farthing.services.access import new_key
+from farthing.store.accounts import account_counters
+from farthing.store.queries import one
+from farthing.web.api import wire
+from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.lists import PAGED, cursor_of, limit_of, list_table, listed
+
+OPERATOR = (Scope.OPERATOR,)
+OWNER = (Scope.OWNER,)
+ANY = (Scope.OWNER, Scope.SELLER, Scope.READ)
+
+
+def acting_owner(call: Call, wanted: str | None) -> str:
+    """Give the owner that something is made for: oneself, unless the operator names another.
+
+    Raises: Malformed, Forbidden.
+    """
+    asker = call.asker
+    if asker.sees is None:
+        owner = wanted or asker.owner
+        if not owner:
+            raise Malformed("owner-missing", "say for which owner: own_…")
+        return owner
+    if wanted not in (None, asker.owner):
+        raise Forbidden("not-your-owner", "only the operator acts for other owners")
+    return asker.owner
+
+
+async def create_owner(call: Call) -> Reply:
+    """Make an owner."""
+    body = call.body(wire.OwnerBody)
+    unit = CreateOwner(call.desk.ctx.fresh_name("own"), body.name, check_zone(body.time_zone))
+    return await call.once(unit, wire.show_owner, status=201)
+
+
+async def list_owners(call: Call) -> Reply:
+    """List owners."""
+    from farthing.store.queries import page  # noqa: PLC0415
+
+    limit, after = limit_of(call), cursor_of(call)
+    rows = await call.desk.ctx.database.read(
+        lambda tx: page(tx, OWNERS, {}, after=after, limit=limit)
+    )
+    return listed([wire.show_owner(row) for row in rows], limit)
+
+
+async def create_key(call: Call) -> Reply:
+    """Make an API key; its secret is in this answer and nowhere else."""
+    body = call.body(wire.KeyBody)
+    scopes = [Scope(scope) for scope in dict.fromkeys(body.scopes)]
+    if not scopes:
+        raise Malformed("scopes-missing", "name at least one scope")
+    for scope in scopes:
+        if not call.asker.may(scope):
+            raise Forbidden("scope-missing", f"you cannot give the scope {scope.value} on")
+    key = new_key(call.desk.ctx)
+    unit = CreateKey(key.id, acting_owner(call, body.owner), key.hash, scopes, body.label)
+    return await call.once(
+        unit, lambda made: {**wire.show_key(made), "secret": key.secret}, status=201, secret=True
+    )
+
+
+async def list_keys(call: Call) -> Reply:
+    """List API keys."""
+    return await list_table(call, KEYS, wire.show_key)
+
+
+async def revoke_key(call: Call) -> Reply:
+    """Revoke an API key, from the next request on."""
+    reply = await call.once(RevokeKey(call.path["key"], call.asker.sees), wire.show_key)
+    call.desk.access.forget_keys()
+    return reply
+
+
+async def open_account(call: Call) -> Reply:
+    """Open an account."""
+    body = call.body(wire.AccountBody)
+    ident = call.desk.ctx.fresh_name("acc")
+    unit = OpenAccount(ident, acting_owner(call, body.owner), body.asset, body.name)
+    return await call.once(unit, lambda record: wire.show_account(record, None), status=201)
+
+
+async def list_accounts(call: Call) -> Reply:
+    """List accounts with what they hold."""
+    from farthing.store.queries import page  # noqa: PLC0415
+
+    owner = call.asker.sees
+    limit, after = limit_of(call), cursor_of(call)
+
+    def work(tx: Any) -> list[dict[str, Any]]:
+        where = {} if owner is None else {"owner": owner}
+        rows = page(tx, ACCOUNTS, where, after=after, limit=limit)
+        return [
+            wire.show_account(row, account_counters(tx, ids.number("acc", row.id))) for row in rows
+        ]
+
+    return listed(await call.desk.ctx.database.read(work), limit)
+
+
+async def show_account(call: Call) -> Reply:
+    """Show an account and what it holds."""
+    ident, owner = call.path["account"], call.asker.sees
+
+    def work(tx: Any) -> dict[str, Any] | None:
+        record = one(tx, ACCOUNTS, ident)
+        if record is None or owner not in (None, record.owner):
+            return None
+        return wire.show_account(record, account_counters(tx, ids.number("acc", ident)))
+
+    shown = await call.desk.ctx.database.read(work)
+    if shown is None:
+        raise Missing("no-such-account", "there is no such account here")
+    return Reply(shown)
+
+
+async def _set_state(call: Call, to: str) -> Reply:
+    ctx = call.desk.ctx
+    unit = SetAccountState(call.path["account"], call.asker.sees, to, ctx.fresh())
+
+    def render(record: AccountRecord) -> dict[str, Any]:
+        return wire.show_account(record, None)
+
+    return await call.once(unit, render)
+
+
+async def freeze(call: Call) -> Reply:
+    """Freeze an account: nothing moves in or out."""
+    return await _set_state(call, "frozen")
+
+
+async def unfreeze(call: Call) -> Reply:
+    """Unfreeze an account."""
+    return await _set_state(call, "open")
+
+
+async def close(call: Call) -> Reply:
+    """Close an empty account for good."""
+    return await _set_state(call, "closed")
+
+
+async def credit(call: Call) -> Reply:
+    """Put test money into an account, from clearing."""
+    body = call.body(wire.CreditBody)
+    units = parse_units(body.units)
+    if units == 0:
+        raise Malformed("nothing-to-credit", "credit at least one unit")
+    unit = Credit(call.desk.ctx.fresh(), body.account, body.asset, units)
+
+    def render(record: AccountRecord) -> dict[str, Any]:
+        return {"account": record.id, "units": body.units, "asset": body.asset, "money": "test"}
+
+    return await call.once(unit, render, status=201)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST", "/v1/owners", "create_owner", "Make an owner", create_owner,
+        scopes=OPERATOR, body=wire.OwnerBody, status=201,
+    ),
+    Endpoint(
+        "GET", "/v1/owners", "list_owners", "List owners", list_owners,
+        scopes=OPERATOR, query=PAGED,
+    ),
+    Endpoint(
+        "POST", "/v1/keys", "create_key", "Make an API key", create_key,
+        scopes=OWNER, body=wire.KeyBody, status=201,
+    ),
+    Endpoint("GET", "/v1/keys", "list_keys", "List API keys", list_keys, scopes=OWNER, query=PAGED),
+    Endpoint(
+        "POST", "/v1/keys/{key}/revoke", "revoke_key", "Revoke an API key", revoke_key,
+        scopes=OWNER,
+    ),
+    Endpoint(
+        "POST", "/v1/accounts", "open_account", "Open an account", open_account,
+        scopes=OWNER, body=wire.AccountBody, status=201,
+    ),
+    Endpoint(
+        "GET", "/v1/accounts", "list_accounts", "List accounts", list_accounts,
+        scopes=ANY, query=PAGED,
+    ),
+    Endpoint(
+        "GET", "/v1/accounts/{account}", "show_account", "Show an account", show_account,
+        scopes=ANY,
+    ),
+    Endpoint(
+        "POST", "/v1/accounts/{account}/freeze", "freeze_account", "Freeze an account", freeze,
+        scopes=OWNER,
+    ),
+    Endpoint(
+        "POST", "/v1/accounts/{account}/unfreeze", "unfreeze_account", "Unfreeze an account",
+        unfreeze, scopes=OWNER,
+    ),
+    Endpoint(
+        "POST", "/v1/accounts/{account}/close", "close_account", "Close an empty account", close,
+        scopes=OWNER,
+    ),
+    Endpoint(
+        "POST", "/v1/credits", "credit", "Put test money into an account", credit,
+        scopes=OPERATOR, body=wire.CreditBody, status=201,
+    ),
+]  # fmt: skip

@@ -1,0 +1,299 @@
+"""Payments: pay, look up, list, capture, void, refund, approve, deny."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from farthing import ids
+from farthing.codec import from_base64url, to_base64url
+from farthing.core.answers import AnswerAsk
+from farthing.core.orders import SignedOrder, order_from_members
+from farthing.core.owners import Principal, Scope
+from farthing.core.payments import PAYMENTS, Payment, State
+from farthing.core.refunds import REFUNDS, GiveBack, Refunded
+from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
+from farthing.money import parse_units
+from farthing.services.payments import authorisation, shown_state, split_reason
+from farthing.store.database import Tx
+from farthing.store.queries import PAGE_MAX, page
+from farthing.web.api import wire
+from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.lists import cursor_of, limit_of, listed
+
+SELLER = (Scope.SELLER,)
+OWNER = (Scope.OWNER,)
+ANY = (Scope.OWNER, Scope.SELLER, Scope.READ)
+
+
+def signed_order(body: Any) -> SignedOrder:
+    """Read a signed order from a body.
+
+    Raises: Malformed.
+    """
+    signature = from_base64url(body.signature)
+    return SignedOrder(order_from_members(msgspec.structs.asdict(body.order)), signature)
+
+
+async def pay(call: Call) -> Reply:
+    """Pay an order at once. The device's signature is the authorisation, whoever carries it."""
+    body = call.body(wire.PaymentBody)
+    done = await call.desk.payments.authorise(
+        signed_order(body), hold_seconds=60, capture=True, category=body.category
+    )
+    payment = done.answer.payment
+    shown = wire.show_payment(payment, call.desk.ctx.clock())
+    state = State(shown["state"])
+    if state is State.REFUSED:
+        raise PaymentRefused(shown["reason"], shown["detail"] or "", payment=payment.id)
+    if state is State.AWAITING:
+        return Reply(shown, 202, [(b"location", f"/v1/payments/{payment.id}".encode())])
+    shown["receipt"] = await call.desk.payments.receipt(payment, done)
+    return Reply(shown)
+
+
+async def authorise(call: Call) -> Reply:
+    """Hold or charge an order for the seller who received it."""
+    body = call.body(wire.AuthoriseBody)
+    signed = signed_order(body)
+    await require_payee(call, signed.order.payee)
+    limit = call.desk.config.payments.hold_seconds_max
+    done = await call.desk.payments.authorise(
+        signed,
+        hold_seconds=min(body.hold_seconds, limit),
+        capture=body.capture,
+        category=body.category,
+    )
+    payment, fresh = done.answer
+    receipt = None
+    if payment.state is State.CAPTURED:
+        receipt = await call.desk.payments.receipt(payment, done)
+    return Reply(authorisation(payment, call.desk.ctx.clock(), receipt, fresh=fresh))
+
+
+async def require_payee(call: Call, account: str) -> None:
+    """Let a seller act only for accounts of its own.
+
+    Raises: Forbidden.
+    """
+    from farthing.core.accounts import ACCOUNTS  # noqa: PLC0415
+    from farthing.store.queries import one  # noqa: PLC0415
+
+    record = await call.desk.ctx.database.read(lambda tx: one(tx, ACCOUNTS, account))
+    if record is None or call.asker.sees not in (None, record.owner):
+        raise Forbidden("not-your-account", "the order pays an account that is not yours")
+
+
+async def capture(call: Call) -> Reply:
+    """Capture a hold."""
+    body = call.body(wire.CaptureBody) if call.raw else wire.CaptureBody()
+    units = None if body.units is None else parse_units(body.units)
+    done = await call.desk.payments.capture(call.path["payment"], units, call.asker.sees)
+    return await _settled(call, done.answer, done)
+
+
+async def void(call: Call) -> Reply:
+    """Void a hold."""
+    body = call.body(wire.ReasonBody) if call.raw else wire.ReasonBody()
+    done = await call.desk.payments.void(call.path["payment"], body.reason, call.asker.sees)
+    return await _settled(call, done.answer, done)
+
+
+async def _settled(call: Call, payment: Payment, done: Any) -> Reply:
+    receipt = await call.desk.payments.receipt(payment, done)
+    return Reply(authorisation(payment, call.desk.ctx.clock(), receipt, fresh=False))
+
+
+async def delivery(call: Call) -> Reply:
+    """Record that an answer broke off after it was paid."""
+    body = call.body(wire.ReasonBody)
+    await call.desk.payments.mark_delivery(call.path["payment"], body.reason, call.asker.sees)
+    return await look_up(call)
+
+
+async def refund(call: Call) -> Reply:
+    """Refund a captured payment, all that is left of it or a part."""
+    body = call.body(wire.RefundBody) if call.raw else wire.RefundBody()
+    refund_id = body.id or call.desk.ctx.fresh_name("ref")
+    ids.number("ref", refund_id)
+    units = None if body.units is None else parse_units(body.units)
+    by = call.asker.sees
+    unit = GiveBack(refund_id, call.path["payment"], by, units, body.reason)
+
+    def render(answer: Refunded) -> dict[str, Any]:
+        return wire.show_refund(answer.refund, answer.payment)
+
+    reply = await call.once(unit, render, status=201)
+    shown = msgspec.json.decode(reply.body)
+    if shown["state"] != "done":
+        raise PaymentRefused(
+            "insufficient-seller-balance",
+            "your account does not hold enough; top it up and send the same refund id again",
+            refund=shown["id"],
+        )
+    return reply
+
+
+async def refunds(call: Call) -> Reply:
+    """List the refunds of a payment."""
+    payment = await _visible(call, call.path["payment"])
+    rows = await call.desk.ctx.database.read(
+        lambda tx: page(tx, REFUNDS, {"payment": payment.id}, limit=PAGE_MAX)
+    )
+    return Reply({"items": [wire.show_refund(row, payment) for row in rows], "next": None})
+
+
+async def approve(call: Call) -> Reply:
+    """Approve a payment that awaits its owner: everything is checked again."""
+    return await _answered(call, "approve")
+
+
+async def deny(call: Call) -> Reply:
+    """Deny a payment that awaits its owner."""
+    return await _answered(call, "deny")
+
+
+async def _answered(call: Call, answer: Any) -> Reply:
+    unit = AnswerAsk(call.path["payment"], call.asker.sees, answer)
+    now = call.desk.ctx.clock()
+    return await call.once(unit, lambda done: wire.show_payment(done.payment, now))
+
+
+async def look_up(call: Call) -> Reply:
+    """Tell what became of a payment: the place to ask after a lost answer."""
+    payment = await _visible(call, call.path["payment"])
+    shown = wire.show_payment(payment, call.desk.ctx.clock())
+    shown["receipt"] = await call.desk.payments.receipt(payment)
+    return Reply(shown)
+
+
+async def _visible(call: Call, ident: str) -> Payment:
+    payment = await call.desk.payments.find(ident)
+    if not may_see(call.asker, payment):
+        raise Missing("no-such-payment", "there is no such payment here")
+    return payment
+
+
+def may_see(asker: Principal, payment: Payment) -> bool:
+    """Tell whether a payment is the asker's business: its device's, or either owner's."""
+    if asker.device:
+        return asker.device == payment.device
+    return asker.sees in (None, payment.owner, payment.payee_owner)
+
+
+_FILTERS = ("state", "payer", "payee", "device", "asset")
+
+
+async def list_payments(call: Call) -> Reply:
+    """List payments, newest first; or find one by `challenge` or `idempotency_key`."""
+    if "challenge" in call.query or "idempotency_key" in call.query:
+        payment = await _found(call)
+        if not may_see(call.asker, payment):
+            raise Missing("no-such-payment", "there is no such payment here")
+        return Reply({"items": [wire.show_payment(payment, call.desk.ctx.clock())], "next": None})
+    rows = await select(call, limit_of(call), cursor_of(call))
+    now = call.desk.ctx.clock()
+    return listed([wire.show_payment(row, now) for row in rows], limit_of(call))
+
+
+async def _found(call: Call) -> Payment:
+    if "challenge" in call.query:
+        return await call.desk.payments.find_by_challenge(call.query["challenge"])
+    return await call.desk.payments.find_by_key(
+        call.asker.name, "POST", "/v1/payments", call.query["idempotency_key"]
+    )
+
+
+async def select(call: Call, limit: int, after: str) -> Sequence[Payment]:
+    """Read a page of the payments that the asker may see."""
+    where = {name: call.query[name] for name in _FILTERS if name in call.query}
+    asker = call.asker
+    if asker.device:
+        where["device"] = asker.device
+    owner = asker.sees
+    role = call.query.get("role", "either")
+    if role not in ("either", "payer", "payee"):
+        raise Malformed("invalid-filter", "role is payer, payee or either")
+
+    def work(tx: Tx) -> list[Payment]:
+        if owner is None or asker.device:
+            return page(tx, PAYMENTS, where, after=after, limit=limit)
+        sides = {"payer": ["owner"], "payee": ["payee_owner"]}.get(role, ["owner", "payee_owner"])
+        found: dict[str, Payment] = {}
+        for side in sides:
+            for row in page(tx, PAYMENTS, {**where, side: owner}, after=after, limit=limit):
+                found[row.id] = row
+        return sorted(found.values(), key=lambda row: row.id, reverse=True)[:limit]
+
+    return await call.desk.ctx.database.read(work)
+
+
+def conflict_if_ended(payment: Payment, now_ns: int) -> None:
+    """Refuse to go on with a payment that has ended.
+
+    Raises: Conflict.
+    """
+    state = shown_state(payment, now_ns)
+    if state in (State.REFUSED, State.VOIDED, State.EXPIRED):
+        raise Conflict("payment-ended", split_reason(payment.reason)[1] or state.value)
+
+
+def encode_cursor(ident: str) -> str:
+    """Write a cursor; what is in it is nobody's business."""
+    return to_base64url(ident.encode())
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST", "/v1/payments", "pay", "Pay a signed order at once", pay,
+        scopes=None, body=wire.PaymentBody,
+    ),
+    Endpoint(
+        "GET", "/v1/payments", "list_payments", "List payments, or find one", list_payments,
+        scopes=ANY, devices=True,
+        query={
+            "challenge": "find the payment of this MPP challenge",
+            "idempotency_key": "find the payment made under this key",
+            "state": "only payments in this state", "payer": "only from this account",
+            "payee": "only to this account", "device": "only of this device",
+            "asset": "only in this asset", "role": "payer, payee or either",
+            "limit": "how many at most (500)", "cursor": "go on after a page's `next`",
+        },
+    ),
+    Endpoint(
+        "POST", "/v1/payments/authorise", "authorise", "Hold or charge an order as its seller",
+        authorise, scopes=SELLER, body=wire.AuthoriseBody,
+    ),
+    Endpoint(
+        "GET", "/v1/payments/{payment}", "look_up", "What became of a payment", look_up,
+        scopes=ANY, devices=True,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/capture", "capture", "Capture a hold", capture,
+        scopes=SELLER, body=wire.CaptureBody,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/void", "void", "Void a hold", void,
+        scopes=SELLER, body=wire.ReasonBody,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/delivery", "delivery_incomplete",
+        "Record that a paid answer broke off", delivery, scopes=SELLER, body=wire.ReasonBody,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/refunds", "refund", "Refund a payment, or a part of it",
+        refund, scopes=SELLER, body=wire.RefundBody, status=201,
+    ),
+    Endpoint(
+        "GET", "/v1/payments/{payment}/refunds", "list_refunds", "List a payment's refunds",
+        refunds, scopes=ANY,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/approve", "approve", "Approve a payment that awaits you",
+        approve, scopes=OWNER,
+    ),
+    Endpoint(
+        "POST", "/v1/payments/{payment}/deny", "deny", "Deny a payment that awaits you", deny,
+        scopes=OWNER,
+    ),
+]  # fmt: skip

@@ -1,0 +1,152 @@
+"""Long answers: events as they happen, and exports of payments."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import msgspec
+
+from farthing.core.events import Event
+from farthing.core.owners import Scope
+from farthing.errors import Malformed
+from farthing.store.queries import PAGE_MAX, events_after, newest_event
+from farthing.web.api import wire
+from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.payments import ANY, select
+
+_BEAT_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+_BATCH = 200
+_COLUMNS = (
+    "id", "state", "reason", "payer", "device", "payee", "asset", "amount", "captured",
+    "refunded", "category", "resource", "created_at", "changed_at",
+)  # fmt: skip
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Malformed("invalid-event-id", "an event id is a number that this hub gave")
+    return int(text)
+
+
+async def events(call: Call) -> Reply | None:
+    """Stream events as they happen; `Last-Event-ID` goes on after the last one seen."""
+    last = call.headers.get("last-event-id") or call.query.get("after")
+    database = call.desk.ctx.database
+    cursor = _number(last) if last else await database.read(newest_event)
+    if "limit" in call.query:
+        return await _some(call, cursor if last else 0)
+    await _start(call, b"text/event-stream")
+    try:
+        await call.send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
+        await _follow(call, cursor)
+    except (OSError, RuntimeError):
+        return None  # The listener has gone.
+    return None
+
+
+async def _some(call: Call, cursor: int) -> Reply:
+    limit = min(_number(call.query["limit"]), PAGE_MAX)
+    found = await call.desk.ctx.database.read(
+        lambda tx: events_after(tx, call.asker.sees, cursor, limit)
+    )
+    return Reply(msgspec.json.encode({"items": [wire.show_event(event) for event in found]}))
+
+
+async def _follow(call: Call, cursor: int) -> None:
+    ctx, owner = call.desk.ctx, call.asker.sees
+    # Elsewhere another process may commit, of which no signal comes: look now and then.
+    patience = _BEAT_SECONDS if ctx.database.exclusive else _POLL_SECONDS
+    quiet = 0.0
+    while not call.desk.closing:
+        seen = ctx.committed.given
+        found = await ctx.database.read(
+            lambda tx, after=cursor: events_after(tx, owner, after, _BATCH)
+        )
+        if found:
+            cursor, quiet = found[-1].number, 0.0
+            await _send(call, b"".join(_sse(event) for event in found))
+            continue
+        if await ctx.committed.wait_past(seen, patience):
+            continue
+        quiet += patience
+        if quiet >= _BEAT_SECONDS:
+            quiet = 0.0
+            await _send(call, b": beat\n\n")
+
+
+def _sse(event: Event) -> bytes:
+    body = msgspec.json.encode(wire.show_event(event))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), body)
+
+
+async def _start(call: Call, media: bytes, *more: tuple[bytes, bytes]) -> None:
+    fields = [(b"content-type", media), (b"cache-control", b"no-store"), *more]
+    await call.send({"type": "http.response.start", "status": 200, "headers": fields})
+
+
+async def _send(call: Call, body: bytes, more: bool = True) -> None:
+    await call.send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def export(call: Call) -> None:
+    """Stream all payments that the asker may see, as CSV or JSON lines, newest first."""
+    form = call.query.get("format", "csv")
+    if form not in ("csv", "jsonl"):
+        raise Malformed("invalid-format", "format is csv or jsonl")
+    media = b"text/csv; charset=utf-8" if form == "csv" else b"application/jsonl"
+    name = f'attachment; filename="payments.{form}"'.encode()
+    first = await select(call, PAGE_MAX, "")
+    await _start(call, media, (b"content-disposition", name))
+    if form == "csv":
+        await _send(call, _csv_line(_COLUMNS))
+    async for page in _pages(call, first):
+        shown = [wire.show_payment(row, call.desk.ctx.clock()) for row in page]
+        if form == "csv":
+            await _send(call, b"".join(_csv_line(_cells(row)) for row in shown))
+        else:
+            await _send(call, b"".join(msgspec.json.encode(row) + b"\n" for row in shown))
+    await _send(call, b"", more=False)
+
+
+async def _pages(call: Call, page: Any) -> AsyncIterator[Any]:
+    while page:
+        yield page
+        if len(page) < PAGE_MAX:
+            return
+        page = await select(call, PAGE_MAX, page[-1].id)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    # A cell that a spreadsheet would run as a formula is made text.
+    texts = ["" if row[name] is None else str(row[name]) for name in _COLUMNS]
+    return [f"'{text}" if text[:1] in ("=", "+", "-", "@") else text for text in texts]
+
+
+def _csv_line(cells: Iterable[str]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(list(cells))
+    return out.getvalue().encode()
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET", "/v1/events", "events", "Events as they happen (SSE), or some with `limit`",
+        events, scopes=(Scope.OWNER, Scope.SELLER, Scope.READ),
+        query={
+            "after": "go on after this event id, as Last-Event-ID does",
+            "limit": "answer so many as JSON instead of a stream",
+        },
+    ),
+    Endpoint(
+        "GET", "/v1/payments/export", "export_payments", "All payments as CSV or JSON lines",
+        export, scopes=ANY, media="text/csv",
+        query={
+            "format": "csv or jsonl", "state": "only payments in this state",
+            "payer": "only from this account", "payee": "only to this account",
+            "device": "only of this device", "asset": "only in this asset",
+            "role": "payer, payee or either",
+        },
+    ),
+]  # fmt: skip

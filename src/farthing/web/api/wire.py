@@ -1,0 +1,347 @@
+"""The API's bodies and answers. Amounts are decimal strings of units; times RFC 3339 in UTC."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from farthing.clock import NS, write_time, write_time_ns
+from farthing.core.accounts import AccountRecord, balances
+from farthing.core.devices import Device
+from farthing.core.events import Event
+from farthing.core.ledger import Account
+from farthing.core.mandates import BUDGETS_MAX, Mandate
+from farthing.core.offers import OfferRecord
+from farthing.core.owners import KeyRecord, OwnerRecord
+from farthing.core.payments import Payment
+from farthing.core.refunds import Refund
+from farthing.money import UNITS_MAX
+from farthing.services.payments import shown_state, split_reason
+
+Units = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", examples=["1500"])]
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+Ident = Annotated[str, msgspec.Meta(min_length=5, max_length=40)]
+Moment = Annotated[str, msgspec.Meta(max_length=30, examples=["2026-11-22T21:00:00Z"])]
+Names = Annotated[list[Text], msgspec.Meta(max_length=64)]
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is sent to us: unknown members are an error."""
+
+
+class OwnerBody(Body, frozen=True, kw_only=True):
+    """A new owner."""
+
+    name: Text
+    time_zone: Text = "UTC"
+
+
+class KeyBody(Body, frozen=True, kw_only=True):
+    """A new API key. Only the operator may name another owner."""
+
+    scopes: list[Literal["operator", "owner", "seller", "read"]]
+    label: Text = ""
+    owner: Ident | None = None
+
+
+class AccountBody(Body, frozen=True, kw_only=True):
+    """A new account in one asset."""
+
+    asset: Text
+    name: Text = ""
+    owner: Ident | None = None
+
+
+class CreditBody(Body, frozen=True, kw_only=True):
+    """Test money for an account."""
+
+    account: Ident
+    units: Units
+    asset: Text
+
+
+class BudgetBody(Body, frozen=True, kw_only=True):
+    """A limit per period: `day`, `week`, `month`, or a length such as `15m`."""
+
+    name: Text
+    per: Text
+    limit: Units
+    payees: Names = []
+    categories: Names = []
+
+
+class MandateBody(Body, frozen=True, kw_only=True):
+    """What a device may spend. Empty lists allow everything."""
+
+    asset: Text
+    name: Text = ""
+    largest: Units | None = None
+    budgets: Annotated[list[BudgetBody], msgspec.Meta(max_length=BUDGETS_MAX)] = []
+    payees: Names = []
+    categories: Names = []
+    hours: Names = []
+    time_zone: Text | None = None
+    expires: Moment | None = None
+    ask_above: Units | None = None
+    ask_seconds: Annotated[int, msgspec.Meta(ge=10, le=604_800)] = 900
+    on_timeout: Literal["refuse", "allow"] = "refuse"
+    owner: Ident | None = None
+
+
+class InvitationBody(Body, frozen=True, kw_only=True):
+    """An invitation for a device: what it will spend from, and under which mandate."""
+
+    account: Ident
+    mandate: Ident
+    name: Text = ""
+    seconds: Annotated[int, msgspec.Meta(ge=30, le=86_400)] = 600
+
+
+class EnrolBody(Body, frozen=True, kw_only=True):
+    """A device takes up its invitation."""
+
+    code: Text
+    public_key: Text
+    signature: Text
+
+
+class RotateBody(Body, frozen=True, kw_only=True):
+    """A device names its next key; both keys sign."""
+
+    public_key: Text
+    signature_old: Text
+    signature_new: Text
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 3600
+
+
+class AssignBody(Body, frozen=True, kw_only=True):
+    """The mandate a device is put under."""
+
+    mandate: Ident
+
+
+class OfferBody(Body, frozen=True, kw_only=True):
+    """A price tag."""
+
+    payee: Ident
+    method: Text = "GET"
+    path: Text
+    asset: Text
+    amount: Units
+    description: Text = ""
+    category: Text = ""
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+    free_for: Names = []
+
+
+class OrderBody(Body, frozen=True, kw_only=True):
+    """An order's members, exactly as they are signed."""
+
+    amount: Text
+    asset: Text
+    device: Text
+    expires: Text
+    hub: Text
+    nonce: Text
+    payee: Text
+    challenge: Text = ""
+    resource: Annotated[str, msgspec.Meta(max_length=2048)] = ""
+
+
+class PaymentBody(Body, frozen=True, kw_only=True):
+    """A signed order, to be paid at once; or held, if `hold_seconds` is given."""
+
+    order: OrderBody
+    signature: Text
+    category: Text = ""
+
+
+class AuthoriseBody(Body, frozen=True, kw_only=True):
+    """A signed order that a seller received, and how it wants the money."""
+
+    order: OrderBody
+    signature: Text
+    hold_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    capture: bool = False
+    category: Text = ""
+
+
+class CaptureBody(Body, frozen=True, kw_only=True):
+    """How much of a hold to capture; all of it if left out."""
+
+    units: Units | None = None
+
+
+class ReasonBody(Body, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Text = ""
+
+
+class RefundBody(Body, frozen=True, kw_only=True):
+    """How much to give back; all that is left if left out. `id` is `ref_…`, made by you."""
+
+    id: Ident | None = None
+    units: Units | None = None
+    reason: Text = ""
+
+
+def show_owner(owner: OwnerRecord) -> dict[str, Any]:
+    """Write an owner."""
+    return {
+        "id": owner.id,
+        "name": owner.name,
+        "time_zone": owner.time_zone,
+        "created_at": write_time_ns(owner.created_ns),
+    }
+
+
+def show_key(key: KeyRecord) -> dict[str, Any]:
+    """Write an API key without its secret, which is not kept."""
+    return {
+        "id": key.id,
+        "owner": key.owner,
+        "scopes": key.scopes,
+        "label": key.label,
+        "created_at": write_time_ns(key.created_ns),
+        "revoked_at": write_time_ns(key.revoked_ns) if key.revoked_ns else None,
+    }
+
+
+def show_account(account: AccountRecord, counters: Account | None) -> dict[str, Any]:
+    """Write an account, with its counters where they were read."""
+    shown: dict[str, Any] = {
+        "id": account.id,
+        "owner": account.owner,
+        "asset": account.asset,
+        "name": account.name,
+        "state": account.state,
+        "money": "test",
+        "created_at": write_time_ns(account.created_ns),
+    }
+    if counters is not None:
+        shown["balance"] = balances(counters)
+    return shown
+
+
+def show_mandate(mandate: Mandate) -> dict[str, Any]:
+    """Write a mandate."""
+    return {
+        "id": mandate.id,
+        "owner": mandate.owner,
+        "asset": mandate.asset,
+        "name": mandate.name,
+        "largest": str(mandate.largest) if mandate.largest < UNITS_MAX else None,
+        "budgets": [
+            {
+                "name": budget.name,
+                "per": budget.per,
+                "limit": str(budget.limit),
+                "payees": budget.payees,
+                "categories": budget.categories,
+            }
+            for budget in mandate.budgets
+        ],
+        "payees": mandate.payees,
+        "categories": mandate.categories,
+        "hours": mandate.hours,
+        "time_zone": mandate.zone,
+        "expires": write_time(mandate.expires) if mandate.expires else None,
+        "ask_above": None if mandate.ask_above is None else str(mandate.ask_above),
+        "ask_seconds": mandate.ask_seconds,
+        "on_timeout": mandate.on_timeout,
+        "revision": mandate.revision,
+        "revoked_at": write_time_ns(mandate.revoked_ns) if mandate.revoked_ns else None,
+    }
+
+
+def show_device(device: Device) -> dict[str, Any]:
+    """Write a device."""
+    return {
+        "id": device.id,
+        "owner": device.owner,
+        "account": device.account,
+        "mandate": device.mandate,
+        "name": device.name,
+        "keys": [
+            {
+                "public_key": key.public,
+                "from": write_time_ns(key.from_ns),
+                "until": write_time_ns(key.until_ns) if key.until_ns else None,
+            }
+            for key in device.keys
+        ],
+        "created_at": write_time_ns(device.created_ns),
+        "revoked_at": write_time_ns(device.revoked_ns) if device.revoked_ns else None,
+    }
+
+
+def show_offer(offer: OfferRecord) -> dict[str, Any]:
+    """Write an offer."""
+    return {
+        "id": offer.id,
+        "owner": offer.owner,
+        "payee": offer.payee,
+        "method": offer.method,
+        "path": offer.path,
+        "asset": offer.asset,
+        "amount": str(offer.amount),
+        "description": offer.description,
+        "category": offer.category,
+        "valid_from": write_time(offer.valid_from) if offer.valid_from else None,
+        "valid_until": write_time(offer.valid_until) if offer.valid_until else None,
+        "free_for": offer.free_for,
+        "withdrawn_at": write_time_ns(offer.withdrawn_ns) if offer.withdrawn_ns else None,
+    }
+
+
+def show_payment(payment: Payment, now_ns: int) -> dict[str, Any]:
+    """Write a payment as its payer, its payee or its device may see it."""
+    reason, detail = split_reason(payment.reason)
+    return {
+        "id": payment.id,
+        "state": shown_state(payment, now_ns).value,
+        "reason": reason or None,
+        "detail": detail or None,
+        "payer": payment.payer,
+        "device": payment.device,
+        "payee": payment.payee,
+        "asset": payment.asset,
+        "amount": str(payment.amount),
+        "captured": str(payment.captured),
+        "refunded": str(payment.refunded),
+        "category": payment.category or None,
+        "resource": payment.resource or None,
+        "challenge": payment.challenge,
+        "delivery": payment.delivery or None,
+        "hold_ends": write_time(payment.hold_ends_ns // NS) if payment.hold_ends_ns else None,
+        "ask_ends": write_time(payment.ask_ends_ns // NS) if payment.ask_ends_ns else None,
+        "money": "test",
+        "created_at": write_time_ns(payment.created_ns),
+        "changed_at": write_time_ns(payment.changed_ns),
+    }
+
+
+def show_refund(refund: Refund, payment: Payment) -> dict[str, Any]:
+    """Write a refund."""
+    return {
+        "id": refund.id,
+        "payment": refund.payment,
+        "state": refund.state,
+        "units": str(refund.units),
+        "asset": payment.asset,
+        "reason": refund.reason,
+        "refunded": str(payment.refunded),
+        "created_at": write_time_ns(refund.created_ns),
+    }
+
+
+def show_event(event: Event) -> dict[str, Any]:
+    """Write an event."""
+    return {
+        "id": str(event.number),
+        "kind": event.kind,
+        "subject": event.subject,
+        "at": write_time_ns(event.time_ns),
+        "body": event.body,
+    }

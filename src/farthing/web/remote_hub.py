@@ -1,0 +1,115 @@
+"""The hub as a seller far away sees it: the same four verbs, over HTTP with an API key."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import msgspec
+
+from farthing.codec import to_base64url
+from farthing.core.orders import SignedOrder
+from farthing.errors import (
+    Conflict,
+    FarthingError,
+    Forbidden,
+    Malformed,
+    Missing,
+    OutcomeUnknown,
+    PaymentRefused,
+    Unauthenticated,
+    Unavailable,
+)
+from farthing.services.hub import Authorisation
+
+_ERRORS: dict[int, type[FarthingError]] = {
+    400: Malformed,
+    401: Unauthenticated,
+    402: PaymentRefused,
+    403: Forbidden,
+    404: Missing,
+    409: Conflict,
+    503: Unavailable,
+    504: OutcomeUnknown,
+}
+_TRIES = 3
+
+
+class RemoteHub:
+    """Every verb is safe to repeat, and is repeated when an answer is lost."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def authorise(
+        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+    ) -> Authorisation:
+        """Check an order, and hold its money or charge at once."""
+        return await self._ask(
+            "/v1/payments/authorise",
+            {
+                "order": signed.order.members(),
+                "signature": to_base64url(signed.signature),
+                "hold_seconds": hold_seconds,
+                "capture": capture,
+                "category": category,
+            },
+        )
+
+    async def capture(self, payment: str, units: int | None = None) -> Authorisation:
+        """Post a hold; the answer carries the receipt."""
+        body = {} if units is None else {"units": str(units)}
+        return await self._ask(f"/v1/payments/{payment}/capture", body)
+
+    async def void(self, payment: str, reason: str) -> Authorisation:
+        """Release a hold."""
+        return await self._ask(f"/v1/payments/{payment}/void", {"reason": reason[:200]})
+
+    async def refund(self, payment: str, units: int | None, reason: str) -> Authorisation:
+        """Give captured money back; one refund per payment and amount, however often sent."""
+        body: dict[str, Any] = {"reason": reason[:200]}
+        if units is not None:
+            body["units"] = str(units)
+        key = f"auto-refund-{payment}-{units}"
+        await self._post(f"/v1/payments/{payment}/refunds", body, {"idempotency-key": key})
+        return Authorisation(payment=payment, state="captured", fresh=False)
+
+    async def delivery_incomplete(self, payment: str, reason: str) -> None:
+        """Record that an answer broke off after it was paid."""
+        await self._post(f"/v1/payments/{payment}/delivery", {"reason": reason[:200]}, {})
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> Authorisation:
+        raw = await self._post(path, body, {})
+        try:
+            return msgspec.json.decode(raw, type=Authorisation)
+        except msgspec.DecodeError:
+            raise OutcomeUnknown("hub-answer-unreadable", "the hub's answer is no answer") from None
+
+    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> bytes:
+        fault: FarthingError = Unavailable("hub-unreachable", "the hub does not answer")
+        for attempt in range(_TRIES):
+            try:
+                answer = await self._client.post(path, json=body, headers=headers)
+            except httpx.ConnectError:
+                fault = Unavailable("hub-unreachable", "the hub does not answer")
+            except httpx.HTTPError:
+                # It may have been done: asking again is safe, giving up is not knowing.
+                fault = OutcomeUnknown("hub-outcome-unknown", "the hub's answer was lost")
+            else:
+                if answer.status_code < 400:
+                    return answer.content
+                fault = error_of(answer)
+                if not isinstance(fault, Unavailable):
+                    raise fault
+            if attempt + 1 < _TRIES:
+                await asyncio.sleep(0.05 * 2**attempt)
+        raise fault
+
+
+def error_of(answer: httpx.Response) -> FarthingError:
+    """Turn a problem that the hub answered back into the error it tells of."""
+    try:
+        problem = answer.json()
+        code, detail = str(problem["code"]), str(problem.get("detail", ""))
+    except (ValueError, KeyError, TypeError):
+        code, detail = "hub-failed", f"the hub answered {answer.status_code}"
+    return _ERRORS.get(answer.status_code, Unavailable)(code, detail)

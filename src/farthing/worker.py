@@ -1,0 +1,63 @@
+"""What happens by time: holds expire, asks reach their deadline, old answers are forgotten."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from farthing.clock import NS
+from farthing.core.answers import AnswerAsk
+from farthing.core.idempotency import KEPT_SECONDS
+from farthing.core.settling import Expire
+from farthing.errors import FarthingError
+from farthing.services.context import Context
+from farthing.store.queries import asks_over, forget_answers, holds_over
+
+log = structlog.get_logger()
+_EVERY_SECONDS = 0.5
+_CLEAN_EVERY = 600
+
+
+class Worker:
+    """Look twice a second for what is due."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._task: asyncio.Task[None] | None = None
+        self._rounds = 0
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            try:
+                await self.look()
+            except FarthingError as error:
+                log.warning("worker.postponed", code=error.code)
+            except Exception:
+                log.exception("worker.failed")
+
+    async def look(self) -> int:
+        """Settle what is due now, and tell how much it was."""
+        ctx, now = self._ctx, self._ctx.clock()
+        holds = await ctx.database.read(lambda tx: holds_over(tx, now))
+        asks = await ctx.database.read(lambda tx: asks_over(tx, now))
+        await ctx.books.commit([Expire(payment) for payment in holds])
+        await ctx.books.commit([AnswerAsk(payment, None, "lapse") for payment in asks])
+        self._rounds += 1
+        if self._rounds % _CLEAN_EVERY == 0:
+            await self._forget(now - KEPT_SECONDS * NS)
+        return len(holds) + len(asks)
+
+    async def _forget(self, before_ns: int) -> None:
+        await self._ctx.books.tidy(lambda tx: forget_answers(tx, before_ns))
