@@ -68,7 +68,10 @@ def test_an_ambiguous_path_is_refused_before_any_handler(target):
         (b"GET /free HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
         (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET /paid?" + b"x" * 3_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-        (b"GET /paid HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", 501),
+        (
+            b"GET /paid HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+            501,
+        ),
         (b"NONSENSE\r\n\r\n", 400),
     ],
 )

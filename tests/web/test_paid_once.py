@@ -103,9 +103,7 @@ def test_a_seller_may_let_one_payment_run_a_get_again():
         shop, handler = Shop(prices, Limits(answers_seconds=0)), Counter()
         async with selling(shop, handler) as client:
             credential = shop.sign(await client.get("/paid"))
-            codes = [
-                (await client.get("/paid", headers=credential)).status_code for _ in range(4)
-            ]
+            codes = [(await client.get("/paid", headers=credential)).status_code for _ in range(4)]
         assert codes == [200, 200, 200, 409] and handler.runs == 3 and shop.spent == 1500
 
     asyncio.run(story())
@@ -274,5 +272,7 @@ def test_kept_answers_stay_within_their_memory_and_their_time():
     ],
 )
 def test_a_paid_answer_is_private_to_every_cache(told, sent):
-    headers = private([(b"cache-control", value) for value in told] + [(b"surrogate-control", b"x")])
+    headers = private(
+        [(b"cache-control", value) for value in told] + [(b"surrogate-control", b"x")]
+    )
     assert headers == [(b"cache-control", sent)]

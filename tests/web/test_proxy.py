@@ -24,13 +24,12 @@ def lines_of(answer: bytes) -> list[str]:
 def test_a_priced_upstream_is_paid_through_the_proxy_and_learns_who_paid():
     async def story():
         shop, upstream = Shop(), Counter(headers=[(b"x-from", b"upstream")])
-        async with serving(upstream) as url:
-            async with selling(shop, ReverseProxy(url)) as client:
-                forged = {"Farthing-Payer": "dev_me", "Connection": "farthing-payer, x-hop"}
-                paid = await shop.pay(
-                    client, "POST", "/paid", content=b"question", headers=forged | {"X-Hop": "1"}
-                )
-                host = str(client.base_url)[7:].rstrip("/")
+        async with serving(upstream) as url, selling(shop, ReverseProxy(url)) as client:
+            forged = {"Farthing-Payer": "dev_me", "Connection": "farthing-payer, x-hop"}
+            paid = await shop.pay(
+                client, "POST", "/paid", content=b"question", headers=forged | {"X-Hop": "1"}
+            )
+            host = str(client.base_url)[7:].rstrip("/")
         assert (paid.status_code, paid.content) == (200, b"goods")
         assert paid.headers["x-from"] == "upstream" and "payment-receipt" in paid.headers
         assert upstream.received == b"question"
@@ -69,7 +68,9 @@ def test_answers_pass_as_they_are():
         for status, headers, body in answers:
             async with serving(Counter(status, body, headers)) as url:
                 async with serving(ReverseProxy(url)) as proxy:
-                    got = await raw(proxy, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    got = await raw(
+                        proxy, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                    )
             lines = lines_of(got)
             assert lines[0].startswith(f"http/1.1 {status}")
             for name, value in headers:
@@ -165,7 +166,9 @@ def test_events_stream_through_as_they_happen():
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for i in range(3):
-            await send({"type": "http.response.body", "body": b"data: %d\n\n" % i, "more_body": True})
+            await send(
+                {"type": "http.response.body", "body": b"data: %d\n\n" % i, "more_body": True}
+            )
             await asyncio.sleep(0.2)
         await send({"type": "http.response.body", "body": b""})
 

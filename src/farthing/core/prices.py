@@ -71,6 +71,8 @@ def parse_pattern(text: str) -> Pattern:
     parts = (text[:-2] if rest else text).split("/")[1:]
     if not text.startswith("/"):
         raise BadPrice(f"the path {text!r} starts with /")
+    if "" in (parts if rest else parts[:-1]):
+        raise BadPrice(f"the path {text!r} has no empty segments")
     return Pattern(text, tuple(_part(part, text) for part in parts), rest)
 
 
