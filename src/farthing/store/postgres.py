@@ -38,7 +38,7 @@ T = TypeVar("T")
 VERSION_MIN = 15
 _READERS = 4
 _CONNECT_SECONDS = 10
-_POOL_SECONDS = 5
+_POOL_SECONDS = 2
 _STREAM_ROWS = 2000
 _LOCK = int.from_bytes(b"farthing", "big")
 

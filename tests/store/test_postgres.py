@@ -1,0 +1,168 @@
+"""What only PostgreSQL can do: be restarted, be lost in a commit, be shared, be set up badly."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from farthing.core.accounts import ASSETS, AssetRecord
+from farthing.errors import BadConfig, OutcomeUnknown, Unavailable
+from farthing.store.migrate import migrate, migrations
+from farthing.store.postgres import PostgresDatabase
+from farthing.testing.postgres import PostgresServer, temporary_directory
+from tests.conftest import fresh_dsn
+
+USD, EUR = AssetRecord("USD", 6, 1), AssetRecord("EUR", 6, 2)
+
+
+@pytest.fixture
+def own_server():
+    """A server that a test may do anything to."""
+    server = PostgresServer(temporary_directory())
+    server.start()
+    yield server
+    server.remove()
+
+
+def codes(tx):
+    return [row[0] for row in tx.rows("SELECT code FROM assets ORDER BY code")]
+
+
+def put(asset):
+    return lambda tx: tx.put(ASSETS, [asset])
+
+
+async def test_a_restart_between_commits_is_not_noticed(own_server, readers):
+    database = PostgresDatabase(own_server.dsn(), readers)
+    migrate(database)
+    database.transact(put(USD))
+    assert await database.read(codes) == ["USD"]
+    own_server.stop()
+    with pytest.raises(Unavailable) as raised:
+        database.transact(put(EUR))
+    assert raised.value.code in ("store-unreachable", "store-unavailable")
+    with pytest.raises(Unavailable):
+        await database.read(codes)
+    own_server.start()
+    assert await database.read(codes) == ["USD"]
+    database.transact(put(EUR))
+    assert await database.read(codes) == ["EUR", "USD"]
+    own_server.stop()
+    own_server.start()
+    database.transact(put(AssetRecord("CHF", 6, 3)))
+    assert await database.read(codes) == ["CHF", "EUR", "USD"]
+    database.close()
+
+
+def test_a_connection_lost_in_the_commit_leaves_the_outcome_unknown(own_server, readers):
+    database = PostgresDatabase(own_server.dsn(), readers)
+    migrate(database)
+    with psycopg.connect(own_server.dsn(), autocommit=True) as other:
+        # A commit that waits for a standby which never comes is on disk, and not answered.
+        other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        other.execute("SELECT pg_reload_conf()")
+        time.sleep(0.1)
+        with ThreadPoolExecutor(1) as writer:
+            waiting = writer.submit(database.transact, put(USD))
+            while not other.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            ).fetchall():
+                assert not waiting.done()
+            own_server.stop(signal.SIGQUIT)
+            with pytest.raises(OutcomeUnknown):
+                waiting.result()
+    own_server.start("synchronous_standby_names=")
+    assert database.transact(codes) == ["USD"]
+    database.close()
+
+
+def test_work_is_done_again_when_the_connection_was_lost_before_the_commit(postgres_dsn, readers):
+    database = PostgresDatabase(postgres_dsn, readers)
+    runs = []
+
+    def work(tx):
+        runs.append(tx.rows("SELECT pg_backend_pid()")[0][0])
+        tx.put(ASSETS, [USD])
+        if len(runs) == 1:
+            with psycopg.connect(postgres_dsn, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (runs[0],))
+        return codes(tx)
+
+    assert database.transact(work) == ["USD"]
+    assert len(runs) == 2
+    assert database.transact(codes) == ["USD"]
+    database.close()
+
+
+def test_the_commits_of_two_hubs_take_turns(postgres_dsn, readers):
+    hubs = [PostgresDatabase(postgres_dsn, readers) for _ in range(2)]
+
+    def count_up(tx):
+        tx.put(ASSETS, [AssetRecord("N", 0, tx.rows("SELECT MAX(ledger) FROM assets")[0][0] + 1)])
+
+    hubs[0].transact(put(AssetRecord("N", 0, 0)))
+
+    def many(hub):
+        for _ in range(50):
+            hub.transact(count_up)
+
+    threads = [threading.Thread(target=many, args=(hub,)) for hub in hubs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert hubs[0].transact(lambda tx: tx.fetch(ASSETS, ["N"])["N"].ledger) == 100
+    for hub in hubs:
+        hub.close()
+
+
+def test_two_hubs_that_start_together_migrate_once(postgres_server, readers):
+    with fresh_dsn(postgres_server, "template0") as dsn:
+        hubs = [PostgresDatabase(dsn, readers) for _ in range(3)]
+        with ThreadPoolExecutor(3) as starting:
+            applied = [name for names in starting.map(migrate, hubs) for name in names]
+        assert applied.sort() == [name for _, name, _ in migrations()].sort()
+        assert len(applied) == len(migrations())
+        for hub in hubs:
+            hub.close()
+
+
+def test_a_commit_is_durable_whatever_the_servers_default_is(postgres_dsn, readers):
+    with psycopg.connect(postgres_dsn, autocommit=True) as other:
+        [(name,)] = other.execute("SELECT current_database()").fetchall()
+        other.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    database = PostgresDatabase(postgres_dsn, readers)
+    assert database.transact(lambda tx: tx.rows("SHOW synchronous_commit")) == [("on",)]
+    database.close()
+
+
+def test_a_server_that_may_lose_commits_is_refused(own_server, readers):
+    own_server.stop(signal.SIGINT)
+    own_server.start("fsync=off")
+    with pytest.raises(BadConfig) as raised:
+        PostgresDatabase(own_server.dsn(), readers)
+    assert raised.value.code == "postgresql-not-durable"
+
+
+def test_a_database_that_is_not_utf8_is_refused(postgres_server, readers):
+    with (
+        fresh_dsn(postgres_server, "template0 ENCODING 'LATIN1'") as dsn,
+        pytest.raises(BadConfig) as raised,
+    ):
+        PostgresDatabase(dsn, readers)
+    assert raised.value.code == "postgresql-encoding"
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path, readers):
+    with pytest.raises(Unavailable) as raised:
+        PostgresDatabase(f"host={tmp_path} user=postgres password=hidden", readers)
+    assert "hidden" not in str(raised.value)
+
+
+def test_what_names_no_database_is_refused(readers):
+    with pytest.raises(BadConfig) as raised:
+        PostgresDatabase("postgresql://host:port:port/x?what=1", readers)
+    assert raised.value.code == "malformed-dsn"
