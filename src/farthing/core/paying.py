@@ -31,7 +31,7 @@ from farthing.core.orders import (
 from farthing.core.payments import PAYMENTS, Authorised, Payment, Place, State, settled
 from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
-from farthing.errors import Conflict, PaymentRefused, Unauthenticated, ensure, present
+from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, ensure, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Authorise:
 
     Units: `hold_seconds` is how long a hold may last.
     Shape: `key` is the public key the signature verified under; `device` is the device as it
-           was when that was checked, and only a hint of what to read.
+           was when that was checked, and only a hint of what to read; `only_recorded` answers
+           replays and takes nothing new.
     """
 
     signed: SignedOrder
@@ -50,6 +51,7 @@ class Authorise:
     hold_seconds: int
     capture: bool
     category: str = ""
+    only_recorded: bool = False
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -75,6 +77,8 @@ class Authorise:
         existing = view.get(PAYMENTS, ids.name("pay", number))
         if existing is not None:
             return self._again(view, existing)
+        if self.only_recorded:
+            raise Missing("not-recorded", "this order was never recorded here")
         device = self._check_device(view)
         self._check_order(view.now_ns)
         payer, payee = self._sides(view, device)

@@ -37,7 +37,7 @@ class Report:
     """
 
     fault: Fault | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     commits: int = 0
     leaves: int = 0
     transfers: int = 0
@@ -84,7 +84,7 @@ def examine(
 ) -> Report:
     """Audit the books as one transaction sees them."""
     started = time.monotonic()
-    examination = Examination(tx, root_public, on_progress or (lambda done, of: None))
+    examination = Examination(tx, root_public, on_progress)
     try:
         examination.run(heads)
         fault = None
@@ -100,12 +100,11 @@ def examine(
 class Examination:
     """One audit at work."""
 
-    def __init__(self, tx: Tx, root_public: str | None, on_progress: OnProgress) -> None:
+    def __init__(self, tx: Tx, root_public: str | None, on_progress: OnProgress | None) -> None:
         self._tx, self._root, self._on_progress = tx, root_public, on_progress
         self.where = "the database"
         self._walk: Walk | None = None
         self._tables = Tables(tx)
-        self._accepted: set[str] = set()
         self._notes: list[str] = []
 
     def run(self, heads: Sequence[Head] | None) -> None:
@@ -127,18 +126,21 @@ class Examination:
             self.where = f"commit {row.head.number}"
             walk.commit(row)
             if len(walk.holds) + len(walk.ended) + len(walk.stated) >= _COMPARED_AT_ONCE:
-                self._tables.compare(walk)
-                self._on_progress(walk.leaves.number, leaves)
+                self._compare(walk, leaves)
         self.where = "the end of history"
         walk.finish()
-        self._tables.compare(walk)
-        self._on_progress(walk.leaves.number, leaves)
+        self._compare(walk, leaves)
         self._tables.finish(walk)
         if heads is None:
             self._notes.append("no heads file was given: a restored older copy would not be seen")
         else:
             self.where = "the heads file"
             check_heads(tx, heads, walk.accepted)
+
+    def _compare(self, walk: Walk, leaves: int) -> None:
+        self._tables.compare(walk)
+        if self._on_progress is not None:
+            self._on_progress(walk.leaves.number, leaves)
 
     def report(self, fault: Fault | None) -> Report:
         """Give what was found so far."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from farthing import ids
 from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_leaf import account_broken
@@ -12,7 +13,6 @@ from farthing.core.ledger import Account, AccountFlags, PendingState
 from farthing.core.payments import PAYMENTS, Payment, Place
 from farthing.core.refunds import REFUNDS, Refund
 from farthing.core.replay import counters
-from farthing import ids
 from farthing.store import audit_rows as rows
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
@@ -108,7 +108,7 @@ class Tables:
                 return
 
     def _compare_payments(self, stated: dict[str, StoredLeaf]) -> None:
-        found = self._tx.fetch(PAYMENTS, list(stated))
+        found = self._fetch(list(stated))
         current: list[Payment] = []
         for ident, leaf in stated.items():
             payment = found.get(ident)
@@ -123,6 +123,14 @@ class Tables:
                 current.append(payment)
         self._check_money(current)
         self.payments += len(current)
+
+    def _fetch(self, idents: Sequence[str]) -> dict[str, Payment]:
+        try:
+            return self._tx.fetch(PAYMENTS, idents)
+        except (ValueError, TypeError) as fault:
+            if len(idents) == 1:
+                raise _payment_broken(idents[0], f"it cannot be read: {fault}") from None
+        return {ident: payment for one in idents for ident, payment in self._fetch([one]).items()}
 
     def _check_money(self, payments: Sequence[Payment]) -> None:
         refunds = self._refunds([p for p in payments if p.refunded or p.captured])
@@ -149,14 +157,17 @@ class Tables:
         return found
 
     def _unstated_payment(self) -> Broken:
-        sql = (
-            "SELECT p.id FROM payments p LEFT JOIN leaves l ON l.number = p.leaf"
-            " WHERE l.number IS NULL ORDER BY p.id LIMIT 1"
-        )
-        found = self._tx.rows(sql) or self._tx.rows(
-            "SELECT id, leaf FROM payments ORDER BY leaf DESC LIMIT 1"
-        )
-        return _payment_broken(found[0][0], "its leaf does not state it")
+        after = ""
+        while page := self._tx.rows(
+            f"SELECT id, leaf FROM payments WHERE id > ? ORDER BY id LIMIT {rows.PAGE}",  # noqa: S608
+            (after,),
+        ):
+            stated = rows.subjects(self._tx, [leaf for _, leaf in page])
+            for ident, leaf in page:
+                if stated.get(leaf) != ids.number("pay", ident):
+                    return _payment_broken(ident, f"leaf {leaf} does not state it")
+            after = page[-1][0]
+        return broken("payments", "there are more than history states")
 
 
 def _account_fault(walk: Walk, stored: StoredAccount) -> str | None:
@@ -166,7 +177,9 @@ def _account_fault(walk: Walk, stored: StoredAccount) -> str | None:
     if counters(own) != counters(stored.account):
         said = ("debits pending", "debits posted", "credits pending", "credits posted")
         pairs = zip(said, counters(stored.account), counters(own), strict=True)
-        wrong = [f"{name} is {kept}, history makes {made}" for name, kept, made in pairs if kept != made]
+        wrong = [
+            f"{name} is {kept}, history makes {made}" for name, kept, made in pairs if kept != made
+        ]
         return "; ".join(wrong)
     if own != stored.account:
         return f"its flags are {stored.account.flags}, history makes {own.flags}"

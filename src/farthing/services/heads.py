@@ -1,61 +1,207 @@
-"""The second place for heads: a file that shows when books were cut or put back."""
+"""The second place for heads: a file of signed heads, apart from the database.
 
+Books that were cut at their tail or restored from an older copy are right in themselves; only a
+note of a newer head shows what is missing. So the file belongs on another disk, or another
+machine, than the books.
+"""
+
+import fcntl
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol, TypeVar
 
-from farthing.core.chain import Head
-from farthing.errors import BadConfig
-from farthing.store.database import Database
-from farthing.store.history import head_digest
+from farthing.codec import to_base64url
+from farthing.core.audit_faults import broken
+from farthing.core.chain import Head, head_fault
+from farthing.core.heads import head_line, lost_heads, read_head_line
+from farthing.errors import BadConfig, Malformed
+from farthing.store.audit_rows import head_digests
+from farthing.store.database import Tx
+
+T = TypeVar("T")
+
+KEPT = 20_000
+"""How many heads at least are kept; up to twice as many before the older half is dropped."""
+
+_LINE_BYTES = 480
+_TAIL_BYTES = 4096
 
 
-class KnownHead(NamedTuple):
-    """A head's number and digest."""
+class Transacts(Protocol):
+    """The part of a database that is needed at start-up."""
 
-    number: int
-    digest: bytes
+    def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
 class HeadsFile:
-    """One line per commit, appended after it is durable."""
+    """An append-only file of heads, bounded in size, with one older half beside it (`.1`).
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    Shape: several processes may append to one file. A line that a crash tore at the end is
+           dropped; any other line that is no head is an error.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        kept: int = KEPT,
+        on_fault: Callable[[OSError], None] | None = None,
+    ) -> None:
+        self.path, self._on_fault = path, on_fault
+        self._older = path.with_name(path.name + ".1")
+        self._bytes_max = kept * _LINE_BYTES
+        self._file: int | None = None
 
     def append(self, head: Head) -> None:
-        """Write a head down."""
-        os.write(self._file, f"{head.number} {head.digest.hex()}\n".encode())
+        """Note a head; call it when its commit is durable.
 
-    def newest(self) -> KnownHead | None:
-        """Read the newest head; a line torn by a crash does not count."""
-        newest = None
-        for line in self._path.read_text().splitlines():
-            number, _, digest = line.partition(" ")
-            if len(digest) == 64:
-                newest = KnownHead(int(number), bytes.fromhex(digest))
-        return newest
+        Shape: one `write`, not waited for: what a power cut takes from the file's end makes it
+               older than the books, which is no harm. It never fails a payment: a file that
+               cannot be written is reported to `on_fault`.
+        """
+        try:
+            self._write(head_line(head))
+        except OSError as fault:
+            if self._on_fault is not None:
+                self._on_fault(fault)
+
+    def newest(self) -> Head | None:
+        """Give the head noted last, None if there is none.
+
+        Raises: BadConfig `heads-file-broken`.
+        """
+        for path in (self.path, self._older):
+            lines = _whole_lines(path, _TAIL_BYTES)
+            if lines:
+                return _read(path, lines[-1])
+        return None
+
+    def read(self) -> list[Head]:
+        """Give all heads that are kept, in the order they were noted.
+
+        Raises: BadConfig `heads-file-broken`.
+        """
+        paths = (self._older, self.path)
+        return [_read(path, line) for path in paths for line in _whole_lines(path)]
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._file)
+        """Close the file, and let the disk have it."""
+        if self._file is not None:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = None
+
+    def _write(self, line: bytes) -> None:
+        file = self._current()
+        size = os.fstat(file).st_size
+        if size + len(line) > self._bytes_max:
+            file = self._rotate(file)
+            size = 0
+        if os.write(file, line) != len(line):
+            os.ftruncate(file, size)
+            raise OSError("the heads file took a part of a line only")
+
+    def _current(self) -> int:
+        if self._file is not None and not _is_still(self._file, self.path):
+            os.close(self._file)  # Another process has rotated it.
+            self._file = None
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            _drop_torn_line(self._file)
+        return self._file
+
+    def _rotate(self, file: int) -> int:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_still(file, self.path):
+            os.fsync(file)
+            self.path.replace(self._older)
+        return self._current()
 
 
-def check_not_rolled_back(database: Database, heads: HeadsFile, *, accept: bool = False) -> str:
-    """Refuse books that lack their newest known head; give its digest if that is accepted.
+def _is_still(file: int, path: Path) -> bool:
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    opened = os.fstat(file)
+    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
 
-    Raises: BadConfig `books-rolled-back`.
+
+def _drop_torn_line(file: int) -> None:
+    size = os.fstat(file).st_size
+    tail = os.pread(file, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    if tail and not tail.endswith(b"\n"):
+        os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
+
+
+def _whole_lines(path: Path, tail_bytes: int | None = None) -> list[bytes]:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            skipped = tail_bytes is not None and size > tail_bytes
+            if skipped:
+                file.seek(-(tail_bytes or 0), os.SEEK_END)
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    return lines[1 if skipped else 0 : -1]  # What follows the last line feed is empty or torn.
+
+
+def _read(path: Path, line: bytes) -> Head:
+    try:
+        return read_head_line(line)
+    except Malformed as fault:
+        raise BadConfig(
+            "heads-file-broken",
+            f"{path}: {fault.detail}; put it aside only if you know that nobody changed it",
+        ) from None
+
+
+def check_not_rolled_back(
+    database: Transacts, heads: HeadsFile, *, accept: bool = False
+) -> str | None:
+    """Refuse books that do not contain the newest head noted; None if they do.
+
+    Shape: with `accept`, gives the lost head, which the caller records by committing
+           `AcceptRollback`. The head of that commit is then the newest noted, so that the check
+           passes from then on; until it is recorded, it does not.
+    Raises: BadConfig `books-rolled-back`, `heads-file-broken`.
     """
-    known = heads.newest()
-    if known is None:
-        return ""
-    if database.transact(lambda tx: head_digest(tx, known.number)) == known.digest:
-        return ""
+    newest = heads.newest()
+    if newest is None:
+        return None
+    fault = head_fault(newest)
+    if fault is not None:
+        raise BadConfig("heads-file-broken", f"{heads.path}: its newest head is wrong: {fault}")
+    if database.transact(lambda tx: head_digests(tx, [newest.number])) == {
+        newest.number: newest.digest
+    }:
+        return None
+    lost = to_base64url(newest.digest)
     if accept:
-        return known.digest.hex()
+        return lost
     raise BadConfig(
         "books-rolled-back",
-        f"the books lack commit {known.number}, which they once had; "
-        "restore newer books, or go on with --accept-rollback",
+        f"the books do not contain commit {newest.number} ({lost}), which {heads.path} noted:"
+        " they are an older copy, or their end was cut off. Put the newest copy back. If it is"
+        " lost for good, start once with --accept-rollback: payments made since are gone, and"
+        " that is recorded",
     )
+
+
+def check_heads(tx: Tx, heads: Sequence[Head], accepted: set[str]) -> None:
+    """Check that every head noted is in the books, or was given up on record.
+
+    Raises: Broken.
+    """
+    stored = head_digests(tx, [head.number for head in heads])
+    for head in lost_heads(heads, stored):
+        lost = to_base64url(head.digest)
+        if lost not in accepted:
+            what = f"the heads file noted {lost}, and the books do not contain it"
+            raise broken("commit", what, number=head.number)
+
+
+__all__ = ["HeadsFile", "check_heads", "check_not_rolled_back"]

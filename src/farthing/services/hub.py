@@ -39,6 +39,10 @@ class Hub(Protocol):
         """
         ...
 
+    async def recorded(self, signed: SignedOrder) -> Authorisation | None:
+        """Judge an order as `authorise` does, but only if it is recorded already."""
+        ...
+
     async def capture(self, payment: str, units: int | None = None) -> Authorisation:
         """Post a hold, all of it or `units`; the answer carries the receipt."""
         ...

@@ -39,6 +39,7 @@ class Payments:
         hold_seconds: int,
         capture: bool,
         category: str = "",
+        only_recorded: bool = False,
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
@@ -49,7 +50,7 @@ class Payments:
             self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
         )
         hub = self._ctx.identity.hub
-        unit = Authorise(signed, key, device, hub, hold_seconds, capture, category)
+        unit = Authorise(signed, key, device, hub, hold_seconds, capture, category, only_recorded)
         return await self._ctx.books.commit_one(unit)
 
     async def check_signature(self, signed: SignedOrder) -> None:
@@ -154,6 +155,17 @@ class EmbeddedHub:
         done = await self._payments.authorise(
             signed, hold_seconds=hold_seconds, capture=capture, category=category
         )
+        payment, fresh = done.answer
+        return await self._authorisation(payment, done, fresh=fresh)
+
+    async def recorded(self, signed: SignedOrder) -> Authorisation | None:
+        """Judge an order only if it is recorded already; None if it is not."""
+        try:
+            done = await self._payments.authorise(
+                signed, hold_seconds=1, capture=False, only_recorded=True
+            )
+        except Missing:
+            return None
         payment, fresh = done.answer
         return await self._authorisation(payment, done, fresh=fresh)
 

@@ -55,6 +55,18 @@ class RemoteHub:
             },
         )
 
+    async def recorded(self, signed: SignedOrder) -> Authorisation | None:
+        """Judge an order only if it is recorded already; None if it is not."""
+        body = {
+            "order": signed.order.members(),
+            "signature": to_base64url(signed.signature),
+            "only_recorded": True,
+        }
+        try:
+            return await self._ask("/v1/payments/authorise", body)
+        except Missing:
+            return None
+
     async def capture(self, payment: str, units: int | None = None) -> Authorisation:
         """Post a hold; the answer carries the receipt."""
         body = {} if units is None else {"units": str(units)}

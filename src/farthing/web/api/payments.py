@@ -63,6 +63,7 @@ async def authorise(call: Call) -> Reply:
         hold_seconds=min(body.hold_seconds, limit),
         capture=body.capture,
         category=body.category,
+        only_recorded=body.only_recorded,
     )
     payment, fresh = done.answer
     receipt = None

@@ -164,6 +164,7 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     hold_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
     capture: bool = False
     category: Text = ""
+    only_recorded: bool = False
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
