@@ -19,6 +19,7 @@ from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
+from tests.books.auditor import check_history
 
 _PLACE = "FARTHING_TEST_POSTGRES"
 _TEMPLATE = "farthing_template"
@@ -120,9 +121,10 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def books(database, clock):
-    """Books on each engine, with a writer thread of their own."""
+    """Books on each engine; whatever a test did, its history must hold in the end."""
     with ThreadPoolExecutor(1) as writer:
         yield SqlBooks(database, lambda: SIGNER, clock, writer)
+    database.transact(check_history)
 
 
 @pytest.fixture

@@ -122,6 +122,7 @@ class Batch:
 
     def _write(self) -> tuple[Head | None, Tip]:
         self._write_records()
+        rows.put_failed(self._tx, self._ledger.failed)
         if not self._leaves:
             return None, self._tip
         tx, tip, ledger = self._tx, self._tip, self._ledger
@@ -129,7 +130,6 @@ class Batch:
         last_transfer = self._write_transfers()
         made = {transfer.id: transfer for transfer in ledger.made}
         rows.put_pendings(tx, made, ledger.pendings)
-        rows.put_failed(tx, ledger.failed)
         self._levels = merkle_levels([leaf.digest for leaf in self._leaves])
         root = root_of(self._levels[-1][0], len(self._leaves))
         head = sign_head(
