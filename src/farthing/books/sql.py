@@ -5,6 +5,7 @@ at a time, on the executor's thread, so the event loop goes on reading requests 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -21,6 +22,8 @@ from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, Unav
 from farthing.keys import Signer
 
 T = TypeVar("T")
+
+log = logging.getLogger("farthing.books")
 
 BATCH_MAX = 512
 QUEUE_MAX = 20_000
@@ -172,9 +175,17 @@ class SqlBooks:
         self._memory.trim()
         if result.head is not None:
             self.commits += 1
-            if self._on_head is not None:
-                self._on_head(result.head)
+            self._note(result.head)
         return result
+
+    def _note(self, head: Head) -> None:
+        if self._on_head is None:
+            return
+        try:
+            self._on_head(head)
+        except OSError as fault:
+            # The commit is durable and answered for; only the second place lacks its head.
+            log.error("head %d is not in the second place: %s", head.number, fault)
 
     def _forget(self) -> None:
         # What a failed commit left in memory never became true.

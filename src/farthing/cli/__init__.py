@@ -6,7 +6,7 @@ import typer
 
 from farthing.cli import admin, auditing, keys, money, selling, serving
 from farthing.cli.talk import fail
-from farthing.device.pay_command import enrol, pay
+from farthing.device.pay_command import enrol, pay, rotate_key
 from farthing.errors import FarthingError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(serving.serve)
 app.command()(selling.proxy)
 app.command()(pay)
 app.command()(enrol)
+app.command("rotate-key")(rotate_key)
 app.command()(money.credit)
 app.command()(money.balances)
 app.command()(money.payments)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -11,28 +10,10 @@ import httpx
 
 from farthing.config import Config, load_config
 from farthing.errors import FarthingError, Unavailable
+from farthing.sockets import is_running, socket_path
 from farthing.web.remote_hub import error_of
 
-SOCKET = "hub.sock"
 _BASE = "http://farthing.local"
-
-
-def socket_path(config: Config) -> Path:
-    """Give the path of the hub's own socket."""
-    return config.path(SOCKET)
-
-
-def is_running(config: Config) -> bool:
-    """Tell whether a hub listens on its socket."""
-    path = socket_path(config)
-    if not path.exists():
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import logging
 import re
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+)\]")
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*\"?([A-Za-z0-9_-]+)\"?\s*[=.]")
+
+_LOOK_SECONDS = 1.0
 
 
 class BadPriceFile(BadConfig):
@@ -181,11 +184,16 @@ class PriceBook:
         self._assets = dict(assets)
         self._text = self._load()
         self._stamp = self._look()
+        self._looked = time.monotonic()
         self._list = read_prices(self._text, self._assets, str(path))
         self.problem: BadPriceFile | None = None
 
     def current(self) -> PriceList:
-        """Give the price list in force."""
+        """Give the price list in force, looking at the file at most once a second."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            self.refresh()
         return self._list
 
     def refresh(self, *, force: bool = False) -> bool:

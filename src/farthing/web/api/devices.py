@@ -148,6 +148,7 @@ async def enrol(call: Call) -> Reply:
             "mandate": device.mandate,
             "hub": ctx.identity.hub,
             "root_key": ctx.identity.root_public,
+            "assets": {asset.code: asset.scale for asset in ctx.assets.values()},
         },
         201,
     )

@@ -1,0 +1,118 @@
+"""Selling in a few lines: a paywall that is connected to a hub, for any ASGI app."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from farthing.app import key_ring
+from farthing.config import Config, load_config
+from farthing.errors import BadConfig, Unavailable
+from farthing.money import Asset
+from farthing.protocols.mpp import Mpp
+from farthing.protocols.x402 import X402
+from farthing.sockets import is_running, socket_path
+from farthing.web.asgi import App
+from farthing.web.paywall import Paywall
+from farthing.web.price_file import PriceBook
+from farthing.web.remote_hub import RemoteHub
+
+_TIMEOUT_SECONDS = 10
+_CONNECTIONS_MAX = 256
+_LOCAL = "http://farthing.local"
+
+
+def paywall(
+    app: App | None = None,
+    *,
+    payee: str = "",
+    prices: str | Path | None = None,
+    hub: str = "",
+    key: str = "",
+    realm: str = "localhost",
+    trusted_proxies: Sequence[str] = (),
+    config: Path | None = None,
+) -> Paywall:
+    """Put prices on an ASGI app, paid through a hub.
+
+    Shape:  without `hub` it is this machine's own, found by its socket; with a URL, `key` or
+            $FARTHING_KEY is your API key. `prices` is a price file; `@paywall.price(…)` works
+            without one. `payee` is the account that is paid where the file names none.
+    Raises: BadConfig, BadPriceFile, Unavailable when the hub does not answer.
+    """
+    settings = load_config(config)
+    identity, assets = who_is(settings, hub, key)
+    return Paywall(
+        app,
+        hub=RemoteHub(hub_client(settings, hub, key)),
+        hub_id=identity,
+        languages=[Mpp(challenge_secrets(settings)), X402()],
+        assets=assets,
+        prices=PriceBook(Path(prices), assets) if prices is not None else None,
+        realm=realm,
+        payee=payee,
+        trusted_proxies=trusted_proxies,
+    )
+
+
+def hub_client(config: Config, hub: str = "", key: str = "") -> httpx.AsyncClient:
+    """Give a client for a hub: one elsewhere with an API key, or this machine's by its socket.
+
+    Raises: BadConfig `key-missing`; Unavailable `hub-not-running`.
+    """
+    if hub:
+        return httpx.AsyncClient(
+            base_url=hub, headers=_bearer(key), timeout=_TIMEOUT_SECONDS, limits=_limits()
+        )
+    transport = httpx.AsyncHTTPTransport(uds=_socket(config), limits=_limits())
+    return httpx.AsyncClient(transport=transport, base_url=_LOCAL, timeout=_TIMEOUT_SECONDS)
+
+
+def who_is(config: Config, hub: str = "", key: str = "") -> tuple[str, dict[str, Asset]]:
+    """Ask a hub for its id and the assets it counts.
+
+    Raises: BadConfig, Unavailable.
+    """
+    settings: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS}
+    if hub:
+        settings |= {"base_url": hub, "headers": _bearer(key)}
+    else:
+        transport = httpx.HTTPTransport(uds=_socket(config))
+        settings |= {"base_url": _LOCAL, "transport": transport}
+    try:
+        with httpx.Client(**settings) as client:
+            told = client.get("/.well-known/farthing").raise_for_status().json()
+        return told["hub"], {a["code"]: Asset(a["code"], a["scale"]) for a in told["assets"]}
+    except (httpx.HTTPError, KeyError, ValueError, TypeError):
+        where = hub or "this machine"
+        raise Unavailable("hub-unreachable", f"no hub answers at {where}") from None
+
+
+def challenge_secrets(config: Config) -> list[bytes]:
+    """Give the secrets that bind challenges: the hub's here, else this seller's own."""
+    ring = key_ring(config)
+    if not (ring.folder / "challenge.key").exists():
+        ring.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ring.rotate_challenge_secret()
+    return ring.challenge_secrets()
+
+
+def _bearer(key: str) -> dict[str, str]:
+    secret = key or os.environ.get("FARTHING_KEY", "")
+    if not secret:
+        raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
+    return {"authorization": f"Bearer {secret}"}
+
+
+def _socket(config: Config) -> str:
+    if not is_running(config):
+        raise Unavailable("hub-not-running", "start it first: farthing serve (or name a hub's URL)")
+    return str(socket_path(config))
+
+
+def _limits() -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_CONNECTIONS_MAX
+    )
