@@ -20,7 +20,7 @@ from farthing.protocols.x402 import X402
 from farthing.testing.fake_hub import FakeHub
 from farthing.web.limits import Limits
 from farthing.web.paywall import Paywall
-from farthing.web.price_file import read_prices
+from farthing.web.price_file import PriceBook, read_prices
 from farthing.web.strict_http import StrictHttp
 
 HUB = "abcdefghijklmnopqrstuvwxyz234567"
@@ -43,11 +43,17 @@ description = "A page"
 class Shop:
     """A paywall with its hub, and one buyer with a dollar."""
 
-    def __init__(self, prices: str = PRICES, limits: Limits | None = None, **paywall: Any) -> None:
+    def __init__(
+        self, prices: str | PriceBook = PRICES, limits: Limits | None = None, **paywall: Any
+    ) -> None:
         self.hub = FakeHub(HUB, system_clock)
         self.signer = keys.new_signer()
         self.device = self.hub.enrol(self.signer, 1_000_000)
-        self.prices: PriceList = read_prices(prices.replace("DEVICE", self.device), ASSETS)
+        self.prices: PriceList | PriceBook = (
+            read_prices(prices.replace("DEVICE", self.device), ASSETS)
+            if isinstance(prices, str)
+            else prices
+        )
         self.paywall = Paywall(
             hub=self.hub,
             hub_id=HUB,

@@ -57,8 +57,7 @@ def test_an_ambiguous_path_is_refused_before_any_handler(target):
         (b"GET /free HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
         (b"GET /free HTTP/1.1\r\nHost: a/b@c\r\n\r\n", 400),
         (
-            b"POST /free HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             400,
         ),
         (b"POST /free HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello", 400),

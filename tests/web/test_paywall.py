@@ -128,6 +128,18 @@ def test_a_lost_reply_to_a_capture_is_asked_again():
     asyncio.run(story())
 
 
+def test_a_capture_that_was_made_but_never_heard_of_is_given_back():
+    async def story():
+        shop, handler = Shop(), Counter()
+        shop.hub.lose_replies("capture", 3)
+        async with selling(shop, handler) as client:
+            paid = await shop.pay(client, "GET", "/paid")
+        assert paid.status_code == 503 and b"goods" not in paid.content
+        assert (shop.spent, shop.earned, shop.states) == (0, 0, ["refunded"])
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(("fault", "status"), [("fail", 503), ("lose_replies", 504)])
 def test_a_hub_that_is_away_or_unheard_never_leads_to_another_challenge(fault, status):
     async def story():

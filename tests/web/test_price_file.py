@@ -152,19 +152,20 @@ def test_prices_change_without_dropping_a_request(tmp_path):
     path.write_text(PRICES)
 
     async def story():
-        book = PriceBook(path, ASSETS)
-        watching = asyncio.create_task(book.watch(0.02))
-        shop, handler = Shop(prices=PRICES), Counter(seconds=0.3)
-        shop.paywall._prices = book
+        shop, handler = Shop(prices=PriceBook(path, ASSETS)), Counter(seconds=0.3)
+        watching = asyncio.create_task(shop.paywall.watch_prices(0.02))
         async with selling(shop, handler) as client:
             running = asyncio.create_task(shop.pay(client, "GET", "/paid"))
             await asyncio.sleep(0.15)
             changed(path, PRICES.replace("0.0015", "0.002"))
             async with asyncio.timeout(5):
-                while (await client.get("/paid")).json()["price"] != "0.002 USD":
+                while (await client.get("/paid")).json()["price"] != "0.002 USD":  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             assert (await running).status_code == 200
-        watching.cancel()
+            watching.cancel()
+            changed(path, PRICES.replace("0.0015", "0.004"))
+            assert shop.paywall.reload_prices()
+            assert (await client.get("/paid")).json()["price"] == "0.004 USD"
         assert shop.spent == 1500
 
     asyncio.run(story())

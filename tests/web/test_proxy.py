@@ -66,11 +66,9 @@ def test_answers_pass_as_they_are():
             (200, [(b"connection", b"x-hop"), (b"x-hop", b"1"), (b"x-end", b"1")], b""),
         ]
         for status, headers, body in answers:
-            async with serving(Counter(status, body, headers)) as url:
-                async with serving(ReverseProxy(url)) as proxy:
-                    got = await raw(
-                        proxy, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-                    )
+            upstream = Counter(status, body, headers)
+            async with serving(upstream) as url, serving(ReverseProxy(url)) as proxy:
+                got = await raw(proxy, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             lines = lines_of(got)
             assert lines[0].startswith(f"http/1.1 {status}")
             for name, value in headers:
@@ -112,9 +110,11 @@ def test_an_upstream_that_is_away_costs_nothing(on_paid):
 def test_an_upstream_that_is_too_late_costs_nothing():
     async def story():
         shop = Shop()
-        async with serving(Counter(seconds=1)) as url:
-            async with selling(shop, ReverseProxy(url, head_seconds=0.2)) as client:
-                answer = await shop.pay(client, "GET", "/paid")
+        async with (
+            serving(Counter(seconds=1)) as url,
+            selling(shop, ReverseProxy(url, head_seconds=0.2)) as client,
+        ):
+            answer = await shop.pay(client, "GET", "/paid")
         assert (answer.status_code, answer.json()["code"]) == (504, "upstream-too-late")
         assert (shop.spent, shop.states) == (0, ["voided"])
 
@@ -176,10 +176,9 @@ def test_events_stream_through_as_they_happen():
         shop = Shop()
         async with serving(events) as url, selling(shop, ReverseProxy(url)) as client:
             credential = shop.sign(await client.get("/paid"))
-            began, times = time.monotonic(), []
+            began = time.monotonic()
             async with client.stream("GET", "/paid", headers=credential) as answer:
-                async for _ in answer.aiter_raw():
-                    times.append(time.monotonic() - began)
+                times = [time.monotonic() - began async for _ in answer.aiter_raw()]
         assert len(times) == 3
         assert times[1] - times[0] > 0.1 and times[2] - times[1] > 0.1
 

@@ -107,6 +107,8 @@ class FakeHub:
                 taken.state, taken.captured = "captured", order.amount if units is None else units
                 self._pay(order.payee, taken.captured)
                 self._pay(order.device, order.amount - taken.captured)
+            elif taken.state != "captured":
+                raise Conflict("not-held", f"this payment is {taken.state}")
             return self._told(taken)
 
         return await self._do("capture", post)
@@ -119,6 +121,8 @@ class FakeHub:
             if taken.state == "held":
                 taken.state, taken.reason = "voided", reason
                 self._pay(taken.signed.order.device, taken.signed.order.amount)
+            elif taken.state not in ("voided", "expired"):
+                raise Conflict("not-held", f"this payment is {taken.state}")
             return self._told(taken)
 
         return await self._do("void", give)

@@ -16,6 +16,7 @@ from farthing.web.body import ClientGone, check_digest, content_digest, read_bod
 from farthing.web.challenges import Challenges
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.limits import Limits
+from farthing.web.price_file import PriceBook
 from farthing.web.priced_routes import offer_of_route, priced
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
 from farthing.web.till import Deal, Till
@@ -102,6 +103,15 @@ class Paywall:
             await self._websocket(self._app, scope, receive, send)
         else:
             await self._http(self._app, scope, receive, send)
+
+    def reload_prices(self) -> bool:
+        """Read the price file again now, as on SIGHUP; tell whether new prices are in force."""
+        return isinstance(self._prices, PriceBook) and self._prices.refresh(force=True)
+
+    async def watch_prices(self, seconds: float = 1.0) -> None:
+        """Follow the price file, if there is one, until cancelled."""
+        if isinstance(self._prices, PriceBook):
+            await self._prices.watch(seconds)
 
     async def drain(self, seconds: float = 30.0) -> None:
         """Wait for the handlers that run under a payment, whoever is still connected."""

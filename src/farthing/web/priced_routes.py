@@ -7,7 +7,7 @@ served, even where a middleware moves a request or nobody put the paywall around
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
 from farthing.core.prices import Offer
@@ -79,13 +79,20 @@ def _guarded(endpoint: Any, tag: Offer) -> Any:
 
 def offer_of_route(app: Any, scope: Scope, depth: int = 0) -> Offer | None:
     """Find the price of the endpoint that this app's routing will reach, if it has one."""
-    for route in getattr(app, "routes", None) or ():
-        match, child = route.matches(scope)
+    for route in _routes(app):
+        # A router may write into the scope it looks at; the request's own stays as it is.
+        match, child = route.matches(dict(scope))
         if match.name != "FULL":
             continue
-        endpoint = child.get("endpoint")
-        if endpoint is None or depth > _DEPTH_MAX:
+        inner = child.get("endpoint") or route
+        if depth > _DEPTH_MAX:
             return None
-        tag: Offer | None = getattr(endpoint, MARK, None)
-        return tag or offer_of_route(endpoint, {**scope, **child}, depth + 1)
+        tag: Offer | None = getattr(inner, MARK, None)
+        return tag or offer_of_route(inner, {**scope, **child}, depth + 1)
     return None
+
+
+def _routes(app: Any) -> Iterable[Any]:
+    """Give the routes in their order; FastAPI resolves included routers when first asked."""
+    resolve = getattr(app, "effective_candidates", None)
+    return resolve() if resolve is not None else getattr(app, "routes", None) or ()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from farthing.errors import FarthingError, OutcomeUnknown, Unavailable
+from farthing.errors import Conflict, FarthingError, OutcomeUnknown, Unavailable
 from farthing.services.hub import Authorisation, Hub
 
 log = logging.getLogger("farthing.paywall")
@@ -28,11 +28,14 @@ async def capture(hub: Hub, payment: str) -> Authorisation:
 
 
 async def release(hub: Hub, payment: str, reason: str) -> None:
-    """Give a hold back; where that fails, the hold runs out by itself."""
+    """Give a hold back; where that fails, the hold runs out by itself.
+
+    A capture that nobody heard of may have been made: then the money is refunded.
+    """
     try:
-        after = await hub.void(payment, reason)
-        if after.state == "captured":
-            await hub.refund(payment, None, reason)
+        await hub.void(payment, reason)
+    except Conflict:
+        await give_back(hub, payment, reason)
     except FarthingError as problem:
         log.warning("hold not released yet: payment=%s code=%s", payment, problem.code)
 

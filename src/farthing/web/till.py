@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from farthing import ids
 from farthing.clock import Clock
@@ -36,15 +35,6 @@ _OWNER_RETRY_SECONDS = 5
 
 paid_offer: ContextVar[Offer | None] = ContextVar("paid_offer", default=None)
 """The offer under which the running handler was paid; a priced endpoint looks at it."""
-
-
-@runtime_checkable
-class RemembersOrders(Protocol):
-    """A hub that can tell of a recorded order without taking a new one."""
-
-    async def recorded(self, signed: SignedOrder) -> Authorisation | None:
-        """Judge an order as `authorise` does if it is recorded already; None if it is not."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +121,7 @@ class Till:
 
     async def _authorise(self, deal: Deal) -> Authorisation:
         if deal.stale is not None:
-            recorded = None
-            if isinstance(self._hub, RemembersOrders):
-                recorded = await self._hub.recorded(deal.signed)
+            recorded = await self._hub.recorded(deal.signed)
             if recorded is None:
                 raise deal.stale
             return recorded
