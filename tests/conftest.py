@@ -135,6 +135,16 @@ def world(books, database, clock) -> World:
     return made
 
 
+@pytest.fixture
+def second_hub(world, postgres_dsn, readers, clock):
+    """Another hub process's books on the same PostgreSQL database."""
+    database = PostgresDatabase(postgres_dsn, readers)
+    with ThreadPoolExecutor(1) as writer:
+        books = SqlBooks(database, lambda: SIGNER, clock, writer)
+        yield World(books, database, clock, seed=1)
+    database.close()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     """Run a test that is `async def` on an event loop of its own."""
