@@ -30,6 +30,11 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: int = 262_144
     connections_max: int = 4096
 
+    def url(self) -> str:
+        """Give the URL that the hub is reached at."""
+        scheme = "https" if self.tls_cert else "http"
+        return self.public_url or f"{scheme}://{self.host}:{self.port}"
+
 
 class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which engine keeps the books."""

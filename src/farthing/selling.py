@@ -1,6 +1,7 @@
 """Selling in a few lines: a paywall that is connected to a hub, for any ASGI app."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from farthing.web.remote_hub import RemoteHub
 
 _TIMEOUT_SECONDS = 10
 _CONNECTIONS_MAX = 256
+_TRIES, _PAUSE_SECONDS = 30, 0.1
 _LOCAL = "http://farthing.local"
 
 
@@ -107,7 +109,11 @@ def _bearer(key: str) -> dict[str, str]:
 
 
 def _socket(config: Config) -> str:
-    if not is_running(config):
+    for _ in range(_TRIES):  # It may just be starting.
+        if is_running(config):
+            break
+        time.sleep(_PAUSE_SECONDS)
+    else:
         raise Unavailable("hub-not-running", "start it first: farthing serve (or name a hub's URL)")
     return str(socket_path(config))
 

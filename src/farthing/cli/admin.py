@@ -154,8 +154,7 @@ def invite(
     body = {"account": account, "mandate": mandate, "name": name}
     made = ask_local("POST", "/v1/devices/invitations", body, config)
     print(made["code"])
-    server = load_config(config).server
-    url = server.public_url or f"http://{server.host}:{server.port}"
+    url = ask_local("GET", "/v1/hub", config=config)["url"]
     say(f"On the device, until {made['expires']}: farthing enrol {url} {made['code']}")
 
 

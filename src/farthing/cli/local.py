@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -13,7 +13,11 @@ from farthing.errors import FarthingError, Unavailable
 from farthing.sockets import is_running, socket_path
 from farthing.web.remote_hub import error_of
 
+if TYPE_CHECKING:
+    from farthing.app import Hub
+
 _BASE = "http://farthing.local"
+_TRIES, _PAUSE_SECONDS = 50, 0.1
 
 
 @contextlib.asynccontextmanager
@@ -24,16 +28,35 @@ async def local_client(config: Config) -> AsyncGenerator[httpx.AsyncClient]:
         async with httpx.AsyncClient(transport=transport, base_url=_BASE) as client:
             yield client
         return
-    from farthing.app import open_hub  # noqa: PLC0415 - only when no hub is running
-    from farthing.web.app import HubApp, LocalOperator  # noqa: PLC0415
+    from farthing.web.app import HubApp, LocalOperator  # noqa: PLC0415 - only without a hub
 
-    hub = await open_hub(config)
+    hub = await _open_or_wait(config)
+    if hub is None:
+        async with local_client(config) as client:
+            yield client
+        return
     try:
         transport = httpx.ASGITransport(app=LocalOperator(HubApp(hub.desk)))  # pyright: ignore[reportArgumentType]
         async with httpx.AsyncClient(transport=transport, base_url=_BASE) as client:
             yield client
     finally:
         await hub.close()
+
+
+async def _open_or_wait(config: Config) -> "Hub | None":
+    """Open the hub here; or None if one that was just being started now listens."""
+    from farthing.app import open_hub  # noqa: PLC0415 - it brings the whole hub along
+
+    for _ in range(_TRIES):
+        try:
+            return await open_hub(config)
+        except Unavailable as fault:
+            if fault.code != "store-locked":
+                raise
+        if is_running(config):
+            return None
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return await open_hub(config)
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> Any:

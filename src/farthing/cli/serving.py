@@ -15,7 +15,7 @@ from farthing.app import Hub, key_ring, open_hub
 from farthing.cli.local import ask, is_running, local_client, socket_path
 from farthing.cli.talk import say, show
 from farthing.config import Config, load_config
-from farthing.errors import BadConfig
+from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.web.app import HubApp, LocalOperator
 
@@ -25,6 +25,7 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The hub's farthing.toml [~/.farthing/hub/].")
 ]
 _GRACE_SECONDS = 20
+_TRIES, _PAUSE_SECONDS = 30, 0.1
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -123,7 +124,7 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     if not key_ring(config).exists:
         made = await initialise(config, "me", "UTC")
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
-    hub = await open_hub(config, accept_rollback=accept_rollback)
+    hub = await _open(config, accept_rollback)
     app = HubApp(hub.desk)
     servers = [_tcp_server(config, app), _socket_server(config, LocalOperator(app))]
     try:
@@ -134,8 +135,19 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
         log.info("hub.stopped")
 
 
+async def _open(config: Config, accept_rollback: bool) -> Hub:
+    """Open the hub, waiting a moment for a command that is just using its books."""
+    for _ in range(_TRIES):
+        try:
+            return await open_hub(config, accept_rollback=accept_rollback)
+        except Unavailable as fault:
+            if fault.code != "store-locked" or is_running(config):
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return await open_hub(config, accept_rollback=accept_rollback)
+
+
 async def _run(hub: Hub, config: Config, servers: list[uvicorn.Server]) -> None:
-    server = config.server
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -146,8 +158,7 @@ async def _run(hub: Hub, config: Config, servers: list[uvicorn.Server]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    scheme = "https" if server.tls_cert else "http"
-    log.info("hub.started", hub=hub.ctx.identity.hub, url=f"{scheme}://{server.host}:{server.port}")
+    log.info("hub.started", hub=hub.ctx.identity.hub, url=config.server.url())
     await asyncio.gather(*(one.serve() for one in servers))
 
 

@@ -56,6 +56,7 @@ async def status(call: Call) -> Reply:
             "commits": head.number if head else 0,
             "head": head.digest.hex() if head else None,
             "engine": call.desk.config.books.engine,
+            "url": call.desk.config.server.url(),
         }
 
     return Reply(await call.desk.ctx.database.read(work))
