@@ -7,8 +7,8 @@ import pytest
 
 from farthing.core.prices import PriceList
 from farthing.web.answers import ANSWER_BYTES_MAX, Answers
+from farthing.web.caching import private
 from farthing.web.limits import Limits
-from farthing.web.paid_run import private
 from farthing.web.problems import Answer
 
 from .shop import PRICES, Counter, Shop, raw, selling, serving

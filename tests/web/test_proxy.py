@@ -70,6 +70,7 @@ def test_answers_pass_as_they_are():
             async with serving(upstream) as url, serving(ReverseProxy(url)) as proxy:
                 got = await raw(proxy, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             lines = lines_of(got)
+            assert sum(line.startswith("date:") for line in lines) == 1
             assert lines[0].startswith(f"http/1.1 {status}")
             for name, value in headers:
                 passed = name not in (b"connection", b"x-hop")
@@ -237,6 +238,22 @@ def test_fifty_megabytes_pass_in_both_directions_in_flat_memory():
                     peak = max(peak, psutil.Process().memory_info().rss)
         assert (counted, got) == (size, size)
         assert peak - before < 25 * MIB
+
+    asyncio.run(story())
+
+
+def test_an_upload_that_breaks_off_costs_nothing():
+    async def story():
+        shop, upstream = Shop(PRICES + "bind_body = false\n"), Counter()
+        async with serving(upstream) as url, selling(shop, ReverseProxy(url)) as client:
+            fields = shop.sign(await client.post("/paid"))["authorization"]
+            head = f"POST /paid HTTP/1.1\r\nHost: a\r\nAuthorization: {fields}\r\n"
+            cut = f"{head}Content-Length: 1000\r\n\r\nonly this".encode()
+            await raw(str(client.base_url).rstrip("/"), cut, 0.2)
+            async with asyncio.timeout(5):
+                while shop.states != ["voided"]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        assert shop.spent == 0
 
     asyncio.run(story())
 

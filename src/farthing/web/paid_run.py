@@ -17,6 +17,7 @@ from farthing.services.hub import Authorisation, Hub
 from farthing.web import settlement
 from farthing.web.answers import ANSWER_BYTES_MAX, Run
 from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
+from farthing.web.caching import private
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
 
 log = logging.getLogger("farthing.paywall")
@@ -26,8 +27,6 @@ GONE_SECONDS = 30.0
 """How long a handler may go on for a client that is gone, so that its retry finds the answer."""
 
 _RECEIPTS = frozenset({b"payment-receipt", b"payment-response"})
-_SHARED_CACHES = frozenset({b"cdn-cache-control", b"surrogate-control"})
-_NOT_PRIVATE = ("public", "s-maxage", "proxy-revalidate", "private")
 
 
 class AnswerStopped(OSError):
@@ -266,9 +265,14 @@ class PaidRun:
     def _receiving(self, receive: Receive) -> Receive:
         """Give the request on, and word of a hang-up only when nobody could use the answer."""
 
+        whole = False
+
         async def guarded() -> Message:
+            nonlocal whole
             message = await receive()
-            if message["type"] == "http.disconnect":
+            if message["type"] == "http.request":
+                whole = not message.get("more_body", False)
+            elif whole:
                 await self._until_unkept()
             return message
 
@@ -286,18 +290,3 @@ class PaidRun:
                 await self._unkept.wait()
         except TimeoutError:
             return
-
-
-def private(headers: RawHeaders) -> RawHeaders:
-    """Make an answer one that only its payer's own cache may keep.
-
-    Source: RFC 9111, section 5.2.2.7; draft-httpauth-payment-00, caching.
-    """
-    told = b", ".join(value for name, value in headers if name == b"cache-control").decode(
-        "latin-1"
-    )
-    parts = [part.strip() for part in told.split(",") if part.strip()]
-    kept = [part for part in parts if part.split("=")[0].strip().lower() not in _NOT_PRIVATE]
-    dropped = _SHARED_CACHES | {b"cache-control"}
-    rest = [field for field in headers if field[0] not in dropped]
-    return [*rest, (b"cache-control", ", ".join(["private", *kept]).encode("latin-1"))]

@@ -223,7 +223,8 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _copy(response: httpx.Response, send: Send, *, head: bool) -> None:
-    dropped = _unhopped(response.headers.raw, b"")
+    # The server writes its own Date, and two would be one too many.
+    dropped = _unhopped(response.headers.raw, b"") | {b"date"}
     headers = [(name, value) for name, value in _lower(response.headers.raw) if name not in dropped]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     if not head:

@@ -1,0 +1,21 @@
+"""What caches may do with an answer that was paid for."""
+
+from farthing.web.asgi import RawHeaders
+
+_SHARED_CACHES = frozenset({b"cdn-cache-control", b"surrogate-control"})
+_NOT_PRIVATE = ("public", "s-maxage", "proxy-revalidate", "private")
+
+
+def private(headers: RawHeaders) -> RawHeaders:
+    """Make an answer one that only its payer's own cache may keep.
+
+    Source: RFC 9111, section 5.2.2.7; draft-httpauth-payment-00, caching.
+    """
+    told = b", ".join(value for name, value in headers if name == b"cache-control").decode(
+        "latin-1"
+    )
+    parts = [part.strip() for part in told.split(",") if part.strip()]
+    kept = [part for part in parts if part.split("=")[0].strip().lower() not in _NOT_PRIVATE]
+    dropped = _SHARED_CACHES | {b"cache-control"}
+    rest = [field for field in headers if field[0] not in dropped]
+    return [*rest, (b"cache-control", ", ".join(["private", *kept]).encode("latin-1"))]
