@@ -161,7 +161,7 @@ def grant(view: View, line: BudgetLine) -> tuple[list[Account], list[Transfer]]:
     return opened, [filling]
 
 
-def _adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
+def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
     """Set what is available to max(0, limit - spent - held): never a delta of limits."""
     account, spent = view.account(line.available), view.account(line.spent)
     if account is None or spent is None:
@@ -195,7 +195,7 @@ class SetMandate:
         adjustments: list[list[Transfer]] = []
         for i, budget in enumerate(mandate.budgets):
             line = budget_line(mandate, budget, asset.ledger, view.now_ns // NS)
-            transfer = _adjustment(view, line, ids.place(self.change, i + 1))
+            transfer = adjustment(view, line, ids.place(self.change, i + 1))
             if transfer is not None:
                 adjustments.append([transfer])
         fact = Fact(mandate.owner, Kind.MANDATE_SET, mandate.id, body_of(revision=mandate.revision))

@@ -17,6 +17,7 @@ from farthing.core.mandates import (
     MANDATES,
     BudgetLine,
     Mandate,
+    adjustment,
     budget_line,
     grant,
     must_ask,
@@ -237,11 +238,15 @@ def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
     ]
     accounts: list[Account] = []
     chains: list[list[Transfer]] = []
-    for line in lines:
+    for i, line in enumerate(lines):
         opened, filling = grant(view, line)
         accounts += [a for a in opened if all(a.id != b.id for b in accounts)]
         if filling:
             chains.append(filling)
+        elif (
+            surplus := adjustment(view, line, ids.place(payment.number, Place.LIMIT + i))
+        ) is not None:
+            chains.append([surplus])  # A hold came back after its limit had been lowered.
     chains.append(linked(_chain(payment, lines)))
 
     def then(results: list[list[TransferResult]]) -> Outcome[Authorised]:

@@ -33,6 +33,7 @@ class Place:
     HOLD = 1
     CAPTURE = 65
     VOID = 129
+    LIMIT = 193
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):

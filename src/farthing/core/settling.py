@@ -8,7 +8,7 @@ import msgspec
 from farthing import ids
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
-from farthing.core.ledger import Transfer, TransferFlags, TransferResult, linked
+from farthing.core.ledger import AccountFlags, Transfer, TransferFlags, TransferResult, linked
 from farthing.core.payments import PAYMENTS, Payment, Place, State, require_payment, settled
 from farthing.core.records import Read
 from farthing.errors import Conflict, Malformed, ensure
@@ -46,6 +46,9 @@ class Capture:
         _require_held(payment)
         if not 0 < units <= payment.amount:
             raise Malformed("capture-too-large", f"the hold is {payment.amount} units")
+        if view.now_ns >= payment.hold_ends_ns:
+            return _released(view, payment, State.EXPIRED, "")
+        _require_open(view, payment)
         chain = _ends(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
@@ -140,6 +143,14 @@ def _require_held(payment: Payment) -> None:
         raise Conflict("not-held", f"this payment is {payment.state.value}")
 
 
+def _require_open(view: View, payment: Payment) -> None:
+    # Asked before the ledger is: a capture that it refuses could never be tried again.
+    for ident in (payment.payer, payment.payee):
+        account = view.account(ids.number("acc", ident))
+        if account is not None and account.flags & AccountFlags.CLOSED:
+            raise Conflict("account-frozen", f"{ident} is frozen; unfreeze it first")
+
+
 def _ends(payment: Payment, flag: TransferFlags, place: int, units: int) -> list[Transfer]:
     number = payment.number
     lines = range(payment.budgets, -1, -1)  # Budgets before money, as they were held.
@@ -171,12 +182,6 @@ def _ended_otherwise(
     expired = TransferResult.PENDING_TRANSFER_EXPIRED
     if expired in results:
         return _released(view, payment, State.EXPIRED, "")
-    closed = {
-        TransferResult.DEBIT_ACCOUNT_ALREADY_CLOSED,
-        TransferResult.CREDIT_ACCOUNT_ALREADY_CLOSED,
-    }
-    if closed & set(results):
-        raise Conflict("account-frozen", "an account of this payment is frozen; unfreeze it first")
     ensure(False, f"a hold ends in a known way: {[r.name for r in results]}")
     raise AssertionError
 
