@@ -148,15 +148,13 @@ class Leaves:
         found = swapped_row(rows, leaf.rows_digest)
         if found is not None:
             return _row_broken(named[found], "it stands at another row's place")
-        found = changed_row(rows, leaf.rows_digest)
-        if found is not None:
-            return _row_broken(named[found], "it is not what the history's digest covers")
         strayed = self._strayed(leaf, rows, transfers)
         if strayed is not None:
             return _row_broken(strayed, f"it belongs to leaf {leaf.number}")
-        suspect = next((row for row in transfers if self._is_suspect(row)), None)
+        found = changed_row(rows, leaf.rows_digest)
+        suspect = named[found] if found is not None else self._suspect(accounts, transfers)
         if suspect is not None:
-            return transfer_broken(suspect, "it is not what the history's digest covers")
+            return _row_broken(suspect, "it is not what the history's digest covers")
         listed = ", ".join(_name(row) for row in named[:_NEAR]) or "none is stored"
         return broken(
             "leaf", f"a row it covers was changed or removed: {listed}", number=leaf.number
@@ -173,12 +171,23 @@ class Leaves:
     ) -> StoredAccount | StoredTransfer | None:
         """Find the row that is stored under another leaf than the one that covers it."""
         digest = hashlib.sha256(b"".join(rows))
-        nearby: list[StoredTransfer] = []
-        while len(nearby) < _NEAR and (row := self._stored.transfers.take()) is not None:
-            nearby.append(row)
-            digest.update(transfer_bytes(row))
-            if digest.digest() == leaf.rows_digest:
-                return next((row for row in nearby if row.leaf != leaf.number), None)
+        alone = digest.copy()
+        passed = 0
+        first: StoredTransfer | None = None
+        while (row := self._stored.transfers.take()) is not None:
+            raw, passed = transfer_bytes(row), passed + 1
+            if row.leaf != leaf.number:
+                first = first or row
+                by_itself = alone.copy()
+                by_itself.update(raw)
+                if by_itself.digest() == leaf.rows_digest:
+                    return row
+            elif first is not None:
+                return first  # It stands between two rows of this leaf.
+            if passed <= _NEAR:
+                digest.update(raw)
+                if digest.digest() == leaf.rows_digest:
+                    return first
         opened = len(rows) - len(transfers)
         elsewhere = (row for row in self._stored.every_account() if row.leaf != leaf.number)
         for account in elsewhere:
@@ -188,13 +197,25 @@ class Leaves:
                 return account
         return None
 
-    def _is_suspect(self, row: StoredTransfer) -> bool:
-        moved = row.transfer
-        known = self.replay.accounts
-        debit, credit = known.get(moved.debit_account_id), known.get(moved.credit_account_id)
-        if debit is None or credit is None or not debit.ledger == credit.ledger == moved.ledger:
-            return True
-        return moved.timestamp <= self.replay.last_ns
+    def _suspect(
+        self, accounts: Sequence[StoredAccount], transfers: Sequence[StoredTransfer]
+    ) -> StoredTransfer | None:
+        """Find the first transfer that cannot stand where it does, or stands there alone."""
+        ledgers = {row.account.id: row.account.ledger for row in accounts}
+        newest: dict[int, int] = {}
+        for row in transfers:
+            moved = row.transfer
+            sides = (moved.debit_account_id, moved.credit_account_id)
+            before = (row.debit_previous, row.credit_previous)
+            for side, previous in zip(sides, before, strict=True):
+                known = self.replay.accounts.get(side)
+                ledger = known.ledger if known else ledgers.get(side)
+                if ledger != moved.ledger:
+                    return row
+                if previous != newest.get(side, self.newest.get(side, 0)):
+                    return row
+                newest[side] = row.number
+        return transfers[0] if len(transfers) == 1 and not accounts else None
 
 
 def _fits_subject(leaf: StoredLeaf, said: Said) -> bool:

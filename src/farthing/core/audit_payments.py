@@ -41,8 +41,13 @@ def _refund_id(refund: Refund) -> int:
     return ids.place(ids.number("ref", refund.id), refund.attempts + 1)
 
 
-def record_fault(payment: Payment, stated: bytes) -> str | None:
-    """Compare a payment's record with its newest statement and with the order it was made of."""
+def record_fault(payment: Payment, stated: bytes, ledger: int | None) -> str | None:
+    """Compare a payment's record with its newest statement and with the order it was made of.
+
+    Shape: `ledger` is that of the payer's account.
+    """
+    if payment.ledger != ledger:
+        return "its payer's account is in another ledger"
     if statement(payment) != stated:
         return "its record is not what its newest statement says"
     order = Order(
@@ -73,6 +78,8 @@ def money_fault(payment: Payment, known: Known) -> str | None:
     if payment.state in _UNPAID:
         if money is not None:
             return f"it is {payment.state.value}, but the ledger moved its money"
+        if payment.budgets:
+            return f"it is {payment.state.value}, but says that budgets counted it"
         short = payment.reason == Refusal.INSUFFICIENT_FUNDS.value
         if short and ids.place(number, Place.HOLD) not in known.failed:
             return "the id of its refused transfer is not kept as used up"

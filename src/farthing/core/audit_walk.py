@@ -118,7 +118,7 @@ class Walk:
     def _check_end(self, row: StoredCommit) -> None:
         number, leaves = row.head.number, self.leaves
         strayed = self._stored.transfers.next
-        if row.last_transfer > leaves.transfers and strayed is not None:
+        if strayed is not None and strayed.leaf <= leaves.number:
             what = f"it stands under leaf {strayed.leaf}, which does not cover it"
             raise transfer_broken(strayed, what)
         if row.last_transfer != leaves.transfers:

@@ -13,6 +13,7 @@ from farthing.core.ledger import Account, AccountFlags, PendingState
 from farthing.core.payments import PAYMENTS, Payment, Place
 from farthing.core.refunds import REFUNDS, Refund
 from farthing.core.replay import counters
+from farthing.errors import Malformed
 from farthing.store import audit_rows as rows
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
@@ -33,7 +34,7 @@ class Tables:
         Raises: Broken.
         """
         self._compare_holds(walk)
-        self._compare_payments(walk.stated)
+        self._compare_payments(walk.stated, walk.leaves.replay.accounts)
         walk.holds.clear()
         walk.ended.clear()
         walk.stated.clear()
@@ -107,7 +108,9 @@ class Tables:
             if not page:
                 return
 
-    def _compare_payments(self, stated: dict[str, StoredLeaf]) -> None:
+    def _compare_payments(
+        self, stated: dict[str, StoredLeaf], accounts: dict[int, Account]
+    ) -> None:
         found = self._fetch(list(stated))
         current: list[Payment] = []
         for ident, leaf in stated.items():
@@ -117,7 +120,9 @@ class Tables:
             if payment.leaf < leaf.number:
                 raise _payment_broken(ident, f"leaf {leaf.number} has a newer statement of it")
             if payment.leaf == leaf.number:
-                wrong = record_fault(payment, leaf.statement)
+                payer = accounts.get(_account_number(payment.payer))
+                ledger = payer.ledger if payer is not None else None
+                wrong = record_fault(payment, leaf.statement, ledger)
                 if wrong is not None:
                     raise _payment_broken(ident, wrong)
                 current.append(payment)
@@ -190,7 +195,7 @@ def _account_fault(walk: Walk, stored: StoredAccount) -> str | None:
 
 
 def _record_fault(record: AccountRecord, accounts: dict[int, Account]) -> str | None:
-    account = accounts.get(ids.number("acc", record.id))
+    account = accounts.get(_account_number(record.id))
     if account is None:
         return "the ledger has no such account"
     if account.ledger != record.ledger:
@@ -198,6 +203,13 @@ def _record_fault(record: AccountRecord, accounts: dict[int, Account]) -> str | 
     if bool(account.flags & _CLOSED) != (record.state != "open"):
         return f"it is {record.state}, but the ledger's latch says otherwise"
     return None
+
+
+def _account_number(ident: str) -> int:
+    try:
+        return ids.number("acc", ident)
+    except Malformed:
+        return 0
 
 
 def _pending_broken(ident: int, what: str) -> Broken:

@@ -1,0 +1,58 @@
+"""Books in which everything has happened once: what an audit must be able to walk over."""
+
+from farthing import ids
+from farthing.clock import NS
+from farthing.core.accounts import SetAccountState
+from farthing.core.answers import AnswerAsk
+from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
+from farthing.core.mandates import Budget
+from farthing.core.refunds import GiveBack
+from farthing.core.settling import Capture, Expire, MarkDelivery, Void
+from farthing.keys import Ed25519Signer
+
+ROOT = Ed25519Signer(bytes(reversed(range(32))))
+DAY = Budget(name="day", per="day", limit=10_000)
+HOUR = Budget(name="hour", per="1h", limit=5_000)
+
+
+async def live(world, signer):
+    """Hold, capture, void, expire, refund, refuse, ask, freeze and rotate."""
+    await world.do(AdmitKey(certify(ROOT, signer.public, world.clock.now - 1)))
+    shop = await world.account()
+    buyer = await world.spender(20_000, DAY, HOUR, ask_above=3_000)
+    poor = await world.spender(10)
+    await paid(world, buyer, shop, 700)
+    held = [(await paid(world, buyer, shop, 300, hold=60)).id for _ in range(5)]
+    await world.do(Capture(held[0], None))
+    await world.do(Capture(held[1], None, 120))
+    await world.do(Void(held[2], None, "broken upstream"))
+    world.clock.move(61)
+    refused = await paid(world, poor, shop, 500)
+    await world.do(
+        Expire(
+            held[3],
+        )
+    )
+    await world.do(GiveBack(ids.name("ref", world.fresh()), held[0], None, 100, "half"))
+    await world.do(GiveBack(ids.name("ref", world.fresh()), held[0], None, None, "rest"))
+    await world.do(MarkDelivery(held[1], None, "incomplete: gone"))
+    asked = [(await paid(world, buyer, shop, 3_100 + i, hold=60)).id for i in range(3)]
+    await world.do(AnswerAsk(asked[0], None, "deny"))
+    await world.do(AnswerAsk(asked[1], None, "approve"))
+    waiting = (await paid(world, buyer, shop, 50, hold=600)).id
+    await paid(world, buyer, shop, 4_000, hold=60)
+    frozen = await world.account(units=5)
+    await world.do(SetAccountState(frozen, None, "frozen", world.fresh()))
+    thawed = await world.account(units=5)
+    await world.do(SetAccountState(thawed, None, "frozen", world.fresh()))
+    await world.do(SetAccountState(thawed, None, "open", world.fresh()))
+    await world.do_all([world.pay(buyer, shop, 10 + i) for i in range(20)])
+    return {"refused": refused.id, "held": waiting, "shop": shop}
+
+
+async def paid(world, spender, payee, units, **terms):
+    """Pay, and give the payment."""
+    return (await world.do(world.pay(spender, payee, units, **terms))).payment
+
+
+__all__ = ["CERTIFICATES", "NS", "ROOT", "AcceptRollback", "live", "paid"]
