@@ -129,16 +129,31 @@ def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
 
     Raises: PlugMissing, BadConfig, Unavailable.
     """
-    if config.books.engine == "postgresql":
-        try:
-            from farthing.store.postgres import PostgresDatabase  # noqa: PLC0415
-        except ModuleNotFoundError:
-            raise PlugMissing("postgres-missing", "run: pip install 'farthing[postgres]'") from None
-        database: Database = PostgresDatabase(config.books.dsn, readers)
-    else:
-        database = SqliteDatabase(config.path(config.books.path), readers)
+    database = (
+        _postgres(config, readers)
+        if config.books.engine == "postgresql"
+        else SqliteDatabase(config.path(config.books.path), readers)
+    )
     migrate(database)
     return database
+
+
+def open_to_read(config: Config, readers: ThreadPoolExecutor) -> Database:
+    """Open the configured database for reading only, beside a running hub or without one.
+
+    Raises: PlugMissing, BadConfig, Unavailable.
+    """
+    if config.books.engine == "sqlite":
+        return SqliteDatabase(config.path(config.books.path), readers, read_only=True)
+    return _postgres(config, readers)
+
+
+def _postgres(config: Config, readers: ThreadPoolExecutor) -> Database:
+    try:
+        from farthing.store.postgres import PostgresDatabase  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise PlugMissing("postgres-missing", "run: pip install 'farthing[postgres]'") from None
+    return PostgresDatabase(config.books.dsn, readers)
 
 
 async def open_hub(

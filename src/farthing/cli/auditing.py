@@ -46,6 +46,9 @@ def verify(
 
 
 def audit(
+    root_key: Annotated[
+        str, typer.Option(help="The hub's root key, if it is kept elsewhere.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -55,4 +58,4 @@ def audit(
     """
     from farthing.cli.audit_run import run_audit  # noqa: PLC0415 - it opens the database itself
 
-    raise typer.Exit(asyncio.run(run_audit(config, as_json=as_json)))
+    raise typer.Exit(asyncio.run(run_audit(config, root_key, as_json=as_json)))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import apsw
 
 from farthing.core.records import Row, Table
-from farthing.errors import Unavailable
+from farthing.errors import BadConfig, Unavailable
 from farthing.store.database import RowStream, Tx
 from farthing.store.mapping import mapping
 
@@ -57,19 +57,25 @@ class SqliteTx:
 
 
 class SqliteDatabase:
-    """One SQLite file, with this process as its only writer.
+    """One SQLite file, with this process as its only writer, or only read by it.
 
-    Raises: Unavailable `store-locked` when another process holds the writer's lock.
+    Raises: Unavailable `store-locked` when another process holds the writer's lock;
+            BadConfig `books-missing` when there is no file to read.
     """
 
     dialect = "sqlite"
     exclusive = True
 
-    def __init__(self, path: Path, readers: Executor, vfs: str | None = None) -> None:
+    def __init__(
+        self, path: Path, readers: Executor, vfs: str | None = None, *, read_only: bool = False
+    ) -> None:
         self._path, self._vfs, self._executor = path, vfs, readers
-        self._lock = _take_lock(path)
-        self._writer = self._connect()
-        self._writer.pragma("journal_mode", "wal")
+        if read_only and not path.exists():
+            raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
+        self._lock = None if read_only else _take_lock(path)
+        self._writer = self._connect(writes=not read_only)
+        if not read_only:
+            self._writer.pragma("journal_mode", "wal")
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         for _ in range(_READERS):
             self._idle.put(self._connect(writes=False))
@@ -128,7 +134,8 @@ class SqliteDatabase:
         while not self._idle.empty():
             self._idle.get().close()
         self._writer.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
 
 def _take_lock(path: Path) -> int:
