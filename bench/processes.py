@@ -1,0 +1,105 @@
+"""The hub and the load generator as processes of their own, as in real life."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from bench.engines import commits_made
+from bench.figures import Figure, percentile
+from bench.load import Heard, Job
+from farthing.config import Config
+
+_PATIENCE_SECONDS = 60
+
+
+@contextlib.contextmanager
+def server(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
+    """Start a hub, wait until it listens, and stop it as an operator would."""
+    started = subprocess.Popen([sys.executable, *command])
+    try:
+        _await_port(port, started)
+        yield psutil.Process(started.pid)
+    finally:
+        started.send_signal(signal.SIGTERM)
+        try:
+            started.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            started.kill()
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _await_port(port: int, started: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until and started.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError("the hub did not start; its own output says why")
+
+
+def measure(
+    config: Config, hub: psutil.Process, job: Job, name: str, *, commits_each: int = 1
+) -> Figure:
+    """Run a job against a hub, and put together what both processes say."""
+    file = config.path("job")
+    file.write_bytes(msgspec.msgpack.encode(job))
+    cpu = [0.0, 0.0]
+    commits = [0, 0]
+
+    def note(place: int) -> None:
+        times = hub.cpu_times()
+        cpu[place], commits[place] = times.user + times.system, commits_made(config)
+
+    heard = _run_load(file, lambda: note(0))
+    note(1)
+    if heard.refused:
+        raise RuntimeError(f"{name}: {heard.refused} refused; the first:\n{heard.first_refusal}")
+    counted = len(heard.latencies)
+    latencies = sorted(heard.latencies)
+    made = commits[1] - commits[0]
+    return Figure(
+        name=name,
+        engine=config.books.engine,
+        rate_per_s=round(counted / heard.seconds, 1),
+        p50_ms=round(percentile(latencies, 0.5) * 1000, 2),
+        p99_ms=round(percentile(latencies, 0.99) * 1000, 2),
+        cpu_us_each=round((cpu[1] - cpu[0]) / counted * 1e6, 1),
+        load_cpu_us_each=round(heard.cpu_seconds / counted * 1e6, 1),
+        counted=counted,
+        commits=made,
+        per_commit=round(counted * commits_each / max(1, made), 1),
+    )
+
+
+def _run_load(file: Path, before: Callable[[], None]) -> Heard:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.load", str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as load:
+        assert load.stdin and load.stdout  # noqa: PT018 - both are pipes
+        for is_measured in (False, True):
+            if load.stdout.readline().strip() != "go":
+                raise RuntimeError("the load generator failed; its own output says why")
+            if is_measured:
+                before()
+            load.stdin.write("\n")
+            load.stdin.flush()
+        said = load.stdout.readline()
+    if not said:
+        raise RuntimeError("the load generator failed; its own output says why")
+    return msgspec.json.decode(said, type=Heard)
