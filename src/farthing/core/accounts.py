@@ -97,6 +97,19 @@ def require_account(view: View, ident: str, owner: str | None) -> AccountRecord:
     return record
 
 
+def require_unfrozen(view: View, *idents: str) -> None:
+    """Stop where an account takes part in nothing now.
+
+    Shape: for what can be tried again later, asked before the ledger is: a transfer that a closed
+           account stops has used its id up.
+    Raises: Conflict `account-frozen`.
+    """
+    for ident in idents:
+        account = view.account(ids.number("acc", ident))
+        if account is not None and account.flags & AccountFlags.CLOSED:
+            raise Conflict("account-frozen", f"{ident} is frozen; unfreeze it first")
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
     """Open an account in one asset for an owner."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from farthing import ids
-from farthing.core.accounts import TransferCode
+from farthing.core.accounts import TransferCode, require_unfrozen
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
 from farthing.core.ledger import Transfer, TransferResult
@@ -70,6 +70,7 @@ class GiveBack:
                 raise Conflict("id-taken", "this refund was made with another amount")
             return Outcome(Refunded(before, payment))
         units = self._units(payment)
+        require_unfrozen(view, payment.payer, payment.payee)
         attempts = before.attempts if before is not None else 0
         if attempts >= _ATTEMPTS_MAX:
             raise Conflict("too-many-attempts", "make the refund again with a new id")
@@ -115,7 +116,7 @@ def _given(
         answer = Refunded(refund, after)
         return settled(view, after, answer, Write(REFUNDS, refund), kind=Kind.PAYMENT_REFUNDED)
     if result is not TransferResult.EXCEEDS_CREDITS:
-        raise PaymentRefused("refund-impossible", "an account of this payment is frozen or full")
+        raise PaymentRefused("refund-impossible", "the payer's account cannot take this amount")
     tried = msgspec.structs.replace(
         refund, state="insufficient-seller-balance", attempts=refund.attempts + 1
     )

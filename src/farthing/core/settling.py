@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from farthing import ids
+from farthing.core.accounts import require_unfrozen
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
-from farthing.core.ledger import AccountFlags, Transfer, TransferFlags, TransferResult, linked
+from farthing.core.ledger import Transfer, TransferFlags, TransferResult, linked
 from farthing.core.payments import PAYMENTS, Payment, Place, State, require_payment, settled
 from farthing.core.records import Read
 from farthing.errors import Conflict, Malformed, ensure
@@ -48,7 +49,7 @@ class Capture:
             raise Malformed("capture-too-large", f"the hold is {payment.amount} units")
         if view.now_ns >= payment.hold_ends_ns:
             return _released(view, payment, State.EXPIRED, "")
-        _require_open(view, payment)
+        require_unfrozen(view, payment.payer, payment.payee)
         chain = _ends(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
@@ -141,14 +142,6 @@ class MarkDelivery:
 def _require_held(payment: Payment) -> None:
     if payment.state is not State.HELD:
         raise Conflict("not-held", f"this payment is {payment.state.value}")
-
-
-def _require_open(view: View, payment: Payment) -> None:
-    # Asked before the ledger is: a capture that it refuses could never be tried again.
-    for ident in (payment.payer, payment.payee):
-        account = view.account(ids.number("acc", ident))
-        if account is not None and account.flags & AccountFlags.CLOSED:
-            raise Conflict("account-frozen", f"{ident} is frozen; unfreeze it first")
 
 
 def _ends(payment: Payment, flag: TransferFlags, place: int, units: int) -> list[Transfer]:
