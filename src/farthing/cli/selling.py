@@ -15,6 +15,7 @@ from farthing.logs import configure_logs
 from farthing.selling import paywall
 from farthing.web.paywall import Paywall
 from farthing.web.proxy import ReverseProxy
+from farthing.web.trust import Trust
 
 log = structlog.get_logger()
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -52,7 +53,7 @@ def proxy(
         "ssl_keyfile": tls_key or None,
         **common_settings(),
     }
-    front = ReverseProxy(upstream)
+    front = ReverseProxy(upstream, trust=Trust(trusted_proxy or []))
     wall = paywall(
         front,
         prices=prices,
@@ -69,4 +70,5 @@ async def _serve(wall: Paywall, front: ReverseProxy, settings: dict[str, Any]) -
     try:
         await uvicorn.Server(uvicorn.Config(wall, **settings)).serve()
     finally:
+        await wall.drain()
         await front.aclose()

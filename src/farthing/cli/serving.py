@@ -18,6 +18,7 @@ from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.web.app import HubApp, LocalOperator
+from farthing.web.strict_http import StrictHttp
 
 log = structlog.get_logger()
 
@@ -204,7 +205,7 @@ def _socket_server(config: Config, app: Any) -> uvicorn.Server:
 def common_settings() -> dict[str, Any]:
     """Give the settings that every server of ours has."""
     return {
-        "http": "httptools",
+        "http": StrictHttp,
         "loop": "none",
         "lifespan": "off",
         "access_log": False,

@@ -10,8 +10,8 @@ from farthing.core.accounts import ACCOUNTS
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
-from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.paying import refuse, refused_by_rules, take
+from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal
 from farthing.errors import Conflict, Missing, present

@@ -34,6 +34,9 @@ from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
 from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, ensure, present
 
+UNNAMED = "-"
+"""The claim of a caller that cannot lose an answer, being in the hub's own process."""
+
 
 @dataclass(frozen=True, slots=True)
 class Authorise:
@@ -42,7 +45,8 @@ class Authorise:
     Units: `hold_seconds` is how long a hold may last.
     Shape: `key` is the public key the signature verified under; `device` is the device as it
            was when that was checked, and only a hint of what to read; `only_recorded` answers
-           replays and takes nothing new.
+           replays and takes nothing new; `claim` names who asks, so that whoever lost the answer
+           that let it serve gets that answer again.
     """
 
     signed: SignedOrder
@@ -53,6 +57,7 @@ class Authorise:
     capture: bool
     category: str = ""
     only_recorded: bool = False
+    claim: str = UNNAMED
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -95,9 +100,11 @@ class Authorise:
     def _again(self, view: View, existing: Payment) -> Outcome[Authorised]:
         if existing.order_digest != _digest(self.signed) or existing.signing_key != self.key:
             raise Conflict("nonce-used", "this nonce was used for another order")
-        if existing.state is State.HELD and not existing.claimed:
-            return claim(view, existing)
-        return Outcome(Authorised(existing, fresh=False))
+        if existing.state is State.HELD and not existing.claim:
+            return claim(view, existing, self.claim)
+        ours = self.claim != UNNAMED and existing.claim == self.claim
+        served = existing.state in (State.HELD, State.CAPTURED)
+        return Outcome(Authorised(existing, fresh=ours and served))
 
     def _check_device(self, view: View) -> Device:
         device = view.get(DEVICES, self.signed.order.device)
@@ -165,7 +172,7 @@ class Authorise:
             hub=order.hub,
             wants_capture=self.capture,
             hold_seconds=self.hold_seconds,
-            claimed=True,
+            claim=self.claim,
             budgets=0,
             hold_ends_ns=0,
             ask_ends_ns=0,
@@ -183,12 +190,12 @@ class Authorise:
             first = view.get(PAYMENTS, waiting.payment)
             if first is not None and first.state is State.AWAITING:
                 return Outcome(Authorised(first, fresh=False))
-            if first is not None and first.state is State.HELD and not first.claimed:
-                return claim(view, first)
+            if first is not None and first.state is State.HELD and not first.claim:
+                return claim(view, first, self.claim)
         asked = msgspec.structs.replace(
             payment,
             state=State.AWAITING,
-            claimed=False,
+            claim="",
             ask=key,
             ask_ends_ns=view.now_ns + mandate.ask_seconds * NS,
         )
@@ -199,9 +206,9 @@ def _digest(signed: SignedOrder) -> bytes:
     return hashlib.sha256(signed.order.signed_bytes()).digest()
 
 
-def claim(view: View, payment: Payment) -> Outcome[Authorised]:
+def claim(view: View, payment: Payment, by: str) -> Outcome[Authorised]:
     """Let one caller serve an approved payment that is held for it."""
-    claimed = msgspec.structs.replace(payment, claimed=True, changed_ns=view.now_ns, leaf=view.leaf)
+    claimed = msgspec.structs.replace(payment, claim=by, changed_ns=view.now_ns, leaf=view.leaf)
     return settled(view, claimed, Authorised(claimed, fresh=True))
 
 
@@ -306,7 +313,7 @@ def _taken(
         changed_ns=view.now_ns,
         leaf=view.leaf,
     )
-    return settled(view, taken, Authorised(taken, fresh=taken.claimed))
+    return settled(view, taken, Authorised(taken, fresh=bool(taken.claim)))
 
 
 def _money_refusal(result: TransferResult) -> Refusal:

@@ -41,7 +41,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     Units: amounts count smallest units; `expires` is the order's, in Unix seconds; times are ns.
     Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets
-           the payment counts in; `claimed` tells that somebody may serve it already; `hold_ends_ns`
+           the payment counts in; `claim` names the one who may serve it, once there is one; `hold_ends_ns`
            and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest statement's.
     """
 
@@ -68,7 +68,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     hub: str
     wants_capture: bool
     hold_seconds: int
-    claimed: bool
+    claim: str
     budgets: int
     hold_ends_ns: int
     ask_ends_ns: int

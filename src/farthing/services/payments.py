@@ -7,7 +7,7 @@ from farthing.clock import NS
 from farthing.core.answers import AnswerAsk
 from farthing.core.idempotency import IDEMPOTENCY, idempotency_key
 from farthing.core.orders import SignedOrder
-from farthing.core.paying import Authorise
+from farthing.core.paying import UNNAMED, Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.receipts import write_receipt
 from farthing.core.refunds import GiveBack, Refunded
@@ -40,6 +40,7 @@ class Payments:
         capture: bool,
         category: str = "",
         only_recorded: bool = False,
+        claim: str = UNNAMED,
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
@@ -50,7 +51,9 @@ class Payments:
             self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
         )
         hub = self._ctx.identity.hub
-        unit = Authorise(signed, key, device, hub, hold_seconds, capture, category, only_recorded)
+        unit = Authorise(
+            signed, key, device, hub, hold_seconds, capture, category, only_recorded, claim
+        )
         return await self._ctx.books.commit_one(unit)
 
     async def check_signature(self, signed: SignedOrder) -> None:

@@ -1,6 +1,7 @@
 """The hub as a seller far away sees it: the same four verbs, over HTTP with an API key."""
 
 import asyncio
+import secrets
 from typing import Any
 
 import httpx
@@ -52,6 +53,7 @@ class RemoteHub:
                 "hold_seconds": hold_seconds,
                 "capture": capture,
                 "category": category,
+                "claim": secrets.token_urlsafe(12),  # The same one in every try of this call.
             },
         )
 

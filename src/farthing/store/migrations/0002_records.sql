@@ -47,7 +47,7 @@ CREATE TABLE payments (
   refunded BIGINT NOT NULL, category TEXT NOT NULL, resource TEXT NOT NULL, challenge TEXT,
   nonce TEXT NOT NULL, order_digest BLOB NOT NULL, signing_key TEXT NOT NULL,
   expires BIGINT NOT NULL, hub TEXT NOT NULL, wants_capture BIGINT NOT NULL,
-  hold_seconds BIGINT NOT NULL, claimed BIGINT NOT NULL, budgets BIGINT NOT NULL,
+  hold_seconds BIGINT NOT NULL, claim TEXT NOT NULL, budgets BIGINT NOT NULL,
   hold_ends_ns BIGINT NOT NULL, ask_ends_ns BIGINT NOT NULL, ask TEXT NOT NULL,
   delivery TEXT NOT NULL, created_ns BIGINT NOT NULL, changed_ns BIGINT NOT NULL,
   leaf BIGINT NOT NULL

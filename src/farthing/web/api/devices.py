@@ -90,7 +90,7 @@ async def _mandate(call: Call, body: wire.MandateBody, ident: str, owner: str) -
 
 async def list_mandates(call: Call) -> Reply:
     """List mandates."""
-    return await list_table(call, MANDATES, wire.show_mandate)
+    return await list_table(call, MANDATES, "man", wire.show_mandate)
 
 
 async def show_mandate(call: Call) -> Reply:
@@ -179,7 +179,7 @@ def _signer(device: Device | None, signature: bytes, message: bytes, new: str) -
 
 async def list_devices(call: Call) -> Reply:
     """List devices."""
-    return await list_table(call, DEVICES, wire.show_device)
+    return await list_table(call, DEVICES, "dev", wire.show_device)
 
 
 async def show_device(call: Call) -> Reply:
@@ -235,7 +235,7 @@ def _offer(body: wire.OfferBody, ident: str) -> OfferRecord:
 
 async def list_offers(call: Call) -> Reply:
     """List offers."""
-    return await list_table(call, OFFERS, wire.show_offer)
+    return await list_table(call, OFFERS, "off", wire.show_offer)
 
 
 async def withdraw_offer(call: Call) -> Reply:

@@ -12,7 +12,7 @@ from farthing.core.idempotency import Once, idempotency_key
 from farthing.core.owners import Principal, Scope
 from farthing.errors import Malformed, Unauthenticated
 from farthing.services.desk import Desk
-from farthing.web.asgi import RawHeaders, Send
+from farthing.web.asgi import RawHeaders, Receive, Send
 
 _KEY_MAX = 128
 _CONTROL = {chr(code) for code in (*range(32), 127)}
@@ -20,11 +20,12 @@ _CONTROL = {chr(code) for code in (*range(32), 127)}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a handler answers: a value to write as JSON, or bytes as they are."""
+    """What a handler answers: a value to write as JSON, or bytes; `media` is the endpoint's."""
 
     body: Any
     status: int = 200
     headers: RawHeaders = field(default_factory=list[tuple[bytes, bytes]])
+    media: str = ""
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     raw: bytes
+    receive: Receive
     send: Send
     address: str
 
@@ -94,7 +96,7 @@ class Endpoint:
     """One thing that can be asked.
 
     Shape: `scopes` None lets anybody ask; `devices` lets a device ask with its signature;
-           a handler that answers None has sent its own answer.
+           a handler that answers None has sent its own answer; `streams` tells that it may.
     """
 
     method: str
@@ -109,6 +111,7 @@ class Endpoint:
     status: int = 200
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     media: str = "application/json"
+    streams: bool = False
 
 
 def _refuse_control(value: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from farthing import ids
 from farthing.codec import from_base64url, to_base64url
 from farthing.core.records import Row, Table
 from farthing.errors import Malformed
@@ -20,13 +21,20 @@ def limit_of(call: Call) -> int:
     return int(text)
 
 
-def cursor_of(call: Call) -> str:
-    """Read where a page begins; empty for the newest."""
+def cursor_of(call: Call, prefix: str) -> str:
+    """Read where a page begins; empty for the newest.
+
+    Raises: Malformed `invalid-cursor` for anything but a cursor of a list of this kind.
+    """
     text = call.query.get("cursor", "")
+    if not text:
+        return ""
     try:
-        return from_base64url(text).decode("ascii")
-    except UnicodeDecodeError:
+        ident = from_base64url(text).decode("ascii")
+        ids.number(prefix, ident)
+    except (Malformed, UnicodeDecodeError):
         raise Malformed("invalid-cursor", "send a page's `next` as it came") from None
+    return ident
 
 
 def listed(items: Sequence[Mapping[str, Any]], limit: int) -> Reply:
@@ -38,12 +46,13 @@ def listed(items: Sequence[Mapping[str, Any]], limit: int) -> Reply:
 async def list_table(
     call: Call,
     table: Table[Row],
+    prefix: str,
     show: Callable[[Row], Mapping[str, Any]],
 ) -> Reply:
     """List a table's rows that belong to the asker, newest first."""
     owner = call.asker.sees
     where = {} if owner is None else {"owner": owner}
-    limit, after = limit_of(call), cursor_of(call)
+    limit, after = limit_of(call), cursor_of(call, prefix)
     rows = await call.desk.ctx.database.read(
         lambda tx: page(tx, table, where, after=after, limit=limit)
     )

@@ -54,7 +54,7 @@ async def list_owners(call: Call) -> Reply:
     """List owners."""
     from farthing.store.queries import page  # noqa: PLC0415
 
-    limit, after = limit_of(call), cursor_of(call)
+    limit, after = limit_of(call), cursor_of(call, "own")
     rows = await call.desk.ctx.database.read(
         lambda tx: page(tx, OWNERS, {}, after=after, limit=limit)
     )
@@ -79,7 +79,7 @@ async def create_key(call: Call) -> Reply:
 
 async def list_keys(call: Call) -> Reply:
     """List API keys."""
-    return await list_table(call, KEYS, wire.show_key)
+    return await list_table(call, KEYS, "key", wire.show_key)
 
 
 async def revoke_key(call: Call) -> Reply:
@@ -102,7 +102,7 @@ async def list_accounts(call: Call) -> Reply:
     from farthing.store.queries import page  # noqa: PLC0415
 
     owner = call.asker.sees
-    limit, after = limit_of(call), cursor_of(call)
+    limit, after = limit_of(call), cursor_of(call, "acc")
 
     def work(tx: Any) -> list[dict[str, Any]]:
         where = {} if owner is None else {"owner": owner}

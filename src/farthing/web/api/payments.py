@@ -10,6 +10,7 @@ from farthing.codec import from_base64url, to_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
+from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
@@ -64,6 +65,7 @@ async def authorise(call: Call) -> Reply:
         capture=body.capture,
         category=body.category,
         only_recorded=body.only_recorded,
+        claim=f"{call.asker.name}/{body.claim}" if body.claim else UNNAMED,
     )
     payment, fresh = done.answer
     receipt = None
@@ -192,7 +194,7 @@ async def list_payments(call: Call) -> Reply:
         if not may_see(call.asker, payment):
             raise Missing("no-such-payment", "there is no such payment here")
         return Reply({"items": [wire.show_payment(payment, call.desk.ctx.clock())], "next": None})
-    rows = await select(call, limit_of(call), cursor_of(call))
+    rows = await select(call, limit_of(call), cursor_of(call, "pay"))
     now = call.desk.ctx.clock()
     return listed([wire.show_payment(row, now) for row in rows], limit_of(call))
 

@@ -3,25 +3,40 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
+import structlog
 
 from farthing.core.owners import Principal, Scope
-from farthing.errors import FarthingError, Forbidden, Malformed, Missing, TooLarge, Unauthenticated
+from farthing.errors import (
+    FarthingError,
+    InvariantBroken,
+    Missing,
+    Unauthenticated,
+)
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.web.api.endpoint import Call, Endpoint, Reply
-from farthing.web.asgi import RawHeaders, Receive, Send
+from farthing.web.api.reading import read_body, read_headers, read_query
+from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
-from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
+from farthing.web.problems import (
+    Answer,
+    HttpProblem,
+    problem_answer,
+    send_answer,
+    status_of,
+)
+
+log = structlog.get_logger()
 
 LOCAL = "farthing.local"
 """Set in the scope by the hub's own socket, which only the operator can open."""
 
 OPERATOR = Principal("operator", "", frozenset({Scope.OPERATOR}))
 _SEGMENT = re.compile(r"[A-Za-z0-9_.:~-]{1,200}", re.ASCII)
-_QUERY_MAX = 4096
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Router:
@@ -29,6 +44,7 @@ class Router:
 
     def __init__(self, desk: Desk, endpoints: Sequence[Endpoint]) -> None:
         self._desk = desk
+        self._authority = _authority(desk.config.server.public_url)
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._shaped: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
         for endpoint in endpoints:
@@ -61,16 +77,23 @@ class Router:
         return None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; whatever goes wrong, with a problem."""
         head = scope["method"] == "HEAD"
+        telling = _Telling(send)
         try:
-            call = await self._read(scope, receive, send)
+            call = await self._read(scope, receive, telling)
+            if head and call.endpoint.streams:
+                await send_answer(telling, _written(Reply(b""), call.endpoint), head=True)
+                return
             reply = await call.endpoint.handler(call)
         except FarthingError as error:
-            await send_answer(send, problem_answer(error, _challenge(error)), head=head)
-            return
-        if reply is not None:
-            await send_answer(send, _written(reply, call.endpoint), head=head)
+            await _say_no(scope, telling, error)
+        except Exception:
+            log.exception("request.failed", method=scope["method"], path=scope["path"])
+            await _say_no(scope, telling, InvariantBroken("internal-error"))
+        else:
+            if reply is not None:
+                await send_answer(telling, _written(reply, call.endpoint), head=head)
 
     async def _read(self, scope: AsgiScope, receive: Receive, send: Send) -> Call:
         path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
@@ -82,12 +105,14 @@ class Router:
         endpoint = methods.get(method)
         if endpoint is None:
             raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(sorted(methods))}")
-        headers = _headers(scope["headers"])
-        raw = await _body(receive, headers, self._desk.config.server.body_bytes_max)
-        query = _query(scope.get("query_string", b""))
+        headers = read_headers(scope["headers"])
+        raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
+        query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
         client = scope.get("client") or ("local", 0)
-        return Call(self._desk, endpoint, principal, values, query, headers, raw, send, client[0])
+        return Call(
+            self._desk, endpoint, principal, values, query, headers, raw, receive, send, client[0]
+        )
 
     async def _who(
         self, scope: AsgiScope, endpoint: Endpoint, headers: Mapping[str, str], raw: bytes
@@ -106,7 +131,9 @@ class Router:
         if endpoint.scopes is None:
             return None
         if endpoint.devices and "signature-input" in headers:
-            return await self._desk.access.by_signature(_message(scope, headers, raw))
+            return await self._desk.access.by_signature(
+                _message(scope, headers, raw, self._authority)
+            )
         raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
 
 
@@ -123,64 +150,49 @@ def _match(shape: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
     return values
 
 
-def _headers(raw: RawHeaders) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in raw:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
+def _authority(public_url: str) -> str:
+    """Give host and port as callers know them, without the scheme's own port."""
+    parts = urlsplit(public_url)
+    return parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
 
 
-def _query(raw: bytes) -> dict[str, str]:
-    if len(raw) > _QUERY_MAX:
-        raise HttpProblem(414, "query-too-long", f"a query has at most {_QUERY_MAX} bytes")
-    try:
-        pairs = parse_qsl(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(raw),
-            max_num_fields=20,
-            errors="strict",
-        )
-    except ValueError:
-        raise Malformed("malformed-query", "the query cannot be read") from None
-    query = dict(pairs)
-    if len(query) != len(pairs):
-        raise Malformed("malformed-query", "a name stands twice in the query")
-    if any("\0" in value for value in query.values()):
-        raise Malformed("malformed-query", "NUL is not allowed in text")
-    return query
-
-
-async def _body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HttpProblem(415, "content-encoding", "send the body without content encoding")
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Malformed("body-truncated", "the body ended early")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge("body-too-large", f"a body has at most {limit} bytes here")
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def _message(scope: AsgiScope, headers: Mapping[str, str], raw: bytes) -> SignedMessage:
+def _message(
+    scope: AsgiScope, headers: Mapping[str, str], raw: bytes, authority: str
+) -> SignedMessage:
     query = scope.get("query_string", b"").decode("latin-1")
     path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
     return SignedMessage(
         method=scope["method"],
-        authority=scope.get("farthing.authority") or headers.get("host", ""),
+        authority=authority or headers.get("host", ""),
         target=f"{path}?{query}" if query else path,
         headers=headers,
         body=raw,
     )
+
+
+class _Telling:
+    """Sends, and knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message."""
+        self.begun = True
+        await self._send(message)
+
+
+async def _say_no(scope: AsgiScope, telling: _Telling, error: FarthingError) -> None:
+    status = status_of(error)
+    if status in (401, 403):
+        client = scope.get("client") or ("local", 0)
+        log.info("request.denied", code=error.code, path=scope["path"], address=client[0])
+    elif status == 500:
+        log.error("request.failed", code=error.code, detail=error.detail, path=scope["path"])
+    if telling.begun:
+        raise error  # It cannot be taken back: the server cuts the answer off.
+    head = scope["method"] == "HEAD"
+    await send_answer(telling, problem_answer(error, _challenge(error)), head=head)
 
 
 def _challenge(error: FarthingError) -> list[tuple[str, str]]:
@@ -195,19 +207,10 @@ def _written(reply: Reply, endpoint: Endpoint) -> Answer:
     body: Any = reply.body
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     fields: RawHeaders = [
-        (b"content-type", endpoint.media.encode()),
+        (b"content-type", (reply.media or endpoint.media).encode()),
         (b"content-length", str(len(raw)).encode()),
         (b"x-content-type-options", b"nosniff"),
     ]
     if not any(name == b"cache-control" for name, _ in reply.headers):
         fields.append((b"cache-control", b"no-store"))
     return Answer(reply.status, [*fields, *reply.headers], raw)
-
-
-def require(condition: bool, what: str) -> None:
-    """Stop a request that the endpoint's own rules do not allow.
-
-    Raises: Forbidden.
-    """
-    if not condition:
-        raise Forbidden("not-allowed", what)

@@ -1,5 +1,7 @@
 """Long answers: events as they happen, and exports of payments."""
 
+import asyncio
+import contextlib
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable
@@ -8,11 +10,11 @@ from typing import Any
 import msgspec
 
 from farthing.core.events import Event
-from farthing.core.owners import Scope
 from farthing.errors import Malformed
 from farthing.store.queries import PAGE_MAX, events_after, newest_event
 from farthing.web.api import wire
 from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.lists import limit_of
 from farthing.web.api.payments import ANY, select
 
 _BEAT_SECONDS = 15.0
@@ -38,20 +40,31 @@ async def events(call: Call) -> Reply | None:
     if "limit" in call.query:
         return await _some(call, cursor if last else 0)
     await _start(call, b"text/event-stream")
+    await _send(call, b": hello\n\n")
+    following = asyncio.create_task(_follow(call, cursor))
+    leaving = asyncio.create_task(_until_gone(call))
     try:
-        await call.send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
-        await _follow(call, cursor)
-    except (OSError, RuntimeError):
-        return None  # The listener has gone.
+        await asyncio.wait((following, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        following.cancel()
+    with contextlib.suppress(asyncio.CancelledError, OSError):
+        await following
+        await _send(call, b"", more=False)
     return None
 
 
+async def _until_gone(call: Call) -> None:
+    while (await call.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _some(call: Call, cursor: int) -> Reply:
-    limit = min(_number(call.query["limit"]), PAGE_MAX)
+    limit = limit_of(call)
     found = await call.desk.ctx.database.read(
         lambda tx: events_after(tx, call.asker.sees, cursor, limit)
     )
-    return Reply(msgspec.json.encode({"items": [wire.show_event(event) for event in found]}))
+    return Reply({"items": [wire.show_event(event) for event in found]}, media="application/json")
 
 
 async def _follow(call: Call, cursor: int) -> None:
@@ -133,7 +146,7 @@ def _csv_line(cells: Iterable[str]) -> bytes:
 ENDPOINTS = [
     Endpoint(
         "GET", "/v1/events", "events", "Events as they happen (SSE), or some with `limit`",
-        events, scopes=(Scope.OWNER, Scope.SELLER, Scope.READ),
+        events, scopes=ANY, media="text/event-stream", streams=True,
         query={
             "after": "go on after this event id, as Last-Event-ID does",
             "limit": "answer so many as JSON instead of a stream",
@@ -141,7 +154,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "GET", "/v1/payments/export", "export_payments", "All payments as CSV or JSON lines",
-        export, scopes=ANY, media="text/csv",
+        export, scopes=ANY, media="text/csv", streams=True,
         query={
             "format": "csv or jsonl", "state": "only payments in this state",
             "payer": "only from this account", "payee": "only to this account",

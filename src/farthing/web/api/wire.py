@@ -165,6 +165,7 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     capture: bool = False
     category: Text = ""
     only_recorded: bool = False
+    claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
