@@ -169,6 +169,8 @@ class RotateKey:
         current = device.keys[0]
         if current.public != self.old:
             raise Forbidden("not-the-newest-key", "only the newest key may name its successor")
+        if any(key.public == self.public for key in device.keys):
+            raise Conflict("key-used", "this key was the device's before; make a new one")
         if len(device.keys) >= KEYS_MAX and device.keys[-2].signs_at(view.now_ns):
             raise Conflict("too-many-keys", "wait until an older key has run out")
         until = view.now_ns + self.overlap_seconds * NS

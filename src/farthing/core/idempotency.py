@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from farthing.clock import NS
 from farthing.core.decisions import Outcome, Plan, Unit, View
 from farthing.core.ledger import TransferResult
+from farthing.core.payments import Authorised
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict
 
@@ -39,6 +41,14 @@ class Answered:
     again: bool
 
 
+def content_hash(*parts: bytes) -> bytes:
+    """Hash what was asked, so that it can be compared and need not be kept."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
 def idempotency_key(principal: str, method: str, route: str, key: str) -> bytes:
     """Scope a key to who asks and what for."""
     parts = "\n".join((principal, method, route, key))
@@ -49,8 +59,9 @@ def idempotency_key(principal: str, method: str, route: str, key: str) -> bytes:
 class Once(Generic[T]):
     """Do a unit once per key, and give its first answer ever after (for a day).
 
-    Shape: `render` turns the unit's answer into JSON; `secret` answers are not kept; an empty
-           `key` means that the caller asked for no such thing.
+    Shape: `content` is a hash of what was asked; `render` turns the unit's answer into JSON;
+           `secret` answers are not kept, and those that are not `final` can be asked for again;
+           an empty `key` means that the caller asked for no such thing.
     """
 
     unit: Unit[T]
@@ -59,7 +70,7 @@ class Once(Generic[T]):
     status: int
     render: Callable[[T], bytes]
     secret: bool = False
-    payment_of: Callable[[T], str] = lambda _answer: ""
+    final: Callable[[T], bool] = lambda _answer: True
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -74,9 +85,9 @@ class Once(Generic[T]):
 
     def plan(self, view: View) -> Plan[Answered] | Outcome[Answered]:
         """Answer as before, or do the unit and remember its answer in the same commit."""
-        before = view.get(IDEMPOTENCY, self.key) if self.key else None
-        if before is not None and before.created_ns > view.now_ns - KEPT_SECONDS * 10**9:
-            return self._again(before)
+        before = _remembered(view, self.key, self.content)
+        if before is not None:
+            return _again(before)
         planned = self.unit.plan(view)
         if isinstance(planned, Outcome):
             return self._remember(view, planned)
@@ -87,27 +98,79 @@ class Once(Generic[T]):
 
         return Plan(remembering, planned.accounts, planned.chains)
 
-    def _again(self, before: Remembered) -> Outcome[Answered]:
-        if before.content != self.content:
-            raise Conflict("idempotency-key-reused", "this key was used with another request")
-        if not before.answer:
-            raise Conflict(
-                "secret-shown-once", "this was done; its secret was shown with the first answer"
-            )
-        return Outcome(Answered(before.status, before.answer.encode(), again=True))
-
     def _remember(self, view: View, outcome: Outcome[T]) -> Outcome[Answered]:
         body = self.render(outcome.answer)
         writes: list[Any] = list(outcome.writes)
-        if self.key:
+        if self.key and self.final(outcome.answer):
             kept = Remembered(
                 self.key,
                 self.content,
                 self.status,
                 "" if self.secret else body.decode(),
-                self.payment_of(outcome.answer),
+                "",
                 view.now_ns,
             )
             writes.append(Write(IDEMPOTENCY, kept))
         answered = Answered(self.status, body, again=False)
         return Outcome(answered, writes, outcome.subject, outcome.statement)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Authorise a payment under a key, so that it can be found by the key afterwards.
+
+    Shape: the payment answers a repetition itself, by its nonce; the key only has to stay with
+           the same content.
+    """
+
+    unit: Unit[Authorised]
+    key: bytes
+    content: bytes
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """What the payment reads, and the key."""
+        return [*self.unit.reads, Read(IDEMPOTENCY, self.key)]
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """What the payment touches."""
+        return self.unit.accounts
+
+    def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
+        """Authorise, and remember the payment under the key in the same commit."""
+        before = _remembered(view, self.key, self.content)
+        planned = self.unit.plan(view)
+        if before is not None:
+            return planned
+        if isinstance(planned, Outcome):
+            return self._remember(view, planned)
+        then = planned.then
+
+        def remembering(results: list[list[TransferResult]]) -> Outcome[Authorised]:
+            return self._remember(view, then(results))
+
+        return Plan(remembering, planned.accounts, planned.chains)
+
+    def _remember(self, view: View, outcome: Outcome[Authorised]) -> Outcome[Authorised]:
+        payment = outcome.answer.payment.id
+        kept = Remembered(self.key, self.content, 0, "", payment, view.now_ns)
+        writes = [*outcome.writes, Write(IDEMPOTENCY, kept)]
+        return Outcome(outcome.answer, writes, outcome.subject, outcome.statement)
+
+
+def _remembered(view: View, key: bytes, content: bytes) -> Remembered | None:
+    before = view.get(IDEMPOTENCY, key) if key else None
+    if before is None or before.created_ns <= view.now_ns - KEPT_SECONDS * NS:
+        return None
+    if before.content != content:
+        raise Conflict("idempotency-key-reused", "this key was used with another request")
+    return before
+
+
+def _again(before: Remembered) -> Outcome[Answered]:
+    if not before.answer:
+        raise Conflict(
+            "secret-shown-once", "this was done; its secret was shown with the first answer"
+        )
+    return Outcome(Answered(before.status, before.answer.encode(), again=True))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from farthing.books.base import Done
 from farthing.clock import NS
 from farthing.core.answers import AnswerAsk
-from farthing.core.idempotency import IDEMPOTENCY, idempotency_key
+from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import UNNAMED, Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
@@ -41,9 +41,11 @@ class Payments:
         category: str = "",
         only_recorded: bool = False,
         claim: str = UNNAMED,
+        keyed: tuple[bytes, bytes] = (b"", b""),
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
+        Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         order = signed.order
@@ -54,7 +56,8 @@ class Payments:
         unit = Authorise(
             signed, key, device, hub, hold_seconds, capture, category, only_recorded, claim
         )
-        return await self._ctx.books.commit_one(unit)
+        key_of, content = keyed
+        return await self._ctx.books.commit_one(Keyed(unit, key_of, content) if key_of else unit)
 
     async def check_signature(self, signed: SignedOrder) -> None:
         """Check that an order is signed by its device, and nothing else.

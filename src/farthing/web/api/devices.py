@@ -23,6 +23,7 @@ from farthing.core.mandates import MANDATES, Budget, Mandate, RevokeMandate, Set
 from farthing.core.offers import OFFERS, OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import OWNERS, Scope
 from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
+from farthing.core.prices import METHODS, parse_pattern
 from farthing.errors import Forbidden, Malformed, Missing
 from farthing.keys import check_public_key, verify
 from farthing.money import UNITS_MAX, parse_units
@@ -39,7 +40,7 @@ SELLING = (Scope.OWNER, Scope.SELLER)
 async def set_mandate(call: Call) -> Reply:
     """Make a mandate."""
     body = call.body(wire.MandateBody)
-    owner = acting_owner(call, body.owner)
+    owner = await acting_owner(call, body.owner)
     wanted = await _mandate(call, body, call.desk.ctx.fresh_name("man"), owner)
     unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=True)
     return await call.once(unit, wire.show_mandate, status=201)
@@ -48,7 +49,8 @@ async def set_mandate(call: Call) -> Reply:
 async def change_mandate(call: Call) -> Reply:
     """Set a mandate anew, whole; what was spent this period still counts."""
     body = call.body(wire.MandateBody)
-    wanted = await _mandate(call, body, call.path["mandate"], call.asker.owner)
+    before = await _own(call, MANDATES, call.path["mandate"], "mandate")
+    wanted = await _mandate(call, body, before.id, before.owner)
     unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=False)
     return await call.once(unit, wire.show_mandate)
 
@@ -164,7 +166,7 @@ async def rotate(call: Call) -> Reply:
         raise Forbidden("bad-signature", "the new key must sign its own rotation")
     old = _signer(device, from_base64url(body.signature_old), message, public)
     unit = RotateKey(ident, old, public, body.overlap_seconds)
-    return await call.once(unit, wire.show_device)
+    return await call.once(unit, wire.show_device, who=ident)
 
 
 def _signer(device: Device | None, signature: bytes, message: bytes, new: str) -> str:
@@ -217,6 +219,9 @@ def _offer(body: wire.OfferBody, ident: str) -> OfferRecord:
     amount = parse_units(body.amount)
     if amount == 0:
         raise Malformed("nothing-to-pay", "an offer asks for at least one unit")
+    if body.method.upper() not in METHODS:
+        raise Malformed("invalid-method", f"methods are {', '.join(sorted(METHODS))}")
+    parse_pattern(body.path)
     return OfferRecord(
         id=ident,
         owner="",

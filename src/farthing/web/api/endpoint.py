@@ -2,18 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from farthing.codec import read_json
 from farthing.core.decisions import Unit
-from farthing.core.idempotency import Once, idempotency_key
+from farthing.core.idempotency import Once, content_hash, idempotency_key
 from farthing.core.owners import Principal, Scope
 from farthing.errors import Malformed, Unauthenticated
 from farthing.services.desk import Desk
 from farthing.web.asgi import RawHeaders, Receive, Send
 
+T = TypeVar("T")
+to_json = msgspec.json.encode
 _KEY_MAX = 128
 _CONTROL = {chr(code) for code in (*range(32), 127)}
 
@@ -65,27 +67,40 @@ class Call:
         except msgspec.ValidationError as fault:
             raise Malformed("invalid-body", str(fault)) from None
 
-    async def once(
-        self,
-        unit: Unit[Any],
-        render: Callable[[Any], Any],
-        *,
-        status: int = 200,
-        secret: bool = False,
-    ) -> Reply:
-        """Commit a unit, once per `Idempotency-Key` if the request has one."""
+    def key(self, who: str) -> tuple[bytes, bytes]:
+        """Read the `Idempotency-Key`, scoped to `who` asks what, and hash what is asked.
+
+        Shape:  the scoped key, empty if there is none, and the hash of path and body.
+        Raises: Malformed `malformed-idempotency-key`.
+        """
         key = self.headers.get("idempotency-key", "")
         if len(key) > _KEY_MAX or not key.isprintable():
             raise Malformed("malformed-idempotency-key", f"at most {_KEY_MAX} printable characters")
-        scoped = b""
-        if key:
-            who = self.principal.name if self.principal else "anybody"
-            scoped = idempotency_key(who, self.endpoint.method, self.endpoint.path, key)
-        content = msgspec.json.encode([dict(self.path), self.raw])
-        once = Once(unit, scoped, content, status, lambda a: msgspec.json.encode(render(a)), secret)
-        done = await self.desk.ctx.books.commit_one(once)
-        replayed = [(b"idempotent-replay", b"true")] if done.answer.again else []
-        return Reply(done.answer.body, done.answer.status, replayed)
+        if not key:
+            return b"", b""
+        scoped = idempotency_key(who, self.endpoint.method, self.endpoint.path, key)
+        return scoped, content_hash(msgspec.json.encode(dict(self.path)), self.raw)
+
+    async def once(
+        self,
+        unit: Unit[T],
+        render: Callable[[T], Any],
+        *,
+        status: int = 200,
+        secret: bool = False,
+        final: Callable[[T], bool] = lambda _answer: True,
+        who: str = "",
+    ) -> Reply:
+        """Commit a unit, once per `Idempotency-Key` if the request has one.
+
+        Shape: `who` is the principal where the request proves one without a key.
+        """
+        scoped, content = self.key(who or self.asker.name)
+        answer = await self.desk.ctx.books.commit_one(
+            Once(unit, scoped, content, status, lambda a: to_json(render(a)), secret, final)
+        )
+        replayed = [(b"idempotent-replay", b"true")] if answer.answer.again else []
+        return Reply(answer.answer.body, answer.answer.status, replayed)
 
 
 Handler = Callable[[Call], Awaitable[Reply | None]]

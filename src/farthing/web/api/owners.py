@@ -17,7 +17,7 @@ from farthing.errors import Forbidden, Malformed, Missing
 from farthing.money import parse_units
 from farthing.services.access import new_key
 from farthing.store.accounts import account_counters
-from farthing.store.queries import one
+from farthing.store.queries import one, page
 from farthing.web.api import wire
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, cursor_of, limit_of, list_table, listed
@@ -27,16 +27,18 @@ OWNER = (Scope.OWNER,)
 ANY = (Scope.OWNER, Scope.SELLER, Scope.READ)
 
 
-def acting_owner(call: Call, wanted: str | None) -> str:
+async def acting_owner(call: Call, wanted: str | None) -> str:
     """Give the owner that something is made for: oneself, unless the operator names another.
 
-    Raises: Malformed, Forbidden.
+    Raises: Malformed, Forbidden, Missing.
     """
     asker = call.asker
     if asker.sees is None:
         owner = wanted or asker.owner
         if not owner:
             raise Malformed("owner-missing", "say for which owner: own_…")
+        if await call.desk.ctx.database.read(lambda tx: one(tx, OWNERS, owner)) is None:
+            raise Missing("no-such-owner", "there is no such owner here")
         return owner
     if wanted not in (None, asker.owner):
         raise Forbidden("not-your-owner", "only the operator acts for other owners")
@@ -52,8 +54,6 @@ async def create_owner(call: Call) -> Reply:
 
 async def list_owners(call: Call) -> Reply:
     """List owners."""
-    from farthing.store.queries import page  # noqa: PLC0415
-
     limit, after = limit_of(call), cursor_of(call, "own")
     rows = await call.desk.ctx.database.read(
         lambda tx: page(tx, OWNERS, {}, after=after, limit=limit)
@@ -71,7 +71,7 @@ async def create_key(call: Call) -> Reply:
         if not call.asker.may(scope):
             raise Forbidden("scope-missing", f"you cannot give the scope {scope.value} on")
     key = new_key(call.desk.ctx)
-    unit = CreateKey(key.id, acting_owner(call, body.owner), key.hash, scopes, body.label)
+    unit = CreateKey(key.id, await acting_owner(call, body.owner), key.hash, scopes, body.label)
     return await call.once(
         unit, lambda made: {**wire.show_key(made), "secret": key.secret}, status=201, secret=True
     )
@@ -93,14 +93,12 @@ async def open_account(call: Call) -> Reply:
     """Open an account."""
     body = call.body(wire.AccountBody)
     ident = call.desk.ctx.fresh_name("acc")
-    unit = OpenAccount(ident, acting_owner(call, body.owner), body.asset, body.name)
+    unit = OpenAccount(ident, await acting_owner(call, body.owner), body.asset, body.name)
     return await call.once(unit, lambda record: wire.show_account(record, None), status=201)
 
 
 async def list_accounts(call: Call) -> Reply:
     """List accounts with what they hold."""
-    from farthing.store.queries import page  # noqa: PLC0415
-
     owner = call.asker.sees
     limit, after = limit_of(call), cursor_of(call, "acc")
 

@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 
 from farthing import ids
-from farthing.codec import from_base64url, to_base64url
+from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
-from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
+from farthing.errors import Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
-from farthing.services.payments import authorisation, shown_state, split_reason
+from farthing.services.payments import authorisation
 from farthing.store.database import Tx
 from farthing.store.queries import PAGE_MAX, page
 from farthing.web.api import wire
@@ -33,14 +33,22 @@ def signed_order(body: Any) -> SignedOrder:
     Raises: Malformed.
     """
     signature = from_base64url(body.signature)
-    return SignedOrder(order_from_members(msgspec.structs.asdict(body.order)), signature)
+    order = order_from_members(msgspec.structs.asdict(body.order))
+    ids.number("dev", order.device)
+    ids.number("acc", order.payee)
+    return SignedOrder(order, signature)
 
 
 async def pay(call: Call) -> Reply:
     """Pay an order at once. The device's signature is the authorisation, whoever carries it."""
     body = call.body(wire.PaymentBody)
+    signed = signed_order(body)
     done = await call.desk.payments.authorise(
-        signed_order(body), hold_seconds=60, capture=True, category=body.category
+        signed,
+        hold_seconds=60,
+        capture=True,
+        category=body.category,
+        keyed=call.key(signed.order.device),
     )
     payment = done.answer.payment
     shown = wire.show_payment(payment, call.desk.ctx.clock())
@@ -126,7 +134,7 @@ async def refund(call: Call) -> Reply:
     def render(answer: Refunded) -> dict[str, Any]:
         return wire.show_refund(answer.refund, answer.payment)
 
-    reply = await call.once(unit, render, status=201)
+    reply = await call.once(unit, render, status=201, final=_is_given)
     shown = msgspec.json.decode(reply.body)
     if shown["state"] != "done":
         raise PaymentRefused(
@@ -135,6 +143,10 @@ async def refund(call: Call) -> Reply:
             refund=shown["id"],
         )
     return reply
+
+
+def _is_given(answer: Refunded) -> bool:
+    return answer.refund.state == "done"
 
 
 async def refunds(call: Call) -> Reply:
@@ -202,14 +214,19 @@ async def list_payments(call: Call) -> Reply:
 async def _found(call: Call) -> Payment:
     if "challenge" in call.query:
         return await call.desk.payments.find_by_challenge(call.query["challenge"])
+    device = call.asker.device or call.query.get("device", "")
+    if not device:
+        raise Malformed("device-missing", "say under which device's key: &device=dev_…")
     return await call.desk.payments.find_by_key(
-        call.asker.name, "POST", "/v1/payments", call.query["idempotency_key"]
+        device, "POST", "/v1/payments", call.query["idempotency_key"]
     )
 
 
 async def select(call: Call, limit: int, after: str) -> Sequence[Payment]:
     """Read a page of the payments that the asker may see."""
     where = {name: call.query[name] for name in _FILTERS if name in call.query}
+    if where.get("state", "held") not in set(State):
+        raise Malformed("invalid-filter", f"state is one of {', '.join(State)}")
     asker = call.asker
     if asker.device:
         where["device"] = asker.device
@@ -231,21 +248,6 @@ async def select(call: Call, limit: int, after: str) -> Sequence[Payment]:
     return await call.desk.ctx.database.read(work)
 
 
-def conflict_if_ended(payment: Payment, now_ns: int) -> None:
-    """Refuse to go on with a payment that has ended.
-
-    Raises: Conflict.
-    """
-    state = shown_state(payment, now_ns)
-    if state in (State.REFUSED, State.VOIDED, State.EXPIRED):
-        raise Conflict("payment-ended", split_reason(payment.reason)[1] or state.value)
-
-
-def encode_cursor(ident: str) -> str:
-    """Write a cursor; what is in it is nobody's business."""
-    return to_base64url(ident.encode())
-
-
 ENDPOINTS = [
     Endpoint(
         "POST", "/v1/payments", "pay", "Pay a signed order at once", pay,
@@ -256,7 +258,7 @@ ENDPOINTS = [
         scopes=ANY, devices=True,
         query={
             "challenge": "find the payment of this MPP challenge",
-            "idempotency_key": "find the payment made under this key",
+            "idempotency_key": "find the payment made under this key, with `device`",
             "state": "only payments in this state", "payer": "only from this account",
             "payee": "only to this account", "device": "only of this device",
             "asset": "only in this asset", "role": "payer, payee or either",

@@ -149,7 +149,7 @@ class OrderBody(Body, frozen=True, kw_only=True):
 
 
 class PaymentBody(Body, frozen=True, kw_only=True):
-    """A signed order, to be paid at once; or held, if `hold_seconds` is given."""
+    """A signed order, to be paid at once."""
 
     order: OrderBody
     signature: Text

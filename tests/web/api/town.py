@@ -1,0 +1,233 @@
+"""A whole hub in this process, asked over its API: two owners, their keys, accounts, a device."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from farthing import ids
+from farthing.app import Hub, key_ring, open_hub
+from farthing.clock import NS, system_clock
+from farthing.codec import to_base64url
+from farthing.config import BooksSettings, Config, Server
+from farthing.core.devices import enrolment_bytes
+from farthing.core.orders import Order, SignedOrder
+from farthing.keys import Ed25519Signer, Signer, new_signer
+from farthing.protocols.message_signatures import SignedMessage, sign_request
+from farthing.web.app import HubApp, LocalOperator
+
+URL = "http://hub.test"
+FUNDS = 1_000_000
+NOBODY = "nobody"
+LOCAL = "local"
+
+
+@dataclass
+class Machine:
+    """A device with its key."""
+
+    id: str
+    account: str
+    mandate: str
+    signer: Signer
+
+
+@dataclass
+class Town:
+    """What a test asks the hub with. Shape: `keys` maps who asks to a secret."""
+
+    hub: Hub
+    clock: Any
+    http: httpx.AsyncClient
+    socket: httpx.AsyncClient
+    keys: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        who: str = NOBODY,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """Send one request as `who`."""
+        fields = dict(headers or {})
+        client = self.socket if who == LOCAL else self.http
+        if who in self.keys:
+            fields["authorization"] = f"Bearer {self.keys[who]}"
+        if content is None and body is not None:
+            content = json.dumps(body).encode()
+        request = client.build_request(method, path, headers=fields, content=content)
+        if who in self.machines:
+            self.sign(request, self.machines[who])
+        return await client.send(request)
+
+    async def made(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """Send a request that must succeed, and give its JSON."""
+        answer = await self.ask(method, path, body, **more)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def sign(self, request: httpx.Request, machine: Machine, nonce: str = "", at: int = 0) -> None:
+        """Prove that a request is a device's own."""
+        message = SignedMessage(
+            method=request.method,
+            authority=request.url.netloc.decode(),
+            target=request.url.raw_path.decode(),
+            headers={},
+            body=request.content,
+        )
+        fields = sign_request(
+            machine.signer,
+            machine.id,
+            message,
+            now_s=at or self.clock() // NS,
+            nonce=nonce or self.nonce(),
+        )
+        request.headers.update(fields)
+
+    def nonce(self) -> str:
+        """Make a time-ordered nonce."""
+        return ids.encode(ids.fresh(self.clock() // 1_000_000))
+
+    def order(
+        self, amount: int = 1500, *, machine: str = "meter", payee: str = "shop", **members: Any
+    ) -> SignedOrder:
+        """Sign an order of a device."""
+        terms: dict[str, Any] = {
+            "hub": self.hub.ctx.identity.hub,
+            "device": self.machines[machine].id,
+            "payee": self.accounts.get(payee, payee),
+            "asset": "USD",
+            "amount": amount,
+            "nonce": self.nonce(),
+            "expires": self.clock() // NS + 300,
+        }
+        order = Order(**(terms | members))
+        return SignedOrder(order, self.machines[machine].signer.sign(order.signed_bytes()))
+
+    def payment(self, amount: int = 1500, **members: Any) -> dict[str, Any]:
+        """Write the body that pays a new order."""
+        return body_of(self.order(amount, **members))
+
+    async def pay(self, amount: int = 1500, **members: Any) -> dict[str, Any]:
+        """Pay a new order at once."""
+        return await self.made("POST", "/v1/payments", self.payment(amount, **members))
+
+    async def hold(self, amount: int = 1500, seconds: int = 60, **members: Any) -> dict[str, Any]:
+        """Hold a new order for its seller."""
+        body = self.payment(amount, **members) | {"hold_seconds": seconds}
+        return await self.made("POST", "/v1/payments/authorise", body, who="seller.seller")
+
+    async def balance(self, name: str) -> dict[str, str]:
+        """Tell what an account holds."""
+        shown = await self.made("GET", f"/v1/accounts/{self.accounts[name]}", who=LOCAL)
+        return shown["balance"]
+
+    async def available(self, name: str) -> int:
+        """Tell what an account may spend."""
+        return int((await self.balance(name))["available"])
+
+    async def mandate(self, owner: str = "buyer", **terms: Any) -> str:
+        """Make a mandate."""
+        body = {"asset": "USD", "owner": self.owners[owner]} | terms
+        return (await self.made("POST", "/v1/mandates", body, who=LOCAL))["id"]
+
+    async def enrol(
+        self, name: str, account: str, mandate: str, signer: Signer | None = None
+    ) -> Machine:
+        """Enrol a device over the API."""
+        body = {"account": self.accounts[account], "mandate": mandate, "name": name}
+        invited = await self.made("POST", "/v1/devices/invitations", body, who=LOCAL)
+        signer = signer or new_signer()
+        told = await self.made("POST", "/v1/devices/enrol", enrolment(invited["code"], signer))
+        machine = Machine(told["device"], told["account"], told["mandate"], signer)
+        self.machines[name] = machine
+        return machine
+
+    async def dump(self) -> dict[str, list[Any]]:
+        """Give every row of every table."""
+
+        def work(tx: Any) -> dict[str, list[Any]]:
+            names = tx.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            return {name: tx.rows(f"SELECT * FROM {name}") for (name,) in names}
+
+        return await self.hub.ctx.database.read(work)
+
+
+def body_of(signed: SignedOrder) -> dict[str, Any]:
+    """Write a signed order as a request's body."""
+    return {"order": signed.order.members(), "signature": to_base64url(signed.signature)}
+
+
+def enrolment(code: str, signer: Signer) -> dict[str, str]:
+    """Write the body that enrols a key."""
+    proof = signer.sign(enrolment_bytes(code, signer.public))
+    return {"code": code, "public_key": signer.public, "signature": to_base64url(proof)}
+
+
+def config_in(folder: Path, **server: Any) -> Config:
+    """Configure a hub in a folder."""
+    return Config(folder=str(folder), server=Server(**server), books=BooksSettings())
+
+
+@contextlib.asynccontextmanager
+async def open_town(
+    folder: Path, *, clock: Any = system_clock, config: Config | None = None
+) -> AsyncIterator[Town]:
+    """Open a hub in a folder and settle the two owners, once."""
+    settings = config or config_in(folder)
+    ring = key_ring(settings)
+    if not ring.exists:
+        ring.create()
+    hub = await open_hub(settings, clock=clock)
+    app = HubApp(hub.desk)
+    wire, local = httpx.ASGITransport(app), httpx.ASGITransport(LocalOperator(app))
+    try:
+        async with (
+            httpx.AsyncClient(transport=wire, base_url=URL) as http,
+            httpx.AsyncClient(transport=local, base_url=URL) as socket,
+        ):
+            town = Town(hub, clock, http, socket)
+            await _settle(town)
+            yield town
+    finally:
+        await hub.close()
+
+
+async def _settle(town: Town) -> None:
+    for owner in ("buyer", "seller"):
+        made = await town.made("POST", "/v1/owners", {"name": owner}, who=LOCAL)
+        town.owners[owner] = made["id"]
+        for scope in ("owner", "seller", "read"):
+            wanted = {"scopes": [scope], "owner": made["id"]}
+            key = await town.made("POST", "/v1/keys", wanted, who=LOCAL)
+            town.keys[f"{owner}.{scope}"] = key["secret"]
+    wanted = {"scopes": ["operator"], "owner": town.owners["buyer"]}
+    town.keys["operator"] = (await town.made("POST", "/v1/keys", wanted, who=LOCAL))["secret"]
+    for name, owner in (("purse", "buyer"), ("shop", "seller")):
+        body = {"asset": "USD", "owner": town.owners[owner], "name": name}
+        town.accounts[name] = (await town.made("POST", "/v1/accounts", body, who=LOCAL))["id"]
+    credit = {"account": town.accounts["purse"], "units": str(FUNDS), "asset": "USD"}
+    await town.made("POST", "/v1/credits", credit, who=LOCAL)
+    budgets = [{"name": "day", "per": "day", "limit": str(FUNDS)}]
+    mandate = await town.mandate(budgets=budgets, largest="100000")
+    await town.enrol("meter", "purse", mandate)
+
+
+def changed(config: Config, **sections: Any) -> Config:
+    """Give a configuration with some sections replaced."""
+    return msgspec.structs.replace(config, **sections)
+
+
+__all__ = ["FUNDS", "LOCAL", "NOBODY", "Ed25519Signer", "Machine", "Town", "open_town"]
