@@ -16,6 +16,7 @@ from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
 from farthing.sockets import is_running, socket_path
 from farthing.web.asgi import App
+from farthing.web.hub_offers import HubOffers
 from farthing.web.paywall import Paywall
 from farthing.web.price_file import PriceBook
 from farthing.web.remote_hub import RemoteHub
@@ -40,19 +41,27 @@ def paywall(
     """Put prices on an ASGI app, paid through a hub.
 
     Shape:  without `hub` it is this machine's own, found by its socket; with a URL, `key` or
-            $FARTHING_KEY is your API key. `prices` is a price file; `@paywall.price(…)` works
-            without one. `payee` is the account that is paid where the file names none.
+            $FARTHING_KEY is your API key. `prices` is a price file; without one the prices are
+            the payee's offers in the hub, and those of `@paywall.price(…)`. `payee` is the
+            account that is paid where the file names none.
     Raises: BadConfig, BadPriceFile, Unavailable when the hub does not answer.
     """
     settings = load_config(config)
-    identity, assets = who_is(settings, hub, key)
+    with first_client(settings, hub, key) as first:
+        identity, assets = who_is(first)
+        offers = [] if prices is not None else offers_now(first)
+    client = hub_client(settings, hub, key)
     return Paywall(
         app,
-        hub=RemoteHub(hub_client(settings, hub, key)),
+        hub=RemoteHub(client),
         hub_id=identity,
         languages=[Mpp(challenge_secrets(settings)), X402()],
         assets=assets,
-        prices=PriceBook(Path(prices), assets) if prices is not None else None,
+        prices=(
+            PriceBook(Path(prices), assets)
+            if prices is not None
+            else HubOffers(client, payee, assets, offers)
+        ),
         realm=realm,
         payee=payee,
         trusted_proxies=trusted_proxies,
@@ -72,24 +81,39 @@ def hub_client(config: Config, hub: str = "", key: str = "") -> httpx.AsyncClien
     return httpx.AsyncClient(transport=transport, base_url=_LOCAL, timeout=_TIMEOUT_SECONDS)
 
 
-def who_is(config: Config, hub: str = "", key: str = "") -> tuple[str, dict[str, Asset]]:
-    """Ask a hub for its id and the assets it counts.
+def first_client(config: Config, hub: str = "", key: str = "") -> httpx.Client:
+    """Give a client for what has to be asked before anything can be sold.
 
     Raises: BadConfig, Unavailable.
     """
-    settings: dict[str, Any] = {"timeout": _TIMEOUT_SECONDS}
     if hub:
-        settings |= {"base_url": hub, "headers": _bearer(key)}
-    else:
-        transport = httpx.HTTPTransport(uds=_socket(config))
-        settings |= {"base_url": _LOCAL, "transport": transport}
+        return httpx.Client(base_url=hub, headers=_bearer(key), timeout=_TIMEOUT_SECONDS)
+    transport = httpx.HTTPTransport(uds=_socket(config))
+    return httpx.Client(base_url=_LOCAL, transport=transport, timeout=_TIMEOUT_SECONDS)
+
+
+def who_is(client: httpx.Client) -> tuple[str, dict[str, Asset]]:
+    """Ask a hub for its id and the assets it counts.
+
+    Raises: Unavailable `hub-unreachable`.
+    """
+    told = _told(client, "/.well-known/farthing")
+    return told["hub"], {a["code"]: Asset(a["code"], a["scale"]) for a in told["assets"]}
+
+
+def offers_now(client: httpx.Client) -> list[dict[str, Any]]:
+    """Ask a hub for the offers that this seller may see.
+
+    Raises: Unavailable `hub-unreachable`.
+    """
+    return _told(client, "/v1/offers?limit=500")["items"]
+
+
+def _told(client: httpx.Client, path: str) -> Any:
     try:
-        with httpx.Client(**settings) as client:
-            told = client.get("/.well-known/farthing").raise_for_status().json()
-        return told["hub"], {a["code"]: Asset(a["code"], a["scale"]) for a in told["assets"]}
-    except (httpx.HTTPError, KeyError, ValueError, TypeError):
-        where = hub or "this machine"
-        raise Unavailable("hub-unreachable", f"no hub answers at {where}") from None
+        return client.get(path).raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as problem:
+        raise Unavailable("hub-unreachable", f"the hub does not answer: {problem}") from None
 
 
 def challenge_secrets(config: Config) -> list[bytes]:

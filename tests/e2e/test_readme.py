@@ -16,7 +16,7 @@ LOOPBACK_UP = (
 
 
 def blocks(file: Path) -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```", file.read_text(), re.S | re.M)
+    return re.findall(r"^```sh\n(.*?)^```", file.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def can_isolate() -> bool:

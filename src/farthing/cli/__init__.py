@@ -31,6 +31,7 @@ app.add_typer(admin.owners_app, name="owners")
 app.add_typer(admin.accounts_app, name="accounts")
 app.add_typer(admin.mandates_app, name="mandates")
 app.add_typer(admin.devices_app, name="devices")
+app.add_typer(admin.offers_app, name="offers")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(keys.hub_keys_app, name="hub-keys")
 

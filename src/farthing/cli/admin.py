@@ -14,6 +14,7 @@ from farthing.money import Asset, parse_price
 owners_app = typer.Typer(help="Owners.", no_args_is_help=True)
 accounts_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 mandates_app = typer.Typer(help="What devices may spend.", no_args_is_help=True)
+offers_app = typer.Typer(help="Price tags.", no_args_is_help=True)
 devices_app = typer.Typer(help="Devices.", no_args_is_help=True)
 
 OwnerOption = Annotated[str, typer.Option("--owner", help="The owner: own_… [the only one]")]
@@ -138,6 +139,50 @@ def revoke_mandate(
 ) -> None:
     """Revoke a mandate at once. Example: farthing mandates revoke man_01j…"""
     show(ask_local("POST", f"/v1/mandates/{mandate}/revoke", config=config))
+
+
+@offers_app.command("create")
+def create_offer(
+    payee: Annotated[str, typer.Argument(help="Who is paid: acc_…")],
+    path: Annotated[str, typer.Argument(help="What is sold: /page, /a/{name}, /a/*")],
+    price: Annotated[str, typer.Argument(help='For how much: "0.001 USD".')],
+    *,
+    method: Annotated[str, typer.Option(help="The method.")] = "GET",
+    description: Annotated[str, typer.Option(help="What it is.")] = "",
+    category: Annotated[str, typer.Option(help="What kind of thing it is.")] = "",
+    free_for: Annotated[list[str] | None, typer.Option(help="Free for: dev_…")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Put up an offer, and print its id; farthing proxy --payee sells by it.
+
+    Example: farthing offers create acc_01j… /weather "0.001 USD"
+    """
+    amount = parse_price(price, load_config(config).asset_table())
+    body = {
+        "payee": payee,
+        "path": path,
+        "method": method,
+        "asset": amount.asset.code,
+        "amount": str(amount.units),
+        "description": description,
+        "category": category,
+        "free_for": free_for or [],
+    }
+    print(ask_local("POST", "/v1/offers", body, config)["id"])
+
+
+@offers_app.command("list")
+def list_offers(config: ConfigOption = None) -> None:
+    """List offers. Example: farthing offers list."""
+    show(ask_local("GET", "/v1/offers?limit=500", config=config)["items"])
+
+
+@offers_app.command("withdraw")
+def withdraw_offer(
+    offer: Annotated[str, typer.Argument(help="off_…")], config: ConfigOption = None
+) -> None:
+    """Take an offer down. Example: farthing offers withdraw off_01j…"""
+    show(ask_local("POST", f"/v1/offers/{offer}/withdraw", config=config))
 
 
 @devices_app.command("invite")

@@ -24,7 +24,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def proxy(
     *,
     upstream: Annotated[str, typer.Option(help="The web service, such as http://127.0.0.1:8000.")],
-    prices: Annotated[Path, typer.Option(help="The price file.", exists=True, dir_okay=False)],
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="The price file [the payee's offers in the hub].", dir_okay=False),
+    ] = None,
+    payee: Annotated[str, typer.Option(help="Who is paid where the file names none: acc_…")] = "",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8403,
     hub: Annotated[
@@ -42,6 +46,8 @@ def proxy(
 
     Example: farthing proxy --upstream http://127.0.0.1:8000 --prices prices.toml
     """
+    if prices is None and not payee:
+        raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
     loaded = load_config(config)
     if host not in _LOOPBACK and not (tls_cert and tls_key) and not trusted_proxy:
         raise BadConfig("tls-needed", f"listening on {host} needs --tls-cert and --tls-key")
@@ -57,6 +63,7 @@ def proxy(
     wall = paywall(
         front,
         prices=prices,
+        payee=payee,
         hub=hub,
         realm=realm or f"{host}:{port}",
         trusted_proxies=trusted_proxy or [],

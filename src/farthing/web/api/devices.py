@@ -23,7 +23,7 @@ from farthing.core.mandates import MANDATES, Budget, Mandate, RevokeMandate, Set
 from farthing.core.offers import OFFERS, OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import OWNERS, Scope
 from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
-from farthing.core.prices import METHODS, parse_pattern
+from farthing.core.prices import METHODS, BadPrice, parse_pattern
 from farthing.errors import Forbidden, Malformed, Missing
 from farthing.keys import check_public_key, verify
 from farthing.money import UNITS_MAX, parse_units
@@ -221,7 +221,10 @@ def _offer(body: wire.OfferBody, ident: str) -> OfferRecord:
         raise Malformed("nothing-to-pay", "an offer asks for at least one unit")
     if body.method.upper() not in METHODS:
         raise Malformed("invalid-method", f"methods are {', '.join(sorted(METHODS))}")
-    parse_pattern(body.path)
+    try:
+        parse_pattern(body.path)
+    except BadPrice as fault:
+        raise Malformed("invalid-path", fault.detail) from None
     return OfferRecord(
         id=ident,
         owner="",

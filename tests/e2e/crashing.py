@@ -1,0 +1,228 @@
+"""A real hub process that is killed under load, again and again, and what must then be true."""
+
+import asyncio
+import json
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from farthing import ids
+from farthing.app import open_to_read
+from farthing.codec import to_base64url
+from farthing.config import load_config
+from farthing.core.devices import enrolment_bytes
+from farthing.core.orders import Order, payment_id
+from farthing.keys import Ed25519Signer
+from farthing.services.audit import audit
+from farthing.services.heads import HeadsFile
+
+PRICE = 7
+CLIENTS = 6
+_START_SECONDS = 20
+
+
+class Sent:
+    """One signed order, how it is paid, and whether the hub ever said that it is done."""
+
+    def __init__(self, order, signature, *, held):
+        self.body = {"order": order.members(), "signature": to_base64url(signature)}
+        self.payment = ids.name("pay", payment_id(order))
+        self.held = held
+        self.done = False
+
+
+class CrashingHub:
+    """A hub in a folder: started, loaded, killed, audited."""
+
+    def __init__(self, folder: Path, books: str = ""):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.config = folder / "farthing.toml"
+        self.config.write_text(
+            f'[server]\nport = {port}\n[log]\nlevel = "error"\n[books]\n{books}\n'
+        )
+        self.url = f"http://127.0.0.1:{port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.sent: list[Sent] = []
+        self.signer = Ed25519Signer(secrets.token_bytes(32))
+        self.made = json.loads(self._farthing("init", "--json"))
+
+    def _farthing(self, *words: str) -> bytes:
+        command = [sys.executable, "-m", "farthing", *words, "--config", str(self.config)]
+        return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+    def start(self):
+        """Start the hub's process, and wait until it takes payments."""
+        command = [sys.executable, "-m", "farthing", "serve", "--config", str(self.config)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            try:
+                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                time.sleep(0.02)
+        raise AssertionError("the hub does not start: " + (self.folder / "log").read_text())
+
+    def kill(self):
+        """End the process as `kill -9` does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """End the process however it stands."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    async def furnish(self):
+        """Open accounts with money, and enrol a device under a mandate of two budgets."""
+        async with self.client() as client:
+            self.shop = (await self.ask(client, "/v1/accounts", asset="USD"))["id"]
+            purse = (await self.ask(client, "/v1/accounts", asset="USD"))["id"]
+            await self.ask(client, "/v1/credits", account=purse, asset="USD", units=str(10**12))
+            budgets = [
+                {"name": "day", "per": "day", "limit": str(10**12)},
+                {"name": "hour", "per": "1h", "limit": str(10**12)},
+            ]
+            mandate = await self.ask(client, "/v1/mandates", asset="USD", budgets=budgets)
+            invited = await self.ask(
+                client, "/v1/devices/invitations", account=purse, mandate=mandate["id"]
+            )
+            public = self.signer.public
+            signature = self.signer.sign(enrolment_bytes(invited["code"], public))
+            enrolled = await self.ask(
+                client,
+                "/v1/devices/enrol",
+                code=invited["code"],
+                public_key=public,
+                signature=to_base64url(signature),
+            )
+            self.device = enrolled["device"]
+
+    def client(self):
+        """Give a client with the operator's key."""
+        bearer = {"authorization": f"Bearer {self.made['key']}"}
+        return httpx.AsyncClient(base_url=self.url, headers=bearer, timeout=10)
+
+    async def ask(self, client, path, **body):
+        """Ask the hub for something, and give its answer."""
+        answer = await client.post(path, json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def order(self, *, held: bool) -> Sent:
+        """Sign a new order."""
+        now_ms = time.time_ns() // 1_000_000
+        order = Order(
+            hub=self.made["hub"],
+            device=self.device,
+            payee=self.shop,
+            asset="USD",
+            amount=PRICE,
+            nonce=ids.encode(ids.fresh(now_ms)),
+            expires=now_ms // 1000 + 1800,
+        )
+        sent = Sent(order, self.signer.sign(order.signed_bytes()), held=held)
+        self.sent.append(sent)
+        return sent
+
+    async def pay(self, client, sent: Sent):
+        """Pay an order: charged at once, or held by its seller and captured."""
+        if sent.held:
+            held = await self.ask(
+                client, "/v1/payments/authorise", **sent.body, hold_seconds=600, claim="seller"
+            )
+            assert held["state"] in ("held", "captured"), held
+            said = await self.ask(client, f"/v1/payments/{sent.payment}/capture")
+        else:
+            said = await self.ask(client, "/v1/payments", **sent.body)
+        assert said["state"] == "captured", said
+        sent.done = True
+
+    async def load(self, seconds: float):
+        """Pay from several clients at once until the hub is killed, after so many seconds."""
+        async with self.client() as client:
+
+            async def keep_paying(held):
+                while True:
+                    try:
+                        await self.pay(client, self.order(held=held))
+                    except httpx.HTTPError:
+                        return
+
+            clients = [asyncio.create_task(keep_paying(i % 3 == 0)) for i in range(CLIENTS)]
+            await asyncio.sleep(seconds)
+            self.kill()
+            await asyncio.gather(*clients)
+
+    async def retry(self):
+        """Send what was never answered once more, as its payer would."""
+        async with self.client() as client:
+            await asyncio.gather(*(self.pay(client, sent) for sent in self.sent if not sent.done))
+
+    async def check(self):
+        """Audit, and compare what is there with what was answered."""
+        config = load_config(self.config)
+        with ThreadPoolExecutor(1) as readers:
+            database = open_to_read(config, readers)
+            heads = HeadsFile(config.path(config.audit.heads_path))
+            report = await audit(database, self.made["root_key"], heads)
+            assert report.text == "ok"
+            assert not report.notes
+            found = dict(await database.read(lambda tx: tx.rows("SELECT id, state FROM payments")))
+            twice = await database.read(lambda tx: tx.rows(_TWICE))
+            received = await database.read(lambda tx: tx.rows(_RECEIVED, (self._shop_id(),)))
+            database.close()
+        assert set(found) <= {sent.payment for sent in self.sent}
+        missing = [s.payment for s in self.sent if s.done and found.get(s.payment) != "captured"]
+        assert missing == []
+        assert twice == []
+        captured = sum(state == "captured" for state in found.values())
+        assert received == [(PRICE * captured,)]
+        return report
+
+    def _shop_id(self) -> bytes:
+        return ids.number("acc", self.shop).to_bytes(16, "big")
+
+
+# Of money's transfers (code 10) each payment has one that is no end of a hold, and one end at most.
+_TWICE = (
+    "SELECT user_data, flags & 12 FROM transfers WHERE code = 10 GROUP BY user_data, flags & 12"
+    " HAVING COUNT(*) > 1"
+)
+_RECEIVED = "SELECT credits_posted FROM accounts WHERE id = ?"
+
+
+async def crash_again_and_again(hub: CrashingHub, rounds: int):
+    """Kill a loaded hub so many times; after each time its books must be right."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    try:
+        hub.start()
+        await hub.furnish()
+        for _ in range(rounds):
+            await hub.load(chance.uniform(0.05, 0.6))
+            await hub.check()
+            hub.start()
+            await hub.retry()
+        hub.kill()
+        report = await hub.check()
+    finally:
+        hub.stop()
+    assert all(sent.done for sent in hub.sent)
+    assert report.payments == len(hub.sent)
+    print(f"{len(hub.sent)} payments, {report.commits} commits")
+    return report

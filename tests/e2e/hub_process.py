@@ -1,0 +1,128 @@
+"""A real hub in a process of its own, driven by the command line as a person would."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+STARTED_WITHIN_SECONDS = 20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class HubProcess:
+    """`farthing serve` in a folder of its own, on a free port."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.home = folder / "farthing"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("FARTHING")},
+            "HOME": str(folder),
+            "FARTHING_HOME": str(self.home),
+            "FARTHING_SERVER_PORT": str(self.port),
+            "NO_COLOR": "1",
+            **settings,
+        }
+        self._purses = 0
+
+    def __enter__(self):
+        self.made = json.loads(self.run("init", "--json").stdout)
+        self.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self.stop()
+
+    def start(self, *more: str) -> None:
+        command = [sys.executable, "-m", "farthing", "serve", *more]
+        self.process = subprocess.Popen(command, env=self.environment)
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        wait_for(f"{self.url}/readyz", self.process)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def run(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [sys.executable, "-m", "farthing", *command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert not ok or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def account(self, name: str, asset: str = "USD") -> str:
+        return self.run("accounts", "open", asset, "--name", name).stdout.strip()
+
+    def purse(self, wallet: str, *mandate: str) -> Path:
+        """Enrol a new device that spends from `wallet` under a mandate with these options."""
+        self._purses += 1
+        purse = self.home / f"purse-{self._purses}"
+        made = self.run("mandates", "create", "USD", *mandate).stdout.strip()
+        code = self.run("devices", "invite", wallet, made).stdout.strip()
+        self.run("enrol", self.url, code, "--purse", str(purse))
+        return purse
+
+    def balance(self, account: str) -> str:
+        items = json.loads(self.run("accounts", "list").stdout)
+        return next(i["balance"]["available"] for i in items if i["id"] == account)
+
+    @contextlib.contextmanager
+    def service(self, site: Path):
+        """A real web server over a folder; gives its URL."""
+        port = free_port()
+        command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+        server = subprocess.Popen(
+            [*command, "--directory", str(site)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(url, server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+    @contextlib.contextmanager
+    def proxy(self, upstream: str, *more: str):
+        """`farthing proxy` before a web service; gives its URL."""
+        port = free_port()
+        command = [sys.executable, "-m", "farthing", "proxy", "--upstream", upstream]
+        process = subprocess.Popen([*command, "--port", str(port), *more], env=self.environment)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def wait_for(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + STARTED_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"it ended with {process.returncode}"
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(url, timeout=2)
+            return
+        time.sleep(0.03)
+    raise AssertionError(f"nothing answers at {url}")
