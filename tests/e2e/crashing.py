@@ -54,6 +54,7 @@ class CrashingHub:
         self.url = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.sent: list[Sent] = []
+        self.retried = 0
         self.signer = Ed25519Signer(secrets.token_bytes(32))
         self.made = json.loads(self._farthing("init", "--json"))
 
@@ -169,8 +170,10 @@ class CrashingHub:
 
     async def retry(self):
         """Send what was never answered once more, as its payer would."""
+        unanswered = [sent for sent in self.sent if not sent.done]
+        self.retried += len(unanswered)
         async with self.client() as client:
-            await asyncio.gather(*(self.pay(client, sent) for sent in self.sent if not sent.done))
+            await asyncio.gather(*(self.pay(client, sent) for sent in unanswered))
 
     async def check(self):
         """Audit, and compare what is there with what was answered."""
@@ -224,5 +227,6 @@ async def crash_again_and_again(hub: CrashingHub, rounds: int):
         hub.stop()
     assert all(sent.done for sent in hub.sent)
     assert report.payments == len(hub.sent)
-    print(f"{len(hub.sent)} payments, {report.commits} commits")
+    assert hub.retried >= rounds  # Every kill came while payments were under way.
+    print(f"{len(hub.sent)} payments, {hub.retried} of them sent again, {report.commits} commits")
     return report

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments under load, on SQLite: nothing answered is lost, nothing is double."""
+"""`kill -9` of the hub at random moments under load, on SQLite."""
 
 import pytest
 
