@@ -4,14 +4,14 @@ import hashlib
 
 from farthing.books.rows import read_account, read_heads, read_transfer
 from farthing.core.chain import GENESIS, Head, head_fault, leaf_digest, merkle_levels, root_of
-from farthing.core.ledger import canonical_account, canonical_row
+from farthing.core.ledger import Account, canonical_account, canonical_row
 from farthing.core.replay import Replay
 
-_ACCOUNT = (
+ACCOUNT = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
     " credits_pending, credits_posted"
 )
-_TRANSFER = (
+TRANSFER = (
     "id, debit_account_id, credit_account_id, amount, ledger, code, flags, pending_id,"
     " user_data, timeout, timestamp"
 )
@@ -21,12 +21,12 @@ def check_history(tx) -> int:
     """Fail on anything that does not follow; give the number of heads."""
     accounts = [
         (read_account(row), row[10])
-        for row in tx.rows(f"SELECT {_ACCOUNT}, leaf FROM accounts ORDER BY timestamp")
+        for row in tx.rows(f"SELECT {ACCOUNT}, leaf FROM accounts ORDER BY timestamp")
     ]
     transfers = [
         (read_transfer(row), *row[11:])
         for row in tx.rows(
-            f"SELECT {_TRANSFER}, leaf, number, debit_previous, credit_previous"
+            f"SELECT {TRANSFER}, leaf, number, debit_previous, credit_previous"
             " FROM transfers ORDER BY number"
         )
     ]
@@ -82,8 +82,7 @@ def _check_threads(accounts, transfers, tx):
 def _check_balances(accounts, transfers):
     replay = Replay()
     rows = [account for account, _ in accounts] + [item[0] for item in transfers]
-    stored = {account.id for account, _ in accounts}
     for row in sorted(rows, key=lambda row: row.timestamp):
-        replay.account(row) if row.id in stored else replay.transfer(row)
+        replay.account(row) if isinstance(row, Account) else replay.transfer(row)
     replay.finish()
     replay.check_balances([account for account, _ in accounts])

@@ -1,0 +1,37 @@
+"""Databases for machines: a fresh one for every example."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from farthing.store.migrate import migrate
+from farthing.store.postgres import PostgresDatabase
+from farthing.store.sqlite import SqliteDatabase
+from tests.conftest import fresh_dsn
+
+
+def on_sqlite(readers):
+    """Give a way to open a database in a file, and to be rid of it."""
+
+    def fresh():
+        stack = ExitStack()
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        database = SqliteDatabase(Path(folder) / "books.db", readers)
+        stack.callback(database.close)
+        migrate(database)
+        return database, stack.close
+
+    return fresh
+
+
+def on_postgres(server, readers):
+    """Give a way to open a database on a server, and to be rid of it."""
+
+    def fresh():
+        stack = ExitStack()
+        dsn = stack.enter_context(fresh_dsn(server))
+        database = PostgresDatabase(dsn, readers)
+        stack.callback(database.close)
+        return database, stack.close
+
+    return fresh

@@ -1,0 +1,249 @@
+"""The machine: any order of payments and their owners' doings, in batches of any size.
+
+What is asked is gathered and committed together; the model is asked one after the other.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from farthing import ids
+from farthing.books.sql import SqlBooks
+from farthing.core.accounts import AccountRecord, Credit, SetAccountState
+from farthing.core.answers import AnswerAsk
+from farthing.core.mandates import Budget, Mandate
+from farthing.core.orders import payment_id
+from farthing.core.payments import Authorised, Payment
+from farthing.core.refunds import GiveBack, Refunded
+from farthing.core.settling import Capture, Expire, Void
+from farthing.errors import FarthingError
+from farthing.keys import Ed25519Signer
+from farthing.store.queries import asks_over, holds_over
+from farthing.testing.worlds import START_NS, HandClock, Spender, World
+from tests.books.auditor import check_history
+from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
+
+SIGNER = Ed25519Signer(bytes(32))
+SPENDERS, SELLERS = 2, 2
+BATCH = 7
+
+which = st.integers(0, 5)
+parts = st.one_of(st.none(), st.none(), st.integers(0, 12))
+limits = st.sampled_from([0, 5, 12, 25, 40, 100])
+waits = st.sampled_from([1, 4, 6, 61, 600, 1000, 3600, 7200, 86400])
+
+
+def budgets(day: int, tea: int) -> list[Budget]:
+    return [
+        Budget(name="day", per="day", limit=day),
+        Budget(name="tea", per="1h", limit=tea, categories=["tea"]),
+    ]
+
+
+class PaymentsMachine(RuleBasedStateMachine):
+    """Whatever is asked in whatever order, answers, balances and budgets are the model's."""
+
+    def open_database(self) -> Any:
+        raise NotImplementedError
+
+    def close_database(self) -> None:
+        self.world.database.close()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = HandClock()
+        self.writer = ThreadPoolExecutor(1)
+        database = self.open_database()
+        books = SqlBooks(database, lambda: SIGNER, self.clock, self.writer)
+        self.loop = asyncio.new_event_loop()
+        self.world = World(books, database, self.clock)
+        self.model = Model(self.clock.now)
+        self.spenders: list[Spender] = []
+        self.accounts: list[str] = []
+        self.asked: list[tuple[Any, Callable[[], tuple[str, str]]]] = []
+        self.sent: list[tuple[Any, Paid]] = []
+
+    @initialize(silent=st.booleans())
+    def begin(self, silent: bool) -> None:
+        self.loop.run_until_complete(self._begin(silent))
+
+    async def _begin(self, silent: bool) -> None:
+        world = self.world
+        world.begin()
+        for i in range(SPENDERS):
+            spender = await world.spender(
+                60,
+                *budgets(25, 12),
+                largest=LARGEST,
+                ask_above=ASK_ABOVE,
+                ask_seconds=ASK_SECONDS,
+                on_timeout="allow" if silent and i else "refuse",
+            )
+            self.spenders.append(spender)
+            self.model.terms.append(Terms(25, 12, bool(silent and i)))
+        self.accounts = [s.account for s in self.spenders]
+        self.accounts += [await world.account() for _ in range(SELLERS)]
+        self.model.credits = {a: 60 if i < SPENDERS else 0 for i, a in enumerate(self.accounts)}
+
+    @rule(
+        spender=st.integers(0, SPENDERS - 1),
+        payee=st.integers(0, SPENDERS + SELLERS - 1),
+        amount=st.one_of(st.integers(1, 12), st.sampled_from([15, 16, 20, 31])),
+        hold=st.sampled_from([0, 0, 5, 60, 4000]),
+        category=st.sampled_from(["", "tea"]),
+    )
+    def pay(self, spender: int, payee: int, amount: int, hold: int, category: str) -> None:
+        who, to = self.spenders[spender], self.accounts[payee]
+        unit = self.world.pay(who, to, amount, hold=hold, category=category)
+        ident = ids.name("pay", payment_id(unit.signed.order))
+        wish = Paid(ident, spender, who.account, to, amount, category, hold)
+        self.sent.append((unit, wish))
+        self._ask(unit, lambda: self.model.pay(wish))
+
+    @rule(n=which)
+    def pay_again(self, n: int) -> None:
+        if self.sent:
+            unit, wish = self.sent[-1 - n % len(self.sent)]
+            # A day later an order that never became a payment would be too old to judge.
+            if unit.signed.order.expires > self.clock.now or wish.ident in self.model.payments:
+                self._ask(unit, lambda: self.model.pay(wish))
+
+    @rule(n=which, units=parts)
+    def capture(self, n: int, units: int | None) -> None:
+        if ident := self._ident(n):
+            self._ask(Capture(ident, None, units), lambda: self.model.capture(ident, units))
+
+    @rule(n=which)
+    def void(self, n: int) -> None:
+        if ident := self._ident(n):
+            self._ask(Void(ident, None), lambda: self.model.void(ident))
+
+    @rule(n=which, units=parts)
+    def refund(self, n: int, units: int | None) -> None:
+        if ident := self._ident(n):
+            unit = GiveBack(ids.name("ref", self.world.fresh()), ident, None, units, "")
+            self._ask(unit, lambda: self.model.refund(ident, units))
+
+    @rule(n=which, answer=st.sampled_from(["approve", "approve", "deny", "lapse"]))
+    def answer(self, n: int, answer: Any) -> None:
+        if ident := self._ident(n):
+            unit = AnswerAsk(ident, None, answer)
+            self._ask(unit, lambda: self.model.answer(ident, answer))
+
+    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), units=st.integers(1, 30))
+    def credit(self, n: int, units: int) -> None:
+        account = self.accounts[n]
+        unit = Credit(self.world.fresh(), account, "USD", units)
+        self._ask(unit, lambda: self.model.credit(account, units))
+
+    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), to=st.sampled_from(["frozen", "open", "open"]))
+    def freeze(self, n: int, to: str) -> None:
+        account = self.accounts[n]
+        unit = SetAccountState(account, None, to, self.world.fresh())
+        self._ask(unit, lambda: self.model.freeze(account, to))
+
+    @rule(spender=st.integers(0, SPENDERS - 1), day=limits, tea=limits)
+    def set_limits(self, spender: int, day: int, tea: int) -> None:
+        device = self.spenders[spender].device
+        unit = self.world.set_mandate(
+            device.owner,
+            *budgets(day, tea),
+            ident=device.mandate,
+            largest=LARGEST,
+            ask_above=ASK_ABOVE,
+            ask_seconds=ASK_SECONDS,
+            on_timeout="allow" if self.model.terms[spender].allows_in_silence else "refuse",
+        )
+        self._ask(unit, lambda: self.model.set_terms(spender, day, tea))
+
+    @rule(spender=st.integers(0, SPENDERS - 1), really=st.integers(0, 9))
+    def revoke(self, spender: int, really: int) -> None:
+        if really == 0:
+            unit = self.world.revoke(self.spenders[spender].device.mandate)
+            self._ask(unit, lambda: self.model.revoke(spender))
+
+    @rule()
+    def commit(self) -> None:
+        self._commit()
+
+    # One millisecond more than whole seconds, so that no end falls within a commit.
+    @rule(seconds=waits)
+    def wait(self, seconds: int) -> None:
+        self._commit()
+        self.clock.move(seconds + 0.001)
+        self.model.now = (self.clock.now_ns - START_NS) // 10**9 + START_NS // 10**9
+        over = set(self._read(lambda tx: holds_over(tx, self.clock.now_ns)))
+        late = set(self._read(lambda tx: asks_over(tx, self.clock.now_ns)))
+        assert over == set(self.model.expire())
+        assert late == set(self.model.lapsed())
+        for ident in sorted(over):
+            self._ask(Expire(ident), lambda: ("expired", ""))
+        for ident in sorted(late):
+            unit = AnswerAsk(ident, None, "lapse")
+            self._ask(unit, lambda ident=ident: self.model.answer(ident, "lapse"))
+        self._commit()
+
+    def _ident(self, n: int) -> str:
+        return self.sent[-1 - n % len(self.sent)][1].ident if self.sent else ""
+
+    def _ask(self, unit: Any, expected: Callable[[], tuple[str, str]]) -> None:
+        self.asked.append((unit, expected))
+        if len(self.asked) == BATCH:
+            self._commit()
+
+    def _commit(self) -> None:
+        asked, self.asked = self.asked, []
+        done = self.loop.run_until_complete(self.world.do_all([unit for unit, _ in asked]))
+        for (unit, expected), answer in zip(asked, done, strict=True):
+            assert told(answer) == expected(), unit
+        self._compare()
+
+    def _compare(self) -> None:
+        self.loop.run_until_complete(self._compare_all())
+
+    async def _compare_all(self) -> None:
+        for account in self.accounts:
+            assert await self.world.available(account) == self.model.available(account)
+        for i, spender in enumerate(self.spenders):
+            for name in ("day", "tea"):
+                _, used = await self.world.budget(spender.device.mandate, name)
+                assert used == self.model.used(i, name, self.model.period(name))
+        for ident, p in self.model.payments.items():
+            kept = await self.world.payment(ident)
+            assert (kept.state, kept.captured, kept.refunded, kept.reason) == (
+                p.state, p.captured, p.refunded, p.reason
+            )  # fmt: skip
+
+    def _read(self, look: Callable[[Any], Any]) -> Any:
+        return self.loop.run_until_complete(self.world.database.read(look))
+
+    def teardown(self) -> None:
+        try:
+            if self.spenders:
+                self._commit()
+                self._read(check_history)
+        finally:
+            self.writer.shutdown()
+            self.loop.close()
+            self.close_database()
+
+
+def told(answer: Any) -> tuple[str, str]:
+    """Say in two words what the hub answered."""
+    if isinstance(answer, FarthingError):
+        return "error", answer.code
+    said = answer.answer
+    if isinstance(said, Authorised):
+        return said.payment.state.value, said.payment.reason
+    if isinstance(said, Payment):
+        return said.state.value, said.reason
+    if isinstance(said, Refunded):
+        return said.refund.state, ""
+    if isinstance(said, AccountRecord):
+        return said.state, ""
+    assert isinstance(said, Mandate)
+    return "set", ""

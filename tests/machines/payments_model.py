@@ -1,0 +1,218 @@
+"""An independent model of payments: every balance and budget is added up from all payments."""
+
+from dataclasses import dataclass, field
+
+DAY, HOUR = 86400, 3600
+ASK_SECONDS, APPROVED_SECONDS = 900, 900
+LARGEST, ASK_ABOVE = 30, 15
+
+
+@dataclass
+class Paid:
+    """One payment as it should be."""
+
+    ident: str
+    spender: int
+    payer: str
+    payee: str
+    amount: int
+    category: str
+    hold: int
+    state: str = ""
+    reason: str = ""
+    captured: int = 0
+    refunded: int = 0
+    ends: int = 0
+    ask_ends: int = 0
+    claimed: bool = True
+    counted: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass
+class Terms:
+    """What a spender's mandate says."""
+
+    day: int
+    tea: int
+    allows_in_silence: bool
+    revoked: bool = False
+
+
+class Model:
+    """What the hub should say, and what should be in the accounts."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.credits: dict[str, int] = {}
+        self.frozen: set[str] = set()
+        self.terms: list[Terms] = []
+        self.payments: dict[str, Paid] = {}
+        self.asks: dict[tuple, str] = {}
+
+    def available(self, account: str) -> int:
+        got = self.credits[account]
+        for p in self.payments.values():
+            if p.payee == account:
+                got += p.captured - p.refunded
+            if p.payer == account:
+                got += p.refunded - p.captured - (p.amount if p.state == "held" else 0)
+        return got
+
+    def used(self, spender: int, name: str, start: int) -> int:
+        return sum(
+            p.amount if p.state == "held" else p.captured
+            for p in self.payments.values()
+            if p.spender == spender and (name, start) in p.counted
+        )
+
+    def period(self, name: str) -> int:
+        length = DAY if name == "day" else HOUR
+        return self.now - self.now % length
+
+    def pay(self, wish: Paid) -> tuple[str, str]:
+        if wish.ident in self.payments:
+            return self._again(self.payments[wish.ident])
+        if wish.payer == wish.payee:
+            return "error", "same-account"
+        refusal = self._rules(wish)
+        if refusal:
+            return self._refuse(wish, refusal)
+        if wish.amount > ASK_ABOVE:
+            return self._ask(wish)
+        return self._take(wish, wish.hold)
+
+    def _again(self, p: Paid) -> tuple[str, str]:
+        if p.state == "held":
+            p.claimed = True
+        return p.state, p.reason
+
+    def _rules(self, p: Paid) -> str:
+        if p.payer in self.frozen:
+            return "account-frozen"
+        if p.payee in self.frozen:
+            return "payee-frozen"
+        if self.terms[p.spender].revoked:
+            return "mandate-revoked"
+        return "mandate-largest" if p.amount > LARGEST else ""
+
+    def _refuse(self, p: Paid, reason: str) -> tuple[str, str]:
+        self.payments[p.ident] = p
+        p.state, p.reason = "refused", reason
+        return "refused", reason
+
+    def _ask(self, p: Paid) -> tuple[str, str]:
+        key = (p.spender, p.payee, p.amount)
+        first = self.payments.get(self.asks.get(key, ""))
+        if first is not None and first.state == "awaiting":
+            return "awaiting", ""
+        if first is not None and first.state == "held" and not first.claimed:
+            return self._again(first)
+        self.payments[p.ident] = p
+        self.asks[key] = p.ident
+        p.state, p.claimed, p.ask_ends = "awaiting", False, self.now + ASK_SECONDS
+        return "awaiting", ""
+
+    def _take(self, p: Paid, hold: int) -> tuple[str, str]:
+        terms = self.terms[p.spender]
+        limits = {"day": terms.day} | ({"tea": terms.tea} if p.category == "tea" else {})
+        for name, limit in limits.items():
+            if self.used(p.spender, name, self.period(name)) + p.amount > limit:
+                return self._refuse(p, f"mandate-budget:{name}")
+        if self.available(p.payer) < p.amount:
+            return self._refuse(p, "insufficient-funds")
+        self.payments[p.ident] = p
+        p.counted = [(name, self.period(name)) for name in limits]
+        if p.hold:
+            p.state, p.ends = "held", self.now + hold
+        else:
+            p.state, p.captured = "captured", p.amount
+        return p.state, ""
+
+    def answer(self, ident: str, answer: str) -> tuple[str, str]:
+        p = self.payments.get(ident)
+        if p is None:
+            return "error", "no-such-payment"
+        if p.state != "awaiting":
+            if answer == "lapse" or (p.state == "refused") == (answer == "deny"):
+                return p.state, p.reason
+            return "error", "already-answered"
+        over = self.now >= p.ask_ends
+        if not over and answer != "approve":
+            return self._refuse(p, "denied") if answer == "deny" else ("awaiting", "")
+        if over and not self.terms[p.spender].allows_in_silence:
+            return self._refuse(p, "ask-expired")
+        refusal = self._rules(p)
+        return self._refuse(p, refusal) if refusal else self._take(p, APPROVED_SECONDS)
+
+    def capture(self, ident: str, units: int | None) -> tuple[str, str]:
+        p = self.payments.get(ident)
+        if p is None:
+            return "error", "no-such-payment"
+        wanted = p.amount if units is None else units
+        if p.state == "captured":
+            same = p.captured == wanted
+            return ("captured", "") if same else ("error", "already-captured")
+        if p.state != "held":
+            return "error", "not-held"
+        if not 0 < wanted <= p.amount:
+            return "error", "capture-too-large"
+        if {p.payer, p.payee} & self.frozen:
+            return "error", "account-frozen"
+        p.state, p.captured = "captured", wanted
+        return "captured", ""
+
+    def void(self, ident: str) -> tuple[str, str]:
+        p = self.payments.get(ident)
+        if p is None:
+            return "error", "no-such-payment"
+        if p.state == "held":
+            p.state = "voided"
+        return (p.state, p.reason) if p.state in ("voided", "expired") else ("error", "not-held")
+
+    def refund(self, ident: str, units: int | None) -> tuple[str, str]:
+        p = self.payments.get(ident)
+        if p is None:
+            return "error", "no-such-payment"
+        if p.state != "captured":
+            return "error", "not-captured"
+        left = p.captured - p.refunded
+        wanted = left if units is None else units
+        if left == 0:
+            return "error", "already-refunded"
+        if not 0 < wanted <= left:
+            return "error", "refund-too-large"
+        if {p.payer, p.payee} & self.frozen:
+            return "error", "account-frozen"
+        if self.available(p.payee) < wanted:
+            return "insufficient-seller-balance", ""
+        p.refunded += wanted
+        return "done", ""
+
+    def credit(self, account: str, units: int) -> tuple[str, str]:
+        if account in self.frozen:
+            return "error", "credit-impossible"
+        self.credits[account] += units
+        return "open", ""
+
+    def freeze(self, account: str, to: str) -> tuple[str, str]:
+        (self.frozen.add if to == "frozen" else self.frozen.discard)(account)
+        return to, ""
+
+    def set_terms(self, spender: int, day: int, tea: int) -> tuple[str, str]:
+        terms = self.terms[spender]
+        terms.day, terms.tea = day, tea
+        return "set", ""
+
+    def revoke(self, spender: int) -> tuple[str, str]:
+        self.terms[spender].revoked = True
+        return "set", ""
+
+    def expire(self) -> list[str]:
+        over = [p for p in self.payments.values() if p.state == "held" and p.ends <= self.now]
+        for p in over:
+            p.state = "expired"
+        return [p.ident for p in over]
+
+    def lapsed(self) -> list[str]:
+        waiting = (p for p in self.payments.values() if p.state == "awaiting")
+        return [p.ident for p in waiting if p.ask_ends <= self.now]
