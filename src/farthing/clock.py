@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from farthing.errors import Malformed
 
@@ -25,16 +26,21 @@ def system_clock() -> int:
 
 def write_time(seconds: int) -> str:
     """Write whole Unix seconds as RFC 3339 in UTC: `2026-11-22T21:00:00Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(seconds) + "Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def write_time_ns(nanoseconds: int) -> str:
     """Write Unix nanoseconds as RFC 3339 in UTC, to the microsecond."""
     seconds, rest = divmod(nanoseconds, NS)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
 
 
+@lru_cache(maxsize=4096)
 def parse_time(text: str) -> int:
     """Read an RFC 3339 time in UTC (`Z`), fractions dropped.
 

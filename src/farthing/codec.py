@@ -6,10 +6,17 @@ import json
 import re
 from typing import Any, cast
 
+import msgspec
+
 from farthing.errors import Malformed
 
 _URL = re.compile(rb"[A-Za-z0-9_-]*")
 _DEPTH_MAX = 32
+_TEXT = {str}
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -17,9 +24,16 @@ def canonical_json(value: Any) -> bytes:
 
     Source: RFC 8785; names are sorted by UTF-16 code units, and floats are not accepted.
     """
+    if isinstance(value, dict) and _is_plain(cast(dict[str, Any], value)):
+        return _encode(value)  # Names of ASCII sort alike as code points and as UTF-16.
     return json.dumps(
         _sorted(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
     ).encode()
+
+
+def _is_plain(members: dict[str, Any]) -> bool:
+    """Tell whether all members are text under names of ASCII, as in all that is signed often."""
+    return {*map(type, members.values())} <= _TEXT and "".join(members).isascii()
 
 
 def _sorted(value: Any) -> Any:
@@ -91,7 +105,7 @@ def _check(value: Any, depth: int) -> None:
 
 def to_base64url(raw: bytes) -> str:
     """Write base64url without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL, b"=").decode()
 
 
 def from_base64url(text: str) -> bytes:
