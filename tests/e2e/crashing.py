@@ -62,9 +62,9 @@ class CrashingHub:
         command = [sys.executable, "-m", "farthing", *words, "--config", str(self.config)]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
-    def start(self):
+    def start(self, *words: str):
         """Start the hub's process, and wait until it takes payments."""
-        command = [sys.executable, "-m", "farthing", "serve", "--config", str(self.config)]
+        command = [sys.executable, "-m", "farthing", "serve", "--config", str(self.config), *words]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until = time.monotonic() + _START_SECONDS
