@@ -55,6 +55,7 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["json", "text"] = "text"
     level: Literal["debug", "info", "warning", "error"] = "info"
+    events: bool = True
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,6 +159,10 @@ def _value(name: str, text: str, kind: Any) -> Any:
         if not (text.isascii() and text.isdigit() and len(text) < 12):
             raise BadConfig("config-invalid", f"{name} must be a whole number")
         return int(text)
+    if kind is bool:
+        if text not in ("true", "false"):
+            raise BadConfig("config-invalid", f"{name} must be true or false")
+        return text == "true"
     if kind == list[str]:
         return [item.strip() for item in text.split(",") if item.strip()]
     return text

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -117,12 +118,16 @@ class HubProcess:
             process.wait(20)
 
 
-def wait_for(url: str, process: subprocess.Popen) -> None:
+def _trust(verify: str) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=verify) if verify else True
+
+
+def wait_for(url: str, process: subprocess.Popen, verify: str = "") -> None:
     deadline = time.monotonic() + STARTED_WITHIN_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, f"it ended with {process.returncode}"
         with contextlib.suppress(httpx.HTTPError):
-            httpx.get(url, timeout=2)
+            httpx.get(url, timeout=2, verify=_trust(verify))
             return
         time.sleep(0.03)
     raise AssertionError(f"nothing answers at {url}")

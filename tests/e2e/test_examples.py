@@ -32,9 +32,9 @@ def test_the_example_buyer_pays_the_example_seller(hub, tmp_path):
     shop, wallet = hub.account("shop"), hub.account("wallet")
     hub.run("credit", wallet, "1 USD")
     purse = hub.purse(wallet, "--largest", "0.01 USD")
+    uvicorn = [sys.executable, "-m", "uvicorn", "--log-level", "warning"]
     seller = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "--app-dir", "examples", "seller:app"]
-        + ["--port", "8404", "--log-level", "warning"],
+        [*uvicorn, "--app-dir", "examples", "seller:app", "--port", "8404"],
         cwd=ROOT,
         env=hub.environment | {"PAYEE": shop},
     )

@@ -17,6 +17,7 @@ from farthing.cli.talk import say, show
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
+from farthing.services.event_log import EventLog
 from farthing.web.app import HubApp, LocalOperator
 from farthing.web.strict_http import StrictHttp
 
@@ -128,12 +129,21 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     hub = await _open(config, accept_rollback)
     app = HubApp(hub.desk)
     servers = [_tcp_server(config, app), _socket_server(config, LocalOperator(app))]
+    told = EventLog(hub.ctx, config.log.format) if _tells_events(config) else None
     try:
+        if told is not None:
+            await told.start()
         await _run(hub, config, servers)
     finally:
+        if told is not None:
+            await told.stop()
         await hub.close()
         socket_path(config).unlink(missing_ok=True)
         log.info("hub.stopped")
+
+
+def _tells_events(config: Config) -> bool:
+    return config.log.events and config.log.level in ("debug", "info")
 
 
 async def _open(config: Config, accept_rollback: bool) -> Hub:
