@@ -55,6 +55,8 @@ class AnswerAsk:
         return _approve(view, payment)
 
     def _late(self, payment: Payment) -> Outcome[Authorised]:
+        if not payment.ask:
+            raise Conflict("not-awaiting", f"nobody was asked; this is {payment.state.value}")
         denied = payment.state is State.REFUSED
         if self.answer == "lapse" or denied == (self.answer == "deny"):
             return Outcome(Authorised(payment, fresh=False))
