@@ -34,8 +34,8 @@ class Allowed:
     """
 
     largest: str = "0.05 USD"
-    budget: str = "0.5 USD"
-    budget_seconds: int = 3600
+    budget: str = "0.02 USD"
+    budget_seconds: int = 60
     shops: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     asleep_now: bool = False
@@ -78,26 +78,40 @@ DENIED = "Printer 4"
 
 CAST = (
     Part(name="Charger 7", wants=(LOAD, MEMORY, UPTIME, NETWORK), pace_seconds=0.3),
-    Part(name="Robot Ada", wants=(FACTORS, DIGEST, PRIMES), pace_seconds=0.35),
-    Part(name="Kiosk 3", wants=(CHART, NOTE, REPORT), pace_seconds=0.6, language=X402),
+    Part(
+        name="Robot Ada",
+        wants=(FACTORS, DIGEST, PRIMES),
+        pace_seconds=0.35,
+        allowed=Allowed(budget="0.2 USD"),
+        funds="5 USD",
+    ),
+    Part(
+        name="Kiosk 3",
+        wants=(CHART, NOTE, REPORT),
+        pace_seconds=0.6,
+        allowed=Allowed(budget="0.6 USD"),
+        funds="5 USD",
+        language=X402,
+    ),
     Part(name=REVOKED, wants=(DIGEST, LOAD, DISK), pace_seconds=0.45, language=X402),
     Part(
         name="Meter 41",
         wants=(LOAD, UPTIME),
         pace_seconds=0.25,
-        allowed=Allowed(budget="0.0004 USD", budget_seconds=10),
+        allowed=Allowed(budget="0.0003 USD", budget_seconds=10),
     ),
     Part(
         name="Vending 9",
         wants=(CHART, NOTE, REPORT),
         pace_seconds=0.7,
-        allowed=Allowed(largest="0.005 USD"),
+        allowed=Allowed(largest="0.005 USD", budget="0.2 USD"),
+        funds="5 USD",
     ),
     Part(
         name="Camera 2",
         wants=(MEMORY, DISK, FACTORS),
         pace_seconds=0.6,
-        allowed=Allowed(categories=(READINGS,)),
+        allowed=Allowed(categories=(READINGS,), budget="0.005 USD"),
         language=X402,
     ),
     Part(
@@ -111,7 +125,7 @@ CAST = (
         name="Night lamp",
         wants=(UPTIME,),
         pace_seconds=0.8,
-        allowed=Allowed(asleep_now=True),
+        allowed=Allowed(asleep_now=True, budget="0.005 USD"),
         funds="0.05 USD",
     ),
     Part(name=TOPPED_UP, wants=(FACTORS, DIGEST), pace_seconds=0.5, funds="0.003 USD"),
@@ -119,12 +133,14 @@ CAST = (
         name="Forklift 1",
         wants=(REPORT, CHART, PRIMES),
         pace_seconds=0.7,
-        allowed=Allowed(ask_above="0.01 USD"),
+        allowed=Allowed(ask_above="0.01 USD", budget="0.4 USD"),
+        funds="5 USD",
     ),
     Part(
         name=DENIED,
         wants=(ATLAS, NOTE, CHART),
         pace_seconds=0.8,
-        allowed=Allowed(ask_above="0.01 USD"),
+        allowed=Allowed(ask_above="0.01 USD", budget="0.15 USD"),
+        funds="5 USD",
     ),
 )

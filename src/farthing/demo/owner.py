@@ -14,7 +14,7 @@ from farthing.demo.tally import Tally
 from farthing.money import parse_price
 
 _THINKS_SECONDS = 0.8
-_LOOK_SECONDS = 0.4
+_LOOK_SECONDS = 0.2
 _REVOKES_AT, _TOPS_UP_AT = 0.4, 0.6
 
 
@@ -62,13 +62,16 @@ class Operator:
 
     def __init__(self, client: httpx.AsyncClient, accounts: dict[str, str], tally: Tally) -> None:
         self._client, self._accounts, self._tally = client, accounts, tally
+        self._put_in = 0
+        self._turns = asyncio.Lock()
 
     async def credit(self, name: str, price: str) -> int:
         """Put test money into the account of a device."""
         units = parse_price(price, ASSETS).units
         body = {"account": self._accounts[name], "units": str(units), "asset": "USD"}
-        await ask(self._client, "POST", "/v1/credits", body)
-        self._tally.put_in += units
+        async with self._turns:
+            await ask(self._client, "POST", "/v1/credits", body)
+            self._put_in += units
         return units
 
     async def top_up(self, stop: asyncio.Event) -> None:
@@ -85,11 +88,12 @@ class Operator:
             await pause(stop, _LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Look at all balances once: one page is one moment of the books."""
-        answer = await ask(self._client, "GET", "/v1/accounts?limit=500")
-        held = {
-            item["id"]: int(item["balance"]["received"]) - int(item["balance"]["spent"])
-            for item in answer["items"]
-        }
+        """Look at all balances once: one page is one moment of the books, so its sums come out."""
+        async with self._turns:
+            answer = await ask(self._client, "GET", "/v1/accounts?limit=500")
+            self._tally.put_in = self._put_in
+        held = {item["id"]: item["balance"] for item in answer["items"]}
         for row in (*self._tally.devices.values(), *self._tally.shops.values()):
-            row.balance = held[self._accounts[row.name]]
+            counters = held[self._accounts[row.name]]
+            row.spent = int(counters["spent"])
+            row.balance = int(counters["received"]) - row.spent

@@ -16,8 +16,8 @@ def summary(tally: Tally, result: Result) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style=FAINT, min_width=8, no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("paid", _paid(tally))
-    table.add_row("refused", _refused(tally))
+    table.add_row("paid", Padding(_paid(tally), (0, 0, 1, 0)))
+    table.add_row("refused", Padding(_refused(tally), (0, 0, 1, 0)))
     table.add_row("speed", _speed(result))
     table.add_row("money", _money(tally))
     table.add_row("audit", _audit(result))
@@ -66,7 +66,7 @@ def _speed(result: Result) -> Text:
 
 
 def _money(tally: Tally) -> Text:
-    text = Text(f"{words.number(tally.put_in)} put in")
+    text = Text(f"{words.price(tally.put_in)} put in")
     text.append(f" = {words.number(tally.with_devices)} with devices", FAINT)
     text.append(f" + {words.number(tally.with_shops)} with shops ", FAINT)
     return text.append("✓" if tally.balances else "✗", "green" if tally.balances else "red")

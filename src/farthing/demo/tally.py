@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(slots=True)
 class DeviceRow:
-    """One device as it stands. Units: smallest units; `balance` is what the hub says."""
+    """One device. Units: smallest units; `balance` and `spent` are what the hub says."""
 
     part: Part
     balance: int = 0
@@ -72,19 +72,19 @@ class DeviceRow:
 
     def paid(self, units: int, now: float) -> None:
         """Count a payment."""
-        self.spent += units
         self.payments += 1
         self._recent.append((int(now), units))
 
 
 @dataclass(slots=True)
 class ShopRow:
-    """One shop as it stands. Units: `balance` is what the hub says it holds."""
+    """One shop. Units: smallest units; `balance` and `spent` are what the hub says."""
 
     name: str
     sold: int = 0
     refused: int = 0
     balance: int = 0
+    spent: int = 0
 
 
 class Tally:

@@ -19,7 +19,7 @@ LOOKS = {
     Sign.NOTE: ("•", COPPER),
     Sign.TROUBLE: ("!", "bold red"),
 }
-_WIDE = 112
+_WIDE, _LEFT = 116, 74
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _BAR_CELLS = 8
 _SPARKS = 16
@@ -30,37 +30,41 @@ def frame(tally: Tally, width: int, height: int) -> RenderableType:
     top = [header(tally, width), Rule(style=FAINT)]
     room = height - 4
     if width >= _WIDE:
-        sides = Table.grid(padding=(0, 3), expand=True)
-        sides.add_column(width=69)
+        sides = Table.grid(padding=(0, 2), expand=True)
+        sides.add_column(width=_LEFT)
         sides.add_column(ratio=1)
-        left: list[RenderableType] = [devices(tally, 69)]
+        left: list[RenderableType] = [devices(tally, _LEFT)]
         if room > len(tally.devices) + 4:
             left += ["", refusals(tally, room - len(tally.devices) - 3)]
-        feeding = feed(tally, room - len(tally.shops) - 2)
+        feeding = feed(tally, width - _LEFT - 2, room - len(tally.shops) - 2)
         sides.add_row(Group(*left), Group(shops(tally), "", feeding))
         return Group(*top, sides)
     left_over = room - len(tally.devices) - len(tally.shops) - 4
     body: list[RenderableType] = [devices(tally, width), "", shops(tally)]
     if left_over > 0:
-        body += ["", feed(tally, left_over)]
+        body += ["", feed(tally, width, left_over)]
     return Group(*top, *body)
 
 
-def header(tally: Tally, width: int) -> Table:
+def header(tally: Tally, width: int) -> RenderableType:
     """Draw who, how much, how fast, and the sum that must come out."""
+    title = Text.assemble(("Farthing", f"bold {COPPER}"), ("  hub ", FAINT), tally.hub_id)
+    clock = f"{words.moment(min(tally.now(), tally.seconds))} of {words.moment(tally.seconds)}"
+    # The amount is of the same moment of the books as every other amount on the screen.
+    counts = Text.assemble(
+        (words.price(tally.with_shops), "bold"),
+        f" in {words.plural(tally.payments, 'payment')}",
+        (f"  {sum(tally.refused.values()):,} refused", FAINT),
+    )
+    first, second = _ends(title, Text(clock, FAINT)), _ends(counts, speed(tally, width))
+    return Group(first, second, balance(tally))
+
+
+def _ends(left: Text, right: Text) -> Table:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     grid.add_column(no_wrap=True, justify="right")
-    title = Text.assemble(("Farthing", f"bold {COPPER}"), ("  hub ", FAINT), tally.hub_id)
-    clock = f"{words.moment(min(tally.now(), tally.seconds))} of {words.moment(tally.seconds)}"
-    grid.add_row(title, Text(clock, FAINT))
-    counts = Text.assemble(
-        (f"{tally.payments:,}", "bold"), " paid  ",
-        (words.price(tally.volume), "bold"),
-        (f"  {sum(tally.refused.values()):,} refused", FAINT),
-    )  # fmt: skip
-    grid.add_row(counts, speed(tally, width))
-    grid.add_row(balance(tally), Text())
+    grid.add_row(left, right)
     return grid
 
 
@@ -68,7 +72,7 @@ def balance(tally: Tally) -> Text:
     """Write the sum: what was put in is with the devices or with the shops."""
     sign, color = ("✓", "green") if tally.balances else ("✗ does not balance", "red")
     text = Text.assemble(
-        (f"{words.number(tally.put_in)} put in", ""),
+        f"{words.price(tally.put_in)} put in",
         (f" = {words.number(tally.with_devices)} with devices", FAINT),
         (f" + {words.number(tally.with_shops)} with shops ", FAINT),
     )
@@ -122,7 +126,7 @@ def devices(tally: Tally, width: int) -> Table:
             name,
             words.aligned(row.balance),
             Text(words.aligned(row.spent), FAINT),
-            bar(row.budget_left(tally.wall()), row.budget),
+            Text() if row.revoked else bar(row.budget_left(tally.wall()), row.budget),
             state(row),
         )
     return table
@@ -151,7 +155,7 @@ def _said(entry: Entry) -> str:
     if entry.sign is Sign.ASKING:
         return "asks its owner"
     if entry.sign is Sign.NOTE:
-        return f"{entry.what}, {words.number(entry.units)}" if entry.units else entry.what
+        return entry.what
     return words.reason(entry.reason)
 
 
@@ -178,22 +182,24 @@ def refusals(tally: Tally, lines: int) -> Table:
     return table
 
 
-def feed(tally: Tally, lines: int) -> Table:
+def feed(tally: Tally, width: int, lines: int) -> Group:
     """Draw the latest entries, the newest first."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(width=5, justify="right", style=FAINT)
-    table.add_column(width=1)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column(width=8, no_wrap=True)
-    for entry in list(reversed(tally.feed))[: max(0, lines)]:
-        sign, color = LOOKS[entry.sign]
-        text = Text(entry.who)
-        if entry.shop:
-            text.append(" → ", FAINT).append(f"{entry.shop} {entry.what}")
-        else:
-            text.append(f" {entry.what}", FAINT)
-        if entry.reason:
-            text.append(f", {words.reason(entry.reason)}", FAINT)
-        amount = words.aligned(entry.units) if entry.units else ""
-        table.add_row(f"{entry.at:.1f}", Text(sign, color), text, amount)
-    return table
+    latest = list(reversed(tally.feed))[: max(0, lines)]
+    return Group(*(_feed_line(entry, width) for entry in latest))
+
+
+def _feed_line(entry: Entry, width: int) -> Text:
+    sign, color = LOOKS[entry.sign]
+    amount = words.aligned(entry.units) if entry.units else ""
+    wish = f" → {entry.shop} {entry.what}" if entry.shop else ""
+    text = Text.assemble((f"{words.moment(entry.at):>5} ", FAINT), (f"{sign} ", color), entry.who)
+    if entry.sign is Sign.PAID:
+        text.append(wish, FAINT)
+    else:
+        said = f"{wish if width > _LEFT else ''}: {_said(entry)}"
+        text.append(said, FAINT)
+    if not amount:
+        text.truncate(width, overflow="ellipsis")
+        return text
+    text.truncate(width - len(amount) - 1, overflow="ellipsis", pad=True)
+    return text.append(f" {amount}")

@@ -9,7 +9,7 @@ REASONS = {
     "mandate-payee": "not a shop it may pay",
     "mandate-category": "not a thing it may buy",
     "mandate-hours": "not at this hour",
-    "mandate-largest": "more than it may pay at once",
+    "mandate-largest": "above its largest payment",
     "mandate-budget": "its budget is used up",
     "insufficient-funds": "not enough money",
     "denied": "its owner said no",
