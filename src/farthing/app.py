@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from farthing.books.sql import SqlBooks
 from farthing.clock import NS, Clock, system_clock
 from farthing.config import Config
 from farthing.core.accounts import ASSETS, AssetRecord
+from farthing.core.decisions import Unit
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.records import Table
 from farthing.errors import BadConfig, PlugMissing
@@ -33,6 +36,8 @@ from farthing.store.mapping import mapping
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
 from farthing.worker import Worker
+
+log = structlog.get_logger()
 
 _VERIFIERS = 2
 _READERS = 4
@@ -174,7 +179,7 @@ async def open_hub(
     writer = ThreadPoolExecutor(1, "farthing-write")
     verifiers = ThreadPoolExecutor(_VERIFIERS, "farthing-verify")
     database = open_database(config, readers)
-    heads = HeadsFile(config.path(config.audit.heads_path))
+    heads = HeadsFile(config.path(config.audit.heads_path), on_fault=_tell_heads_fault)
     lost = check_not_rolled_back(database, heads, accept=accept_rollback)
     signer, root = ring.signing(), ring.root()
     loop = asyncio.get_running_loop()
@@ -188,9 +193,7 @@ async def open_hub(
     identity = HubIdentity(fingerprint(root.public), root.public, {})
     ctx = Context(books, database, clock, random_bits, verifiers, identity, assets)
     ctx_ready.append(ctx)
-    await _admit(ctx, root, signer)
-    if lost:
-        await books.commit_one(AcceptRollback(lost))
+    await _admit(ctx, root, signer, lost)
     desk = Desk(ctx, config, Payments(ctx), Access(ctx))
     hub = Hub(
         desk, Worker(ctx), books, heads, [readers, writer, verifiers], ring.challenge_secrets()
@@ -219,12 +222,18 @@ def _all(tx: Tx, table: Table[Any]) -> list[Any]:
     return [mapped.row(row) for row in tx.rows(mapped.select)]
 
 
-async def _admit(ctx: Context, root: Signer, signer: Signer) -> None:
+def _tell_heads_fault(fault: OSError) -> None:
+    log.error("heads.not_noted", why=str(fault), hint="payments go on; free the disk or mend it")
+
+
+async def _admit(ctx: Context, root: Signer, signer: Signer, lost: str | None) -> None:
+    """Put a new signing key and an accepted rollback on record, in one commit."""
     rows = await ctx.database.read(lambda tx: _all(tx, CERTIFICATES))
+    first: list[Unit[Any]] = [AcceptRollback(lost)] if lost else []
     if all(row.key != signer.public for row in rows):
-        certificate = certify(root, signer.public, ctx.clock() // NS - 1)
-        await ctx.books.commit_one(AdmitKey(certificate))
-        rows.append(certificate)
+        rows.append(certify(root, signer.public, ctx.clock() // NS - 1))
+        first.insert(0, AdmitKey(rows[-1]))
+    await ctx.books.commit(first)
     ctx.identity.certificates.update({row.key: row for row in rows})
 
 
