@@ -4,6 +4,7 @@ What is asked is gathered and committed together; the model is asked one after t
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,11 +30,25 @@ from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model
 
 SIGNER = Ed25519Signer(bytes(32))
 SPENDERS, SELLERS = 2, 2
-BATCH = 7
+BATCH = 5
 
 which = st.integers(0, 5)
 parts = st.one_of(st.none(), st.none(), st.integers(0, 12))
-limits = st.sampled_from([0, 5, 12, 25, 40, 100])
+settlings = st.sampled_from(
+    ["capture", "capture", "void", "refund", "refund", "approve", "approve", "deny", "lapse"]
+)
+FITTING = {
+    "capture": "held",
+    "void": "held",
+    "refund": "captured",
+    "approve": "awaiting",
+    "deny": "awaiting",
+    "lapse": "awaiting",
+}
+doings = st.sampled_from(
+    ["credit", "limits", "limits", "limits", "frozen", "open", "open", "open", "open", "revoke"]
+)
+limits = st.sampled_from([5, 12, 25, 40, 60, 100])
 waits = st.sampled_from([1, 4, 6, 61, 600, 1000, 3600, 7200, 86400])
 
 
@@ -76,24 +91,24 @@ class PaymentsMachine(RuleBasedStateMachine):
         world.begin()
         for i in range(SPENDERS):
             spender = await world.spender(
-                60,
-                *budgets(25, 12),
+                80,
+                *budgets(60, 20),
                 largest=LARGEST,
                 ask_above=ASK_ABOVE,
                 ask_seconds=ASK_SECONDS,
                 on_timeout="allow" if silent and i else "refuse",
             )
             self.spenders.append(spender)
-            self.model.terms.append(Terms(25, 12, bool(silent and i)))
+            self.model.terms.append(Terms(60, 20, bool(silent and i)))
         self.accounts = [s.account for s in self.spenders]
         self.accounts += [await world.account() for _ in range(SELLERS)]
-        self.model.credits = {a: 60 if i < SPENDERS else 0 for i, a in enumerate(self.accounts)}
+        self.model.credits = {a: 80 if i < SPENDERS else 0 for i, a in enumerate(self.accounts)}
 
     @rule(
         spender=st.integers(0, SPENDERS - 1),
-        payee=st.integers(0, SPENDERS + SELLERS - 1),
-        amount=st.one_of(st.integers(1, 12), st.sampled_from([15, 16, 20, 31])),
-        hold=st.sampled_from([0, 0, 5, 60, 4000]),
+        payee=st.sampled_from([2, 3, 2, 3, 2, 3, 0, 1]),
+        amount=st.one_of(st.integers(1, 12), st.sampled_from([15, 16, 16, 20, 20, 31])),
+        hold=st.sampled_from([0, 5, 60, 60, 4000]),
         category=st.sampled_from(["", "tea"]),
     )
     def pay(self, spender: int, payee: int, amount: int, hold: int, category: str) -> None:
@@ -112,44 +127,42 @@ class PaymentsMachine(RuleBasedStateMachine):
             if unit.signed.order.expires > self.clock.now or wish.ident in self.model.payments:
                 self._ask(unit, lambda: self.model.pay(wish))
 
-    @rule(n=which, units=parts)
-    def capture(self, n: int, units: int | None) -> None:
-        if ident := self._ident(n):
-            self._ask(Capture(ident, None, units), lambda: self.model.capture(ident, units))
-
-    @rule(n=which)
-    def void(self, n: int) -> None:
-        if ident := self._ident(n):
-            self._ask(Void(ident, None), lambda: self.model.void(ident))
-
-    @rule(n=which, units=parts)
-    def refund(self, n: int, units: int | None) -> None:
-        if ident := self._ident(n):
+    @rule(n=which, what=settlings, units=parts)
+    def settle(self, n: int, what: str, units: int | None) -> None:
+        ident, model = self._ident(n, FITTING[what]), self.model
+        if not ident:
+            return
+        if what == "capture":
+            self._ask(Capture(ident, None, units), lambda: model.capture(ident, units))
+        elif what == "void":
+            self._ask(Void(ident, None), lambda: model.void(ident))
+        elif what == "refund":
             unit = GiveBack(ids.name("ref", self.world.fresh()), ident, None, units, "")
-            self._ask(unit, lambda: self.model.refund(ident, units))
+            self._ask(unit, lambda: model.refund(ident, units))
+        else:
+            answer: Any = what
+            self._ask(AnswerAsk(ident, None, answer), lambda: model.answer(ident, what))
 
-    @rule(n=which, answer=st.sampled_from(["approve", "approve", "deny", "lapse"]))
-    def answer(self, n: int, answer: Any) -> None:
-        if ident := self._ident(n):
-            unit = AnswerAsk(ident, None, answer)
-            self._ask(unit, lambda: self.model.answer(ident, answer))
+    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), what=doings, day=limits, tea=limits)
+    def owner_does(self, n: int, what: str, day: int, tea: int) -> None:
+        account, spender = self.accounts[n], n % SPENDERS
+        mandate = self.spenders[spender].device.mandate
+        if what == "credit":
+            unit: Any = Credit(self.world.fresh(), account, "USD", day)
+            self._ask(unit, lambda: self.model.credit(account, day))
+        elif what == "limits":
+            self._ask(
+                self._limits(spender, day, tea), lambda: self.model.set_terms(spender, day, tea)
+            )
+        elif what == "revoke":
+            self._ask(self.world.revoke(mandate), lambda: self.model.revoke(spender))
+        else:
+            unit = SetAccountState(account, None, what, self.world.fresh())
+            self._ask(unit, lambda: self.model.freeze(account, what))
 
-    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), units=st.integers(1, 30))
-    def credit(self, n: int, units: int) -> None:
-        account = self.accounts[n]
-        unit = Credit(self.world.fresh(), account, "USD", units)
-        self._ask(unit, lambda: self.model.credit(account, units))
-
-    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), to=st.sampled_from(["frozen", "open", "open"]))
-    def freeze(self, n: int, to: str) -> None:
-        account = self.accounts[n]
-        unit = SetAccountState(account, None, to, self.world.fresh())
-        self._ask(unit, lambda: self.model.freeze(account, to))
-
-    @rule(spender=st.integers(0, SPENDERS - 1), day=limits, tea=limits)
-    def set_limits(self, spender: int, day: int, tea: int) -> None:
+    def _limits(self, spender: int, day: int, tea: int) -> Any:
         device = self.spenders[spender].device
-        unit = self.world.set_mandate(
+        return self.world.set_mandate(
             device.owner,
             *budgets(day, tea),
             ident=device.mandate,
@@ -158,13 +171,25 @@ class PaymentsMachine(RuleBasedStateMachine):
             ask_seconds=ASK_SECONDS,
             on_timeout="allow" if self.model.terms[spender].allows_in_silence else "refuse",
         )
-        self._ask(unit, lambda: self.model.set_terms(spender, day, tea))
 
-    @rule(spender=st.integers(0, SPENDERS - 1), really=st.integers(0, 9))
-    def revoke(self, spender: int, really: int) -> None:
-        if really == 0:
-            unit = self.world.revoke(self.spenders[spender].device.mandate)
-            self._ask(unit, lambda: self.model.revoke(spender))
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def be_busy(self, seed: int) -> None:
+        """Do much at a time: what takes several steps to come about then comes about."""
+        chance = random.Random(seed)
+        for _ in range(20):
+            n, units = chance.randrange(6), chance.choice([None, None, 1, 3, 8])
+            match chance.choice("ppppppsssssssao"):
+                case "p":
+                    amount, hold = chance.choice([2, 3, 7, 12, 16]), chance.choice([0, 5, 60, 4000])
+                    payee, category = chance.choice([2, 3, 2, 3, 0]), chance.choice(["", "tea"])
+                    self.pay(chance.randrange(SPENDERS), payee, amount, hold, category)
+                case "s":
+                    self.settle(n, chance.choice(sorted(FITTING)), units)
+                case "a":
+                    self.pay_again(n)
+                case "o":
+                    what = chance.choice(["credit", "limits", "limits", "frozen", "open"])
+                    self.owner_does(n % 4, what, chance.choice([12, 40, 100]), 12)
 
     @rule()
     def commit(self) -> None:
@@ -180,15 +205,18 @@ class PaymentsMachine(RuleBasedStateMachine):
         late = set(self._read(lambda tx: asks_over(tx, self.clock.now_ns)))
         assert over == set(self.model.expire())
         assert late == set(self.model.lapsed())
-        for ident in sorted(over):
-            self._ask(Expire(ident), lambda: ("expired", ""))
+        self.asked = [(Expire(ident), lambda: ("expired", "")) for ident in sorted(over)]
         for ident in sorted(late):
             unit = AnswerAsk(ident, None, "lapse")
-            self._ask(unit, lambda ident=ident: self.model.answer(ident, "lapse"))
+            self.asked.append((unit, lambda ident=ident: self.model.answer(ident, "lapse")))
         self._commit()
 
-    def _ident(self, n: int) -> str:
-        return self.sent[-1 - n % len(self.sent)][1].ident if self.sent else ""
+    def _ident(self, n: int, state: str) -> str:
+        """Pick one of the payments in this state, and one time in six any."""
+        fitting = [i for i, p in self.model.payments.items() if p.state == state]
+        if n == 0 or not fitting:
+            fitting = [wish.ident for _, wish in self.sent]
+        return fitting[-1 - n % len(fitting)] if fitting else ""
 
     def _ask(self, unit: Any, expected: Callable[[], tuple[str, str]]) -> None:
         self.asked.append((unit, expected))

@@ -133,6 +133,8 @@ class Model:
         if p is None:
             return "error", "no-such-payment"
         if p.state != "awaiting":
+            if not p.ask_ends:
+                return "error", "not-awaiting"
             if answer == "lapse" or (p.state == "refused") == (answer == "deny"):
                 return p.state, p.reason
             return "error", "already-answered"

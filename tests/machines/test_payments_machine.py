@@ -18,14 +18,14 @@ def run(fresh, examples: int) -> None:
 
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     chosen = settings(
-        max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=quiet
+        max_examples=examples, stateful_step_count=15, deadline=None, suppress_health_check=quiet
     )
     run_state_machine_as_test(Machine, settings=chosen)
 
 
 def test_payments_on_sqlite_are_as_the_model_says(readers):
-    run(on_sqlite(readers), 50)
+    run(on_sqlite(readers), 100)
 
 
 def test_payments_on_postgresql_are_as_the_model_says(postgres_server, readers):
-    run(on_postgres(postgres_server, readers), 12)
+    run(on_postgres(postgres_server, readers), 15)
