@@ -93,18 +93,18 @@ def refused(town: Town) -> Iterator[tuple[str, dict[str, Any], int, str]]:
     sign = town.payment
     hour_ago = ids.encode(ids.fresh((now - 3700) * 1000))
     soon = ids.encode(ids.fresh((now + 120) * 1000))
-    yield "expired", sign(expires=now - 1), 402, "order-expired"
-    yield "lives too long", sign(expires=now + 3700), 402, "order-time"
-    yield "an old nonce", sign(nonce=hour_ago), 402, "order-time"
-    yield "a nonce of tomorrow", sign(nonce=soon), 402, "order-time"
-    yield "another hub", sign(hub="anotherhub"), 402, "wrong-hub"
-    yield "another asset", sign(asset="EUR"), 402, "asset-mismatch"
-    yield "an asset nobody has", sign(asset="XYZ"), 402, "asset-mismatch"
-    yield "a payee in another asset", sign(payee="euros"), 402, "asset-mismatch"
-    yield "no such payee", sign(payee="acc_" + "0" * 26), 402, "unknown-payee"
-    yield "to itself", sign(payee="purse"), 402, "same-account"
-    yield "nothing", sign(0), 402, "nothing-to-pay"
-    yield "a revoked device", sign(machine="lost"), 402, "device-revoked"
+    yield "expired", sign(expires=now - 1), 422, "order-expired"
+    yield "lives too long", sign(expires=now + 3700), 422, "order-time"
+    yield "an old nonce", sign(nonce=hour_ago), 422, "order-time"
+    yield "a nonce of tomorrow", sign(nonce=soon), 422, "order-time"
+    yield "another hub", sign(hub="anotherhub"), 422, "wrong-hub"
+    yield "another asset", sign(asset="EUR"), 422, "asset-mismatch"
+    yield "an asset nobody has", sign(asset="XYZ"), 422, "asset-mismatch"
+    yield "a payee in another asset", sign(payee="euros"), 422, "asset-mismatch"
+    yield "no such payee", sign(payee="acc_" + "0" * 26), 422, "unknown-payee"
+    yield "to itself", sign(payee="purse"), 422, "same-account"
+    yield "nothing", sign(0), 422, "nothing-to-pay"
+    yield "a revoked device", sign(machine="lost"), 422, "device-revoked"
     yield "an unknown device", sign(device="dev_" + "0" * 26), 401, "unknown-device"
 
 
@@ -231,7 +231,7 @@ async def test_a_refusal_by_a_rule_is_recorded_and_moves_nothing(tmp_path: Path)
     async with open_town(tmp_path) as town:
         body = town.payment(100_001)
         answer = await town.ask("POST", "/v1/payments", body)
-        assert problem(answer) == (402, "mandate-largest")
+        assert problem(answer) == (422, "mandate-largest")
         payment = answer.json()["payment"]
         shown = await town.made("GET", f"/v1/payments/{payment}", who="meter")
         assert (shown["state"], shown["reason"]) == ("refused", "mandate-largest")
@@ -250,7 +250,7 @@ async def test_a_revoked_device_still_gets_its_earlier_answer(tmp_path: Path):
         await town.made("POST", f"/v1/devices/{device}/revoke", who="buyer.owner")
         assert await town.made("POST", "/v1/payments", body) == first
         answer = await town.ask("POST", "/v1/payments", town.payment())
-        assert problem(answer) == (402, "device-revoked")
+        assert problem(answer) == (422, "device-revoked")
 
 
 async def test_compressed_bodies_are_not_taken(tmp_path: Path):
@@ -271,5 +271,5 @@ async def test_a_frozen_purse_pays_nothing_and_a_frozen_shop_gets_nothing(tmp_pa
             account = town.accounts[name]
             await town.made("POST", f"/v1/accounts/{account}/freeze", who=LOCAL)
             answer = await town.ask("POST", "/v1/payments", town.payment())
-            assert problem(answer) == (402, code)
+            assert problem(answer) == (422, code)
         assert await town.available("shop") == 0

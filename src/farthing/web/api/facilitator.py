@@ -7,16 +7,20 @@ checks form, signature and time, and says so: it is no oracle for balances.
 Source: x402 specification v2, section 7.
 """
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+import msgspec
 
 from farthing.clock import NS
 from farthing.codec import read_json
+from farthing.core.idempotency import content_hash, idempotency_key
 from farthing.core.orders import SignedOrder
 from farthing.core.owners import Scope
 from farthing.core.payments import Payment, State
 from farthing.errors import FarthingError, Malformed, OutcomeUnknown, Unavailable
 from farthing.protocols.names import SCHEME, X402_VERSION, network
-from farthing.protocols.x402 import error_reason, same_requirements, signed_order
+from farthing.protocols.x402 import error_reason, identifier_of, same_requirements, signed_order
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.payments import require_payee
@@ -36,36 +40,68 @@ async def supported(call: Call) -> Reply:
     return Reply({"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}})
 
 
-def _read(call: Call) -> tuple[SignedOrder, int]:
-    sent = read_json(call.raw)
-    if not isinstance(sent, dict):
-        raise Malformed("invalid-body", "send x402Version, paymentPayload and paymentRequirements")
-    body = cast(dict[str, Any], sent)
-    payload, required = body.get("paymentPayload"), body.get("paymentRequirements")
-    if not (isinstance(payload, dict) and isinstance(required, dict)):
-        raise Malformed("invalid-body", "send x402Version, paymentPayload and paymentRequirements")
-    payload, required = cast(dict[str, Any], payload), cast(dict[str, Any], required)
-    signed = signed_order(payload)
-    accepted = payload.get("accepted")
-    if not isinstance(accepted, dict) or not same_requirements(
-        cast(dict[str, Any], accepted), required
-    ):
-        raise Malformed("requirements-mismatch", "what was accepted is not what is required")
+class _BadPayload(FarthingError):
+    """What the payer sent cannot be read: the seller is told so, and its request was right."""
+
+
+class _Asked(NamedTuple):
+    """A payment that a seller shows, for how long to hold it, and its identifier's key."""
+
+    signed: SignedOrder
+    seconds: int
+    keyed: tuple[bytes, bytes]
+
+
+def _read(call: Call) -> _Asked:
+    body = _object(read_json(call.raw))
+    payload, required = (
+        _object(body.get("paymentPayload")),
+        _object(body.get("paymentRequirements")),
+    )
+    if body.get("x402Version") != X402_VERSION:
+        raise Malformed("invalid-body", f"x402Version is {X402_VERSION}")
     seconds = required.get("maxTimeoutSeconds")
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= _HOLD_MAX:
         raise Malformed("invalid-body", f"maxTimeoutSeconds is 1 to {_HOLD_MAX}")
-    return signed, seconds
+    try:
+        signed, identifier = signed_order(payload), identifier_of(payload)
+    except Malformed as fault:
+        raise _BadPayload("invalid-payload", fault.detail) from None
+    if not same_requirements(_object(payload.get("accepted")), required):
+        raise Malformed("requirements-mismatch", "what was accepted is not what is required")
+    return _Asked(signed, seconds, _keyed(signed, identifier, required))
+
+
+def _keyed(
+    signed: SignedOrder, identifier: str, required: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
+    """Scope a `payment-identifier` to the device that signed, and hash what is paid for."""
+    if not identifier:
+        return b"", b""
+    key = idempotency_key(signed.order.device, "POST", "/settle", identifier)
+    return key, content_hash(msgspec.json.encode(required, order="deterministic"))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Malformed("invalid-body", "send x402Version, paymentPayload and paymentRequirements")
+    return cast(dict[str, Any], value)
 
 
 async def verify(call: Call) -> Reply:
     """Hold the money of an order for its seller; anonymously, check form, signature and time."""
-    signed, seconds = _read(call)
+    try:
+        signed, seconds, keyed = _read(call)
+    except _BadPayload as fault:
+        return _invalid(fault.code, fault.detail)
     if call.principal is None:
         return await _verify_form(call, signed)
     call.principal.need(Scope.SELLER)
     await require_payee(call, signed.order.payee)
     try:
-        done = await call.desk.payments.authorise(signed, hold_seconds=seconds, capture=False)
+        done = await call.desk.payments.authorise(
+            signed, hold_seconds=seconds, capture=False, keyed=keyed
+        )
     except (Unavailable, OutcomeUnknown):
         raise
     except FarthingError as error:
@@ -110,12 +146,15 @@ async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
 
 async def settle(call: Call) -> Reply:
     """Capture what `/verify` held; or hold and capture at once if it was not called before."""
-    signed, seconds = _read(call)
-    await require_payee(call, signed.order.payee)
     hub = network(call.desk.ctx.identity.hub)
+    try:
+        signed, seconds, keyed = _read(call)
+    except _BadPayload as fault:
+        return _unsettled(fault.code, fault.detail, hub)
+    await require_payee(call, signed.order.payee)
     payments = call.desk.payments
     try:
-        done = await payments.authorise(signed, hold_seconds=seconds, capture=True)
+        done = await payments.authorise(signed, hold_seconds=seconds, capture=True, keyed=keyed)
         payment = done.answer.payment
         if shown_state(payment, call.desk.ctx.clock()) is State.HELD:
             captured = await payments.capture(payment.id, None, call.asker.sees)

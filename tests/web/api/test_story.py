@@ -1,0 +1,207 @@
+"""Every endpoint once, as it is meant to be used; none is left out."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from farthing.codec import to_base64url
+from farthing.core.devices import rotation_bytes
+from farthing.core.receipts import receipt_fault
+from farthing.keys import new_signer
+from farthing.web.api.openapi import describe
+from farthing.web.app import all_endpoints
+
+from .test_facilitator import x402_body
+from .town import FUNDS, LOCAL, Town, enrolment, open_town
+
+
+class Told:
+    """Asks, and remembers which endpoints have answered as described."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.heard: set[str] = set()
+
+    async def __call__(self, method: str, path: str, body: Any = None, who: str = LOCAL) -> Any:
+        """Ask, and give the JSON of the described success."""
+        answer = await self.town.ask(method, path, body, who=who)
+        endpoint = self.find(method, path)
+        assert answer.status_code == endpoint.status, (path, answer.text)
+        self.heard.add(endpoint.name)
+        return answer.json() if "json" in answer.headers["content-type"] else answer.text
+
+    def find(self, method: str, path: str) -> Any:
+        """Find the endpoint by its described path; the plainest that fits."""
+        bare = path.partition("?")[0]
+        fits = [
+            endpoint
+            for endpoint in all_endpoints()
+            if endpoint.method == method
+            and re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", endpoint.path), bare)
+        ]
+        return min(fits, key=lambda endpoint: endpoint.path.count("{"))
+
+
+async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        ask = Told(town)
+        await the_hub(ask)
+        await owners_and_accounts(ask)
+        await mandates_and_offers(ask)
+        await devices(ask)
+        await payments(ask)
+        await facilitator(ask)
+        silent = {endpoint.name for endpoint in all_endpoints()} - ask.heard - {"events"}
+        assert silent == set()
+
+
+async def the_hub(ask: Told) -> None:
+    told = await ask("GET", "/.well-known/farthing", who="nobody")
+    assert told["hub"] == ask.town.hub.ctx.identity.hub
+    assert {"code": "USD", "scale": 6} in told["assets"]
+    assert await ask("GET", "/healthz", who="nobody") == {"status": "ok"}
+    assert await ask("GET", "/readyz", who="nobody") == {"status": "ready"}
+    assert (await ask("GET", "/v1/hub"))["engine"] == "sqlite"
+    assert (await ask("GET", "/openapi.json", who="nobody"))["openapi"] == "3.1.0"
+
+
+async def owners_and_accounts(ask: Told) -> None:
+    owner = await ask("POST", "/v1/owners", {"name": "Zoë", "time_zone": "Asia/Tokyo"})
+    assert (owner["name"], owner["time_zone"]) == ("Zoë", "Asia/Tokyo")
+    assert owner in (await ask("GET", "/v1/owners"))["items"]
+    key = await ask("POST", "/v1/keys", {"scopes": ["owner", "read"], "owner": owner["id"]})
+    ask.town.keys["zoe"] = key.pop("secret")
+    listed = await ask("GET", "/v1/keys", who="zoe")
+    assert listed["items"] == [key]
+    account = await ask("POST", "/v1/accounts", {"asset": "EUR", "name": "a"}, who="zoe")
+    path = f"/v1/accounts/{account['id']}"
+    await ask("POST", "/v1/credits", {"account": account["id"], "units": "7", "asset": "EUR"})
+    shown = await ask("GET", path, who="zoe")
+    assert (shown["balance"]["available"], shown["money"]) == ("7", "test")
+    assert (await ask("GET", "/v1/accounts", who="zoe"))["items"] == [shown]
+    assert (await ask("POST", f"{path}/freeze", who="zoe"))["state"] == "frozen"
+    assert (await ask("POST", f"{path}/unfreeze", who="zoe"))["state"] == "open"
+    answer = await ask.town.ask("POST", f"{path}/close", who="zoe")
+    assert answer.json()["code"] == "account-not-empty"
+    empty = await ask("POST", "/v1/accounts", {"asset": "EUR"}, who="zoe")
+    assert (await ask("POST", f"/v1/accounts/{empty['id']}/close", who="zoe"))["state"] == "closed"
+    assert (await ask("POST", f"/v1/keys/{key['id']}/revoke", who="zoe"))["revoked_at"]
+
+
+async def mandates_and_offers(ask: Told) -> None:
+    terms = {
+        "asset": "USD",
+        "name": "n",
+        "largest": "10",
+        "budgets": [{"name": "b", "per": "15m", "limit": "9", "payees": [], "categories": ["c"]}],
+        "hours": ["22:00-06:00"],
+        "time_zone": "Europe/Berlin",
+        "expires": "2099-01-01T00:00:00Z",
+        "ask_above": "5",
+        "ask_seconds": 60,
+        "on_timeout": "allow",
+        "payees": [],
+        "categories": ["c"],
+    }
+    made = await ask("POST", "/v1/mandates", terms, who="buyer.owner")
+    assert {name: made[name] for name in terms} == terms
+    path = f"/v1/mandates/{made['id']}"
+    assert await ask("GET", path, who="buyer.read") == made
+    again = await ask("PUT", path, terms | {"largest": None}, who="buyer.owner")
+    assert (again["largest"], again["revision"]) == (None, made["revision"] + 1)
+    assert again in (await ask("GET", "/v1/mandates", who="buyer.read"))["items"]
+    assert (await ask("POST", f"{path}/revoke", who="buyer.owner"))["revoked_at"]
+    offer = {"payee": ask.town.accounts["shop"], "path": "/a", "asset": "USD", "amount": "5"}
+    made = await ask("POST", "/v1/offers", offer, who="seller.seller")
+    path = f"/v1/offers/{made['id']}"
+    changed = await ask("PUT", path, offer | {"amount": "6"}, who="seller.seller")
+    assert changed == made | {"amount": "6"}
+    assert (await ask("GET", "/v1/offers", who="seller.read"))["items"] == [changed]
+    assert (await ask("POST", f"{path}/withdraw", who="seller.seller"))["withdrawn_at"]
+
+
+async def devices(ask: Told) -> None:
+    meter, signer = ask.town.machines["meter"], new_signer("p256")
+    body = {"account": meter.account, "mandate": meter.mandate, "name": "robot"}
+    invited = await ask("POST", "/v1/devices/invitations", body, who="buyer.owner")
+    told = await ask("POST", "/v1/devices/enrol", enrolment(invited["code"], signer), who="nobody")
+    path = f"/v1/devices/{told['device']}"
+    next_key = new_signer("p256")
+    message = rotation_bytes(told["device"], next_key.public)
+    rotation = {
+        "public_key": next_key.public,
+        "signature_old": to_base64url(signer.sign(message)),
+        "signature_new": to_base64url(next_key.sign(message)),
+    }
+    rotated = await ask("POST", f"{path}/rotate", rotation, who="nobody")
+    assert [key["public_key"] for key in rotated["keys"]] == [next_key.public, signer.public]
+    assert await ask("GET", path, who="buyer.read") == rotated
+    mandate = await ask.town.mandate()
+    moved = await ask("PUT", f"{path}/mandate", {"mandate": mandate}, who="buyer.owner")
+    assert moved["mandate"] == mandate
+    assert moved in (await ask("GET", "/v1/devices", who="buyer.read"))["items"]
+    assert (await ask("POST", f"{path}/revoke", who="buyer.owner"))["revoked_at"]
+
+
+async def payments(ask: Told) -> None:
+    town = ask.town
+    paid = await ask("POST", "/v1/payments", town.payment(2000, challenge="c1"), who="nobody")
+    assert receipt_fault(paid["receipt"], town.hub.ctx.identity.root_public) is None
+    assert await ask("GET", f"/v1/payments/{paid['id']}", who="meter") == paid
+    found = await ask("GET", "/v1/payments?challenge=c1", who="seller.read")
+    assert [item["id"] for item in found["items"]] == [paid["id"]]
+    body = town.payment(1000) | {"hold_seconds": 60}
+    held = await ask("POST", "/v1/payments/authorise", body, who="seller.seller")
+    path = f"/v1/payments/{held['payment']}"
+    part = await ask("POST", f"{path}/capture", {"units": "400"}, who="seller.seller")
+    assert (part["state"], part["units"]) == ("captured", 400)
+    marked = await ask("POST", f"{path}/delivery", {"reason": "cut"}, who="seller.seller")
+    assert marked["delivery"] == "incomplete: cut"
+    refund = await ask("POST", f"{path}/refunds", {"units": "100"}, who="seller.seller")
+    assert (refund["state"], refund["refunded"]) == ("done", "100")
+    assert (await ask("GET", f"{path}/refunds", who="buyer.read"))["items"] == [refund]
+    other = await town.hold()
+    voided = await ask("POST", f"/v1/payments/{other['payment']}/void", who="seller.seller")
+    assert voided["state"] == "voided"
+    await asks(ask)
+    text = await ask("GET", "/v1/payments/export", who="buyer.read")
+    assert text.count("\r\n") == 1 + 5
+    assert await town.available("purse") == FUNDS - 2000 - 400 + 100 - 50
+
+
+async def asks(ask: Told) -> None:
+    town = ask.town
+    await town.enrol("shy", "purse", await town.mandate(ask_above="10"))
+    for units, verb, state in ((50, "approve", "captured"), (51, "deny", "refused")):
+        body = town.payment(units, machine="shy")
+        answer = await town.ask("POST", "/v1/payments", body)
+        path = f"/v1/payments/{answer.json()['id']}"
+        assert (answer.status_code, answer.headers["location"]) == (202, path)
+        assert (await ask("POST", f"{path}/{verb}", who="buyer.owner"))["state"] == state
+        again = await town.ask("POST", "/v1/payments", body)
+        assert again.status_code == (200 if verb == "approve" else 422)
+
+
+async def facilitator(ask: Told) -> None:
+    kinds = await ask("GET", "/supported", who="nobody")
+    assert kinds["kinds"][0]["scheme"] == "exact"
+    body = x402_body(ask.town, ask.town.order(10))
+    assert (await ask("POST", "/verify", body, who="seller.seller"))["isValid"]
+    assert (await ask("POST", "/settle", body, who="seller.seller"))["success"]
+
+
+def test_the_description_is_whole():
+    endpoints = all_endpoints()
+    told = describe(endpoints, "https://hub.example")
+    text = json.dumps(told)
+    for name in re.findall(r'"#/components/schemas/(\w+)"', text):
+        assert name in told["components"]["schemas"], name
+    assert len({endpoint.name for endpoint in endpoints}) == len(endpoints)
+    for endpoint in endpoints:
+        operation = told["paths"][endpoint.path][endpoint.method.lower()]
+        assert operation["summary"]
+        assert str(endpoint.status) in operation["responses"]
+        assert bool(operation["security"]) == (endpoint.scopes is not None)
+        if endpoint.method == "POST" and endpoint.body is not None:
+            assert "requestBody" in operation
