@@ -8,6 +8,7 @@ ids sort by time as well, and a payment can be rebuilt from the ids the ledger k
 import hashlib
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 
 from farthing.errors import Malformed
 
@@ -81,6 +82,7 @@ def name(prefix: str, ident: int) -> str:
     return f"{prefix}_{encode(ident)}"
 
 
+@lru_cache(maxsize=16_384)
 def number(prefix: str, text: str) -> int:
     """Read an id that must be of this kind.
 

@@ -64,6 +64,8 @@ class Batch:
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
+        if not (self._far or self._memory.used.is_loaded):
+            self._memory.used.load(self._tx)
         self._working.prefetch(
             (read for unit in units for read in unit.reads),
             (ident for unit in units for ident in unit.accounts),
@@ -104,7 +106,7 @@ class Batch:
         return outcome.answer, self._leaf(outcome.subject, outcome.statement)
 
     def _leaf(self, subject: int, statement: bytes) -> int | None:
-        opened = self._ledger.opened[len(self._opened) :]
+        opened = self._ledger.opened_since(len(self._opened))
         made = self._ledger.made[len(self._transfer_leaves) :]
         if not (opened or made or statement):
             return None
@@ -123,6 +125,8 @@ class Batch:
     def _write(self) -> tuple[Head | None, Tip]:
         self._write_records()
         rows.put_failed(self._tx, self._ledger.failed)
+        self._memory.used.use(transfer.id for transfer in self._ledger.made)
+        self._memory.used.use(self._ledger.failed)
         if not self._leaves:
             return None, self._tip
         tx, tip, ledger = self._tx, self._tip, self._ledger
@@ -157,12 +161,13 @@ class Batch:
         for transfer, leaf in zip(self._ledger.made, self._transfer_leaves, strict=True):
             number += 1
             debit, credit = transfer.debit_account_id, transfer.credit_account_id
-            before = (self._newest(newest, debit), self._newest(newest, credit))
-            appended.append(rows.transfer_row(number, transfer, leaf, *before))
+            debited = newest.get(debit) or self._newest_before(debit)
+            credited = newest.get(credit) or self._newest_before(credit)
+            appended.append(rows.transfer_row(number, transfer, leaf, debited, credited))
             newest[debit] = newest[credit] = number
         rows.insert_transfers(self._tx, appended)
         changed = [
-            Threaded(account, self._newest(newest, ident))
+            Threaded(account, newest.get(ident) or self._newest_before(ident))
             for ident, account in self._ledger.changed.items()
         ]
         rows.update_accounts(self._tx, changed)
@@ -170,11 +175,9 @@ class Batch:
             self._memory.accounts[threaded.account.id] = threaded
         return number
 
-    def _newest(self, newest: dict[int, int], ident: int) -> int:
-        if ident not in newest:
-            before = self._working.threaded(ident)
-            newest[ident] = before.newest if before is not None else 0
-        return newest[ident]
+    def _newest_before(self, ident: int) -> int:
+        before = self._working.threaded(ident)
+        return before.newest if before is not None else 0
 
     def _answers(
         self, decided: Sequence[tuple[Any, int | None] | FarthingError], head: Head | None

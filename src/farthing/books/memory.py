@@ -10,6 +10,7 @@ from typing import Any
 
 from farthing.books import rows
 from farthing.books.base import Tx
+from farthing.books.recent import RecentIds
 from farthing.books.rows import Threaded
 from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
 from farthing.core.records import Read, Row, Table, Write
@@ -26,6 +27,7 @@ class Memory:
     def __init__(self) -> None:
         self.accounts: dict[int, Threaded] = {}
         self.records: dict[RecordKey, Any] = {}
+        self.used = RecentIds()
 
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
@@ -129,12 +131,14 @@ class Working:
 
     def account(self, ident: int) -> Account | None:
         """Get an account as it was before this commit."""
-        kept = self.threaded(ident)
+        kept = self._memory.accounts.get(ident) or self.threaded(ident)
         return None if kept is None else kept.account
 
     def transfer(self, ident: int) -> Transfer | None:
         """Get a transfer from before this commit."""
         if ident not in self._transfers:
+            if self._memory.used.is_free(ident):
+                return None
             self._transfers[ident] = rows.fetch_transfers(self._tx, [ident]).get(ident)
         return self._transfers[ident]
 
@@ -147,6 +151,8 @@ class Working:
     def has_failed(self, ident: int) -> bool:
         """Tell whether an id had been used up by a failure before this commit."""
         if ident not in self._failed:
+            if self._memory.used.is_free(ident):
+                return False
             self._failed[ident] = bool(rows.fetch_failed(self._tx, [ident]))
         return self._failed[ident]
 

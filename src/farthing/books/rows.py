@@ -71,6 +71,12 @@ def fetch_pendings(tx: Tx, idents: Sequence[int]) -> dict[int, PendingState]:
     return {_id(row[0]): PendingState(row[1]) for row in found}
 
 
+def newest_ids(tx: Tx, table: str, limit: int) -> list[int]:
+    """List the largest ids of `transfers` or `failed_transfers`, which are the newest."""
+    sql = f"SELECT id FROM {table} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own names
+    return [_id(row[0]) for row in tx.rows(sql, (limit,))]
+
+
 def fetch_failed(tx: Tx, idents: Sequence[int]) -> set[int]:
     """Tell which of these transfer ids were used up by a failure."""
     sql = "SELECT id FROM failed_transfers WHERE id = ?"

@@ -63,6 +63,10 @@ class WorkingSet:
         """Give the accounts opened in this commit, in order, without what moved since."""
         return list(self._opened.values())
 
+    def opened_since(self, count: int) -> list[Account]:
+        """Give the accounts opened after the first `count` of them."""
+        return self.opened[count:] if len(self._opened) > count else []
+
     @property
     def failed(self) -> list[int]:
         """Give the ids that failed in this commit for a reason that could pass."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -129,13 +130,16 @@ class BudgetLine(msgspec.Struct, frozen=True):
 def budget_line(mandate: Mandate, budget: Budget, ledger: int, now: int) -> BudgetLine:
     """Give a budget's account pair for the period that holds this moment."""
     start = period_at(budget.per, mandate.zones, now).start
-    parts = (mandate.id, budget.name, budget.per, str(start))
-    return BudgetLine(
-        budget.name,
+    available, spent = _pair(mandate.id, budget.name, budget.per, start)
+    return BudgetLine(budget.name, available, spent, budget.limit, ledger + BUDGET_LEDGERS)
+
+
+@lru_cache(maxsize=16_384)
+def _pair(mandate: str, budget: str, per: str, start: int) -> tuple[int, int]:
+    parts = (mandate, budget, per, str(start))
+    return (
         ids.derived(start * 1000, "farthing-budget-available-1", *parts),
         ids.derived(start * 1000, "farthing-budget-spent-1", *parts),
-        budget.limit,
-        ledger + BUDGET_LEDGERS,
     )
 
 

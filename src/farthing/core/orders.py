@@ -6,6 +6,7 @@ the test vectors.
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -100,6 +101,9 @@ def payment_id(order: Order) -> int:
     A nonce that came in a challenge is the hub's own and is used once by anybody; a nonce the
     device made is its own, so that no other device can take it first.
     """
-    nonce = ids.decode(order.nonce)
-    by = "challenge" if order.challenge else order.device
-    return ids.derived(ids.time_ms(nonce), "farthing-payment-1", by, order.nonce)
+    return _payment_id("challenge" if order.challenge else order.device, order.nonce)
+
+
+@lru_cache(maxsize=4096)
+def _payment_id(by: str, nonce: str) -> int:
+    return ids.derived(ids.time_ms(ids.decode(nonce)), "farthing-payment-1", by, nonce)

@@ -20,6 +20,8 @@ from farthing.store.mapping import mapping
 T = TypeVar("T")
 _READERS = 4
 _BUSY_MS = 5000
+_CHECKPOINT_PAGES = 16_000
+"""How long the log grows before it is brought home: 64 MiB, read back in a second after a crash."""
 
 
 class SqliteTx:
@@ -90,6 +92,7 @@ class SqliteDatabase:
         connection.pragma("cache_size", -65536 if writes else -8192)
         connection.pragma("temp_store", "memory")
         if writes:
+            connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
             self._path.chmod(0o600)
         else:
             connection.pragma("query_only", True)
