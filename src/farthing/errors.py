@@ -3,11 +3,11 @@
 FarthingError               code, status, title, hint, .problem()                 retry?
 ├─ Malformed            400  what was sent cannot be read                          no
 ├─ Unauthenticated      401  no valid proof of who is asking                       no
-├─ PaymentRefused       402  a rule, a mandate or the ledger said no               new payment
 ├─ Forbidden            403  known, but not allowed                                no
 ├─ Missing              404  there is no such thing for this asker                 no
 ├─ Conflict             409  same id, other content; already spent                 no
 ├─ TooLarge             413  more bytes than the limit                             no
+├─ PaymentRefused       422  a rule, a mandate or the ledger said no               new payment
 ├─ Unavailable          503  the store or the hub is busy or down                  yes, same id
 ├─ OutcomeUnknown       504  asked, not heard                                      look up only
 ├─ PlugMissing, BadConfig    at start-up only; say what to install or the nearest name
@@ -59,9 +59,13 @@ class Unauthenticated(FarthingError):
 
 
 class PaymentRefused(FarthingError):
-    """A rule, a mandate or the ledger said no; no money was taken."""
+    """A rule, a mandate or the ledger said no; no money was taken.
 
-    status, title = 402, "The payment was refused"
+    A seller's paywall answers it with 402 and a fresh challenge; the hub's own API has nothing
+    to sell, and a 402 without a challenge is not sent.
+    """
+
+    status, title = 422, "The payment was refused"
 
 
 class Forbidden(FarthingError):

@@ -7,15 +7,19 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from farthing import ids
 from farthing.clock import NS
 from farthing.core.decisions import Outcome, Plan, Unit, View
 from farthing.core.ledger import TransferResult
-from farthing.core.payments import Authorised
+from farthing.core.orders import payment_id
+from farthing.core.paying import Authorise
+from farthing.core.payments import PAYMENTS, Authorised, State
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict
 
 T = TypeVar("T")
 KEPT_SECONDS = 86400
+_TOOK_NOTHING = (State.REFUSED, State.VOIDED, State.EXPIRED)
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -117,13 +121,13 @@ class Once(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """Authorise a payment under a key, so that it can be found by the key afterwards.
+    """Authorise a payment under a key: one payment per key and content, however often signed.
 
-    Shape: the payment answers a repetition itself, by its nonce; the key only has to stay with
-           the same content.
+    Shape: an order that was recorded is answered by its nonce. A new order under a known key is
+           answered with the key's first payment, unless that took no money in the end.
     """
 
-    unit: Unit[Authorised]
+    unit: Authorise
     key: bytes
     content: bytes
 
@@ -138,11 +142,16 @@ class Keyed:
         return self.unit.accounts
 
     def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
-        """Authorise, and remember the payment under the key in the same commit."""
+        """Give the first payment, or authorise one and remember it in the same commit."""
         before = _remembered(view, self.key, self.content)
+        own = view.get(PAYMENTS, ids.name("pay", payment_id(self.unit.signed.order)))
+        if before is not None and own is not None:
+            return self.unit.plan(view)
+        first = view.get(PAYMENTS, before.payment) if before is not None else None
+        if first is not None and first.state not in _TOOK_NOTHING:
+            self.unit.admit(view)
+            return self.unit.answer(view, first)
         planned = self.unit.plan(view)
-        if before is not None:
-            return planned
         if isinstance(planned, Outcome):
             return self._remember(view, planned)
         then = planned.then

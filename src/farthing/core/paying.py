@@ -85,8 +85,7 @@ class Authorise:
             return self._again(view, existing)
         if self.only_recorded:
             raise Missing("not-recorded", "this order was never recorded here")
-        device = self._check_device(view)
-        self._check_order(view.now_ns)
+        device = self.admit(view)
         payer, payee = self._sides(view, device)
         mandate = present(view.get(MANDATES, device.mandate), "a device always has a mandate")
         payment = self._payment(view, number, device, payer, payee)
@@ -97,9 +96,22 @@ class Authorise:
             return self._ask(view, mandate, payment)
         return take(view, mandate, payment)
 
+    def admit(self, view: View) -> Device:
+        """Check that this is an order of a device that may order now, whatever it costs.
+
+        Raises: Unauthenticated, PaymentRefused.
+        """
+        device = self._check_device(view)
+        self._check_order(view.now_ns)
+        return device
+
     def _again(self, view: View, existing: Payment) -> Outcome[Authorised]:
         if existing.order_digest != _digest(self.signed) or existing.signing_key != self.key:
             raise Conflict("nonce-used", "this nonce was used for another order")
+        return self.answer(view, existing)
+
+    def answer(self, view: View, existing: Payment) -> Outcome[Authorised]:
+        """Answer with a payment that was made before, and let one caller serve it."""
         if existing.state is State.HELD and not existing.claim:
             return claim(view, existing, self.claim)
         ours = self.claim != UNNAMED and existing.claim == self.claim

@@ -1,7 +1,7 @@
 """What comes of trying to pay: a `Paid`, or one of these errors.
 
 WillNotPay      402  this client's own limits say no; nothing was signed       raise the limit
-PaymentRefused  402  the hub or the seller said no; no money was taken          new payment
+PaymentRefused  422  the hub or the seller said no; no money was taken          new payment
 AwaitingOwner   403  the owner is being asked; the same request goes on later   same request
 AlreadyPaid     409  paid, and the answer is no longer kept; has the receipt    no
 OutcomeUnknown  504  sent, not heard; the same request never pays twice         same request

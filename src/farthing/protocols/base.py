@@ -84,6 +84,13 @@ class Language(Protocol):
         """
         ...
 
+    def identifier(self, headers: Mapping[str, str]) -> str:
+        """Give the idempotency id inside a credential, or nothing.
+
+        Raises: BadCredential.
+        """
+        ...
+
     def receipt(self, receipt: Mapping[str, Any]) -> Headers:
         """Write the header fields that carry a receipt on a paid answer."""
         ...

@@ -99,6 +99,10 @@ class Mpp:
         self._check_binding(echo)
         return _agreed(echo, terms, device, signature)
 
+    def identifier(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
+        """Give nothing: MPP knows `Idempotency-Key` alone, beside the credential."""
+        return ""
+
     def receipt(self, receipt: Mapping[str, Any]) -> Headers:
         """Write the `Payment-Receipt` field; it carries the hub's signed receipt whole."""
         facts = receipts.facts(receipt)

@@ -27,15 +27,36 @@ class Authorisation(msgspec.Struct, frozen=True, kw_only=True):
     receipt: dict[str, Any] | None = None
 
 
+class OnceKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An idempotency key that came with a credential: one payment for it and its content.
+
+    Shape: `method` and `route` are the offer's, the path with its placeholders; `content` is the
+           base64url SHA-256 of what was asked. The hub scopes it by the order's device and payee.
+    """
+
+    method: str
+    route: str
+    key: str
+    content: str
+
+
 class Hub(Protocol):
     """What a paywall, a proxy or a facilitator asks of the hub. Every verb is safe to repeat."""
 
     async def authorise(
-        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+        self,
+        signed: SignedOrder,
+        *,
+        hold_seconds: int,
+        capture: bool,
+        category: str = "",
+        once: OnceKey | None = None,
     ) -> Authorisation:
         """Check the signature, the mandate and the money, and hold it (or charge at once).
 
-        Raises: FarthingError for an order that cannot be judged; Unavailable, OutcomeUnknown.
+        Shape:  with `once` the answer may be the payment that was made first under that key.
+        Raises: Conflict `idempotency-key-reused`; FarthingError for an order that cannot be
+                judged; Unavailable, OutcomeUnknown.
         """
         ...
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from farthing.books.base import Done
 from farthing.clock import NS
+from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.orders import SignedOrder
@@ -16,7 +17,7 @@ from farthing.core.settling import Capture, MarkDelivery, Void
 from farthing.errors import Missing
 from farthing.services.context import Context
 from farthing.services.devices import Directory, who_signed
-from farthing.services.hub import Authorisation
+from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.verifying import Verifier
 from farthing.store.history import proof_of
 from farthing.store.queries import one, payment_by_challenge
@@ -132,6 +133,20 @@ class Payments:
         return write_receipt(proof, self._ctx.identity.certificates[proof.head.key])
 
 
+def scoped(signed: SignedOrder, once: OnceKey | None) -> tuple[bytes, bytes]:
+    """Scope a buyer's key to the order's device and payee: no seller meets another one's keys.
+
+    Shape:  the scoped key, empty if there is none, and the hash of what is asked.
+    Raises: Malformed.
+    """
+    if once is None:
+        return b"", b""
+    order = signed.order
+    who = f"{order.device} pays {order.payee}"
+    key = idempotency_key(who, once.method, once.route, once.key)
+    return key, from_base64url(once.content)
+
+
 def shown_state(payment: Payment, now_ns: int) -> State:
     """Give the state as it is now: the ledger releases a hold on time, its record follows."""
     if payment.state is State.HELD and now_ns >= payment.hold_ends_ns:
@@ -155,11 +170,21 @@ class EmbeddedHub:
         self._payments, self._ctx, self._by = payments, ctx, by
 
     async def authorise(
-        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+        self,
+        signed: SignedOrder,
+        *,
+        hold_seconds: int,
+        capture: bool,
+        category: str = "",
+        once: OnceKey | None = None,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         done = await self._payments.authorise(
-            signed, hold_seconds=hold_seconds, capture=capture, category=category
+            signed,
+            hold_seconds=hold_seconds,
+            capture=capture,
+            category=category,
+            keyed=scoped(signed, once),
         )
         payment, fresh = done.answer
         return await self._authorisation(payment, done, fresh=fresh)

@@ -21,7 +21,9 @@ from farthing.errors import (
     Unauthenticated,
     Unavailable,
 )
-from farthing.services.hub import Authorisation
+from farthing.services.hub import Authorisation, OnceKey
+
+_TOOK_NOTHING = ("refused", "denied", "voided", "expired")
 
 
 class Taken(msgspec.Struct, kw_only=True):
@@ -55,6 +57,7 @@ class FakeHub:
         self.calls: list[str] = []
         self.ask_above: int | None = None
         self.slow_seconds = 0.0
+        self._keys: dict[tuple[str, ...], tuple[str, str]] = {}
         self._down: dict[str, int] = {}
         self._deaf: dict[str, int] = {}
 
@@ -83,12 +86,41 @@ class FakeHub:
         self._found(payment).state = "denied"
 
     async def authorise(
-        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+        self,
+        signed: SignedOrder,
+        *,
+        hold_seconds: int,
+        capture: bool,
+        category: str = "",
+        once: OnceKey | None = None,
     ) -> Authorisation:
-        """Hold or charge, once per order."""
+        """Hold or charge, once per order, and once per key if there is one."""
         return await self._do(
-            "authorise", lambda: self._authorise(signed, hold_seconds, capture, category)
+            "authorise",
+            lambda: self._under_key(
+                signed, once, lambda: self._authorise(signed, hold_seconds, capture, category)
+            ),
         )
+
+    def _under_key(
+        self, signed: SignedOrder, once: OnceKey | None, act: Callable[[], Authorisation]
+    ) -> Authorisation:
+        if once is None:
+            return act()
+        order = signed.order
+        self._check_proof(signed)
+        scope = (order.device, order.payee, once.method, once.route, once.key)
+        content, first = self._keys.get(scope, (once.content, ""))
+        if content != once.content:
+            raise Conflict("idempotency-key-reused", "this key was used with another request")
+        own = ids.name("pay", payment_id(order))
+        if first and own not in self.payments and self._found(first).state not in _TOOK_NOTHING:
+            return self._serve(self._found(first))
+        answer = act()
+        self._keys.setdefault(scope, (content, answer.payment))
+        if self._found(self._keys[scope][1]).state in _TOOK_NOTHING:
+            self._keys[scope] = (content, answer.payment)
+        return answer
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:
         """Judge an order only if it is recorded already."""
@@ -170,20 +202,26 @@ class FakeHub:
         self, signed: SignedOrder, hold_seconds: int, capture: bool, category: str
     ) -> Authorisation:
         order = signed.order
-        public = self.devices.get(order.device)
-        if public is None:
-            raise Unauthenticated("unknown-device", "this hub knows no such device")
-        if not keys.verify(public, signed.signature, order.signed_bytes()):
-            raise Unauthenticated("bad-signature", "the order is not signed by its device")
+        self._check_proof(signed)
         payment = ids.name("pay", payment_id(order))
         taken = self.payments.get(payment)
         if taken is None:
             taken = self._new(payment, signed, hold_seconds, capture, category)
         elif taken.signed.order != order:
             raise Conflict("nonce-used", "this nonce was used for another order")
+        return self._serve(taken)
+
+    def _serve(self, taken: Taken) -> Authorisation:
         fresh = not taken.claimed and taken.state in ("held", "captured")
         taken.claimed = taken.claimed or fresh
         return self._told(taken, fresh=fresh)
+
+    def _check_proof(self, signed: SignedOrder) -> None:
+        public = self.devices.get(signed.order.device)
+        if public is None:
+            raise Unauthenticated("unknown-device", "this hub knows no such device")
+        if not keys.verify(public, signed.signature, signed.order.signed_bytes()):
+            raise Unauthenticated("bad-signature", "the order is not signed by its device")
 
     def _new(
         self, payment: str, signed: SignedOrder, hold_seconds: int, capture: bool, category: str

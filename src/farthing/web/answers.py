@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,11 +15,11 @@ KEPT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer, what it answered, and since when it is kept."""
+    """An answer, what it answered, and until when it is kept."""
 
     answer: Answer
     request: tuple[str, str]
-    since: float
+    until: float
 
 
 class Answers:
@@ -40,10 +40,13 @@ class Answers:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self.bytes = 0
 
-    def keep(self, payment: str, request: tuple[str, str], answer: Answer) -> None:
-        """Keep an answer, and let the oldest go when there is no room."""
+    def keep(
+        self, payment: str, request: tuple[str, str], answer: Answer, seconds: float = 0
+    ) -> None:
+        """Keep an answer, at least for `seconds`, and let the oldest go when there is no room."""
         self.drop(payment)
-        self._kept[payment] = Kept(answer, request, self._now())
+        until = self._now() + max(self._seconds, seconds)
+        self._kept[payment] = Kept(answer, request, until)
         self.bytes += answer.size
         while self._kept and (self.bytes > self._bytes_max or self._old(self._oldest())):
             self.drop(next(iter(self._kept)))
@@ -68,7 +71,7 @@ class Answers:
         return next(iter(self._kept.values()))
 
     def _old(self, kept: Kept) -> bool:
-        return kept.since + self._seconds <= self._now()
+        return kept.until <= self._now()
 
 
 @dataclass
@@ -93,12 +96,12 @@ class Gates:
     """Lets one caller at a time ask about one payment, so that a duplicate finds its run."""
 
     def __init__(self) -> None:
-        self._gates: dict[int, _Gate] = {}
+        self._gates: dict[Hashable, _Gate] = {}
 
     @asynccontextmanager
-    async def one_at_a_time(self, payment: int) -> AsyncGenerator[None]:
-        """Hold the gate of a payment."""
-        gate = self._gates.setdefault(payment, _Gate())
+    async def one_at_a_time(self, asked: Hashable) -> AsyncGenerator[None]:
+        """Hold the gate of what is asked about."""
+        gate = self._gates.setdefault(asked, _Gate())
         gate.users += 1
         try:
             async with gate.lock:
@@ -106,7 +109,7 @@ class Gates:
         finally:
             gate.users -= 1
             if not gate.users:
-                self._gates.pop(payment, None)
+                self._gates.pop(asked, None)
 
 
 class _Gate:

@@ -7,6 +7,7 @@ from farthing.clock import Clock
 from farthing.errors import Malformed
 from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.protocols.preferences import preferred
 from farthing.web.incoming import Incoming
 from farthing.web.problems import Answer, HttpProblem, problem_answer
 
@@ -40,11 +41,16 @@ class Challenges:
         return str(Amount(terms.amount, self._assets[terms.asset]))
 
     def payment_required(
-        self, terms: Terms, problem: BadCredential | None = None, language: Language | None = None
+        self,
+        terms: Terms,
+        problem: BadCredential | None = None,
+        language: Language | None = None,
+        accept: str = "",
     ) -> Answer:
         """Write a 402 with a fresh challenge in every language.
 
-        Shape: `problem` says why the payment in `language` did not do.
+        Shape: `problem` says why the payment in `language` did not do; `accept` is the client's
+               `Accept-Payment`, which filters and orders MPP challenges.
         """
         fields: list[tuple[str, str]] = []
         for spoken in self._languages:
@@ -52,6 +58,8 @@ class Challenges:
             fields += spoken.challenge(terms, self._clock(), told)
         if problem is not None and language is not None:
             fields += language.failure(problem.code, terms)
+        if accept:
+            fields = list(preferred(fields, accept))
         price = self.price(terms)
         if problem is None:
             problem_shown = PaymentRequired(
@@ -71,6 +79,11 @@ class Challenges:
         if len(carried) > 1:
             raise Malformed("several-credentials", "send exactly one payment credential")
         return (carried[0], fields) if carried else None
+
+
+def accepted(request: Incoming) -> str:
+    """Give a request's `Accept-Payment`, or nothing."""
+    return ",".join(request.values(b"accept-payment"))
 
 
 def _fields(request: Incoming) -> Mapping[str, str]:

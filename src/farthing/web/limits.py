@@ -13,7 +13,9 @@ class Limits:
     Shape: `body_bytes` bounds bodies whose digest is bound to the price; `body_seconds` is how
            long one may take to arrive; `answer_seconds` bounds the time to a response head, and
            a hold outlives it by 30 s; `wait_seconds` is how long a duplicate waits for the one
-           that runs; `status_base` stands before `/v1/payments/{id}` when the hub is elsewhere.
+           that runs; `asks_per_second` and `asks_burst` bound, for one address, prices asked and
+           payments refused (0: no limit), and a payment gives both back; `status_base` stands
+           before `/v1/payments/{id}` when the hub is elsewhere.
     """
 
     body_bytes: int = 1024 * 1024
@@ -23,4 +25,6 @@ class Limits:
     challenge_seconds: int = 300
     answers_memory_bytes: int = MEMORY_BYTES_MAX
     answers_seconds: float = KEPT_SECONDS
+    asks_per_second: float = 200.0
+    asks_burst: float = 1000.0
     status_base: str = ""

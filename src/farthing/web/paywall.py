@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
@@ -13,9 +14,11 @@ from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.services.hub import Hub
 from farthing.web.asgi import App, Message, Receive, Scope, Send
 from farthing.web.body import ClientGone, check_digest, content_digest, read_body
-from farthing.web.challenges import Challenges
+from farthing.web.challenges import Challenges, accepted
 from farthing.web.incoming import Incoming, is_websocket, read_request
+from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
+from farthing.web.pace import Pace
 from farthing.web.price_file import PriceBook
 from farthing.web.priced_routes import offer_of_route, priced
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
@@ -74,6 +77,7 @@ class Paywall:
         self._clock = clock
         self._challenges = Challenges(languages, self._assets, clock)
         self._till = Till(hub, self._challenges, self._assets, clock, self._limits)
+        self._pace = Pace(time.monotonic, self._limits.asks_per_second, self._limits.asks_burst)
         self._running: set[asyncio.Task[None]] = set()
 
     def wrap(self, app: App) -> Self:
@@ -150,10 +154,14 @@ class Paywall:
 
     async def _take(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
         """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""
-        task = asyncio.create_task(self._till.settle(deal, app, receive, send))
+        task = asyncio.create_task(self._settle(deal, app, receive, send))
         self._running.add(task)
         task.add_done_callback(self._done)
         await asyncio.shield(task)
+
+    async def _settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+        if await self._till.settle(deal, app, receive, send):
+            self._pace.give_back(self._trust.address(deal.request))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -187,6 +195,7 @@ class Paywall:
         if len(request.resource) > RESOURCE_CHARACTERS_MAX:
             limit = f"method, path and query have at most {RESOURCE_CHARACTERS_MAX} characters"
             raise HttpProblem(414, "target-too-long", limit)
+        self._pace.take(self._trust.address(request))
         credential = self._challenges.credential(request)
         body: bytes | None = None
         if offer.bind_body:
@@ -199,7 +208,7 @@ class Paywall:
             check_digest(request, content_digest(body))
         terms = self._terms(request, offer, body or b"")
         if credential is None:
-            return self._challenges.payment_required(terms)
+            return self._challenges.payment_required(terms, accept=accepted(request))
         language, fields = credential
         stale: BadCredential | None = None
         try:
@@ -208,7 +217,9 @@ class Paywall:
             if problem.answer_status != 402:
                 raise
             if problem.stale is None:
-                return self._challenges.payment_required(terms, problem, language)
+                return self._challenges.payment_required(
+                    terms, problem, language, accepted(request)
+                )
             signed, stale = problem.stale, problem
         return Deal(
             request=request,
@@ -218,6 +229,7 @@ class Paywall:
             signed=signed,
             body=body,
             stale=stale,
+            once=once_key(request, offer, terms, language, fields, signed),
         )
 
     def _terms(self, request: Incoming, offer: Offer, body: bytes) -> Terms:

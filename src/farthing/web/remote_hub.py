@@ -20,15 +20,15 @@ from farthing.errors import (
     Unauthenticated,
     Unavailable,
 )
-from farthing.services.hub import Authorisation
+from farthing.services.hub import Authorisation, OnceKey
 
 _ERRORS: dict[int, type[FarthingError]] = {
     400: Malformed,
     401: Unauthenticated,
-    402: PaymentRefused,
     403: Forbidden,
     404: Missing,
     409: Conflict,
+    422: PaymentRefused,
     503: Unavailable,
     504: OutcomeUnknown,
 }
@@ -42,7 +42,13 @@ class RemoteHub:
         self._client = client
 
     async def authorise(
-        self, signed: SignedOrder, *, hold_seconds: int, capture: bool, category: str = ""
+        self,
+        signed: SignedOrder,
+        *,
+        hold_seconds: int,
+        capture: bool,
+        category: str = "",
+        once: OnceKey | None = None,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         return await self._ask(
@@ -54,6 +60,7 @@ class RemoteHub:
                 "capture": capture,
                 "category": category,
                 "claim": secrets.token_urlsafe(12),  # The same one in every try of this call.
+                "once": None if once is None else msgspec.structs.asdict(once),
             },
         )
 

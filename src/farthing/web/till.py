@@ -7,7 +7,7 @@ its answer again, or is told plainly how the payment stands; nobody is asked to 
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -18,12 +18,13 @@ from farthing.core.prices import Offer
 from farthing.errors import Conflict, FarthingError, Forbidden, PaymentRefused, Unauthenticated
 from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential, Language, Terms
-from farthing.services.hub import Authorisation, Hub
+from farthing.services.hub import Authorisation, Hub, OnceKey
 from farthing.web.answers import Answers, Gates, Run
 from farthing.web.asgi import App, Receive, Scope, Send
 from farthing.web.body import whole
-from farthing.web.challenges import Challenges, without_credentials
+from farthing.web.challenges import Challenges, accepted, without_credentials
 from farthing.web.incoming import Incoming
+from farthing.web.keyed import ANSWER_SECONDS
 from farthing.web.limits import Limits
 from farthing.web.paid_run import PaidRun
 from farthing.web.problems import Answer, problem_answer, send_answer
@@ -42,7 +43,8 @@ class Deal:
     """A request that came with a readable order.
 
     Shape: `body` is None for a body that streams; `stale` is set when prices have changed since
-           the order was made: then nothing new is taken for it.
+           the order was made: then nothing new is taken for it; `once` is the buyer's
+           idempotency key.
     """
 
     request: Incoming
@@ -52,6 +54,12 @@ class Deal:
     signed: SignedOrder
     body: bytes | None
     stale: BadCredential | None = None
+    once: OnceKey | None = None
+
+    @property
+    def gate(self) -> Hashable:
+        """Tell what only one caller at a time may ask about: the key, or else the payment."""
+        return payment_id(self.signed.order) if self.once is None else self.once
 
     @property
     def key(self) -> tuple[str, str]:
@@ -87,14 +95,18 @@ class Till:
             lambda: clock() / 1e9, limits.answers_memory_bytes, limits.answers_seconds
         )
 
-    async def settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
-        """Bring one paying request to its end."""
+    async def settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> bool:
+        """Bring one paying request to its end, and tell whether it was paid for.
+
+        Shape: whoever is refused, or has only put us to work, has not paid.
+        """
         try:
             answer = await self._settle(deal, app, receive, send)
         except FarthingError as problem:
             answer = self._no(deal, problem)
         if answer is not None:
             await send_answer(send, answer, head=deal.request.method == "HEAD")
+        return answer is None or answer.status < 400
 
     async def _settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> Answer | None:
         paid, run, ours = await self._ask(deal)
@@ -110,7 +122,7 @@ class Till:
 
     async def _ask(self, deal: Deal) -> tuple[Authorisation, Run | None, Run | None]:
         """Ask the hub; give the payment, the run that others have, and the run that is ours."""
-        async with self._gates.one_at_a_time(payment_id(deal.signed.order)):
+        async with self._gates.one_at_a_time(deal.gate):
             paid = await self._authorise(deal)
             run = self._runs.get(paid.payment)
             may_run = paid.fresh and paid.state in ("held", "captured")
@@ -130,6 +142,7 @@ class Till:
             hold_seconds=math.ceil(self._limits.answer_seconds) + HOLD_OUTLIVES_SECONDS,
             capture=deal.offer.mode == "charge" and not deal.free,
             category=deal.offer.category,
+            once=deal.once,
         )
 
     async def _wait(self, run: Run) -> Answer | None:
@@ -144,7 +157,7 @@ class Till:
             return False
         if self.answers.find(paid.payment, deal.key) is not None:
             return False
-        age_ms = self._clock() // 1_000_000 - ids.time_ms(payment_id(deal.signed.order))
+        age_ms = self._clock() // 1_000_000 - ids.time_ms(ids.number("pay", paid.payment))
         if age_ms > RERUN_SECONDS * 1000:
             return False
         used = self._reruns.get(paid.payment, 0)
@@ -175,7 +188,8 @@ class Till:
             run.end(None)
             answer = run.over.result()
             if answer is not None and answer.status < 400:
-                self.answers.keep(paid.payment, deal.key, answer)
+                seconds = 0 if deal.once is None else ANSWER_SECONDS
+                self.answers.keep(paid.payment, deal.key, answer, seconds)
             self._runs.pop(paid.payment, None)
 
     def _scope(self, deal: Deal, paid: Authorisation) -> Scope:
@@ -234,4 +248,6 @@ class Till:
         return problem_answer(problem)
 
     def _refused(self, deal: Deal, problem: BadCredential) -> Answer:
-        return self._challenges.payment_required(deal.terms, problem, deal.language)
+        return self._challenges.payment_required(
+            deal.terms, problem, deal.language, accepted(deal.request)
+        )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from farthing.errors import BadConfig
 from farthing.web.asgi import Scope
 from farthing.web.incoming import Incoming, scheme_of
+from farthing.web.pace import counted_as
 from farthing.web.problems import HttpProblem
 
 UNIX = "unix"
@@ -41,6 +42,19 @@ class Trust:
         if told and self._trusts(request.scope):
             return "https" if told == ["https"] else "http"
         return scheme_of(request.scope)
+
+    def address(self, request: Incoming) -> str:
+        """Give the address a client is counted under; empty for somebody on this very machine.
+
+        Shape: behind a trusted proxy it is the last address the proxy itself has written.
+        """
+        client = request.scope.get("client")
+        told = request.values(b"x-forwarded-for")
+        if told and self._trusts(request.scope):
+            return counted_as(told[-1].rpartition(",")[2].strip())
+        if not client or _is_local(request):
+            return ""
+        return counted_as(client[0])
 
     def check_private(self, request: Incoming) -> None:
         """Refuse plain HTTP, except from this very machine with no proxy between.

@@ -15,7 +15,8 @@ from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
 from farthing.errors import Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
-from farthing.services.payments import authorisation
+from farthing.services.hub import OnceKey
+from farthing.services.payments import authorisation, scoped
 from farthing.store.database import Tx
 from farthing.store.queries import PAGE_MAX, page
 from farthing.web.api import wire
@@ -74,6 +75,7 @@ async def authorise(call: Call) -> Reply:
         category=body.category,
         only_recorded=body.only_recorded,
         claim=f"{call.asker.name}/{body.claim}" if body.claim else UNNAMED,
+        keyed=scoped(signed, msgspec.convert(body.once, OnceKey | None, from_attributes=True)),
     )
     payment, fresh = done.answer
     receipt = None

@@ -156,6 +156,15 @@ class PaymentBody(Body, frozen=True, kw_only=True):
     category: Text = ""
 
 
+class OnceBody(Body, frozen=True, kw_only=True):
+    """A buyer's idempotency key: one payment for it and its content."""
+
+    method: Annotated[str, msgspec.Meta(max_length=10)]
+    route: Annotated[str, msgspec.Meta(max_length=4096)]
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    content: Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
+
+
 class AuthoriseBody(Body, frozen=True, kw_only=True):
     """A signed order that a seller received, and how it wants the money."""
 
@@ -166,6 +175,7 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     category: Text = ""
     only_recorded: bool = False
     claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    once: OnceBody | None = None
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
