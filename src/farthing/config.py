@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 
@@ -22,13 +22,13 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub listens, and how it is reached."""
 
     host: str = "127.0.0.1"
-    port: int = 8402
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8402
     public_url: str = ""
     tls_cert: str = ""
     tls_key: str = ""
     trusted_proxies: list[str] = []
-    body_bytes_max: int = 262_144
-    connections_max: int = 4096
+    body_bytes_max: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
+    connections_max: Annotated[int, msgspec.Meta(ge=1)] = 4096
 
     def url(self) -> str:
         """Give the URL that the hub is reached at."""
@@ -61,8 +61,8 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of payments."""
 
-    hold_seconds_max: int = 86_400
-    challenge_seconds: int = 300
+    hold_seconds_max: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 86_400
+    challenge_seconds: Annotated[int, msgspec.Meta(ge=10, le=3_600)] = 300
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +110,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
         raise BadConfig("config-missing", f"there is no file {named}; run farthing init")
     found = _read(file) if file.exists() else {}
     _check_names(found, file)
+    _check_variables(environ)
     for section, settings in _SECTIONS.items():
         _override(found, section, settings, environ)
     try:
@@ -137,6 +138,15 @@ def _check_names(found: Mapping[str, Any], file: Path) -> None:
                 _check_name(str(key), settings.__struct_fields__, f"{file}: [{section}]")  # pyright: ignore[reportUnknownArgumentType]
 
 
+def _check_variables(environ: Mapping[str, str]) -> None:
+    for section, settings in _SECTIONS.items():
+        prefix = f"FARTHING_{section.upper()}_"
+        known = [prefix + field.upper() for field in settings.__struct_fields__]
+        for name in environ:
+            if name.startswith(prefix):
+                _check_name(name, known, "the environment")
+
+
 def _check_name(name: str, known: Sequence[str], where: str) -> None:
     if name in known:
         return
@@ -150,16 +160,22 @@ def _override(
 ) -> None:
     for field in msgspec.structs.fields(settings):
         name = f"FARTHING_{section.upper()}_{field.name.upper()}"
-        if name in environ:
-            found.setdefault(section, {})[field.name] = _value(name, environ[name], field.type)
+        content = found.setdefault(section, {}) if name in environ else None
+        if isinstance(content, dict):
+            content[field.name] = _value(name, environ[name], field.type)
 
 
 def _value(name: str, text: str, kind: Any) -> Any:
-    if kind is int:
+    bare = kind.__origin__ if get_origin(kind) is Annotated else kind
+    if bare is int:
         if not (text.isascii() and text.isdigit() and len(text) < 12):
             raise BadConfig("config-invalid", f"{name} must be a whole number")
         return int(text)
     if kind is bool:
+        if text not in ("true", "false"):
+            raise BadConfig("config-invalid", f"{name} must be true or false")
+        return text == "true"
+    if bare is bool:
         if text not in ("true", "false"):
             raise BadConfig("config-invalid", f"{name} must be true or false")
         return text == "true"

@@ -1,0 +1,81 @@
+"""Configuration: everything has a default; what is wrong is named, with the nearest right name."""
+
+from pathlib import Path
+
+import pytest
+
+from farthing.config import Config, load_config
+from farthing.errors import BadConfig
+
+
+def read(folder: Path, text: str = "", **environ: str) -> Config:
+    file = folder / "farthing.toml"
+    file.write_text(text)
+    return load_config(file, environ)
+
+
+def test_an_empty_file_is_a_whole_configuration(tmp_path: Path):
+    config = read(tmp_path)
+    assert (config.server.host, config.server.port) == ("127.0.0.1", 8402)
+    assert config.books.engine == "sqlite"
+    assert sorted(config.asset_table()) == ["EUR", "USD"]
+
+
+def test_paths_are_relative_to_the_file_wherever_the_command_runs(tmp_path: Path):
+    assert read(tmp_path).path("keys") == tmp_path / "keys"
+    assert read(tmp_path).path("/var/x") == Path("/var/x")
+
+
+def test_a_variable_overrides_the_file(tmp_path: Path):
+    config = read(
+        tmp_path,
+        "[server]\nport = 1\n",
+        FARTHING_SERVER_PORT="8500",
+        FARTHING_SERVER_TRUSTED_PROXIES="10.0.0.1, 10.0.0.2",
+        FARTHING_LOG_FORMAT="json",
+        FARTHING_LOG_EVENTS="false",
+    )
+    assert config.server.port == 8500
+    assert config.server.trusted_proxies == ["10.0.0.1", "10.0.0.2"]
+    assert (config.log.format, config.log.events) == ("json", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "code", "hint"),
+    [
+        ("[sever]\n", {}, "config-unknown-key", "did you mean server?"),
+        ("[server]\nprot = 1\n", {}, "config-unknown-key", "did you mean port?"),
+        ("[books]\nzzz = 1\n", {}, "config-unknown-key", "there are: engine"),
+        ("", {"FARTHING_SERVER_PROT": "1"}, "config-unknown-key", "FARTHING_SERVER_PORT"),
+        ("[server]\nport = '1'\n", {}, "config-invalid", "$.server.port"),
+        ("[server]\nport = 70000\n", {}, "config-invalid", "$.server.port"),
+        ("[server]\nport = -1\n", {}, "config-invalid", "$.server.port"),
+        ("", {"FARTHING_SERVER_PORT": "٣"}, "config-invalid", "FARTHING_SERVER_PORT"),
+        ("", {"FARTHING_SERVER_PORT": "1.5"}, "config-invalid", "FARTHING_SERVER_PORT"),
+        ("", {"FARTHING_LOG_EVENTS": "no"}, "config-invalid", "true or false"),
+        ("[books]\nengine = 'mysql'\n", {}, "config-invalid", "mysql"),
+        ("[assets]\nUSD = 19\n", {}, "config-invalid", "scale"),
+        ("[assets]\nusd = 6\n", {}, "config-invalid", "A-Z"),
+        ("[assets]\nUSD = true\n", {}, "config-invalid", "int"),
+        ("server = 5\n", {"FARTHING_SERVER_PORT": "1"}, "config-invalid", "server"),
+        ("[server\n", {}, "config-unreadable", "line 1"),
+        ("folder = '/'\n", {}, "config-unknown-key", "folder"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, text: str, environ: dict[str, str], code: str, hint: str
+):
+    with pytest.raises(BadConfig) as caught:
+        read(tmp_path, text, **environ)
+    assert caught.value.code == code
+    assert hint in caught.value.detail
+
+
+def test_a_file_that_is_not_there_is_an_error_only_if_it_was_named(tmp_path: Path):
+    assert load_config(None, {"FARTHING_HOME": str(tmp_path)}).folder == str(tmp_path / "hub")
+    with pytest.raises(BadConfig, match="there is no file"):
+        load_config(None, {"FARTHING_CONFIG": str(tmp_path / "no.toml")})
+
+
+def test_other_variables_of_ours_are_left_alone(tmp_path: Path):
+    read(tmp_path, FARTHING_KEY="x", FARTHING_TEST_POSTGRES="y", FARTHING_HOME="z")
