@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from farthing.clock import NS
-from farthing.codec import canonical_json, read_json
+from farthing.codec import canonical_json
 from farthing.core.chain import Proof, proof_fault, read_proof, write_proof
 from farthing.core.identity import Certificate, certificate_fault, read_certificate
 from farthing.errors import Malformed
@@ -16,7 +18,7 @@ def write_receipt(proof: Proof, certificate: Certificate) -> dict[str, Any]:
     """Write a receipt as a JSON object."""
     return {
         "version": VERSION,
-        "statement": read_json(proof.statement),
+        "statement": msgspec.json.decode(proof.statement),
         "proof": write_proof(proof),
         "certificate": certificate.members(),
     }

@@ -12,6 +12,7 @@ from farthing.core.idempotency import Once, content_hash, idempotency_key
 from farthing.core.owners import Principal, Scope
 from farthing.errors import Malformed, Unauthenticated
 from farthing.services.desk import Desk
+from farthing.web.api.plain import read_plain
 from farthing.web.asgi import RawHeaders, Receive, Send
 
 T = TypeVar("T")
@@ -60,6 +61,9 @@ class Call:
 
         Raises: Malformed, with the place of the first fault.
         """
+        plain = read_plain(self.raw, kind)
+        if plain is not None:
+            return plain
         value = read_json(self.raw)
         _refuse_control(value)
         try:
