@@ -44,8 +44,13 @@ class Books(Protocol):
 
 
 class Tx(Protocol):
-    """One open database transaction, as the store hands it to the books."""
+    """One open database transaction, as the store hands it to the books.
 
+    Shape: `alone` tells that nobody else has written since the last transaction here.
+    """
+
+    @property
+    def alone(self) -> bool: ...
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
     def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]: ...
     def run(self, sql: str, values: Sequence[Any] = ()) -> None: ...

@@ -153,13 +153,11 @@ class SqlBooks:
             return fault
 
     def _transact(self, units: Sequence[Unit[Any]]) -> Result:
-        if not self._database.exclusive:
-            self._forget()
         signer = self._signer()
 
         def work(tx: Tx) -> Result:
-            if not self._database.exclusive:
-                self._memory = Memory()
+            if not tx.alone:
+                self._forget()  # What was read before may not hold any more.
             return Batch(
                 tx,
                 self._memory,

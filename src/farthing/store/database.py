@@ -16,6 +16,11 @@ T = TypeVar("T")
 class Tx(Protocol):
     """One open transaction: rows by SQL, or whole records by table and key."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else has written since the last transaction here."""
+        ...
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and give all its rows."""
         ...

@@ -45,6 +45,9 @@ class Shapes:
 class PostgresTx:
     """A transaction on one connection."""
 
+    alone = False
+    """Another hub may have written at any time."""
+
     def __init__(self, connection: "psycopg.Connection[Any]", shapes: Shapes) -> None:
         self._connection, self._shapes = connection, shapes
 

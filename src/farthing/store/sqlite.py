@@ -27,8 +27,9 @@ _CHECKPOINT_PAGES = 16_000
 class SqliteTx:
     """A transaction on one connection."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, *, alone: bool = False) -> None:
         self._cursor = connection.cursor()
+        self.alone = alone
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and give all its rows."""
@@ -76,6 +77,7 @@ class SqliteDatabase:
             raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
         self._lock = None if read_only else _take_lock(path)
         self._writer = self._connect(writes=not read_only)
+        self._version = None
         if not read_only:
             self._writer.pragma("journal_mode", "wal")
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
@@ -103,7 +105,7 @@ class SqliteDatabase:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                result = work(SqliteTx(self._writer))
+                result = work(SqliteTx(self._writer, alone=self._still_alone()))
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
@@ -112,6 +114,12 @@ class SqliteDatabase:
         except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError) as fault:
             raise Unavailable("store-unavailable", "the books cannot be written now") from fault
         return result
+
+    def _still_alone(self) -> bool:
+        """Tell whether nobody else has written since the last transaction."""
+        version = self._writer.pragma("data_version")
+        alone, self._version = version == self._version, version
+        return alone
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
