@@ -9,7 +9,7 @@ from farthing.core.accounts import TransferCode
 from farthing.core.ledger import PendingState, Transfer, TransferFlags
 from farthing.core.orders import Order, payment_id
 from farthing.core.payments import Payment, Place, State, statement
-from farthing.core.refunds import Refund
+from farthing.core.refunds import Refund, transfer_id
 from farthing.core.refusals import Refusal
 from farthing.errors import Malformed
 
@@ -38,7 +38,7 @@ def ledger_ids(payment: Payment, refunds: Sequence[Refund]) -> list[int]:
 
 
 def _refund_id(refund: Refund) -> int:
-    return ids.place(ids.number("ref", refund.id), refund.attempts + 1)
+    return transfer_id(refund.payment, refund.id, refund.attempts)
 
 
 def record_fault(payment: Payment, stated: bytes, ledger: int | None) -> str | None:

@@ -14,13 +14,11 @@ from farthing.core.accounts import (
     BUDGET_LEDGERS,
     AccountCode,
     TransferCode,
-    missing_accounts,
-    system_account,
 )
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
-from farthing.core.ledger import Account, AccountFlags, Transfer, TransferResult
+from farthing.core.ledger import Account, AccountFlags, Transfer, TransferResult, linked
 from farthing.core.periods import ZoneChange, period_at, within_hours
 from farthing.core.records import Read, Table, Write
 from farthing.core.refusals import Refusal
@@ -110,59 +108,59 @@ def must_ask(mandate: Mandate, units: int) -> bool:
 
 
 class BudgetLine(msgspec.Struct, frozen=True):
-    """One budget in one period: the pair of control accounts that count it."""
+    """One budget in one period: the control accounts that count it.
+
+    Shape: `limits` is where it is granted from; each has its own, as an account's turnover is
+           bounded and nobody's limit may use up another's.
+    """
 
     name: str
     available: int
     spent: int
+    limits: int
     limit: int
     ledger: int
 
     def accounts(self) -> list[Account]:
-        """Describe the pair: what may still be spent, and what was."""
+        """Describe them: what may still be spent, what was, and where it comes from."""
         flags = AccountFlags.DEBITS_MUST_NOT_EXCEED_CREDITS
         return [
             Account(self.available, self.ledger, AccountCode.BUDGET, flags=flags),
             Account(self.spent, self.ledger, AccountCode.SPENT),
+            Account(self.limits, self.ledger, AccountCode.LIMITS),
         ]
 
 
 def budget_line(mandate: Mandate, budget: Budget, ledger: int, now: int) -> BudgetLine:
-    """Give a budget's account pair for the period that holds this moment."""
+    """Give a budget's accounts for the period that holds this moment."""
     start = period_at(budget.per, mandate.zones, now).start
-    available, spent = _pair(mandate.id, budget.name, budget.per, start)
-    return BudgetLine(budget.name, available, spent, budget.limit, ledger + BUDGET_LEDGERS)
+    available, spent, limits = _trio(mandate.id, budget.name, budget.per, start)
+    return BudgetLine(budget.name, available, spent, limits, budget.limit, ledger + BUDGET_LEDGERS)
 
 
 @lru_cache(maxsize=16_384)
-def _pair(mandate: str, budget: str, per: str, start: int) -> tuple[int, int]:
+def _trio(mandate: str, budget: str, per: str, start: int) -> tuple[int, int, int]:
     parts = (mandate, budget, per, str(start))
     return (
         ids.derived(start * 1000, "farthing-budget-available-1", *parts),
         ids.derived(start * 1000, "farthing-budget-spent-1", *parts),
+        ids.derived(start * 1000, "farthing-budget-limits-1", *parts),
     )
-
-
-def limits_account(ledger: int) -> Account:
-    """Describe where budgets are granted from, in their control ledger."""
-    return Account(system_account("limits", ledger), ledger, AccountCode.LIMITS)
 
 
 def grant(view: View, line: BudgetLine) -> tuple[list[Account], list[Transfer]]:
     """Open and fill a budget's accounts on first use in a period."""
     if view.account(line.available) is not None:
         return [], []
-    limits = limits_account(line.ledger)
-    opened = [*missing_accounts(view, [limits]), *line.accounts()]
     filling = Transfer(
         ids.place(line.available, 1),
-        limits.id,
+        line.limits,
         line.available,
         line.limit,
         line.ledger,
         TransferCode.LIMIT,
     )
-    return opened, [filling]
+    return line.accounts(), [filling]
 
 
 def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
@@ -174,8 +172,8 @@ def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
     target = max(0, line.limit - spent.credits_posted - account.debits_pending)
     if target == available:
         return None
-    limits = limits_account(line.ledger).id
-    debit, credit = (limits, line.available) if target > available else (line.available, limits)
+    sides = (line.limits, line.available)
+    debit, credit = sides if target > available else reversed(sides)
     return Transfer(ident, debit, credit, abs(target - available), line.ledger, TransferCode.LIMIT)
 
 
@@ -196,20 +194,19 @@ class SetMandate:
         if asset is None:
             raise Missing("unknown-asset", f"this hub does not count {self.wanted.asset}")
         mandate = self._next(view)
-        adjustments: list[list[Transfer]] = []
+        adjustments: list[Transfer] = []
         for i, budget in enumerate(mandate.budgets):
             line = budget_line(mandate, budget, asset.ledger, view.now_ns // NS)
             transfer = adjustment(view, line, ids.place(self.change, i + 1))
             if transfer is not None:
-                adjustments.append([transfer])
+                adjustments.append(transfer)
         fact = Fact(mandate.owner, Kind.MANDATE_SET, mandate.id, body_of(revision=mandate.revision))
 
         def then(results: list[list[TransferResult]]) -> Outcome[Mandate]:
-            made = all(result[0] is TransferResult.CREATED for result in results)
-            ensure(made, "a budget can always be set")
+            _check_adjusted(results[0] if results else [])
             return state_change(view, mandate, [fact], [Write(MANDATES, mandate)])
 
-        return Plan(then, chains=adjustments)
+        return Plan(then, chains=[linked(adjustments)] if adjustments else [])
 
     def _next(self, view: View) -> Mandate:
         before = view.get(MANDATES, self.wanted.id)
@@ -231,6 +228,15 @@ class SetMandate:
             created_ns=before.created_ns,
             revoked_ns=before.revoked_ns,
         )
+
+
+def _check_adjusted(results: Sequence[TransferResult]) -> None:
+    failed = [r for r in results if r is not TransferResult.CREATED]
+    if any(result.name.startswith("OVERFLOWS") for result in failed):
+        raise Conflict(
+            "budget-changed-too-often", "wait until the budget's period has ended, or ask for less"
+        )
+    ensure(not failed, "a budget can always be set")
 
 
 def _zones_after(before: list[ZoneChange], zone: str, now: int) -> list[ZoneChange]:

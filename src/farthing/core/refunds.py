@@ -39,6 +39,16 @@ class Refunded(msgspec.Struct, frozen=True):
 REFUNDS = Table("refunds", Refund, "id")
 
 
+def transfer_id(payment: str, refund: str, attempts: int) -> int:
+    """Give the ledger's id for the next try of a refund.
+
+    Shape: derived, and of the payment's time, as a refund's id is made by whoever asks: as it
+           stands it could be the id of somebody else's transfer to come, or of the far future.
+    """
+    made_ms = ids.time_ms(ids.number("pay", payment))
+    return ids.place(ids.derived(made_ms, "farthing-refund-1", refund), attempts + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class GiveBack:
     """Refund all that is left of a captured payment, or `units`, once per refund id."""
@@ -75,7 +85,7 @@ class GiveBack:
         if attempts >= _ATTEMPTS_MAX:
             raise Conflict("too-many-attempts", "make the refund again with a new id")
         transfer = Transfer(
-            ids.place(ids.number("ref", self.id), attempts + 1),
+            transfer_id(payment.id, self.id, attempts),
             ids.number("acc", payment.payee),
             ids.number("acc", payment.payer),
             units,
