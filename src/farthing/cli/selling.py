@@ -1,6 +1,5 @@
 """`farthing proxy`: put prices on a web service without touching it."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import structlog
 import typer
 import uvicorn
 
+from farthing.cli.running import run
 from farthing.cli.serving import ConfigOption, common_settings
 from farthing.config import load_config
 from farthing.errors import BadConfig
@@ -70,7 +70,7 @@ def proxy(
         config=config,
     )
     log.info("proxy.starting", upstream=upstream, url=f"http://{host}:{port}")
-    asyncio.run(_serve(wall, front, settings))
+    run(_serve(wall, front, settings))
 
 
 async def _serve(wall: Paywall, front: ReverseProxy, settings: dict[str, Any]) -> None:

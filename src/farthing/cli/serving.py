@@ -13,6 +13,7 @@ import uvicorn
 
 from farthing.app import Hub, key_ring, open_hub
 from farthing.cli.local import ask, is_running, local_client, socket_path
+from farthing.cli.running import run
 from farthing.cli.talk import say, show
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
@@ -102,7 +103,7 @@ def serve(
     settings = msgspec.structs.replace(loaded, server=server)
     check_exposure(settings)
     configure_logs(settings.log.format, settings.log.level)
-    asyncio.run(_serve(settings, accept_rollback))
+    run(_serve(settings, accept_rollback))
 
 
 def check_exposure(config: Config) -> None:
