@@ -4,11 +4,14 @@ ASGI hands on only the path of an absolute-form target, and bounds no headers. U
 `uvicorn.run(app, http=StrictHttp)`.
 """
 
+import asyncio
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from farthing.errors import FarthingError, Malformed
+from farthing.web.corked import Corked
 from farthing.web.incoming import HEADER_BYTES_MAX, TARGET
 from farthing.web.problems import HttpProblem, problem_answer
 
@@ -20,6 +23,10 @@ class StrictHttp(HttpToolsProtocol):
 
     _head_bytes = 0
     _refusal: FarthingError | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Send heads together with bodies."""
+        super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
 
     def on_message_begin(self) -> None:
         """Start counting anew for each request of a connection."""
