@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup check test prove demo serve bench clean
+.PHONY: help setup check test prove demo serve bench reference clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ serve: $(VENV)/.base ## Start a hub on 127.0.0.1
 
 bench: $(VENV)/.all ## Measure payments beside the machine's own ceilings
 	@$(BIN)/python -m bench $(ARGS)
+
+reference: $(VENV)/.all ## Write the reference pages anew from the code
+	$(BIN)/python -m tests.house.reference
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) dist build

@@ -18,51 +18,58 @@ from farthing.errors import BadConfig, FarthingError
 from farthing.money import Asset
 
 
+def _told(meaning: str, **bounds: Any) -> Any:
+    return msgspec.Meta(description=meaning, **bounds)
+
+
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub listens, and how it is reached."""
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8402
-    public_url: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
-    trusted_proxies: list[str] = []
-    body_bytes_max: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
-    connections_max: Annotated[int, msgspec.Meta(ge=1)] = 4096
-
-    def url(self) -> str:
-        """Give the URL that the hub is reached at."""
-        scheme = "https" if self.tls_cert else "http"
-        return self.public_url or f"{scheme}://{self.host}:{self.port}"
+    host: Annotated[str, _told("the address to listen on")] = "127.0.0.1"
+    port: Annotated[int, _told("the port to listen on", ge=0, le=65535)] = 8402
+    public_url: Annotated[str, _told("how others reach the hub: https://hub.example")] = ""
+    tls_cert: Annotated[str, _told("a certificate chain (PEM); needs `tls_key`")] = ""
+    tls_key: Annotated[str, _told("its private key (PEM)")] = ""
+    trusted_proxies: Annotated[
+        list[str], _told("addresses or networks of proxies in front that speak TLS")
+    ] = []
+    body_bytes_max: Annotated[int, _told("the largest body that is read", ge=1024)] = 262_144
+    connections_max: Annotated[int, _told("how many may be connected at once", ge=1)] = 4096
 
 
 class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which engine keeps the books."""
 
-    engine: Literal["sqlite", "postgresql"] = "sqlite"
-    path: str = "farthing.db"
-    dsn: str = ""
+    engine: Annotated[Literal["sqlite", "postgresql"], _told("what keeps the books")] = "sqlite"
+    path: Annotated[str, _told("SQLite's file")] = "farthing.db"
+    dsn: Annotated[str, _told("PostgreSQL's connection string")] = ""
 
 
 class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The second place where heads are kept."""
 
-    heads_path: str = "heads.log"
+    heads_path: Annotated[str, _told("the file of heads; best on another disk than the books")] = (
+        "heads.log"
+    )
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the log is written."""
 
-    format: Literal["json", "text"] = "text"
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    events: bool = True
+    format: Annotated[Literal["json", "text"], _told("how a line is written")] = "text"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], _told("the least that is written")
+    ] = "info"
+    events: Annotated[bool, _told("a line for every event")] = True
 
 
 class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of payments."""
 
-    hold_seconds_max: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 86_400
-    challenge_seconds: Annotated[int, msgspec.Meta(ge=10, le=3_600)] = 300
+    hold_seconds_max: Annotated[int, _told("the longest hold", ge=1, le=86_400)] = 86_400
+    challenge_seconds: Annotated[
+        int, _told("how long a challenge is good for", ge=10, le=3_600)
+    ] = 300
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,6 +186,6 @@ def _value(name: str, text: str, kind: Any) -> Any:
         if text not in ("true", "false"):
             raise BadConfig("config-invalid", f"{name} must be true or false")
         return text == "true"
-    if kind == list[str]:
+    if bare == list[str]:
         return [item.strip() for item in text.split(",") if item.strip()]
     return text

@@ -34,13 +34,43 @@ class Kind(StrEnum):
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_REFUSED = "payment.refused"
     PAYMENT_AWAITING = "payment.awaiting"
-    PAYMENT_DENIED = "payment.denied"
     PAYMENT_VOIDED = "payment.voided"
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
     HUB_KEY_ROTATED = "hub.key_rotated"
     HUB_ROLLBACK_ACCEPTED = "hub.rollback_accepted"
+
+
+EXPLAINED: dict[Kind, str] = {
+    Kind.OWNER_CREATED: "an owner was made",
+    Kind.KEY_CREATED: "an API key was made",
+    Kind.KEY_REVOKED: "an API key was revoked",
+    Kind.ACCOUNT_OPENED: "an account was opened",
+    Kind.ACCOUNT_CREDITED: "an account got test money",
+    Kind.ACCOUNT_FROZEN: "an account was frozen: nothing moves in or out",
+    Kind.ACCOUNT_UNFROZEN: "a frozen account was opened again",
+    Kind.ACCOUNT_CLOSED: "an account was closed for good",
+    Kind.DEVICE_INVITED: "a one-time enrolment code was made",
+    Kind.DEVICE_ENROLLED: "a device took up its invitation",
+    Kind.DEVICE_ROTATED: "a device changed its key",
+    Kind.DEVICE_REVOKED: "a device was revoked",
+    Kind.MANDATE_SET: "a mandate was made or changed, or a device was put under it",
+    Kind.MANDATE_REVOKED: "a mandate was revoked",
+    Kind.OFFER_SET: "an offer was put up or changed",
+    Kind.OFFER_WITHDRAWN: "an offer was withdrawn",
+    Kind.PAYMENT_HELD: "money is held for a payment, or an approved hold was claimed",
+    Kind.PAYMENT_CAPTURED: "a payment was captured, all or part of it",
+    Kind.PAYMENT_REFUSED: "a payment was refused; `reason` says why",
+    Kind.PAYMENT_AWAITING: "a payment awaits its owner's answer",
+    Kind.PAYMENT_VOIDED: "a hold was released by the seller",
+    Kind.PAYMENT_EXPIRED: "a hold's time was over",
+    Kind.PAYMENT_REFUNDED: "captured money was given back, all or part of it",
+    Kind.PAYMENT_DELIVERY_INCOMPLETE: "an answer broke off after it was paid",
+    Kind.HUB_KEY_ROTATED: "a new signing key was admitted (the operator's event)",
+    Kind.HUB_ROLLBACK_ACCEPTED: "older books were accepted on purpose (the operator's event)",
+}
+"""What each kind means, for people."""
 
 
 class Event(msgspec.Struct, frozen=True):

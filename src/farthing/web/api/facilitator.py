@@ -40,7 +40,7 @@ async def supported(call: Call) -> Reply:
     return Reply({"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}})
 
 
-class _BadPayload(FarthingError):
+class _BadPayload(Malformed):
     """What the payer sent cannot be read: the seller is told so, and its request was right."""
 
 

@@ -1,0 +1,294 @@
+"""The reference pages that are written from the code: `python -m tests.house.reference`."""
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import typer
+
+import farthing
+from farthing.cli import app as commands
+from farthing.config import _SECTIONS, Config
+from farthing.core.events import EXPLAINED as EVENTS
+from farthing.core.events import Kind
+from farthing.core.refusals import EXPLAINED as REFUSALS
+from farthing.errors import BadConfig, FarthingError, PlugMissing
+from farthing.web.api.endpoint import Endpoint
+from farthing.web.api.openapi import describe
+from farthing.web.app import all_endpoints
+
+ROOT = Path(__file__).parents[2]
+AT_START = 0
+FOLDER = ROOT / "docs" / "reference"
+NOTE = "\n<!-- Written from the code by `python -m tests.house.reference`; edit that. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Write every page, by its file's name."""
+    return {
+        "api.md": api(),
+        "commands.md": command_page(),
+        "configuration.md": configuration(),
+        "events.md": events(),
+        "problems.md": problems(),
+    }
+
+
+def row(*cells: object) -> str:
+    """Write one row of a table."""
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Write a table."""
+    return row(*head) + row(*("---",) * len(head)) + "".join(row(*cells) for cells in rows)
+
+
+# Problems
+
+
+def error_statuses() -> dict[str, int]:
+    """Give the HTTP status of every error class, by name."""
+    for module in pkgutil.walk_packages(farthing.__path__, "farthing."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: dict[str, int] = {}
+    left: list[Any] = [FarthingError]
+    while left:
+        kind = left.pop()
+        at_start = issubclass(kind, BadConfig | PlugMissing)
+        found[kind.__name__] = AT_START if at_start else kind.status
+        left += kind.__subclasses__()
+    return found
+
+
+def raised() -> dict[str, tuple[set[int], set[str]]]:
+    """Find every problem that the code writes: its code, its statuses, its details."""
+    statuses = error_statuses()
+    found: dict[str, tuple[set[int], set[str]]] = {}
+    for file in sorted((ROOT / "src" / "farthing").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                _note(node, statuses, found)
+    for refusal, meaning in REFUSALS.items():
+        found.setdefault(refusal.value, (set(), set()))[0].add(422)
+        found[refusal.value][1].add(meaning)
+    return found
+
+
+def _note(node: ast.Call, statuses: dict[str, int], found: dict[str, Any]) -> None:
+    name = getattr(node.func, "id", "")
+    if name not in statuses:
+        return
+    values = [text for argument in node.args if (text := _text(argument)) is not None]
+    status = statuses[name]
+    if name == "HttpProblem":
+        status = next((v for v in values if isinstance(v, int)), 500)
+        values = [v for v in values if not isinstance(v, int)]
+    if name == "BadCredential":
+        status = next(
+            (getattr(k.value, "value", 402) for k in node.keywords if k.arg == "status"), 402
+        )
+    codes = [v for v in values[:1] if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", str(v))]
+    for code in codes:
+        known = found.setdefault(code, (set(), set()))
+        known[0].add(status)
+        known[1].update(str(v) for v in values[1:2])
+
+
+def _text(node: ast.AST) -> Any:
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            part.value if isinstance(part, ast.Constant) else "…" for part in node.values
+        )
+    return None
+
+
+def _when(status: int) -> str:
+    return str(status) if status != AT_START else "at start"
+
+
+def problems() -> str:
+    """Write the page of problem codes."""
+    rows = [
+        (f"`{code}`", ", ".join(_when(s) for s in sorted(statuses)), "; ".join(sorted(details)))
+        for code, (statuses, details) in sorted(raised().items())
+    ]
+    return (
+        f"# Problem codes\n{NOTE}\n"
+        "Every refusal is an RFC 9457 problem with a stable `code`. On the command line the code\n"
+        "stands in brackets, and the status is that of the HTTP answer it would have been.\n"
+        "A paywall answers 402 with a fresh challenge where no money was taken.\n\n"
+        + table(("code", "status", "what it says"), rows)
+    )
+
+
+# Events and settings
+
+
+def events() -> str:
+    """Write the page of event kinds."""
+    rows = [(f"`{kind.value}`", EVENTS[kind]) for kind in Kind]
+    return (
+        f"# Events\n{NOTE}\n"
+        "`GET /v1/events` streams them (SSE) in the order they became true; `Last-Event-ID`, or\n"
+        "`?after=`, goes on after the last one seen. An event has an `id`, a `kind`, a `subject`,\n"
+        "the time (`at`) and a `body` of texts.\n\n" + table(("kind", "what happened"), rows)
+    )
+
+
+def configuration() -> str:
+    """Write the page of settings."""
+    told = (
+        f"# Configuration\n{NOTE}\n"
+        "The file is `$FARTHING_CONFIG`, or `farthing.toml` in `$FARTHING_HOME/hub` (by default\n"
+        "`~/.farthing/hub`); paths in it are relative to it. Each setting has a variable that\n"
+        "overrides it. An unknown name is an error that tells the nearest one.\n"
+    )
+    parts = [told]
+    for section, settings in _SECTIONS.items():
+        rows = [
+            (
+                f"`{field.name}`",
+                f"`{msgspec.json.encode(_default(field)).decode()}`",
+                meaning_of(field),
+                f"`FARTHING_{section}_{field.name}`".upper(),
+            )
+            for field in msgspec.structs.fields(settings)
+        ]
+        parts.append(f"\n## `[{section}]`\n\n{settings.__doc__}\n\n")
+        parts.append(table(("setting", "default", "meaning", "variable"), rows))
+    defaults = ", ".join(f"`{code} = {scale}`" for code, scale in Config().assets.items())
+    parts.append(
+        "\n## `[assets]`\n\nCodes and how many decimals their smallest unit has, by default "
+        f"{defaults}.\nA scale never changes once it was used.\n"
+    )
+    return "".join(parts)
+
+
+def _default(field: Any) -> Any:
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+
+
+def meaning_of(field: Any) -> str:
+    """Give what a setting means, as it is annotated."""
+    notes = getattr(field.type, "__metadata__", ())
+    return next(note.description for note in notes if getattr(note, "description", None))
+
+
+# The API and the commands
+
+
+def who(endpoint: Endpoint) -> str:
+    """Say who may ask."""
+    if endpoint.scopes is None:
+        return "anybody"
+    scopes = [scope.value for scope in endpoint.scopes]
+    return ", ".join([*scopes, *(["a device"] if endpoint.devices else [])])
+
+
+def api() -> str:
+    """Write the page of the hub's API."""
+    endpoints = all_endpoints()
+    schemas = describe(endpoints, "")["components"]["schemas"]
+    rows = [(f"`{e.method} {e.path}`", e.summary, who(e)) for e in endpoints]
+    told = (
+        f"# The hub's API\n{NOTE}\n"
+        "`/openapi.json` says the same to machines. Amounts are decimal strings of smallest\n"
+        "units, times RFC 3339 in UTC. The operator's key may ask everything. A `POST` may carry\n"
+        "an "
+        "`Idempotency-Key`: the same request again gets the first answer for a day, and another\n"
+        "one under the same key is 409.\n\n"
+    )
+    parts = [
+        told,
+        table(("request", "what it does", "who may ask"), rows),
+        "\n## Queries\n",
+    ]
+    for endpoint in endpoints:
+        if endpoint.query:
+            names = [(f"`{name}`", what) for name, what in endpoint.query.items()]
+            parts.append(f"\n`{endpoint.method} {endpoint.path}`\n\n")
+            parts.append(table(("name", "meaning"), names))
+    parts.append("\n## Bodies\n")
+    for endpoint in endpoints:
+        if endpoint.body is not None:
+            parts.append(f"\n`{endpoint.method} {endpoint.path}`: {endpoint.body.__doc__}\n\n")
+            parts.append(members(schemas[endpoint.body.__name__]))
+    return "".join(parts)
+
+
+def members(schema: dict[str, Any]) -> str:
+    """Write the members of a body."""
+    needed = schema.get("required", ())
+    rows = [
+        (f"`{name}`", shape_of(shape), "yes" if name in needed else "no")
+        for name, shape in schema["properties"].items()
+    ]
+    return table(("member", "what", "needed"), rows)
+
+
+def shape_of(shape: dict[str, Any]) -> str:
+    """Say in a few words what a value looks like."""
+    if "$ref" in shape:
+        return f"an object: {shape['$ref'].rpartition('/')[2]}"
+    if "anyOf" in shape:
+        return " or ".join(shape_of(one) for one in shape["anyOf"])
+    if "enum" in shape:
+        return " or ".join(f"`{value}`" for value in shape["enum"])
+    if "pattern" in shape:
+        return "units"
+    if shape.get("type") == "array":
+        return f"a list: {shape_of(shape['items'])}"
+    if shape.get("type") == "integer":
+        return f"{shape['minimum']} to {shape['maximum']}"
+    return {"string": "text", "boolean": "true or false"}.get(shape["type"], shape["type"])
+
+
+def all_commands() -> Iterator[tuple[str, click.Command]]:
+    """Walk through every command, by the words one types."""
+    yield from _below("farthing", typer.main.get_command(commands))
+
+
+def _below(words: str, command: Any) -> Iterator[tuple[str, click.Command]]:
+    if not hasattr(command, "commands"):
+        yield words, command
+        return
+    for name, inner in command.commands.items():
+        yield from _below(f"{words} {name}", inner)
+
+
+def command_page() -> str:
+    """Write the page of commands."""
+    parts = [f"# Commands\n{NOTE}"]
+    for words, command in all_commands():
+        told = re.sub(r"\s+Example: ", "\n\nExample: ", (command.help or "").strip())
+        told = re.sub(r"Example: (.*?)\.?$", r"Example: `\1`", told, flags=re.MULTILINE)
+        parts.append(f"\n## `{words}`\n\n{told}\n")
+        rows = [
+            (", ".join(f"`{name}`" for name in _names(option)), getattr(option, "help", "") or "")
+            for option in command.params
+            if option.name != "help"
+        ]
+        if rows:
+            parts.append("\n" + table(("argument", "what"), rows))
+    return "".join(parts)
+
+
+def _names(option: Any) -> list[str]:
+    if option.param_type_name == "argument":
+        return [(option.metavar or option.name).upper()]
+    return [*option.opts, *option.secondary_opts]
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)

@@ -1,0 +1,30 @@
+"""What is written about the house is true: reference pages follow the code."""
+
+import re
+
+import pytest
+
+from farthing.core.events import EXPLAINED, Kind
+
+from .reference import FOLDER, all_commands, pages, raised
+
+
+@pytest.mark.parametrize("name", ["api", "commands", "configuration", "events", "problems"])
+def test_a_reference_page_says_what_the_code_does(name: str):
+    written = (FOLDER / f"{name}.md").read_text()
+    assert written == pages()[f"{name}.md"], "run: .venv/bin/python -m tests.house.reference"
+
+
+def test_every_kind_of_event_is_explained():
+    assert set(EXPLAINED) == set(Kind)
+
+
+def test_every_command_shows_an_example():
+    for words, command in all_commands():
+        assert re.search(rf"{words} ?\S", command.help or "") or "Example" in (command.help or "")
+
+
+def test_every_problem_has_a_code_of_plain_words_and_a_status():
+    for code, (statuses, _) in raised().items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", code)
+        assert statuses
