@@ -36,6 +36,11 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Annotated[int, _told("the largest body that is read", ge=1024)] = 262_144
     connections_max: Annotated[int, _told("how many may be connected at once", ge=1)] = 4096
 
+    def url(self) -> str:
+        """Give the URL that the hub is reached at."""
+        scheme = "https" if self.tls_cert else "http"
+        return self.public_url or f"{scheme}://{self.host}:{self.port}"
+
 
 class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which engine keeps the books."""

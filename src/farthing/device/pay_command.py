@@ -90,6 +90,8 @@ def pay(
     Exit codes: 0 answered · 2 usage · 3 purse or settings · 4 refused · 5 the owner is asked ·
     6 outcome unknown · 7 above your limits, or not payable · 8 network · 9 paid before, answer
     gone · 22 HTTP error with --fail.
+
+    Example: farthing pay https://shop.example/weather --max "0.05 USD"
     """
 
     async def run() -> Exit:
@@ -128,7 +130,10 @@ def enrol(
     plain_http: PlainHttp = False,
     as_json: AsJson = False,
 ) -> None:
-    """Enrol this machine as a device of a hub, with a one-time code."""
+    """Enrol this machine as a device of a hub, with a one-time code.
+
+    Example: farthing enrol https://hub.example ABCD-EFGH-JKMN-PQRS
+    """
 
     async def run() -> Exit:
         made = await enrol_device(
@@ -152,7 +157,10 @@ def enrol(
 def rotate_key(
     purse: PurseOption = None, plain_http: PlainHttp = False, as_json: AsJson = False
 ) -> None:
-    """Give this device a new key, signed by the one it has."""
+    """Give this device a new key, signed by the one it has.
+
+    Example: farthing rotate-key
+    """
 
     async def run() -> Exit:
         made = await rotate(purse or default_path(), plain_http=plain_http)

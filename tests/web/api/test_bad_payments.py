@@ -123,7 +123,7 @@ def problem(answer: Any) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     told = answer.json()
     assert told["status"] == answer.status_code
-    assert told["type"].endswith(told["code"])
+    assert told["type"].startswith("https://") and told["title"]
     return answer.status_code, told["code"]
 
 

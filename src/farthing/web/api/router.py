@@ -1,9 +1,10 @@
 """From a request to its endpoint: route, authenticate, read, answer. Raw ASGI, one table."""
 
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 import structlog
@@ -89,14 +90,15 @@ class Router:
         except FarthingError as error:
             await _say_no(scope, telling, error)
         except Exception:
-            log.exception("request.failed", method=scope["method"], path=scope["path"])
-            await _say_no(scope, telling, InvariantBroken("internal-error"))
+            # As text, for a prettier traceback may show the values of variables, keys included.
+            log.error("request.failed", path=_raw_path(scope), trace=traceback.format_exc())
+            await _say_no(scope, telling, InvariantBroken("internal-error"), told=True)
         else:
             if reply is not None:
                 await send_answer(telling, _written(reply, call.endpoint), head=head)
 
     async def _read(self, scope: AsgiScope, receive: Receive, send: Send) -> Call:
-        path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
+        path = _raw_path(scope)
         found = self._find(path)
         if found is None:
             raise Missing("no-such-path", "see /openapi.json for what this hub serves")
@@ -160,7 +162,7 @@ def _message(
     scope: AsgiScope, headers: Mapping[str, str], raw: bytes, authority: str
 ) -> SignedMessage:
     query = scope.get("query_string", b"").decode("latin-1")
-    path = scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or scope["path"]
+    path = _raw_path(scope)
     return SignedMessage(
         method=scope["method"],
         authority=authority or headers.get("host", ""),
@@ -168,6 +170,12 @@ def _message(
         headers=headers,
         body=raw,
     )
+
+
+def _raw_path(scope: AsgiScope) -> str:
+    """Give the path as it was sent, percent-encoded, which is also safe to write to a log."""
+    raw: bytes = scope.get("raw_path", b"").partition(b"?")[0]
+    return raw.decode("latin-1") or quote(scope["path"])
 
 
 class _Telling:
@@ -182,13 +190,15 @@ class _Telling:
         await self._send(message)
 
 
-async def _say_no(scope: AsgiScope, telling: _Telling, error: FarthingError) -> None:
+async def _say_no(
+    scope: AsgiScope, telling: _Telling, error: FarthingError, *, told: bool = False
+) -> None:
     status = status_of(error)
     if status in (401, 403):
         client = scope.get("client") or ("local", 0)
-        log.info("request.denied", code=error.code, path=scope["path"], address=client[0])
-    elif status == 500:
-        log.error("request.failed", code=error.code, detail=error.detail, path=scope["path"])
+        log.info("request.denied", code=error.code, path=_raw_path(scope), address=client[0])
+    elif status == 500 and not told:
+        log.error("request.failed", code=error.code, detail=error.detail, path=_raw_path(scope))
     if telling.begun:
         raise error  # It cannot be taken back: the server cuts the answer off.
     head = scope["method"] == "HEAD"
