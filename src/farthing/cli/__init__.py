@@ -7,7 +7,7 @@ import typer
 from farthing.cli import admin, auditing, keys, money, selling, serving
 from farthing.cli.talk import fail
 from farthing.device.pay_command import enrol, pay, rotate_key
-from farthing.errors import FarthingError
+from farthing.errors import BadConfig, FarthingError
 
 app = typer.Typer(
     name="farthing",
@@ -56,3 +56,7 @@ def main() -> None:
         app()
     except FarthingError as error:
         sys.exit(fail(error))
+    except OSError as fault:
+        where = f"{fault.filename}: " if fault.filename else ""
+        what = f"{where}{fault.strerror or fault}"
+        sys.exit(fail(BadConfig("system-refused", what)))

@@ -31,8 +31,7 @@ def verify(
 
     Example: farthing receipt verify receipt.json --root-key ed25519:…
     """
-    raw = sys.stdin.read() if str(file) == "-" else file.read_text()
-    sent = read_json(raw)
+    sent = read_json(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     if not isinstance(sent, dict):
         raise Malformed("malformed-receipt", "a receipt is a JSON object")
     receipt = cast(dict[str, Any], sent)

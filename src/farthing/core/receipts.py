@@ -34,7 +34,7 @@ def receipt_fault(receipt: Mapping[str, Any], root_public: str) -> str | None:
     statement = receipt.get("statement")
     if not isinstance(statement, dict):
         raise Malformed("malformed-receipt", "a receipt has a statement")
-    proof = read_proof(canonical_json(statement), receipt.get("proof") or {})
+    proof = read_proof(_stated(statement), receipt.get("proof") or {})
     certificate = read_certificate(receipt.get("certificate") or {})
     fault = certificate_fault(certificate, root_public)
     if fault is not None:
@@ -46,3 +46,10 @@ def receipt_fault(receipt: Mapping[str, Any], root_public: str) -> str | None:
     if statement.get("hub") != certificate.hub:  # pyright: ignore[reportUnknownMemberType]
         return "the statement is about another hub"
     return proof_fault(proof)
+
+
+def _stated(statement: Any) -> bytes:
+    try:
+        return canonical_json(statement)
+    except TypeError:
+        raise Malformed("malformed-receipt", "a statement holds texts only") from None
