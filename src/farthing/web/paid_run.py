@@ -166,9 +166,11 @@ class PaidRun:
         kept = [field for field in headers if field[0] not in _RECEIPTS]
         if not 200 <= status < 400:
             await self._unpay("handler-refused")
+            if status == 402 and all(name != b"www-authenticate" for name, _ in kept):
+                status = 403  # A 402 without a challenge asks for nothing that can be paid.
             self._status, self._headers = status, kept
         elif (receipt := await self._pay()) is not None:
-            self._status, self._headers = status, private(kept) + self._proof(receipt)
+            self._status, self._headers = status, private(kept) + self._proof(receipt, status)
         self._bodyless |= status in (204, 304)
         self._look_ahead()
 
@@ -192,15 +194,17 @@ class PaidRun:
             return None
         return paid.receipt or {}
 
-    def _proof(self, receipt: Mapping[str, Any]) -> RawHeaders:
+    def _proof(self, receipt: Mapping[str, Any], status: int) -> RawHeaders:
         if not receipt:
             return []
         try:
-            return raw_headers(list(self._language.receipt(receipt)))
+            written = raw_headers(list(self._language.receipt(receipt)))
         except Exception:
             # What is paid is served: the receipt can be fetched from the hub as well.
             log.exception("receipt not written: payment=%s", self._paid.payment)
             return []
+        # MPP has receipts on 2xx alone; after a redirect the hub is asked for it.
+        return [field for field in written if status < 300 or field[0] != b"payment-receipt"]
 
     async def _refuse(self) -> None:
         """Answer 503 with nothing of the handler's answer, and let go of the money."""

@@ -26,6 +26,8 @@ MPP_CODES = frozenset(
 )
 """Codes of the public registry of payment problems, whose type URIs clients know."""
 
+_MPP_NAMES = {code: code for code in MPP_CODES} | {"order-expired": "payment-expired"}
+
 
 class HttpProblem(FarthingError):
     """A refusal that exists only over HTTP, with the status that says it best."""
@@ -64,8 +66,8 @@ def problem_answer(error: FarthingError, headers: Iterable[tuple[str, str]] = ()
     body = error.problem() | {"status": status}
     if isinstance(error, HttpProblem):
         body["title"] = HTTPStatus(status).phrase
-    if error.code in MPP_CODES:
-        body["type"] = MPP_PROBLEMS + error.code
+    if error.code in _MPP_NAMES:
+        body["type"] = MPP_PROBLEMS + _MPP_NAMES[error.code]
     if status == 500:
         body.pop("detail", None)
     fields = list(headers)

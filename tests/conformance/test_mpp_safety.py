@@ -1,0 +1,130 @@
+"""The MPP core draft on safety: transport, secrets, replay, concurrency, caches, floods."""
+
+import asyncio
+from pathlib import Path
+
+from farthing.app import KeyRing
+from farthing.protocols.mpp import Mpp
+from farthing.protocols.x402 import X402
+from farthing.web.limits import Limits
+
+from .hall import (
+    AWAY,
+    PRICE,
+    Counter,
+    asks_afresh,
+    mpp_field,
+    mpp_message,
+    open_hall,
+)
+
+
+async def test_sizes(tmp_path: Path):
+    """MPP draft, Header sizes: challenges below 8 KB, credentials of 4 KB and more are read."""
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask(path="/paid?q=" + "x" * 1500)
+        assert len(asked.headers["www-authenticate"]) < 8192
+        message = mpp_message(hall.credential(asked)) | {"source": "did:key:" + "z" * 6000}
+        paid = await hall.ask(path="/paid?q=" + "x" * 1500, headers=mpp_field(message))
+        assert paid.status_code == 200
+
+
+async def test_nothing_over_plain_http(tmp_path: Path):
+    """MPP draft, Transport Security: no challenge and no credential over plain HTTP from afar."""
+    async with open_hall(tmp_path) as hall:
+        paying = hall.credential(await hall.ask())
+        async with hall.client(AWAY) as far:
+            for headers in ({}, paying):
+                answer = await far.get("/paid", headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (403, "tls-required")
+                assert "www-authenticate" not in answer.headers
+        async with hall.client(AWAY, base_url="https://shop.example") as far:
+            assert asks_afresh(await far.get("/paid"))
+        assert (await hall.earned(), hall.stall.runs) == (0, 0)
+
+
+async def test_secret_rotation(tmp_path: Path):
+    """MPP draft, Secret Management: the previous secret's challenges hold after a rotation."""
+    ring = KeyRing(tmp_path / "keys")
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask()
+        ring.rotate_challenge_secret()
+        hall.become(languages=[Mpp(ring.challenge_secrets()), X402()])
+        assert (await hall.ask(headers=hall.credential(asked))).status_code == 200
+        assert (await hall.pay()).status_code == 200
+        still = await hall.ask()
+        for _ in range(2):
+            ring.rotate_challenge_secret()
+        hall.become(languages=[Mpp(ring.challenge_secrets()), X402()])
+        answer = await hall.ask(headers=hall.credential(still))
+        assert answer.json()["code"] == "invalid-challenge"
+
+
+async def test_single_use(tmp_path: Path):
+    """MPP draft, Replay Protection: a challenge pays once; another order for it is refused."""
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask()
+        assert (await hall.ask(headers=hall.credential(asked))).status_code == 200
+        await hall.town.enrol("other", "purse", hall.town.machines["meter"].mandate)
+        hall.machine = "other"
+        again = await hall.ask(headers=hall.credential(asked))
+        assert (again.status_code, again.json()["code"]) == (409, "nonce-used")
+        assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
+
+
+async def test_concurrent_use(tmp_path: Path):
+    """MPP draft, Concurrent Request Handling: one settlement and one delivery per credential."""
+    async with open_hall(tmp_path, Counter(seconds=0.05)) as hall:
+        paying = hall.credential(await hall.ask())
+        answers = await asyncio.gather(*(hall.ask(headers=paying) for _ in range(20)))
+        assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"goods")}
+        assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
+
+
+async def test_unpaid_requests_change_nothing(tmp_path: Path):
+    """MPP draft, Idempotency: an unpaid request runs nothing and changes no state."""
+    async with open_hall(tmp_path) as hall:
+        before = await hall.town.dump()
+        await hall.ask("POST", content=b"do it")
+        await hall.ask("POST", content=b"do it", headers={"authorization": "Payment x"})
+        assert await hall.town.dump() == before
+        assert hall.stall.runs == 0
+
+
+async def test_caching(tmp_path: Path):
+    """MPP draft, Caching: 402 is no-store; with a receipt an answer is private, never public."""
+    stall = Counter(
+        headers=[(b"cache-control", b"public, max-age=60, s-maxage=9"), (b"vary", b"x")]
+    )
+    async with open_hall(tmp_path, stall) as hall:
+        assert (await hall.ask()).headers["cache-control"] == "no-store"
+        paid = await hall.pay()
+        assert paid.headers["cache-control"] == "private, max-age=60"
+        assert paid.headers["vary"] == "x"
+
+
+async def test_rate_limit(tmp_path: Path):
+    """MPP draft, Denial of Service: challenges and checks are limited by address, 429 and when."""
+    limits = Limits(asks_per_second=0.5, asks_burst=4)
+    async with open_hall(tmp_path, limits=limits) as hall:
+        async with hall.client(AWAY, base_url="https://shop.example") as far:
+            for _ in range(6):  # Whoever pays is not slowed.
+                asked = await far.get("/paid")
+                assert (await far.get("/paid", headers=hall.credential(asked))).status_code == 200
+            told = [await far.get("/paid") for _ in range(6)]
+        assert [answer.status_code for answer in told] == [402] * 4 + [429] * 2
+        assert told[-1].headers["retry-after"] == "2"
+        assert told[-1].json()["code"] == "too-many-requests"
+        assert asks_afresh(await hall.ask())
+
+
+async def test_several_credentials(tmp_path: Path):
+    """MPP draft, Multiple credentials: several Payment credentials in one request are 400."""
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask()
+        one, two = hall.credential(asked), hall.credential(asked, "x402")
+        twice = f"{one['authorization']}, {one['authorization']}"
+        for headers in (one | two, {"authorization": twice}):
+            answer = await hall.ask(headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (400, "several-credentials")
+        assert (await hall.earned(), hall.stall.runs) == (0, 0)

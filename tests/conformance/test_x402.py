@@ -1,0 +1,254 @@
+"""x402 v2 for a seller and a facilitator: the wire shapes, what is verified, extensions."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farthing.clock import system_clock
+from tests.web.shop import Counter, Shop, selling
+
+from .hall import PRICE, Hall, open_hall, opened, x402_field
+
+SELLER = "seller.seller"
+
+
+async def facilitator_body(hall: Hall, **changes: Any) -> dict[str, Any]:
+    """Write what a stock seller sends to the facilitator."""
+    asked = await hall.ask()
+    payload = opened(hall.credential(asked, "x402", **changes)["payment-signature"])
+    required = opened(asked.headers["payment-required"])["accepts"][0]
+    return {"x402Version": 2, "paymentPayload": payload, "paymentRequirements": required}
+
+
+async def test_payment_required(tmp_path: Path):
+    """x402 v2, §5.1 PaymentRequired: version 2, resource, accepts with every required member."""
+    async with open_hall(tmp_path) as hall:
+        answer = await hall.ask()
+        told = opened(answer.headers["payment-required"])
+        assert (answer.status_code, told["x402Version"]) == (402, 2)
+        assert told["resource"]["url"] == "http://shop.example/paid"
+        [accepts] = told["accepts"]
+        for name in ("scheme", "network", "amount", "asset", "payTo"):
+            assert isinstance(accepts[name], str) and accepts[name]
+        assert re.fullmatch("[0-9]+", accepts["amount"])
+        assert isinstance(accepts["maxTimeoutSeconds"], int)
+        assert isinstance(told["error"], str)
+
+
+async def test_network_is_caip_2(tmp_path: Path):
+    """x402 v2, §5.1 PaymentRequired: the network has the shape of CAIP-2."""
+    async with open_hall(tmp_path) as hall:
+        [accepts] = opened((await hall.ask()).headers["payment-required"])["accepts"]
+        assert re.fullmatch("[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}", accepts["network"])
+
+
+async def test_requirements_do_not_change_with_time(tmp_path: Path):
+    """x402 v2, §5.1 PaymentRequired: the requirements of a route can be compared by sellers."""
+    async with open_hall(tmp_path) as hall:
+        one, two = [(await hall.ask()).headers["payment-required"] for _ in range(2)]
+        assert one == two
+
+
+@pytest.mark.parametrize(
+    "info", [{}, {"required": True}, {"required": 0}, {"required": "false"}, None, []]
+)
+async def test_extensions_are_echoed(tmp_path: Path, info: Any):
+    """x402 v2, §5.1 extensions: a client may append to an extension, not delete or overwrite."""
+    async with open_hall(tmp_path) as hall:
+        message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
+        message["extensions"]["payment-identifier"]["info"] = info
+        answer = await hall.ask(headers=x402_field(message))
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")
+        message["extensions"] = {"theirs": {"info": {}}}
+        assert (await hall.ask(headers=x402_field(message))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scheme", "upto"),
+        ("network", "farthing:" + "a" * 32),
+        ("amount", "1"),
+        ("amount", "3000"),
+        ("asset", "EUR"),
+        ("payTo", "acc_" + "0" * 26),
+        ("maxTimeoutSeconds", 3600),
+        ("extra", {"resource": "GET /other"}),
+    ],
+)
+async def test_parameters_match_the_requirements(tmp_path: Path, name: str, value: Any):
+    """x402 v2, §6.1.2 Verification: every accepted parameter is the original requirement's."""
+    async with open_hall(tmp_path) as hall:
+        message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
+        message["accepted"][name] = value
+        answer = await hall.ask(headers=x402_field(message))
+        assert answer.status_code in (400, 402)
+        assert (await hall.earned(), hall.stall.runs) == (0, 0)
+        told = opened(answer.headers["payment-response"]) if answer.status_code == 402 else {}
+        assert not told.get("success")
+
+
+async def test_signature_is_over_the_exact_amount(tmp_path: Path):
+    """x402 v2, §6.1.2 Verification: a signature over another amount or payee does not hold."""
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask()
+        for changes in ({"amount": PRICE - 1}, {"amount": PRICE + 1}, {"resource": ""}):
+            answer = await hall.ask(headers=hall.credential(asked, "x402", **changes))
+            assert (answer.status_code, answer.json()["code"]) == (402, "verification-failed")
+        assert (await hall.earned(), hall.stall.runs) == (0, 0)
+
+
+async def test_balance_is_verified(tmp_path: Path):
+    """x402 v2, §6.1.2 Verification: a payer without the money is refused, and told so."""
+    async with open_hall(tmp_path) as hall:
+        await hall.town.made(
+            "POST",
+            "/v1/accounts",
+            {"asset": "USD", "owner": hall.town.owners["buyer"], "name": "empty"},
+            who="local",
+        )
+        listed = await hall.town.made("GET", "/v1/accounts", who="local")
+        hall.town.accounts["empty"] = next(
+            one["id"] for one in listed["items"] if one["name"] == "empty"
+        )
+        await hall.town.enrol("poor", "empty", hall.town.machines["meter"].mandate)
+        hall.machine = "poor"
+        answer = await hall.pay(language="x402")
+        assert (answer.status_code, answer.json()["code"]) == (402, "insufficient-funds")
+        assert opened(answer.headers["payment-response"])["errorReason"] == "insufficient_funds"
+
+
+async def test_time_window(tmp_path: Path):
+    """x402 v2, §10.1 Replay: an order has an explicit window, no longer than was asked."""
+    async with open_hall(tmp_path) as hall:
+        asked, now = await hall.ask(), system_clock() // 10**9
+        for expires, code in ((now - 5, "order-expired"), (now + 900, "lifetime-too-long")):
+            answer = await hall.ask(headers=hall.credential(asked, "x402", expires=expires))
+            assert (answer.status_code, answer.json()["code"]) == (402, code)
+        assert (await hall.earned(), hall.stall.runs) == (0, 0)
+
+
+async def test_nonce_is_unique(tmp_path: Path):
+    """x402 v2, §10.1 Replay: a nonce pays once; on another route it is refused."""
+    async with open_hall(tmp_path) as hall:
+        asked, nonce = await hall.ask(), hall.nonce()
+        paying = hall.credential(asked, "x402", nonce=nonce)
+        assert (await hall.ask(headers=paying)).status_code == 200
+        assert (await hall.ask(headers=paying)).content == b"goods"
+        other = hall.credential(await hall.ask(path="/item/one"), "x402", nonce=nonce)
+        answer = await hall.ask(path="/item/one", headers=other)
+        assert (answer.status_code, answer.json()["code"]) == (409, "nonce-used")
+        assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
+
+
+@pytest.mark.parametrize("value", ["%%%", "bnVsbA==", "e30=", "eyJ4NDAyVmVyc2lvbiI6MX0="])
+async def test_malformed_payload(tmp_path: Path, value: str):
+    """x402 v2, HTTP transport, Error Handling: a malformed payload is 400."""
+    async with open_hall(tmp_path) as hall:
+        answer = await hall.ask(headers={"payment-signature": value})
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")
+
+
+async def test_failed_verification(tmp_path: Path):
+    """x402 v2, HTTP transport, Error Handling: a failed check is 402 with PAYMENT-RESPONSE."""
+    async with open_hall(tmp_path) as hall:
+        asked = await hall.ask()
+        answer = await hall.ask(headers=hall.credential(asked, "x402", amount=1))
+        told = opened(answer.headers["payment-response"])
+        assert (answer.status_code, told["success"]) == (402, False)
+        assert told["errorReason"] == "verification_failed" and told["transaction"] == ""
+        assert told["network"] == f"farthing:{hall.town.hub.ctx.identity.hub}"
+        assert opened(answer.headers["payment-required"])["accepts"]
+
+
+async def test_settlement_response(tmp_path: Path):
+    """x402 v2, §5.3 SettlementResponse: success, transaction, network, payer on a paid answer."""
+    async with open_hall(tmp_path) as hall:
+        told = opened((await hall.pay(language="x402")).headers["payment-response"])
+        [payment] = await hall.payments()
+        assert (told["success"], told["transaction"]) == (True, payment["id"])
+        assert told["payer"] == hall.town.accounts["purse"]
+        assert told["amount"] == str(PRICE)
+
+
+async def test_the_resource_comes_after_settlement():
+    """x402 v2, Server-SR1 and SR2: content only after settlement; a failed one rolls back."""
+    shop, handler = Shop(), Counter(body=b"the goods")
+    shop.hub.fail("capture", 9)
+    async with selling(shop, handler) as client:
+        answer = await shop.pay(client, "GET", "/paid", "x402")
+    assert answer.status_code == 503 and b"goods" not in answer.content
+    assert (shop.spent, shop.states) == (0, ["voided"])
+
+
+async def test_supported(tmp_path: Path):
+    """x402 v2, §7.3 GET /supported: kinds with version, scheme and network; extensions; signers."""
+    async with open_hall(tmp_path) as hall:
+        told = await hall.town.made("GET", "/supported")
+        hub = hall.town.hub.ctx.identity.hub
+        kind = {"x402Version": 2, "scheme": "exact", "network": f"farthing:{hub}"}
+        assert told == {"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}}
+
+
+async def test_verify_and_settle(tmp_path: Path):
+    """x402 v2, §7.1 and §7.2: verify holds, settle captures; the shapes are the specification's."""
+    async with open_hall(tmp_path) as hall:
+        body = await facilitator_body(hall)
+        verified = await hall.town.made("POST", "/verify", body, who=SELLER)
+        assert (verified["isValid"], verified["payer"]) == (True, hall.town.accounts["purse"])
+        assert await hall.earned() == 0
+        settled = await hall.town.made("POST", "/settle", body, who=SELLER)
+        assert (settled["success"], settled["amount"]) == (True, str(PRICE))
+        again = await hall.town.made("POST", "/settle", body, who=SELLER)
+        assert again["transaction"] == settled["transaction"]
+        assert await hall.earned() == PRICE
+
+
+async def test_verify_refuses(tmp_path: Path):
+    """x402 v2, §9 Error Codes: a refusal is isValid false or success false with a reason."""
+    async with open_hall(tmp_path) as hall:
+        body = await facilitator_body(hall, amount=1)
+        told = await hall.town.made("POST", "/verify", body, who=SELLER)
+        assert told["isValid"] is False and told["invalidReason"]
+        told = await hall.town.made("POST", "/settle", body, who=SELLER)
+        assert told["success"] is False and told["errorReason"] and told["transaction"] == ""
+        assert await hall.earned() == 0
+
+
+def identified(message: dict[str, Any], identifier: Any) -> dict[str, str]:
+    """Put an identifier into a payload."""
+    message["extensions"]["payment-identifier"]["info"]["id"] = identifier
+    return x402_field(message)
+
+
+async def test_payment_identifier(tmp_path: Path):
+    """x402 v2, extension payment-identifier: same id and request, one payment and its answer."""
+    async with open_hall(tmp_path) as hall:
+        for _ in range(3):
+            paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
+            answer = await hall.ask(headers=identified(paying, "order-0123456789"))
+            assert (answer.status_code, answer.content) == (200, b"goods")
+        assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
+
+
+async def test_payment_identifier_of_something_else(tmp_path: Path):
+    """x402 v2, extension payment-identifier: the same id with another payload is 409."""
+    async with open_hall(tmp_path) as hall:
+        for path, status in (("/item/one", 200), ("/item/two", 409)):
+            asked = await hall.ask(path=path)
+            paying = opened(hall.credential(asked, "x402")["payment-signature"])
+            answer = await hall.ask(path=path, headers=identified(paying, "order-0123456789"))
+            assert answer.status_code == status
+        assert answer.json()["code"] == "idempotency-key-reused"
+        assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
+
+
+@pytest.mark.parametrize("identifier", ["short", "x" * 129, "with space 012345", "é" * 20, 7, None])
+async def test_payment_identifier_form(tmp_path: Path, identifier: Any):
+    """x402 v2, extension payment-identifier: 16 to 128 characters of A-Za-z0-9_- or 400."""
+    async with open_hall(tmp_path) as hall:
+        paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
+        answer = await hall.ask(headers=identified(paying, identifier))
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")
