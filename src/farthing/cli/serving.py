@@ -19,8 +19,9 @@ from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.services.event_log import EventLog
-from farthing.web.app import HubApp, LocalOperator
+from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.strict_http import StrictHttp
+from farthing.web.trust import Trust
 
 log = structlog.get_logger()
 
@@ -112,6 +113,7 @@ def check_exposure(config: Config) -> None:
     Raises: BadConfig `tls-needed`.
     """
     server = config.server
+    Trust(server.trusted_proxies)  # A name that is no address is better refused at once.
     if bool(server.tls_cert) != bool(server.tls_key):
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
     if server.host in _LOOPBACK or server.tls_cert or server.trusted_proxies:
@@ -124,12 +126,17 @@ def check_exposure(config: Config) -> None:
 
 
 async def _serve(config: Config, accept_rollback: bool) -> None:
+    if config.books.engine == "postgresql" and is_running(config):
+        detail = "a hub uses this folder already; give each hub process a folder of its own"
+        raise BadConfig("hub-running", detail)
     if not key_ring(config).exists:
         made = await initialise(config, "me", "UTC")
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
     hub = await _open(config, accept_rollback)
     app = HubApp(hub.desk)
-    servers = [_tcp_server(config, app), _socket_server(config, LocalOperator(app))]
+    proxies = config.server.trusted_proxies
+    public = PrivateOnly(app, Trust(proxies)) if proxies else app
+    servers = [_tcp_server(config, public), _socket_server(config, LocalOperator(app))]
     told = EventLog(hub.ctx, config.log.format) if _tells_events(config) else None
     try:
         if told is not None:

@@ -1,10 +1,16 @@
 """The hub over HTTP: its API as one ASGI application, and the same for its own socket."""
 
+from farthing.errors import FarthingError
 from farthing.services.desk import Desk
 from farthing.web.api import devices, facilitator, hub, owners, payments, streams
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.router import LOCAL, Router
 from farthing.web.asgi import App, Receive, Scope, Send
+from farthing.web.incoming import read_request
+from farthing.web.problems import problem_answer, send_answer
+from farthing.web.trust import Trust
+
+_OPEN = ("/healthz", "/readyz")
 
 
 def all_endpoints() -> list[Endpoint]:
@@ -33,6 +39,26 @@ class HubApp:
             await _lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
+
+
+class PrivateOnly:
+    """Refuses what came over plain HTTP from elsewhere: needed where a proxy in front does TLS.
+
+    Shape: `/healthz` and `/readyz` are answered to anybody, for they carry nothing.
+    """
+
+    def __init__(self, app: App, trust: Trust) -> None:
+        self._app, self._trust = app, trust
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what is private on its way."""
+        if scope["type"] == "http" and scope["path"] not in _OPEN:
+            try:
+                self._trust.check_private(read_request(scope))
+            except FarthingError as error:
+                await send_answer(send, problem_answer(error), head=scope["method"] == "HEAD")
+                return
+        await self._app(scope, receive, send)
 
 
 class LocalOperator:
