@@ -124,7 +124,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         if self.sent:
             unit, wish = self.sent[-1 - n % len(self.sent)]
             # A day later an order that never became a payment would be too old to judge.
-            if unit.signed.order.expires > self.clock.now or wish.ident in self.model.payments:
+            if unit.signed.order.expires > self.clock.now or self.model.knows(wish.ident):
                 self._ask(unit, lambda: self.model.pay(wish))
 
     @rule(n=which, what=settlings, units=parts)

@@ -27,6 +27,11 @@ class Paid:
     claimed: bool = True
     counted: list[tuple[str, int]] = field(default_factory=list)
 
+    @property
+    def is_unserved(self) -> bool:
+        """Approved, and nobody has come for it."""
+        return not (self.claimed or self.refunded) and self.state in ("held", "captured")
+
 
 @dataclass
 class Terms:
@@ -48,6 +53,10 @@ class Model:
         self.terms: list[Terms] = []
         self.payments: dict[str, Paid] = {}
         self.asks: dict[tuple, str] = {}
+        self.equals: dict[str, str] = {}
+
+    def knows(self, ident: str) -> bool:
+        return ident in self.payments or ident in self.equals
 
     def available(self, account: str) -> int:
         got = self.credits[account]
@@ -70,8 +79,9 @@ class Model:
         return self.now - self.now % length
 
     def pay(self, wish: Paid) -> tuple[str, str]:
-        if wish.ident in self.payments:
-            return self._again(self.payments[wish.ident])
+        before = self.equals.get(wish.ident, wish.ident)
+        if before in self.payments:
+            return self._again(self.payments[before])
         if wish.payer == wish.payee:
             return "error", "same-account"
         refusal = self._rules(wish)
@@ -82,7 +92,7 @@ class Model:
         return self._take(wish, wish.hold)
 
     def _again(self, p: Paid) -> tuple[str, str]:
-        if p.state == "held":
+        if p.is_unserved:
             p.claimed = True
         return p.state, p.reason
 
@@ -103,9 +113,8 @@ class Model:
     def _ask(self, p: Paid) -> tuple[str, str]:
         key = (p.spender, p.payee, p.amount)
         first = self.payments.get(self.asks.get(key, ""))
-        if first is not None and first.state == "awaiting":
-            return "awaiting", ""
-        if first is not None and first.state == "held" and not first.claimed:
+        if first is not None and (first.state == "awaiting" or first.is_unserved):
+            self.equals[p.ident] = first.ident
             return self._again(first)
         self.payments[p.ident] = p
         self.asks[key] = p.ident
@@ -139,12 +148,14 @@ class Model:
                 return p.state, p.reason
             return "error", "already-answered"
         over = self.now >= p.ask_ends
-        if not over and answer != "approve":
-            return self._refuse(p, "denied") if answer == "deny" else ("awaiting", "")
+        if answer == "deny":
+            return self._refuse(p, "denied")
+        if not over and answer == "lapse":
+            return "awaiting", ""
         if over and not self.terms[p.spender].allows_in_silence:
             return self._refuse(p, "ask-expired")
         refusal = self._rules(p)
-        return self._refuse(p, refusal) if refusal else self._take(p, APPROVED_SECONDS)
+        return self._refuse(p, refusal) if refusal else self._take(p, max(p.hold, APPROVED_SECONDS))
 
     def capture(self, ident: str, units: int | None) -> tuple[str, str]:
         p = self.payments.get(ident)

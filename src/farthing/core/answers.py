@@ -10,10 +10,11 @@ from farthing.core.accounts import ACCOUNTS
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
-from farthing.core.paying import refuse, refused_by_rules, take
+from farthing.core.paying import refused_by_rules
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal
+from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, present
 
 APPROVED_HOLD_SECONDS = 900
@@ -48,10 +49,10 @@ class AnswerAsk:
         over = view.now_ns >= payment.ask_ends_ns
         if self.answer == "lapse" and not over:
             return Outcome(Authorised(payment, fresh=False))
+        if self.answer == "deny":  # Also when it comes late: nothing was taken yet.
+            return refuse(view, payment, Refusal.DENIED)
         if over:
             return self._lapse(view, payment)
-        if self.answer == "deny":
-            return refuse(view, payment, Refusal.DENIED)
         return _approve(view, payment)
 
     def _late(self, payment: Payment) -> Outcome[Authorised]:

@@ -7,11 +7,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from farthing import ids
 from farthing.clock import NS
 from farthing.core.decisions import Outcome, Plan, Unit, View
 from farthing.core.ledger import TransferResult
-from farthing.core.orders import payment_id
 from farthing.core.paying import Authorise
 from farthing.core.payments import PAYMENTS, Authorised, State
 from farthing.core.records import Read, Table, Write
@@ -144,8 +142,7 @@ class Keyed:
     def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
         """Give the first payment, or authorise one and remember it in the same commit."""
         before = _remembered(view, self.key, self.content)
-        own = view.get(PAYMENTS, ids.name("pay", payment_id(self.unit.signed.order)))
-        if before is not None and own is not None:
+        if before is not None and self.unit.recorded(view) is not None:
             return self.unit.plan(view)
         first = view.get(PAYMENTS, before.payment) if before is not None else None
         if first is not None and first.state not in _TOOK_NOTHING:

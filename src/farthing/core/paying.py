@@ -1,4 +1,4 @@
-"""Authorising an order: replay first, then rules, then the money and every budget in one chain."""
+"""Authorising an order: replay first, then rules, then the owner's word or the money."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,31 +8,28 @@ import msgspec
 
 from farthing import ids
 from farthing.clock import NS
-from farthing.core.accounts import ACCOUNTS, AccountRecord, TransferCode
+from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.asks import ASKS, Ask, ask_key
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES, Device
-from farthing.core.ledger import Account, Transfer, TransferFlags, TransferResult, linked
 from farthing.core.mandates import (
     MANDATES,
-    BudgetLine,
     Mandate,
-    adjustment,
-    budget_line,
-    grant,
     must_ask,
     rule_refusal,
 )
 from farthing.core.orders import (
     LIFETIME_SECONDS_MAX,
     SKEW_SECONDS_MAX,
+    Order,
     SignedOrder,
     payment_id,
 )
-from farthing.core.payments import PAYMENTS, Authorised, Payment, Place, State, settled
+from farthing.core.payments import PAYMENTS, Authorised, Payment, State, settled
 from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
-from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, ensure, present
+from farthing.core.taking import refuse, take
+from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, present
 
 UNNAMED = "-"
 """The claim of a caller that cannot lose an answer, being in the hub's own process."""
@@ -46,7 +43,8 @@ class Authorise:
     Shape: `key` is the public key the signature verified under; `device` is the device as it
            was when that was checked, and only a hint of what to read; `only_recorded` answers
            replays and takes nothing new; `claim` names who asks, so that whoever lost the answer
-           that let it serve gets that answer again.
+           that let it serve gets that answer again; `serves` is false where nothing is served
+           for the payment.
     """
 
     signed: SignedOrder
@@ -58,6 +56,7 @@ class Authorise:
     category: str = ""
     only_recorded: bool = False
     claim: str = UNNAMED
+    serves: bool = True
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -68,7 +67,8 @@ class Authorise:
             Read(MANDATES, self.device.mandate),
             Read(ACCOUNTS, self.device.account),
             Read(ACCOUNTS, order.payee),
-            Read(PAYMENTS, ids.name("pay", payment_id(order))),
+            Read(PAYMENTS, payment_name(order)),
+            Read(ASKS, payment_name(order)),
         )
 
     @property
@@ -78,21 +78,19 @@ class Authorise:
 
     def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
         """Answer a replay as before; else judge a new order."""
-        order = self.signed.order
-        number = payment_id(order)
-        existing = view.get(PAYMENTS, ids.name("pay", number))
-        if existing is not None:
-            return self._again(view, existing)
+        recorded = self.recorded(view)
+        if recorded is not None:
+            return self.answer(view, recorded)
         if self.only_recorded:
             raise Missing("not-recorded", "this order was never recorded here")
         device = self.admit(view)
         payer, payee = self._sides(view, device)
         mandate = present(view.get(MANDATES, device.mandate), "a device always has a mandate")
-        payment = self._payment(view, number, device, payer, payee)
+        payment = self._payment(view, device, payer, payee)
         refusal = refused_by_rules(view, mandate, payment, payer, payee)
         if refusal is not None:
             return refuse(view, payment, refusal)
-        if must_ask(mandate, order.amount):
+        if must_ask(mandate, payment.amount):
             return self._ask(view, mandate, payment)
         return take(view, mandate, payment)
 
@@ -105,14 +103,28 @@ class Authorise:
         self._check_order(view.now_ns)
         return device
 
-    def _again(self, view: View, existing: Payment) -> Outcome[Authorised]:
-        if existing.order_digest != _digest(self.signed) or existing.signing_key != self.key:
+    def recorded(self, view: View) -> Payment | None:
+        """Find the payment of this order, or the equal one that it was answered with.
+
+        Raises: Conflict `nonce-used` where its nonce was used for another order.
+        """
+        name = payment_name(self.signed.order)
+        found = view.get(PAYMENTS, name)
+        if found is not None:
+            same = found.order_digest == _digest(self.signed) and found.signing_key == self.key
+        else:
+            equal = view.get(ASKS, name)
+            if equal is None:
+                return None
+            found = present(view.get(PAYMENTS, equal.payment), "an ask's payment is kept")
+            same = found.ask == ask_key(self.signed.order, self.serves)
+        if not same:
             raise Conflict("nonce-used", "this nonce was used for another order")
-        return self.answer(view, existing)
+        return found
 
     def answer(self, view: View, existing: Payment) -> Outcome[Authorised]:
         """Answer with a payment that was made before, and let one caller serve it."""
-        if existing.state is State.HELD and not existing.claim:
+        if self.serves and unserved(view, existing):
             return claim(view, existing, self.claim)
         ours = self.claim != UNNAMED and existing.claim == self.claim
         served = existing.state in (State.HELD, State.CAPTURED)
@@ -157,11 +169,11 @@ class Authorise:
         return payer, payee
 
     def _payment(
-        self, view: View, number: int, device: Device, payer: AccountRecord, payee: AccountRecord
+        self, view: View, device: Device, payer: AccountRecord, payee: AccountRecord
     ) -> Payment:
         order = self.signed.order
         return Payment(
-            id=ids.name("pay", number),
+            id=payment_name(order),
             state=State.HELD,
             reason="",
             owner=payer.owner,
@@ -196,18 +208,19 @@ class Authorise:
         )
 
     def _ask(self, view: View, mandate: Mandate, payment: Payment) -> Outcome[Authorised]:
-        key = ask_key(payment)
-        waiting = view.get(ASKS, key)
-        if waiting is not None and waiting.payment:
-            first = view.get(PAYMENTS, waiting.payment)
-            if first is not None and first.state is State.AWAITING:
-                return Outcome(Authorised(first, fresh=False))
-            if first is not None and first.state is State.HELD and not first.claim:
-                return claim(view, first, self.claim)
+        key = ask_key(payment, self.serves)
+        newest = view.get(ASKS, key)
+        first = view.get(PAYMENTS, newest.payment) if newest is not None else None
+        if first is not None:
+            equal = Write(ASKS, Ask(payment.id, first.id))
+            if first.state is State.AWAITING:
+                return Outcome(Authorised(first, fresh=False), [equal])
+            if self.serves and unserved(view, first):
+                return claim(view, first, self.claim, equal)
         asked = msgspec.structs.replace(
             payment,
             state=State.AWAITING,
-            claim="",
+            claim="" if self.serves else self.claim,
             ask=key,
             ask_ends_ns=view.now_ns + mandate.ask_seconds * NS,
         )
@@ -218,22 +231,23 @@ def _digest(signed: SignedOrder) -> bytes:
     return hashlib.sha256(signed.order.signed_bytes()).digest()
 
 
-def claim(view: View, payment: Payment, by: str) -> Outcome[Authorised]:
-    """Let one caller serve an approved payment that is held for it."""
+def payment_name(order: Order) -> str:
+    """Give the id of an order's payment as it is written."""
+    return ids.name("pay", payment_id(order))
+
+
+def unserved(view: View, payment: Payment) -> bool:
+    """Tell whether a payment was approved, and nobody has come to serve it yet."""
+    if payment.claim or payment.refunded:
+        return False
+    held = payment.state is State.HELD and view.now_ns < payment.hold_ends_ns
+    return held or payment.state is State.CAPTURED
+
+
+def claim(view: View, payment: Payment, by: str, *more: Write) -> Outcome[Authorised]:
+    """Let one caller serve an approved payment."""
     claimed = msgspec.structs.replace(payment, claim=by, changed_ns=view.now_ns, leaf=view.leaf)
-    return settled(view, claimed, Authorised(claimed, fresh=True))
-
-
-def refuse(view: View, payment: Payment, reason: Refusal, detail: str = "") -> Outcome[Authorised]:
-    """Record a refusal: a value, not an exception, so that its evidence stays."""
-    refused = msgspec.structs.replace(
-        payment,
-        state=State.REFUSED,
-        reason=reason.value + (f":{detail}" if detail else ""),
-        changed_ns=view.now_ns,
-        leaf=view.leaf,
-    )
-    return settled(view, refused, Authorised(refused, fresh=False))
+    return settled(view, claimed, Authorised(claimed, fresh=True), *more)
 
 
 def refused_by_rules(
@@ -246,94 +260,3 @@ def refused_by_rules(
         return Refusal.PAYEE_FROZEN
     now = view.now_ns // NS
     return rule_refusal(mandate, payment.payee, payment.category, payment.amount, now)
-
-
-def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
-    """Hold or capture: each budget that covers the payment, then the money, in one chain."""
-    lines = [
-        budget_line(mandate, budget, payment.ledger, view.now_ns // NS)
-        for budget in mandate.budgets
-        if budget.covers(payment.payee, payment.category)
-    ]
-    accounts: list[Account] = []
-    chains: list[list[Transfer]] = []
-    for i, line in enumerate(lines):
-        opened, filling = grant(view, line)
-        accounts += [a for a in opened if all(a.id != b.id for b in accounts)]
-        if filling:
-            chains.append(filling)
-        elif (
-            surplus := adjustment(view, line, ids.place(payment.number, Place.LIMIT + i))
-        ) is not None:
-            chains.append([surplus])  # A hold came back after its limit had been lowered.
-    chains.append(linked(_chain(payment, lines)))
-
-    def then(results: list[list[TransferResult]]) -> Outcome[Authorised]:
-        return _taken(view, payment, lines, results[-1])
-
-    return Plan(then, accounts, chains)
-
-
-def _chain(payment: Payment, lines: Sequence[BudgetLine]) -> list[Transfer]:
-    flags = TransferFlags.NONE if payment.wants_capture else TransferFlags.PENDING
-    timeout = 0 if payment.wants_capture else payment.hold_seconds
-    number = payment.number
-    chain = [
-        Transfer(
-            ids.place(number, Place.HOLD + 1 + i),
-            line.available,
-            line.spent,
-            payment.amount,
-            line.ledger,
-            TransferCode.BUDGET,
-            flags,
-            timeout=timeout,
-            user_data=number,
-        )
-        for i, line in enumerate(lines)
-    ]
-    money = Transfer(
-        ids.place(number, Place.HOLD),
-        ids.number("acc", payment.payer),
-        ids.number("acc", payment.payee),
-        payment.amount,
-        payment.ledger,
-        TransferCode.PAYMENT,
-        flags,
-        timeout=timeout,
-        user_data=number,
-    )
-    return [*chain, money]
-
-
-def _taken(
-    view: View, payment: Payment, lines: Sequence[BudgetLine], results: Sequence[TransferResult]
-) -> Outcome[Authorised]:
-    for i, result in enumerate(results):
-        if result in (TransferResult.CREATED, TransferResult.LINKED_EVENT_FAILED):
-            continue
-        if i < len(lines):
-            return refuse(view, payment, Refusal.MANDATE_BUDGET, lines[i].name)
-        return refuse(view, payment, _money_refusal(result))
-    captured = payment.wants_capture
-    taken = msgspec.structs.replace(
-        payment,
-        state=State.CAPTURED if captured else State.HELD,
-        captured=payment.amount if captured else 0,
-        budgets=len(lines),
-        hold_ends_ns=0 if captured else view.now_ns + payment.hold_seconds * NS,
-        changed_ns=view.now_ns,
-        leaf=view.leaf,
-    )
-    return settled(view, taken, Authorised(taken, fresh=bool(taken.claim)))
-
-
-def _money_refusal(result: TransferResult) -> Refusal:
-    if result is TransferResult.EXCEEDS_CREDITS:
-        return Refusal.INSUFFICIENT_FUNDS
-    if result is TransferResult.DEBIT_ACCOUNT_ALREADY_CLOSED:
-        return Refusal.ACCOUNT_FROZEN
-    if result is TransferResult.CREDIT_ACCOUNT_ALREADY_CLOSED:
-        return Refusal.PAYEE_FROZEN
-    ensure(result.name.startswith("OVERFLOWS"), f"a payment can fail like this: {result.name}")
-    return Refusal.PAYEE_LIMIT

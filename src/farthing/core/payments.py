@@ -41,8 +41,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     Units: amounts count smallest units; `expires` is the order's, in Unix seconds; times are ns.
     Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets
-           the payment counts in; `claim` names the one who may serve it, once there is one; `hold_ends_ns`
-           and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest statement's.
+           the payment counts in; `claim` names the one who may serve it, once there is one;
+           `hold_ends_ns` and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest
+           statement's.
     """
 
     id: str

@@ -6,6 +6,7 @@ from farthing.books.base import Done
 from farthing.clock import NS
 from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
+from farthing.core.asks import ASKS
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import UNNAMED, Authorise
@@ -19,6 +20,7 @@ from farthing.services.context import Context
 from farthing.services.devices import Directory, who_signed
 from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.verifying import Verifier
+from farthing.store.database import Tx
 from farthing.store.history import proof_of
 from farthing.store.queries import one, payment_by_challenge
 
@@ -43,10 +45,12 @@ class Payments:
         only_recorded: bool = False,
         claim: str = UNNAMED,
         keyed: tuple[bytes, bytes] = (b"", b""),
+        serves: bool = True,
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
-        Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked.
+        Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked;
+                `serves` is false where nothing is served for the payment.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         order = signed.order
@@ -55,7 +59,7 @@ class Payments:
         )
         hub = self._ctx.identity.hub
         unit = Authorise(
-            signed, key, device, hub, hold_seconds, capture, category, only_recorded, claim
+            signed, key, device, hub, hold_seconds, capture, category, only_recorded, claim, serves
         )
         key_of, content = keyed
         return await self._ctx.books.commit_one(Keyed(unit, key_of, content) if key_of else unit)
@@ -95,12 +99,16 @@ class Payments:
         return await self._ctx.books.commit_one(AnswerAsk(payment, by, answer))
 
     async def find(self, ident: str) -> Payment:
-        """Get a payment by its id.
+        """Get a payment by its id, or by that of an order it has answered as its equal.
 
         Raises: Missing.
         """
-        payment = await self._ctx.database.read(lambda tx: one(tx, PAYMENTS, ident))
-        return self._seen(payment)
+
+        def work(tx: Tx) -> Payment | None:
+            equal = one(tx, ASKS, ident)
+            return one(tx, PAYMENTS, equal.payment if equal is not None else ident)
+
+        return self._seen(await self._ctx.database.read(work))
 
     async def find_by_challenge(self, challenge: str) -> Payment:
         """Get the payment that answered a challenge."""

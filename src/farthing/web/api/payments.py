@@ -50,6 +50,7 @@ async def pay(call: Call) -> Reply:
         capture=True,
         category=body.category,
         keyed=call.key(signed.order.device),
+        serves=False,
     )
     payment = done.answer.payment
     shown = wire.show_payment(payment, call.desk.ctx.clock())

@@ -1,0 +1,118 @@
+"""Taking the money of a payment: it and every budget that covers it, in one chain; or refusing."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from farthing import ids
+from farthing.clock import NS
+from farthing.core.accounts import TransferCode
+from farthing.core.decisions import Outcome, Plan, View
+from farthing.core.ledger import Account, Transfer, TransferFlags, TransferResult, linked
+from farthing.core.mandates import BudgetLine, Mandate, adjustment, budget_line, grant
+from farthing.core.payments import Authorised, Payment, Place, State, settled
+from farthing.core.refusals import Refusal
+from farthing.errors import ensure
+
+
+def refuse(view: View, payment: Payment, reason: Refusal, detail: str = "") -> Outcome[Authorised]:
+    """Record a refusal: a value, not an exception, so that its evidence stays."""
+    refused = msgspec.structs.replace(
+        payment,
+        state=State.REFUSED,
+        reason=reason.value + (f":{detail}" if detail else ""),
+        changed_ns=view.now_ns,
+        leaf=view.leaf,
+    )
+    return settled(view, refused, Authorised(refused, fresh=False))
+
+
+def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
+    """Hold or capture: each budget that covers the payment, then the money, in one chain."""
+    lines = [
+        budget_line(mandate, budget, payment.ledger, view.now_ns // NS)
+        for budget in mandate.budgets
+        if budget.covers(payment.payee, payment.category)
+    ]
+    accounts: list[Account] = []
+    chains: list[list[Transfer]] = []
+    for i, line in enumerate(lines):
+        opened, filling = grant(view, line)
+        accounts += [a for a in opened if all(a.id != b.id for b in accounts)]
+        if filling:
+            chains.append(filling)
+        elif (
+            surplus := adjustment(view, line, ids.place(payment.number, Place.LIMIT + i))
+        ) is not None:
+            chains.append([surplus])  # A hold came back after its limit had been lowered.
+    chains.append(linked(_chain(payment, lines)))
+
+    def then(results: list[list[TransferResult]]) -> Outcome[Authorised]:
+        return _taken(view, payment, lines, results[-1])
+
+    return Plan(then, accounts, chains)
+
+
+def _chain(payment: Payment, lines: Sequence[BudgetLine]) -> list[Transfer]:
+    flags = TransferFlags.NONE if payment.wants_capture else TransferFlags.PENDING
+    timeout = 0 if payment.wants_capture else payment.hold_seconds
+    number = payment.number
+    chain = [
+        Transfer(
+            ids.place(number, Place.HOLD + 1 + i),
+            line.available,
+            line.spent,
+            payment.amount,
+            line.ledger,
+            TransferCode.BUDGET,
+            flags,
+            timeout=timeout,
+            user_data=number,
+        )
+        for i, line in enumerate(lines)
+    ]
+    money = Transfer(
+        ids.place(number, Place.HOLD),
+        ids.number("acc", payment.payer),
+        ids.number("acc", payment.payee),
+        payment.amount,
+        payment.ledger,
+        TransferCode.PAYMENT,
+        flags,
+        timeout=timeout,
+        user_data=number,
+    )
+    return [*chain, money]
+
+
+def _taken(
+    view: View, payment: Payment, lines: Sequence[BudgetLine], results: Sequence[TransferResult]
+) -> Outcome[Authorised]:
+    for i, result in enumerate(results):
+        if result in (TransferResult.CREATED, TransferResult.LINKED_EVENT_FAILED):
+            continue
+        if i < len(lines):
+            return refuse(view, payment, Refusal.MANDATE_BUDGET, lines[i].name)
+        return refuse(view, payment, _money_refusal(result))
+    captured = payment.wants_capture
+    taken = msgspec.structs.replace(
+        payment,
+        state=State.CAPTURED if captured else State.HELD,
+        captured=payment.amount if captured else 0,
+        budgets=len(lines),
+        hold_ends_ns=0 if captured else view.now_ns + payment.hold_seconds * NS,
+        changed_ns=view.now_ns,
+        leaf=view.leaf,
+    )
+    return settled(view, taken, Authorised(taken, fresh=bool(taken.claim)))
+
+
+def _money_refusal(result: TransferResult) -> Refusal:
+    if result is TransferResult.EXCEEDS_CREDITS:
+        return Refusal.INSUFFICIENT_FUNDS
+    if result is TransferResult.DEBIT_ACCOUNT_ALREADY_CLOSED:
+        return Refusal.ACCOUNT_FROZEN
+    if result is TransferResult.CREDIT_ACCOUNT_ALREADY_CLOSED:
+        return Refusal.PAYEE_FROZEN
+    ensure(result.name.startswith("OVERFLOWS"), f"a payment can fail like this: {result.name}")
+    return Refusal.PAYEE_LIMIT
