@@ -56,13 +56,13 @@ class Working:
 
     def prefetch(self, reads: Iterable[Read], accounts: Iterable[int]) -> None:
         """Get everything a batch is likely to look at in one query per table."""
-        wanted: dict[str, tuple[Table[Any], list[Any]]] = {}
+        wanted: dict[str, tuple[Table[Any], dict[Any, None]]] = {}
         records = self._memory.records
-        for table, key in set(reads):
+        for table, key in reads:
             if (table.name, key) not in records:
-                wanted.setdefault(table.name, (table, []))[1].append(key)
+                wanted.setdefault(table.name, (table, {}))[1][key] = None
         for table, keys in wanted.values():
-            found = self._tx.fetch(table, keys)
+            found = self._tx.fetch(table, list(keys))
             for key in keys:
                 records[(table.name, key)] = found.get(key)
         missing = [ident for ident in set(accounts) if not self.knows_account(ident)]

@@ -12,11 +12,16 @@ _GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end."""
-    gc.collect()
-    gc.freeze()  # What was imported stays; it need not be looked at again.
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    calm_collector()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
+
+
+def calm_collector() -> None:
+    """Look for garbage seldom, and never among what was imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

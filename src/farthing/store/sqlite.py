@@ -16,6 +16,7 @@ from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.database import RowStream, Tx
 from farthing.store.mapping import mapping
+from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
 
 T = TypeVar("T")
 _READERS = 4
@@ -36,8 +37,11 @@ class SqliteTx:
         return self._cursor.execute(sql, values).fetchall()
 
     def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run a query that ends in `= ?` for each of the keys."""
-        return self._cursor.executemany(sql, [(key,) for key in keys]).fetchall()
+        """Run a query that ends in `= ?` for each of the keys, which are all different."""
+        found: list[tuple[Any, ...]] = []
+        for piece in in_pieces(keys, 1):
+            found += self._cursor.execute(for_keys(sql, len(piece)), piece)
+        return found
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
@@ -45,7 +49,12 @@ class SqliteTx:
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for each row of values."""
-        self._cursor.executemany(sql, rows)
+        for piece in in_pieces(rows, len(rows[0]) if rows else 1):
+            many = for_rows(sql, len(piece))
+            if many is None:
+                self._cursor.executemany(sql, piece)
+            else:
+                self._cursor.execute(many, flat(piece))
 
     def fetch(self, table: Table[Row], keys: Sequence[Any]) -> dict[Any, Row]:
         """Get the records that exist under these keys."""
@@ -56,7 +65,7 @@ class SqliteTx:
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
         mapped = mapping(table)
-        self._cursor.executemany(mapped.upsert, [mapped.values(row) for row in rows])
+        self.run_many(mapped.upsert, [mapped.values(row) for row in rows])
 
 
 class SqliteDatabase:
