@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 from farthing.app import KeyRing
+from farthing.clock import system_clock
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
+from farthing.testing.worlds import HandClock
 from farthing.web.limits import Limits
 
 from .hall import (
@@ -106,7 +108,8 @@ async def test_caching(tmp_path: Path):
 async def test_rate_limit(tmp_path: Path):
     """MPP draft, Denial of Service: challenges and checks are limited by address, 429 and when."""
     limits = Limits(asks_per_second=0.5, asks_burst=4)
-    async with open_hall(tmp_path, limits=limits) as hall:
+    clock = HandClock(system_clock())
+    async with open_hall(tmp_path, limits=limits, clock=clock) as hall:
         async with hall.client(AWAY, base_url="https://shop.example") as far:
             for _ in range(6):  # Whoever pays is not slowed.
                 asked = await far.get("/paid")
@@ -115,6 +118,9 @@ async def test_rate_limit(tmp_path: Path):
         assert [answer.status_code for answer in told] == [402] * 4 + [429] * 2
         assert told[-1].headers["retry-after"] == "2"
         assert told[-1].json()["code"] == "too-many-requests"
+        clock.move(2)
+        async with hall.client(AWAY, base_url="https://shop.example") as far:
+            assert asks_afresh(await far.get("/paid"))
         assert asks_afresh(await hall.ask())
 
 

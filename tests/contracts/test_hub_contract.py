@@ -13,7 +13,7 @@ from farthing import ids, keys
 from farthing.clock import system_clock
 from farthing.core.orders import Order, SignedOrder
 from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated
-from farthing.services.hub import Hub
+from farthing.services.hub import Hub, OnceKey
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.testing.fake_hub import FakeHub
 from tests.e2e.embedded import open_shop
@@ -44,8 +44,10 @@ class World:
         order = Order(**(members | changes))
         return SignedOrder(order, self.signer.sign(order.signed_bytes()))
 
-    async def take(self, signed: SignedOrder, *, capture: bool = False) -> Any:
-        return await self.hub.authorise(signed, hold_seconds=60, capture=capture)
+    async def take(
+        self, signed: SignedOrder, *, capture: bool = False, once: OnceKey | None = None
+    ) -> Any:
+        return await self.hub.authorise(signed, hold_seconds=60, capture=capture, once=once)
 
 
 @asynccontextmanager
@@ -172,5 +174,51 @@ def test_a_signature_over_something_else_and_a_nonce_used_twice_are_refused(with
         with pytest.raises(FarthingError) as caught:
             await here.take(other)
         assert (caught.value.code, caught.value.status) == ("nonce-used", 409)
+
+    within(story)
+
+
+def under(key: str = "one", content: str = "A" * 43) -> OnceKey:
+    return OnceKey(method="POST", route="shop /paid", key=key, content=content)
+
+
+def test_one_key_is_one_payment_however_often_it_is_signed(within):
+    async def story(here: World):
+        first = await here.take(here.order(), once=under())
+        answers = await asyncio.gather(*(here.take(here.order(), once=under()) for _ in range(9)))
+        assert {(answer.payment, answer.fresh) for answer in answers} == {(first.payment, False)}
+        assert (await here.take(here.order(), once=under("two"))).payment != first.payment
+        await here.hub.capture(first.payment)
+        again = await here.take(here.order(), once=under())
+        assert (again.payment, again.state, again.fresh) == (first.payment, "captured", False)
+        assert again.receipt["statement"]["payment"] == first.payment
+
+    within(story)
+
+
+def test_a_key_stays_with_its_content_and_is_free_again_when_nothing_was_taken(within):
+    async def story(here: World):
+        first = await here.take(here.order(), once=under())
+        with pytest.raises(Conflict) as caught:
+            await here.take(here.order(), once=under(content="B" * 42 + "A"))
+        assert caught.value.code == "idempotency-key-reused"
+        await here.hub.void(first.payment, "the handler failed")
+        other = await here.take(here.order(), once=under())
+        assert other.payment != first.payment and other.fresh
+        assert (await here.take(here.order(), once=under())).payment == other.payment
+
+    within(story)
+
+
+def test_a_key_is_closed_to_whoever_proves_nothing(within):
+    async def story(here: World):
+        await here.take(here.order(), once=under())
+        forged = SignedOrder(here.order().order, bytes(64))
+        for once in (under(), under(content="B" * 42 + "A")):
+            with pytest.raises(Unauthenticated):
+                await here.take(forged, once=once)
+        late = here.order(expires=1_000_000_000)
+        with pytest.raises(PaymentRefused):
+            await here.take(late, once=under())
 
     within(story)

@@ -115,6 +115,7 @@ class FakeHub:
             raise Conflict("idempotency-key-reused", "this key was used with another request")
         own = ids.name("pay", payment_id(order))
         if first and own not in self.payments and self._found(first).state not in _TOOK_NOTHING:
+            self._check_order(signed)
             return self._serve(self._found(first))
         answer = act()
         self._keys.setdefault(scope, (content, answer.payment))
@@ -227,10 +228,7 @@ class FakeHub:
         self, payment: str, signed: SignedOrder, hold_seconds: int, capture: bool, category: str
     ) -> Taken:
         order = signed.order
-        if order.hub != self.hub_id:
-            raise PaymentRefused("wrong-hub", "this order is for another hub")
-        if order.expires <= self.clock() // NS:
-            raise PaymentRefused("order-expired", "ask for a new challenge and sign that")
+        self._check_order(signed)
         taken = Taken(
             id=payment,
             state="awaiting",
@@ -243,6 +241,12 @@ class FakeHub:
         if self.ask_above is None or order.amount <= self.ask_above:
             self._take(taken)
         return taken
+
+    def _check_order(self, signed: SignedOrder) -> None:
+        if signed.order.hub != self.hub_id:
+            raise PaymentRefused("wrong-hub", "this order is for another hub")
+        if signed.order.expires <= self.clock() // NS:
+            raise PaymentRefused("order-expired", "ask for a new challenge and sign that")
 
     def _take(self, taken: Taken) -> None:
         order = taken.signed.order

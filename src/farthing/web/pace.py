@@ -38,7 +38,7 @@ class Pace:
             return
         now = self._now()
         left, since = self._buckets.get(address, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._per_second)
+        left = min(self._burst, left + max(0, now - since) * self._per_second)
         if left < 1:
             wait = max(1, -int((left - 1) // self._per_second))
             raise HttpProblem(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
@@ -77,7 +76,9 @@ class Paywall:
         self._clock = clock
         self._challenges = Challenges(languages, self._assets, clock)
         self._till = Till(hub, self._challenges, self._assets, clock, self._limits)
-        self._pace = Pace(time.monotonic, self._limits.asks_per_second, self._limits.asks_burst)
+        self._pace = Pace(
+            lambda: clock() / NS, self._limits.asks_per_second, self._limits.asks_burst
+        )
         self._running: set[asyncio.Task[None]] = set()
 
     def wrap(self, app: App) -> Self:
