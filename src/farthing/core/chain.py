@@ -16,6 +16,7 @@ from farthing.clock import write_time_ns
 from farthing.codec import canonical_json, from_base64url, to_base64url
 from farthing.errors import Malformed
 from farthing.keys import Signer, verify
+from farthing.money import parse_units
 
 _LEAF, _NODE, _ROOT = b"\x00farthing-leaf-1", b"\x01farthing-node-1", b"\x02farthing-root-1"
 HEAD_DOMAIN = b"farthing-head-1\n"
@@ -188,6 +189,8 @@ def read_proof(statement: bytes, members: dict[str, Any]) -> Proof:
         number, count, ns = (_whole(head[name]) for name in ("number", "leaves", "time"))
         previous, root = from_base64url(head["previous"]), from_base64url(head["root"])
         message = head_bytes(head["chain"], number, previous, root, count, ns)
+        if head.get("committed_at", write_time_ns(ns)) != write_time_ns(ns):
+            raise ValueError("committed_at")
         return Proof(
             statement=statement,
             rows_digest=from_base64url(members["rows"]),
@@ -205,13 +208,11 @@ def read_proof(statement: bytes, members: dict[str, Any]) -> Proof:
                 signature=from_base64url(head["signature"]),
             ),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, Malformed) as problem:
         raise Malformed(
             "malformed-receipt", f"the receipt's proof lacks or spoils {problem}"
         ) from None
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 20):
-        raise ValueError("a number")
-    return int(text)
+    return parse_units(text)  # One spelling only, and no larger than 63 bits.

@@ -57,13 +57,15 @@ def read_certificate(members: Mapping[str, Any]) -> Certificate:
     Raises: Malformed `malformed-certificate`.
     """
     try:
-        return Certificate(
+        read = Certificate(
             str(members["key"]),
             str(members["hub"]),
             parse_time(members["from"]),
             from_base64url(members["signature"]),
         )
-    except (KeyError, TypeError, AttributeError, Malformed):
+        read.signed_bytes()
+        return read
+    except (KeyError, TypeError, AttributeError, ValueError, Malformed):
         raise Malformed("malformed-certificate", "this is not a certificate of a hub") from None
 
 

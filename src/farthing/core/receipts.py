@@ -51,5 +51,5 @@ def receipt_fault(receipt: Mapping[str, Any], root_public: str) -> str | None:
 def _stated(statement: Any) -> bytes:
     try:
         return canonical_json(statement)
-    except TypeError:
+    except (TypeError, ValueError):
         raise Malformed("malformed-receipt", "a statement holds texts only") from None
