@@ -23,7 +23,7 @@ from farthing.protocols.names import SCHEME, X402_VERSION, network
 from farthing.protocols.x402 import error_reason, identifier_of, same_requirements, signed_order
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api.endpoint import Call, Endpoint, Reply
-from farthing.web.api.payments import require_payee
+from farthing.web.api.payees import require_payee
 from farthing.web.problems import HttpProblem
 
 SELLER = (Scope.SELLER,)

@@ -22,6 +22,7 @@ from farthing.store.queries import PAGE_MAX, page
 from farthing.web.api import wire
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import cursor_of, limit_of, listed
+from farthing.web.api.payees import require_payee, vouched
 
 SELLER = (Scope.SELLER,)
 OWNER = (Scope.OWNER,)
@@ -44,14 +45,22 @@ async def pay(call: Call) -> Reply:
     """Pay an order at once. The device's signature is the authorisation, whoever carries it."""
     body = call.body(wire.PaymentBody)
     signed = signed_order(body)
-    done = await call.desk.payments.authorise(
-        signed,
-        hold_seconds=60,
-        capture=True,
-        category=body.category,
-        keyed=call.key(signed.order.device),
-        serves=False,
-    )
+    is_vouched = not body.category or await vouched(call, signed.order, body.category)
+    try:
+        done = await call.desk.payments.authorise(
+            signed,
+            hold_seconds=60,
+            capture=True,
+            category=body.category,
+            only_recorded=not is_vouched,
+            keyed=call.key(signed.order.device),
+            serves=False,
+        )
+    except Missing:
+        raise Forbidden(
+            "category-not-vouched",
+            "the payee has no offer of this category at this price; leave the category out",
+        ) from None
     payment = done.answer.payment
     shown = wire.show_payment(payment, call.desk.ctx.clock())
     state = State(shown["state"])
@@ -83,19 +92,6 @@ async def authorise(call: Call) -> Reply:
     if payment.state is State.CAPTURED:
         receipt = await call.desk.payments.receipt(payment, done)
     return Reply(authorisation(payment, call.desk.ctx.clock(), receipt, fresh=fresh))
-
-
-async def require_payee(call: Call, account: str) -> None:
-    """Let a seller act only for accounts of its own.
-
-    Raises: Forbidden.
-    """
-    from farthing.core.accounts import ACCOUNTS  # noqa: PLC0415
-    from farthing.store.queries import one  # noqa: PLC0415
-
-    record = await call.desk.ctx.database.read(lambda tx: one(tx, ACCOUNTS, account))
-    if record is None or call.asker.sees not in (None, record.owner):
-        raise Forbidden("not-your-account", "the order pays an account that is not yours")
 
 
 async def capture(call: Call) -> Reply:
