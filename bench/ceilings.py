@@ -64,9 +64,7 @@ def bare_rows_per_s(folder: Path, accounts: int, batch: int, seconds: float) -> 
     def commit() -> None:
         pairs = [(dice.randrange(accounts), dice.randrange(accounts)) for _ in range(batch)]
         with connection:
-            connection.executemany(
-                "INSERT INTO t (debit, credit, amount) VALUES (?, ?, 1)", pairs
-            )
+            connection.executemany("INSERT INTO t (debit, credit, amount) VALUES (?, ?, 1)", pairs)
             for column in (0, 1):
                 sides = [(pair[column],) for pair in pairs]
                 connection.executemany("UPDATE a SET units = units + 1 WHERE id = ?", sides)

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
-import msgspec
 
 from farthing.app import key_ring
-from farthing.config import BooksSettings, Config, load_config
+from farthing.config import Config, load_config
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -30,9 +29,7 @@ def new_hub(engine: str, place: Path | None = None) -> Iterator[Config]:
 
 def _configure(folder: Path, engine: str, dsn: str) -> Config:
     file = folder / "farthing.toml"
-    file.write_text(
-        f'[books]\nengine = "{engine}"\ndsn = "{dsn}"\n\n[log]\nlevel = "warning"\n'
-    )
+    file.write_text(f'[books]\nengine = "{engine}"\ndsn = "{dsn}"\n\n[log]\nlevel = "warning"\n')
     config = load_config(file, {})
     config.path("keys").mkdir()
     key_ring(config).create()
@@ -70,8 +67,3 @@ def commits_made(config: Config) -> int:
     flags = apsw.SQLITE_OPEN_READONLY
     with contextlib.closing(apsw.Connection(str(config.path(config.books.path)), flags)) as file:
         return int(file.execute(question).fetchall()[0][0])
-
-
-def replaced(config: Config, books: BooksSettings) -> Config:
-    """Give the configuration with other books."""
-    return msgspec.structs.replace(config, books=books)

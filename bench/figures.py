@@ -13,7 +13,7 @@ class Ceiling(msgspec.Struct, frozen=True):
     what: str
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
+class Figure(msgspec.Struct, kw_only=True):
     """One workload on one engine.
 
     Units: rates count payments per second (`books-*`: single transfers); latencies are those of a

@@ -49,9 +49,7 @@ class MoveMany:
     @property
     def accounts(self) -> Sequence[int]:
         """Both sides of each."""
-        return [
-            side for t in self.transfers for side in (t.debit_account_id, t.credit_account_id)
-        ]
+        return [side for t in self.transfers for side in (t.debit_account_id, t.credit_account_id)]
 
     def plan(self, _view: View) -> Plan[int]:
         """Make them."""

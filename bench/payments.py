@@ -4,15 +4,13 @@ A payment is its money and two budgets: three transfers in one chain. 2,000 devi
 orders are signed beforehand, and each device has paid once before the clock starts.
 """
 
-from collections.abc import Sequence
-
 import msgspec
 import psutil
 
+from bench.figures import Figure
 from bench.fleet import Fleet
 from bench.load import Job
 from bench.processes import measure
-from bench.figures import Figure
 from farthing.codec import to_base64url
 from farthing.config import Config
 from farthing.core.orders import SignedOrder
@@ -43,8 +41,8 @@ def run_single(
     """Pay for some seconds on this many connections."""
     count = int(_SUPPOSED_PER_S[connections] * seconds)
     warmups = _warmups(fleet, connections)
-    requests: Sequence[bytes] = [request(order) for order in fleet.orders(warmups + count)]
-    job = Job(port, connections, seconds, warmups, list(requests))
+    requests = [request(order) for order in fleet.orders(warmups + count)]
+    job = Job(port, connections, seconds, warmups, requests)
     return measure(config, hub, job, f"single-{connections}")
 
 

@@ -51,9 +51,12 @@ def _await_port(port: int, started: "subprocess.Popen[bytes]") -> None:
 
 
 def measure(
-    config: Config, hub: psutil.Process, job: Job, name: str, *, commits_each: int = 1
+    config: Config, hub: psutil.Process, job: Job, name: str, *, units_each: int = 1
 ) -> Figure:
-    """Run a job against a hub, and put together what both processes say."""
+    """Run a job against a hub, and put together what both processes say.
+
+    Shape: each payment takes `units_each` units, which may be in one commit or in several.
+    """
     file = config.path("job")
     file.write_bytes(msgspec.msgpack.encode(job))
     cpu = [0.0, 0.0]
@@ -80,7 +83,7 @@ def measure(
         load_cpu_us_each=round(heard.cpu_seconds / counted * 1e6, 1),
         counted=counted,
         commits=made,
-        per_commit=round(counted * commits_each / max(1, made), 1),
+        per_commit=round(counted * units_each / max(1, made), 1),
     )
 
 
@@ -91,7 +94,7 @@ def _run_load(file: Path, before: Callable[[], None]) -> Heard:
         stdout=subprocess.PIPE,
         text=True,
     ) as load:
-        assert load.stdin and load.stdout  # noqa: PT018 - both are pipes
+        assert load.stdin and load.stdout
         for is_measured in (False, True):
             if load.stdout.readline().strip() != "go":
                 raise RuntimeError("the load generator failed; its own output says why")

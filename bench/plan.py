@@ -1,0 +1,101 @@
+"""Which workloads there are, and how they are run on one engine."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.ceilings import Ceilings
+from bench.engines import config_file, new_hub
+from bench.figures import Ceiling, Figure, lowest, median_run, under
+from bench.fleet import Fleet, furnish
+from bench.fsyncs import fsyncs_per_commit
+from bench.ledger import run_books
+from bench.paid_route import run_paid_route
+from bench.payments import run_single
+from bench.processes import free_port, server
+from farthing.config import Config
+
+SINGLE = {"single-1": 1, "single-16": 16, "single-64": 64}
+PAID_ROUTE = "paid-route-64"
+BOOKS = {"books-1": 1, "books-100": 100, "books-1000": 1000}
+NAMES = (*SINGLE, PAID_ROUTE, *BOOKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to measure, and how long."""
+
+    names: Sequence[str]
+    seconds: float
+    runs: int
+    devices: int
+    accounts: int
+    place: Path | None = None
+
+
+def run_engine(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
+    """Measure all that is wanted on one engine."""
+    with new_hub(engine, wanted.place) as config:
+        fsyncs = fsyncs_per_commit(config)
+    for figure in _all(engine, wanted, ceilings):
+        figure.fsyncs_per_commit = fsyncs
+        yield figure
+
+
+def _all(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
+    if any(name in SINGLE or name == PAID_ROUTE for name in wanted.names):
+        with new_hub(engine, wanted.place) as config:
+            yield from _payments(config, wanted, ceilings)
+    sizes = [size for name, size in BOOKS.items() if name in wanted.names]
+    if sizes:
+        with new_hub(engine, wanted.place) as config:
+            yield from _books(config, sizes, wanted, ceilings)
+
+
+def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
+    fleet = asyncio.run(furnish(config, wanted.devices))
+    singles = [(name, count) for name, count in SINGLE.items() if name in wanted.names]
+    for _, connections in singles:
+        port = free_port()
+        command = ["-m", "farthing", "serve", "--config", str(config_file(config))]
+        with server([*command, "--port", str(port)], port) as hub:
+            yield _median(
+                lambda hub=hub, port=port, count=connections: run_single(
+                    config, fleet, hub, port, count, seconds=wanted.seconds
+                ),
+                wanted.runs,
+                ceilings,
+            )
+    if PAID_ROUTE in wanted.names:
+        yield _paid_route(config, fleet, wanted, ceilings)
+
+
+def _paid_route(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
+    port = free_port()
+    command = ["-m", "bench.shop", str(config_file(config)), str(port), fleet.payees[0]]
+    with server(command, port) as hub:
+        return _median(
+            lambda: run_paid_route(config, fleet, hub, port, seconds=wanted.seconds),
+            wanted.runs,
+            ceilings,
+        )
+
+
+def _median(measure: Callable[[], Figure], runs: int, ceilings: Ceilings) -> Figure:
+    figure = median_run([measure() for _ in range(runs)])
+    each = figure.counted / max(1, figure.commits)
+    return under(figure, lowest(ceilings.signatures(), ceilings.commits(each)))
+
+
+def _books(
+    config: Config, sizes: Sequence[int], wanted: Wanted, ceilings: Ceilings
+) -> Iterator[Figure]:
+    measured = asyncio.run(
+        run_books(config, sizes, accounts=wanted.accounts, seconds=wanted.seconds, runs=wanted.runs)
+    )
+    for size, runs in measured.items():
+        limits: list[Ceiling] = [ceilings.commits(size)]
+        if config.books.engine == "sqlite":
+            limits.append(ceilings.bare_rows(wanted.accounts, size))
+        yield under(median_run(runs), lowest(*limits))

@@ -1,0 +1,80 @@
+"""Each workload runs, and its figures have their shape; how fast it is, is not asked here."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.ceilings import Ceilings
+from bench.figures import Ceiling, Figure, lowest, median_run, percentile
+from bench.plan import NAMES, Wanted, run_engine
+
+
+@pytest.fixture
+def ceilings(tmp_path):
+    return Ceilings(tmp_path, 0.02)
+
+
+def measured(names, tmp_path, ceilings):
+    wanted = Wanted(names, seconds=0.2, runs=1, devices=10, accounts=200, place=tmp_path)
+    return list(run_engine("sqlite", wanted, ceilings))
+
+
+@pytest.mark.parametrize("name", ["single-1", "single-64", "paid-route-64"])
+def test_payments_are_made_by_a_real_hub_and_counted(name, tmp_path, ceilings):
+    [figure] = measured([name], tmp_path, ceilings)
+    assert (figure.name, figure.engine) == (name, "sqlite")
+    assert figure.counted > 0
+    assert figure.refused == 0
+    assert figure.rate_per_s > 0
+    assert 0 < figure.p50_ms <= figure.p99_ms
+    assert figure.cpu_us_each > 0
+    assert figure.commits > 0
+    assert figure.fsyncs_per_commit >= 1
+    assert figure.ceiling
+
+
+def test_batches_of_every_size_are_put_into_the_ledger(tmp_path, ceilings):
+    figures = measured(["books-1", "books-100", "books-1000"], tmp_path, ceilings)
+    assert [figure.name for figure in figures] == ["books-1", "books-100", "books-1000"]
+    assert [figure.per_commit for figure in figures] == [1, 100, 1000]
+    assert all(figure.ceiling_per_s > 0 for figure in figures)
+
+
+def test_the_command_prints_machine_and_figures_as_json(tmp_path):
+    options = ["--json", "--only", "books-1", "--engine", "sqlite", "--runs", "3"]
+    options += ["--seconds", "0.05", "--accounts", "50", "--place", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *options], check=True, capture_output=True, timeout=60
+    )
+    printed = json.loads(done.stdout)
+    assert {"cpu", "python", "sqlite"} <= printed["machine"].keys()
+    [figure] = printed["figures"]
+    assert len(figure["runs_per_s"]) == 3
+    assert sorted(figure["runs_per_s"])[1] == figure["rate_per_s"]
+    wanted = {"name", "engine", "rate_per_s", "p50_ms", "p99_ms", "ceiling_per_s", "ceiling"}
+    assert wanted <= figure.keys()
+
+
+def test_every_workload_has_a_name_that_can_be_asked_for():
+    assert len(set(NAMES)) == len(NAMES) == 7
+
+
+def test_the_lowest_ceiling_is_the_one_that_counts():
+    assert lowest(Ceiling(2, "disk"), Ceiling(1, "signatures")).what == "signatures"
+
+
+def test_the_median_run_is_the_one_in_the_middle():
+    runs = [
+        Figure(name="x", engine="sqlite", rate_per_s=rate, p50_ms=0, p99_ms=0)
+        for rate in (5.0, 1.0, 3.0)
+    ]
+    assert median_run(runs).rate_per_s == 3.0
+    assert median_run(runs).runs_per_s == [5.0, 1.0, 3.0]
+
+
+def test_a_percentile_is_a_value_that_was_measured():
+    assert percentile([1, 2, 3, 4], 0.5) == 3
+    assert percentile([1, 2, 3, 4], 0.99) == 4
+    assert percentile([], 0.5) == 0
