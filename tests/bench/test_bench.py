@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from bench.ceilings import Ceilings
 from bench.figures import Ceiling, Figure, lowest, median_run, percentile
 from bench.plan import NAMES, Wanted, run_engine
