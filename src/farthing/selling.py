@@ -17,6 +17,7 @@ from farthing.protocols.x402 import X402
 from farthing.sockets import is_running, socket_path
 from farthing.web.asgi import App
 from farthing.web.hub_offers import HubOffers
+from farthing.web.limits import Limits
 from farthing.web.paywall import Paywall
 from farthing.web.price_file import PriceBook
 from farthing.web.remote_hub import RemoteHub
@@ -36,6 +37,7 @@ def paywall(
     key: str = "",
     realm: str = "localhost",
     trusted_proxies: Sequence[str] = (),
+    limits: Limits | None = None,
     config: Path | None = None,
 ) -> Paywall:
     """Put prices on an ASGI app, paid through a hub.
@@ -65,6 +67,7 @@ def paywall(
         realm=realm,
         payee=payee,
         trusted_proxies=trusted_proxies,
+        limits=limits,
     )
 
 

@@ -149,13 +149,15 @@ async def test_problems(tmp_path: Path):
 
 
 async def test_content_digest(tmp_path: Path):
-    """RFC 9530, §2: a Content-Digest that is not the body's is refused; SHA-256 is understood."""
+    """RFC 9530, §2: a SHA-256 or SHA-512 Content-Digest that is not the body's is refused."""
     async with open_hall(tmp_path) as hall:
-        digest = base64.b64encode(hashlib.sha256(b"body").digest()).decode()
-        good = {"content-digest": f"sha-256=:{digest}:"}
-        assert (await hall.ask("POST", content=b"body", headers=good)).status_code == 402
-        answer = await hall.ask("POST", content=b"other", headers=good)
-        assert (answer.status_code, answer.json()["code"]) == (400, "digest-mismatch")
+        for name, known in (("sha-256", hashlib.sha256), ("sha-512", hashlib.sha512)):
+            digest = base64.b64encode(known(b"body").digest()).decode()
+            good = {"content-digest": f"md5=:AAAA:, {name}=:{digest}:"}
+            assert (await hall.ask("POST", content=b"body", headers=good)).status_code == 402
+            for other in (b"other", b""):
+                answer = await hall.ask("POST", content=other, headers=good)
+                assert (answer.status_code, answer.json()["code"]) == (400, "digest-mismatch")
 
 
 @pytest.mark.parametrize(

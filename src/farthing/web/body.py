@@ -9,6 +9,8 @@ from farthing.web.asgi import Message, Receive
 from farthing.web.incoming import Incoming
 from farthing.web.problems import HttpProblem
 
+_SUMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
 
 class ClientGone(Exception):
     """The client hung up before its request was complete."""
@@ -68,15 +70,16 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def check_digest(request: Incoming, digest: str) -> None:
-    """Compare a SHA-256 that the client itself sent along.
+def check_digest(request: Incoming, body: bytes) -> None:
+    """Compare the SHA-256 or SHA-512 that the client itself sent along; other sums are ignored.
 
     Raises: Malformed `digest-mismatch`.
     """
     for value in request.values(b"content-digest"):
         for part in value.split(","):
-            told = part.strip()
-            if told.startswith("sha-256=") and told != digest:
+            name, _, told = part.strip().partition("=")
+            known = _SUMS.get(name)
+            if known is not None and told != f":{base64.b64encode(known(body).digest()).decode()}:":
                 raise Malformed("digest-mismatch", "the body is not what Content-Digest says")
 
 

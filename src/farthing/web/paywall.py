@@ -206,7 +206,7 @@ class Paywall:
                 bytes_max=self._limits.body_bytes,
                 seconds_max=self._limits.body_seconds,
             )
-            check_digest(request, content_digest(body))
+            check_digest(request, body)
         terms = self._terms(request, offer, body or b"")
         if credential is None:
             return self._challenges.payment_required(terms, accept=accepted(request))
