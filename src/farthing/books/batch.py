@@ -24,7 +24,8 @@ from farthing.core.chain import (
 )
 from farthing.core.decisions import Outcome, Unit
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
-from farthing.errors import FarthingError, InvariantBroken
+from farthing.core.records import Read
+from farthing.errors import FarthingError, InvariantBroken, ensure
 from farthing.keys import Signer
 
 _EXPIRIES_MAX = 1000
@@ -66,10 +67,7 @@ class Batch:
         """Decide all units in order and write what follows."""
         if not (self._far or self._memory.used.is_loaded):
             self._memory.used.load(self._tx)
-        self._working.prefetch(
-            (read for unit in units for read in unit.reads),
-            (ident for unit in units for ident in unit.accounts),
-        )
+        self._working.prefetch(*_hints(units))
         self._expire()
         if self._far:
             look_ahead(self._working, units, self._view.now_ns)
@@ -100,6 +98,8 @@ class Batch:
             except InvariantBroken:
                 raise  # A bug of ours must leave nothing behind, so the commit is given up.
             except FarthingError as error:
+                moved = len(self._ledger.made) > len(self._transfer_leaves)
+                ensure(not moved, "a unit that says no has moved nothing")
                 self._leaf(0, b"")  # Accounts that were opened stay open.
                 return error
         self._working.write(outcome.writes)
@@ -195,3 +195,16 @@ class Batch:
                 proof = Proof(leaf.statement, leaf.rows_digest, index, path, head)
             answers.append(Done(answer, proof))
         return answers
+
+
+def _hints(units: Sequence[Unit[Any]]) -> tuple[list[Read], list[int]]:
+    """Gather what the units will look at; of one that cannot say, its plan tells why."""
+    reads: list[Read] = []
+    accounts: list[int] = []
+    for unit in units:
+        try:
+            reads += unit.reads
+            accounts += unit.accounts
+        except FarthingError:
+            continue
+    return reads, accounts
