@@ -1,7 +1,5 @@
 """One caller's bad wish costs the others of its batch nothing."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -9,11 +7,8 @@ import pytest
 from farthing.core.accounts import SetAccountState
 from farthing.core.decisions import Plan
 from farthing.core.ledger import Transfer
-from farthing.core.owners import Principal, Scope
 from farthing.core.payments import State
-from farthing.errors import Conflict, FarthingError, InvariantBroken, Missing, Unauthenticated
-from farthing.services.access import Access, new_key
-from tests.web.api.town import open_town
+from farthing.errors import Conflict, InvariantBroken, Missing
 
 
 async def test_a_malformed_id_does_not_break_its_neighbours_batch(world):

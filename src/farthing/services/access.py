@@ -45,6 +45,7 @@ class Access:
         self._directory = Directory(ctx)
         self._seen = SeenNonces()
         self._kept: dict[bytes, KeyRecord] = {}
+        self._forgotten = 0
 
     async def by_key(self, secret: str) -> Principal:
         """Find whose key this is.
@@ -64,15 +65,17 @@ class Access:
         trusted = self._ctx.database.exclusive  # Nobody else can revoke behind our back.
         if trusted and digest in self._kept:
             return self._kept[digest]
+        began = self._forgotten
         record = await self._ctx.database.read(lambda tx: key_by_hash(tx, digest))
-        if record is not None and trusted:
+        if record is not None and trusted and began == self._forgotten:
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[digest] = record
         return record
 
     def forget_keys(self) -> None:
-        """Read keys again, after one was revoked."""
+        """Read keys again, after one was revoked; what is being read now is not kept either."""
+        self._forgotten += 1
         self._kept.clear()
 
     async def by_signature(self, message: SignedMessage) -> Principal:

@@ -8,14 +8,16 @@ from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.asks import ASKS
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
+from farthing.core.identity import CERTIFICATES, Certificate
 from farthing.core.orders import SignedOrder
+from farthing.core.owners import Principal
 from farthing.core.paying import UNNAMED, Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.receipts import write_receipt
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.refusals import EXPLAINED, Refusal
 from farthing.core.settling import Capture, MarkDelivery, Void
-from farthing.errors import Missing
+from farthing.errors import Missing, present
 from farthing.services.context import Context
 from farthing.services.devices import Directory, who_signed
 from farthing.services.hub import Authorisation, OnceKey
@@ -110,19 +112,20 @@ class Payments:
 
         return self._seen(await self._ctx.database.read(work))
 
-    async def find_by_challenge(self, challenge: str) -> Payment:
-        """Get the payment that answered a challenge."""
+    async def find_by_challenge(self, challenge: str, asker: Principal) -> Payment:
+        """Get the payment that answered a challenge, of those that the asker may see."""
+        owner, device = asker.sees, asker.device
         return self._seen(
-            await self._ctx.database.read(lambda tx: payment_by_challenge(tx, challenge))
+            await self._ctx.database.read(
+                lambda tx: payment_by_challenge(tx, challenge, owner, device)
+            )
         )
 
     async def find_by_key(self, principal: str, method: str, route: str, key: str) -> Payment:
         """Get the payment that was made under an idempotency key."""
         scoped = idempotency_key(principal, method, route, key)
         kept = await self._ctx.database.read(lambda tx: one(tx, IDEMPOTENCY, scoped))
-        if kept is None or not kept.payment:
-            raise Missing("no-such-payment", "no payment was made under this key")
-        return await self.find(kept.payment)
+        return await self.find(kept.payment if kept is not None else "")
 
     def _seen(self, payment: Payment | None) -> Payment:
         if payment is None:
@@ -138,7 +141,15 @@ class Payments:
             proof = await self._ctx.database.read(lambda tx: proof_of(tx, payment.leaf))
         if proof is None:
             return None
-        return write_receipt(proof, self._ctx.identity.certificates[proof.head.key])
+        return write_receipt(proof, await self._certificate(proof.head.key))
+
+    async def _certificate(self, key: str) -> Certificate:
+        """Get a signing key's certificate; another process may have added it since we began."""
+        known = self._ctx.identity.certificates
+        if key not in known:
+            found = await self._ctx.database.read(lambda tx: one(tx, CERTIFICATES, key))
+            known[key] = present(found, "a key that signed a head was admitted before")
+        return known[key]
 
 
 def scoped(signed: SignedOrder, once: OnceKey | None) -> tuple[bytes, bytes]:

@@ -52,10 +52,21 @@ def key_by_hash(tx: Tx, digest: bytes) -> KeyRecord | None:
     return mapped.row(rows[0]) if rows else None
 
 
-def payment_by_challenge(tx: Tx, challenge: str) -> Payment | None:
-    """Find the payment that answered a challenge."""
+def payment_by_challenge(
+    tx: Tx, challenge: str, owner: str | None, device: str = ""
+) -> Payment | None:
+    """Find the payment that answered a challenge, of a device, or of either owner.
+
+    Shape: whoever pays may name any challenge, so there may be others' payments of the same;
+           `owner` None looks among all.
+    """
     mapped = mapping(PAYMENTS)
-    rows = tx.rows(f"{mapped.select} WHERE challenge = ?", (challenge,))
+    where, values = "challenge = ?", [challenge]
+    if device:
+        where, values = f"{where} AND device = ?", [*values, device]
+    elif owner is not None:
+        where, values = f"{where} AND (owner = ? OR payee_owner = ?)", [*values, owner, owner]
+    rows = tx.rows(f"{mapped.select} WHERE {where} ORDER BY id LIMIT 1", values)
     return mapped.row(rows[0]) if rows else None
 
 

@@ -212,7 +212,7 @@ async def list_payments(call: Call) -> Reply:
 
 async def _found(call: Call) -> Payment:
     if "challenge" in call.query:
-        return await call.desk.payments.find_by_challenge(call.query["challenge"])
+        return await call.desk.payments.find_by_challenge(call.query["challenge"], call.asker)
     device = call.asker.device or call.query.get("device", "")
     if not device:
         raise Malformed("device-missing", "say under which device's key: &device=dev_…")
