@@ -49,7 +49,7 @@ def test_accounts_are_opened_credited_frozen_and_shown(farthing: Terminal):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["credit", "acc_x", "10 USD"], 2, "malformed-id"),
+        (["credit", "acc_x", "10 USD"], 9, "no-such-account"),
         (["credit", "acc_" + "0" * 26, "10 USD"], 9, "no-such-account"),
         (["credit", "acc_" + "0" * 26, "0.0000001 USD"], 2, "never rounded"),
         (["credit", "acc_" + "0" * 26, "10 XYZ"], 2, "this hub does not know XYZ"),

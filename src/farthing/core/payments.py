@@ -1,5 +1,6 @@
 """A payment: the life of one order, its states, and what is stated about it."""
 
+import hashlib
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -119,11 +120,25 @@ def statement(payment: Payment) -> bytes:
             "payee": payment.payee,
             "payer": payment.payer,
             "payment": payment.id,
-            "reason": payment.reason,
+            "reason": _stated_reason(payment),
             "refunded": str(payment.refunded),
             "state": payment.state.value,
         }
     )
+
+
+def _stated_reason(payment: Payment) -> str:
+    """Give a refusal's code; what a person wrote is stated as a salted hash only.
+
+    Shape: texts and names can be deleted, and the history cannot.
+    """
+    code, _, text = payment.reason.partition(":")
+    if payment.state is not State.REFUSED:
+        code, text = "", payment.reason
+    if not text:
+        return code
+    salted = f"farthing-reason-1\n{payment.nonce}\n{text}".encode()
+    return f"{code}:{to_base64url(hashlib.sha256(salted).digest())}"
 
 
 def settled(

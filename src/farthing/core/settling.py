@@ -133,6 +133,8 @@ class MarkDelivery:
         payment = require_payment(view, self.payment, self.owner)
         if payment.delivery:
             return Outcome(payment)
+        if payment.state is not State.CAPTURED:
+            raise Conflict("not-captured", f"this payment is {payment.state.value}")
         marked = msgspec.structs.replace(
             payment, delivery=self.delivery, changed_ns=view.now_ns, leaf=view.leaf
         )

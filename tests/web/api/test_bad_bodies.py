@@ -81,12 +81,12 @@ async def test_bad_bodies_of_owners_and_their_things(tmp_path: Path):
             [
                 *units("units"),
                 ("units", "0", "nothing-to-credit"),
-                ("account", "purse", "malformed-id"),
             ],
             LOCAL,
         )
         for wrong, told in (
             ({"account": "acc_" + "0" * 26}, (404, "no-such-account")),
+            ({"account": "purse"}, (404, "no-such-account")),
             ({"asset": "EUR"}, (409, "asset-mismatch")),
         ):
             assert problem(await town.ask("POST", "/v1/credits", credit | wrong, who=LOCAL)) == told
@@ -160,6 +160,7 @@ async def test_bad_settlements(tmp_path: Path):
             (f"{held}/capture", {"units": 1}, 400, "invalid-body"),
             (f"{held}/capture", {"tip": "1"}, 400, "invalid-body"),
             (f"{held}/refunds", {}, 409, "not-captured"),
+            (f"{held}/delivery", {"reason": "cut"}, 409, "not-captured"),
             (f"{paid}/void", {}, 409, "not-held"),
             (f"{paid}/capture", {"units": "1"}, 409, "already-captured"),
             (f"{paid}/refunds", {"units": "1501"}, 400, "refund-too-large"),

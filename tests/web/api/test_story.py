@@ -170,6 +170,24 @@ async def payments(ask: Told) -> None:
     assert await town.available("purse") == FUNDS - 2000 - 400 + 100 - 50
 
 
+async def test_what_people_write_stays_out_of_the_signed_history(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        budgets = [{"name": "Jane's pocket money", "per": "day", "limit": "10"}]
+        await town.enrol("jane", "purse", await town.mandate(budgets=budgets))
+        answer = await town.ask("POST", "/v1/payments", town.payment(11, machine="jane"))
+        assert answer.json()["code"] == "mandate-budget"
+        assert "Jane's" in answer.json()["detail"]
+        held = (await town.hold())["payment"]
+        body = {"reason": "Jane rang: out of tea"}
+        await town.made("POST", f"/v1/payments/{held}/void", body, who="seller.seller")
+        shown = await town.made("GET", f"/v1/payments/{held}", who="seller.read")
+        assert shown["reason"] == body["reason"]
+        leaves = str((await town.dump())["leaves"])
+        assert "mandate-budget" in leaves
+        for name in ("Jane", "pocket", "tea", "meter", "shop", "buyer"):
+            assert name not in leaves
+
+
 async def asks(ask: Told) -> None:
     town = ask.town
     await town.enrol("shy", "purse", await town.mandate(ask_above="10"))
