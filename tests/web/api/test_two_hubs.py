@@ -1,0 +1,100 @@
+"""Two hub processes' worth of hubs on one PostgreSQL: one API, one truth, one stream of events."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from farthing.app import open_hub
+from farthing.config import BooksSettings
+from farthing.web.app import HubApp
+
+from .test_bad_payments import problem
+from .test_facilitator import x402_body
+from .test_streams import listening
+from .town import FUNDS, URL, Town, changed, config_in, open_town
+
+pytestmark = pytest.mark.postgres
+
+
+async def in_two_hubs(folder: Path, dsn: str, work) -> None:
+    """Run a test with a second hub on the same database."""
+    config = changed(config_in(folder), books=BooksSettings(engine="postgresql", dsn=dsn))
+    async with open_town(folder, config=config) as town:
+        second = await open_hub(config)
+        wire = httpx.ASGITransport(HubApp(second.desk))
+        try:
+            async with httpx.AsyncClient(transport=wire, base_url=URL) as http:
+                await work(town, http)
+        finally:
+            await second.close()
+
+
+async def test_a_stream_hears_what_either_hub_commits_once_and_in_order(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        async with listening(town, "seller.read") as stream:
+            bodies = [town.payment(i + 1) for i in range(40)]
+            told = await asyncio.gather(
+                *((town.http, other)[i % 2].post("/v1/payments", json=b)
+                  for i, b in enumerate(bodies))
+            )  # fmt: skip
+            assert {answer.status_code for answer in told} == {200}
+            heard = [await stream.next() for _ in range(40)]
+        numbers = [int(event["id"]) for event in heard]
+        assert numbers == sorted(set(numbers))
+        assert sorted(int(e["body"]["amount"]) for e in heard) == list(range(1, 41))
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_one_nonce_is_settled_once_by_both_hubs_together(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        body = x402_body(town, town.order())
+        key = {"authorization": f"Bearer {town.keys['seller.seller']}"}
+        hubs, paths = (town.http, other), ("/verify", "/settle")
+        told = await asyncio.gather(
+            *(hubs[i % 2].post(paths[i // 20], json=body, headers=key) for i in range(40))
+        )
+        answers = [answer.json() for answer in told]
+        assert sum(a["isValid"] for a in answers[:20]) <= 1
+        assert {a["success"] for a in answers[20:]} == {True}
+        assert len({a["transaction"] for a in answers[20:]}) == 1
+        assert await town.available("shop") == 1500
+        assert await town.available("purse") == FUNDS - 1500
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_what_one_hub_revokes_the_other_refuses_at_once(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
+        meter = town.machines["meter"].id
+        await town.made("POST", f"/v1/devices/{meter}/revoke", who="buyer.owner")
+        answer = await other.post("/v1/payments", json=town.payment())
+        assert problem(answer) == (422, "device-revoked")
+        fields = {"authorization": f"Bearer {town.keys['seller.read']}"}
+        assert (await other.get("/v1/accounts", headers=fields)).status_code == 200
+        listed = await town.made("GET", "/v1/keys", who="seller.owner")
+        for key in listed["items"]:
+            if key["scopes"] == ["read"]:
+                await town.made("POST", f"/v1/keys/{key['id']}/revoke", who="seller.owner")
+        assert problem(await other.get("/v1/accounts", headers=fields)) == (401, "bad-key")
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_an_idempotency_key_is_one_for_both_hubs(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        fields = {
+            "authorization": f"Bearer {town.keys['buyer.owner']}",
+            "idempotency-key": "both",
+        }
+        told = await asyncio.gather(
+            *((town.http, other)[i % 2].post("/v1/accounts", json={"asset": "USD"}, headers=fields)
+              for i in range(20))
+        )  # fmt: skip
+        assert {answer.status_code for answer in told} == {201}
+        assert len({answer.json()["id"] for answer in told}) == 1
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
