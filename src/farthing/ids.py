@@ -77,6 +77,7 @@ def decode(text: str) -> int:
     raise MalformedId("an id has 26 characters of 0-9 and a-z without i, l, o, u")
 
 
+@lru_cache(maxsize=4096)
 def name(prefix: str, ident: int) -> str:
     """Write an id with its kind: `pay_01j…`."""
     return f"{prefix}_{encode(ident)}"

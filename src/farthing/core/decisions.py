@@ -8,8 +8,9 @@ after a conflict, so they must be free of effects.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
 
 from farthing.core.ledger import Account, Transfer, TransferResult
 from farthing.core.records import Read, Row, Table, Write
@@ -31,8 +32,7 @@ class View(Protocol):
     def account(self, ident: int) -> Account | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(msgspec.Struct, Generic[T], frozen=True):
     """What a unit answers, the rows it writes, and the statement its receipt proves.
 
     Shape: `subject` is the 128-bit id the statement is about; `statement` is canonical JSON.
@@ -44,8 +44,7 @@ class Outcome(Generic[T]):
     statement: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan(Generic[T]):
+class Plan(msgspec.Struct, Generic[T], frozen=True):
     """Accounts to open, chains of transfers to make, and what follows from their results.
 
     Shape: `then` gets one list of results per chain; a chain succeeds or fails as a whole.

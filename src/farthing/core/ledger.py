@@ -72,8 +72,9 @@ Result = TypeVar("Result", AccountResult, TransferResult)
 def linked(transfers: Sequence[Transfer]) -> list[Transfer]:
     """Make one chain of these transfers: all but the last get LINKED, the last loses it."""
     last = len(transfers) - 1
+    replace = msgspec.structs.replace
     return [
-        msgspec.structs.replace(t, flags=t.flags | LINKED if i < last else t.flags & ~LINKED)
+        replace(t, flags=int(t.flags) | LINKED if i < last else int(t.flags) & ~LINKED)
         for i, t in enumerate(transfers)
     ]
 
