@@ -32,7 +32,7 @@ from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, present
 
 UNNAMED = "-"
-"""The claim of a caller that cannot lose an answer, being in the hub's own process."""
+"""The claim of a caller that takes an answer for lost once it is not heard."""
 
 
 @dataclass(frozen=True, slots=True)

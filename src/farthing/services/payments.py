@@ -18,6 +18,7 @@ from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.refusals import EXPLAINED, Refusal
 from farthing.core.settling import Capture, MarkDelivery, Void
 from farthing.errors import Missing, present
+from farthing.services.claims import Claims
 from farthing.services.context import Context
 from farthing.services.devices import Directory, who_signed
 from farthing.services.hub import Authorisation, OnceKey
@@ -187,6 +188,7 @@ class EmbeddedHub:
 
     def __init__(self, payments: Payments, ctx: Context, by: str | None = None) -> None:
         self._payments, self._ctx, self._by = payments, ctx, by
+        self._claims = Claims()
 
     async def authorise(
         self,
@@ -198,22 +200,25 @@ class EmbeddedHub:
         once: OnceKey | None = None,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
-        done = await self._payments.authorise(
-            signed,
-            hold_seconds=hold_seconds,
-            capture=capture,
-            category=category,
-            keyed=scoped(signed, once),
-        )
+        with self._claims.of(signed) as claim:
+            done = await self._payments.authorise(
+                signed,
+                hold_seconds=hold_seconds,
+                capture=capture,
+                category=category,
+                claim=claim,
+                keyed=scoped(signed, once),
+            )
         payment, fresh = done.answer
         return await self._authorisation(payment, done, fresh=fresh)
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:
         """Judge an order only if it is recorded already; None if it is not."""
         try:
-            done = await self._payments.authorise(
-                signed, hold_seconds=1, capture=False, only_recorded=True
-            )
+            with self._claims.of(signed) as claim:
+                done = await self._payments.authorise(
+                    signed, hold_seconds=1, capture=False, only_recorded=True, claim=claim
+                )
         except Missing:
             return None
         payment, fresh = done.answer

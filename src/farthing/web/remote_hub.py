@@ -1,7 +1,6 @@
 """The hub as a seller far away sees it: the same four verbs, over HTTP with an API key."""
 
 import asyncio
-import secrets
 from typing import Any
 
 import httpx
@@ -20,6 +19,7 @@ from farthing.errors import (
     Unauthenticated,
     Unavailable,
 )
+from farthing.services.claims import Claims
 from farthing.services.hub import Authorisation, OnceKey
 
 _ERRORS: dict[int, type[FarthingError]] = {
@@ -40,6 +40,7 @@ class RemoteHub:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._claims = Claims()
 
     async def authorise(
         self,
@@ -51,30 +52,28 @@ class RemoteHub:
         once: OnceKey | None = None,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
-        return await self._ask(
-            "/v1/payments/authorise",
-            {
-                "order": signed.order.members(),
-                "signature": to_base64url(signed.signature),
-                "hold_seconds": hold_seconds,
-                "capture": capture,
-                "category": category,
-                "claim": secrets.token_urlsafe(12),  # The same one in every try of this call.
-                "once": None if once is None else msgspec.structs.asdict(once),
-            },
-        )
+        body: dict[str, Any] = {
+            "hold_seconds": hold_seconds,
+            "capture": capture,
+            "category": category,
+            "once": None if once is None else msgspec.structs.asdict(once),
+        }
+        return await self._authorise(signed, body)
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:
         """Judge an order only if it is recorded already; None if it is not."""
-        body = {
-            "order": signed.order.members(),
-            "signature": to_base64url(signed.signature),
-            "only_recorded": True,
-        }
         try:
-            return await self._ask("/v1/payments/authorise", body)
+            return await self._authorise(signed, {"only_recorded": True})
         except Missing:
             return None
+
+    async def _authorise(self, signed: SignedOrder, terms: dict[str, Any]) -> Authorisation:
+        order = {
+            "order": signed.order.members(),
+            "signature": to_base64url(signed.signature),
+        }
+        with self._claims.of(signed) as claim:
+            return await self._ask("/v1/payments/authorise", {**order, **terms, "claim": claim})
 
     async def capture(self, payment: str, units: int | None = None) -> Authorisation:
         """Post a hold; the answer carries the receipt."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from farthing.errors import Conflict, FarthingError, OutcomeUnknown, Unavailable
 from farthing.services.hub import Authorisation, Hub
@@ -10,6 +11,10 @@ log = logging.getLogger("farthing.paywall")
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = (1, 5, 30, 60, 300, 600, 1200, 1200)
+"""How long is waited between asking for money to be given back, while the hub is not heard."""
+
+_asking: set[asyncio.Task[None]] = set()
 
 
 async def capture(hub: Hub, payment: str) -> Authorisation:
@@ -28,24 +33,54 @@ async def capture(hub: Hub, payment: str) -> Authorisation:
 
 
 async def release(hub: Hub, payment: str, reason: str) -> None:
-    """Give a hold back; where that fails, the hold runs out by itself.
+    """Give a hold back.
 
     A capture that nobody heard of may have been made: then the money is refunded.
     """
-    try:
-        await hub.void(payment, reason)
-    except Conflict:
-        await give_back(hub, payment, reason)
-    except FarthingError as problem:
-        log.warning("hold not released yet: payment=%s code=%s", payment, problem.code)
+    await _asked(lambda: _let_go(hub, payment, reason), payment)
 
 
 async def give_back(hub: Hub, payment: str, reason: str) -> None:
     """Give money back that was taken for nothing."""
+    await _asked(lambda: _refund(hub, payment, reason), payment)
+
+
+async def _let_go(hub: Hub, payment: str, reason: str) -> None:
     try:
-        await hub.refund(payment, None, reason)
+        await hub.void(payment, reason)
+    except Conflict:
+        await _refund(hub, payment, reason)
+
+
+async def _refund(hub: Hub, payment: str, reason: str) -> None:
+    await hub.refund(payment, None, reason)
+
+
+async def _asked(ask: Callable[[], Awaitable[None]], payment: str) -> None:
+    """Ask the hub, and go on asking where it was not heard: somebody's money is there."""
+    if not await _was_heard(ask, payment):
+        task = asyncio.create_task(_go_on_asking(ask, payment))
+        _asking.add(task)
+        task.add_done_callback(_asking.discard)
+
+
+async def _go_on_asking(ask: Callable[[], Awaitable[None]], payment: str) -> None:
+    for pause in PATIENCE_SECONDS:
+        await asyncio.sleep(pause)
+        if await _was_heard(ask, payment):
+            return
+    log.error("money not given back: payment=%s; look it up and refund it", payment)
+
+
+async def _was_heard(ask: Callable[[], Awaitable[None]], payment: str) -> bool:
+    try:
+        await ask()
+    except (Unavailable, OutcomeUnknown) as problem:
+        log.warning("money not given back yet: payment=%s code=%s", payment, problem.code)
+        return False
     except FarthingError as problem:
-        log.error("refund failed: payment=%s code=%s", payment, problem.code)
+        log.error("money not given back: payment=%s code=%s", payment, problem.code)
+    return True
 
 
 async def broke_off(hub: Hub, payment: str, reason: str, *, refund: bool) -> None:
