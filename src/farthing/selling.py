@@ -67,7 +67,7 @@ def paywall(
         realm=realm,
         payee=payee,
         trusted_proxies=trusted_proxies,
-        limits=limits,
+        limits=limits or Limits(challenge_seconds=settings.payments.challenge_seconds),
     )
 
 
