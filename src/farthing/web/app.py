@@ -2,7 +2,16 @@
 
 from farthing.errors import FarthingError
 from farthing.services.desk import Desk
-from farthing.web.api import devices, facilitator, hub, owners, payments, streams
+from farthing.web.api import (
+    devices,
+    facilitator,
+    hub,
+    mandates,
+    offers,
+    owners,
+    payments,
+    streams,
+)
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.router import LOCAL, Router
 from farthing.web.asgi import App, Receive, Scope, Send
@@ -20,7 +29,9 @@ def all_endpoints() -> list[Endpoint]:
         *payments.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,
+        *mandates.ENDPOINTS,
         *devices.ENDPOINTS,
+        *offers.ENDPOINTS,
         *facilitator.ENDPOINTS,
     ]
 

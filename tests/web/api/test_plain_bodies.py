@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from farthing.codec import read_json
 from farthing.errors import Malformed
-from farthing.web.api import wire
+from farthing.web.api import bodies
 from farthing.web.api.endpoint import _refuse_control
 from farthing.web.api.plain import plain_type, read_plain
 
-ORDER = dict.fromkeys(wire.OrderBody.__struct_fields__, "text")
+ORDER = dict.fromkeys(bodies.OrderBody.__struct_fields__, "text")
 BODY = {"order": ORDER, "signature": "AAAA"}
 
 
@@ -20,14 +20,14 @@ def read_in_general(raw):
     try:
         value = read_json(raw)
         _refuse_control(value)
-        return msgspec.convert(value, wire.PaymentBody, strict=True)
+        return msgspec.convert(value, bodies.PaymentBody, strict=True)
     except (Malformed, msgspec.ValidationError):
         return None
 
 
 def test_a_payment_is_read_in_one_pass():
-    read = read_plain(msgspec.json.encode(BODY), wire.PaymentBody)
-    assert read == msgspec.convert(BODY, wire.PaymentBody)
+    read = read_plain(msgspec.json.encode(BODY), bodies.PaymentBody)
+    assert read == msgspec.convert(BODY, bodies.PaymentBody)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_payment_is_read_in_one_pass():
     ],
 )
 def test_what_is_in_doubt_is_left_to_the_general_reader(raw):
-    assert read_plain(raw, wire.PaymentBody) is None
+    assert read_plain(raw, bodies.PaymentBody) is None
 
 
 def test_a_type_with_numbers_or_lists_is_never_plain():
-    assert plain_type(wire.AuthoriseBody) is None
-    assert plain_type(wire.MandateBody) is None
+    assert plain_type(bodies.AuthoriseBody) is None
+    assert plain_type(bodies.MandateBody) is None
 
 
 def test_a_type_that_takes_unknown_members_is_never_plain():
@@ -71,5 +71,5 @@ def test_no_change_to_a_body_makes_the_two_readers_differ(data):
             [b'"', b",", b'"asset":"x",', b'"signature":"y",', b"{", b"}", b" "]
         )
         raw[start:end] = data.draw(pieces | st.binary(max_size=3))
-    read = read_plain(bytes(raw), wire.PaymentBody)
+    read = read_plain(bytes(raw), bodies.PaymentBody)
     assert read is None or read == read_in_general(bytes(raw))

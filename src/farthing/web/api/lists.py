@@ -6,8 +6,8 @@ from typing import Any
 from farthing import ids
 from farthing.codec import from_base64url, to_base64url
 from farthing.core.records import Row, Table
-from farthing.errors import Malformed
-from farthing.store.queries import PAGE_MAX, page
+from farthing.errors import Malformed, Missing
+from farthing.store.queries import PAGE_MAX, one, page
 from farthing.web.api.endpoint import Call, Reply
 
 _DEFAULT = 50
@@ -60,3 +60,14 @@ async def list_table(
 
 
 PAGED = {"limit": "how many at most (500)", "cursor": "go on after a page's `next`"}
+
+
+async def own_row(call: Call, table: Any, ident: str, noun: str) -> Any:
+    """Get a row that the asker owns.
+
+    Raises: Missing.
+    """
+    row = await call.desk.ctx.database.read(lambda tx: one(tx, table, ident))
+    if row is None or call.asker.sees not in (None, row.owner):
+        raise Missing(f"no-such-{noun}", f"there is no such {noun} here")
+    return row

@@ -18,7 +18,7 @@ from farthing.money import parse_units
 from farthing.services.access import new_key
 from farthing.store.accounts import account_counters
 from farthing.store.queries import one, page
-from farthing.web.api import wire
+from farthing.web.api import bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, cursor_of, limit_of, list_table, listed
 
@@ -47,9 +47,9 @@ async def acting_owner(call: Call, wanted: str | None) -> str:
 
 async def create_owner(call: Call) -> Reply:
     """Make an owner."""
-    body = call.body(wire.OwnerBody)
+    body = call.body(bodies.OwnerBody)
     unit = CreateOwner(call.desk.ctx.fresh_name("own"), body.name, check_zone(body.time_zone))
-    return await call.once(unit, wire.show_owner, status=201)
+    return await call.once(unit, shapes.show_owner, status=201)
 
 
 async def list_owners(call: Call) -> Reply:
@@ -58,12 +58,12 @@ async def list_owners(call: Call) -> Reply:
     rows = await call.desk.ctx.database.read(
         lambda tx: page(tx, OWNERS, {}, after=after, limit=limit)
     )
-    return listed([wire.show_owner(row) for row in rows], limit)
+    return listed([shapes.show_owner(row) for row in rows], limit)
 
 
 async def create_key(call: Call) -> Reply:
     """Make an API key; its secret is in this answer and nowhere else."""
-    body = call.body(wire.KeyBody)
+    body = call.body(bodies.KeyBody)
     scopes = [Scope(scope) for scope in dict.fromkeys(body.scopes)]
     if not scopes:
         raise Malformed("scopes-missing", "name at least one scope")
@@ -73,28 +73,28 @@ async def create_key(call: Call) -> Reply:
     key = new_key(call.desk.ctx)
     unit = CreateKey(key.id, await acting_owner(call, body.owner), key.hash, scopes, body.label)
     return await call.once(
-        unit, lambda made: {**wire.show_key(made), "secret": key.secret}, status=201, secret=True
+        unit, lambda made: {**shapes.show_key(made), "secret": key.secret}, status=201, secret=True
     )
 
 
 async def list_keys(call: Call) -> Reply:
     """List API keys."""
-    return await list_table(call, KEYS, "key", wire.show_key)
+    return await list_table(call, KEYS, "key", shapes.show_key)
 
 
 async def revoke_key(call: Call) -> Reply:
     """Revoke an API key, from the next request on."""
-    reply = await call.once(RevokeKey(call.path["key"], call.asker.sees), wire.show_key)
+    reply = await call.once(RevokeKey(call.path["key"], call.asker.sees), shapes.show_key)
     call.desk.access.forget_keys()
     return reply
 
 
 async def open_account(call: Call) -> Reply:
     """Open an account."""
-    body = call.body(wire.AccountBody)
+    body = call.body(bodies.AccountBody)
     ident = call.desk.ctx.fresh_name("acc")
     unit = OpenAccount(ident, await acting_owner(call, body.owner), body.asset, body.name)
-    return await call.once(unit, lambda record: wire.show_account(record, None), status=201)
+    return await call.once(unit, lambda record: shapes.show_account(record, None), status=201)
 
 
 async def list_accounts(call: Call) -> Reply:
@@ -106,7 +106,8 @@ async def list_accounts(call: Call) -> Reply:
         where = {} if owner is None else {"owner": owner}
         rows = page(tx, ACCOUNTS, where, after=after, limit=limit)
         return [
-            wire.show_account(row, account_counters(tx, ids.number("acc", row.id))) for row in rows
+            shapes.show_account(row, account_counters(tx, ids.number("acc", row.id)))
+            for row in rows
         ]
 
     return listed(await call.desk.ctx.database.read(work), limit)
@@ -120,7 +121,7 @@ async def show_account(call: Call) -> Reply:
         record = one(tx, ACCOUNTS, ident)
         if record is None or owner not in (None, record.owner):
             return None
-        return wire.show_account(record, account_counters(tx, ids.number("acc", ident)))
+        return shapes.show_account(record, account_counters(tx, ids.number("acc", ident)))
 
     shown = await call.desk.ctx.database.read(work)
     if shown is None:
@@ -133,7 +134,7 @@ async def _set_state(call: Call, to: str) -> Reply:
     unit = SetAccountState(call.path["account"], call.asker.sees, to, ctx.fresh())
 
     def render(record: AccountRecord) -> dict[str, Any]:
-        return wire.show_account(record, None)
+        return shapes.show_account(record, None)
 
     return await call.once(unit, render)
 
@@ -155,7 +156,7 @@ async def close(call: Call) -> Reply:
 
 async def credit(call: Call) -> Reply:
     """Put test money into an account, from clearing."""
-    body = call.body(wire.CreditBody)
+    body = call.body(bodies.CreditBody)
     units = parse_units(body.units)
     if units == 0:
         raise Malformed("nothing-to-credit", "credit at least one unit")
@@ -170,7 +171,7 @@ async def credit(call: Call) -> Reply:
 ENDPOINTS = [
     Endpoint(
         "POST", "/v1/owners", "create_owner", "Make an owner", create_owner,
-        scopes=OPERATOR, body=wire.OwnerBody, status=201,
+        scopes=OPERATOR, body=bodies.OwnerBody, status=201,
     ),
     Endpoint(
         "GET", "/v1/owners", "list_owners", "List owners", list_owners,
@@ -178,7 +179,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/v1/keys", "create_key", "Make an API key", create_key,
-        scopes=OWNER, body=wire.KeyBody, status=201,
+        scopes=OWNER, body=bodies.KeyBody, status=201,
     ),
     Endpoint("GET", "/v1/keys", "list_keys", "List API keys", list_keys, scopes=OWNER, query=PAGED),
     Endpoint(
@@ -187,7 +188,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/v1/accounts", "open_account", "Open an account", open_account,
-        scopes=OWNER, body=wire.AccountBody, status=201,
+        scopes=OWNER, body=bodies.AccountBody, status=201,
     ),
     Endpoint(
         "GET", "/v1/accounts", "list_accounts", "List accounts", list_accounts,
@@ -211,6 +212,6 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/v1/credits", "credit", "Put test money into an account", credit,
-        scopes=OPERATOR, body=wire.CreditBody, status=201,
+        scopes=OPERATOR, body=bodies.CreditBody, status=201,
     ),
 ]  # fmt: skip

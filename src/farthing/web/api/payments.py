@@ -19,7 +19,7 @@ from farthing.services.hub import OnceKey
 from farthing.services.payments import authorisation, scoped
 from farthing.store.database import Tx
 from farthing.store.queries import PAGE_MAX, page
-from farthing.web.api import wire
+from farthing.web.api import bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import cursor_of, limit_of, listed
 from farthing.web.api.payees import require_payee, vouched
@@ -43,7 +43,7 @@ def signed_order(body: Any) -> SignedOrder:
 
 async def pay(call: Call) -> Reply:
     """Pay an order at once. The device's signature is the authorisation, whoever carries it."""
-    body = call.body(wire.PaymentBody)
+    body = call.body(bodies.PaymentBody)
     signed = signed_order(body)
     is_vouched = not body.category or await vouched(call, signed.order, body.category)
     try:
@@ -62,7 +62,7 @@ async def pay(call: Call) -> Reply:
             "the payee has no offer of this category at this price; leave the category out",
         ) from None
     payment = done.answer.payment
-    shown = wire.show_payment(payment, call.desk.ctx.clock())
+    shown = shapes.show_payment(payment, call.desk.ctx.clock())
     state = State(shown["state"])
     if state is State.REFUSED:
         raise PaymentRefused(shown["reason"], shown["detail"] or "", payment=payment.id)
@@ -74,7 +74,7 @@ async def pay(call: Call) -> Reply:
 
 async def authorise(call: Call) -> Reply:
     """Hold or charge an order for the seller who received it."""
-    body = call.body(wire.AuthoriseBody)
+    body = call.body(bodies.AuthoriseBody)
     signed = signed_order(body)
     await require_payee(call, signed.order.payee)
     limit = call.desk.config.payments.hold_seconds_max
@@ -96,7 +96,7 @@ async def authorise(call: Call) -> Reply:
 
 async def capture(call: Call) -> Reply:
     """Capture a hold."""
-    body = call.body(wire.CaptureBody) if call.raw else wire.CaptureBody()
+    body = call.body(bodies.CaptureBody) if call.raw else bodies.CaptureBody()
     units = None if body.units is None else parse_units(body.units)
     done = await call.desk.payments.capture(call.path["payment"], units, call.asker.sees)
     return await _settled(call, done.answer, done)
@@ -104,7 +104,7 @@ async def capture(call: Call) -> Reply:
 
 async def void(call: Call) -> Reply:
     """Void a hold."""
-    body = call.body(wire.ReasonBody) if call.raw else wire.ReasonBody()
+    body = call.body(bodies.ReasonBody) if call.raw else bodies.ReasonBody()
     done = await call.desk.payments.void(call.path["payment"], body.reason, call.asker.sees)
     return await _settled(call, done.answer, done)
 
@@ -116,14 +116,14 @@ async def _settled(call: Call, payment: Payment, done: Any) -> Reply:
 
 async def delivery(call: Call) -> Reply:
     """Record that an answer broke off after it was paid."""
-    body = call.body(wire.ReasonBody)
+    body = call.body(bodies.ReasonBody)
     await call.desk.payments.mark_delivery(call.path["payment"], body.reason, call.asker.sees)
     return await look_up(call)
 
 
 async def refund(call: Call) -> Reply:
     """Refund a captured payment, all that is left of it or a part."""
-    body = call.body(wire.RefundBody) if call.raw else wire.RefundBody()
+    body = call.body(bodies.RefundBody) if call.raw else bodies.RefundBody()
     refund_id = body.id or call.desk.ctx.fresh_name("ref")
     ids.number("ref", refund_id)
     units = None if body.units is None else parse_units(body.units)
@@ -131,7 +131,7 @@ async def refund(call: Call) -> Reply:
     unit = GiveBack(refund_id, call.path["payment"], by, units, body.reason)
 
     def render(answer: Refunded) -> dict[str, Any]:
-        return wire.show_refund(answer.refund, answer.payment)
+        return shapes.show_refund(answer.refund, answer.payment)
 
     reply = await call.once(unit, render, status=201, final=_is_given)
     shown = msgspec.json.decode(reply.body)
@@ -154,7 +154,7 @@ async def refunds(call: Call) -> Reply:
     rows = await call.desk.ctx.database.read(
         lambda tx: page(tx, REFUNDS, {"payment": payment.id}, limit=PAGE_MAX)
     )
-    return Reply({"items": [wire.show_refund(row, payment) for row in rows], "next": None})
+    return Reply({"items": [shapes.show_refund(row, payment) for row in rows], "next": None})
 
 
 async def approve(call: Call) -> Reply:
@@ -170,13 +170,13 @@ async def deny(call: Call) -> Reply:
 async def _answered(call: Call, answer: Any) -> Reply:
     unit = AnswerAsk(call.path["payment"], call.asker.sees, answer)
     now = call.desk.ctx.clock()
-    return await call.once(unit, lambda done: wire.show_payment(done.payment, now))
+    return await call.once(unit, lambda done: shapes.show_payment(done.payment, now))
 
 
 async def look_up(call: Call) -> Reply:
     """Tell what became of a payment: the place to ask after a lost answer."""
     payment = await _visible(call, call.path["payment"])
-    shown = wire.show_payment(payment, call.desk.ctx.clock())
+    shown = shapes.show_payment(payment, call.desk.ctx.clock())
     shown["receipt"] = await call.desk.payments.receipt(payment)
     return Reply(shown)
 
@@ -204,10 +204,10 @@ async def list_payments(call: Call) -> Reply:
         payment = await _found(call)
         if not may_see(call.asker, payment):
             raise Missing("no-such-payment", "there is no such payment here")
-        return Reply({"items": [wire.show_payment(payment, call.desk.ctx.clock())], "next": None})
+        return Reply({"items": [shapes.show_payment(payment, call.desk.ctx.clock())], "next": None})
     rows = await select(call, limit_of(call), cursor_of(call, "pay"))
     now = call.desk.ctx.clock()
-    return listed([wire.show_payment(row, now) for row in rows], limit_of(call))
+    return listed([shapes.show_payment(row, now) for row in rows], limit_of(call))
 
 
 async def _found(call: Call) -> Payment:
@@ -250,7 +250,7 @@ async def select(call: Call, limit: int, after: str) -> Sequence[Payment]:
 ENDPOINTS = [
     Endpoint(
         "POST", "/v1/payments", "pay", "Pay a signed order at once", pay,
-        scopes=None, body=wire.PaymentBody,
+        scopes=None, body=bodies.PaymentBody,
     ),
     Endpoint(
         "GET", "/v1/payments", "list_payments", "List payments, or find one", list_payments,
@@ -266,7 +266,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/v1/payments/authorise", "authorise", "Hold or charge an order as its seller",
-        authorise, scopes=SELLER, body=wire.AuthoriseBody,
+        authorise, scopes=SELLER, body=bodies.AuthoriseBody,
     ),
     Endpoint(
         "GET", "/v1/payments/{payment}", "look_up", "What became of a payment", look_up,
@@ -274,19 +274,19 @@ ENDPOINTS = [
     ),
     Endpoint(
         "POST", "/v1/payments/{payment}/capture", "capture", "Capture a hold", capture,
-        scopes=SELLER, body=wire.CaptureBody,
+        scopes=SELLER, body=bodies.CaptureBody,
     ),
     Endpoint(
         "POST", "/v1/payments/{payment}/void", "void", "Void a hold", void,
-        scopes=SELLER, body=wire.ReasonBody,
+        scopes=SELLER, body=bodies.ReasonBody,
     ),
     Endpoint(
         "POST", "/v1/payments/{payment}/delivery", "delivery_incomplete",
-        "Record that a paid answer broke off", delivery, scopes=SELLER, body=wire.ReasonBody,
+        "Record that a paid answer broke off", delivery, scopes=SELLER, body=bodies.ReasonBody,
     ),
     Endpoint(
         "POST", "/v1/payments/{payment}/refunds", "refund", "Refund a payment, or a part of it",
-        refund, scopes=SELLER, body=wire.RefundBody, status=201,
+        refund, scopes=SELLER, body=bodies.RefundBody, status=201,
     ),
     Endpoint(
         "GET", "/v1/payments/{payment}/refunds", "list_refunds", "List a payment's refunds",

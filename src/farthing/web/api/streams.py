@@ -12,7 +12,7 @@ import msgspec
 from farthing.core.events import Event
 from farthing.errors import Malformed
 from farthing.store.queries import PAGE_MAX, events_after, newest_event
-from farthing.web.api import wire
+from farthing.web.api import shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import limit_of
 from farthing.web.api.payments import ANY, select
@@ -64,7 +64,7 @@ async def _some(call: Call, cursor: int) -> Reply:
     found = await call.desk.ctx.database.read(
         lambda tx: events_after(tx, call.asker.sees, cursor, limit)
     )
-    return Reply({"items": [wire.show_event(event) for event in found]}, media="application/json")
+    return Reply({"items": [shapes.show_event(event) for event in found]}, media="application/json")
 
 
 async def _follow(call: Call, cursor: int) -> None:
@@ -90,7 +90,7 @@ async def _follow(call: Call, cursor: int) -> None:
 
 
 def _sse(event: Event) -> bytes:
-    body = msgspec.json.encode(wire.show_event(event))
+    body = msgspec.json.encode(shapes.show_event(event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), body)
 
 
@@ -115,7 +115,7 @@ async def export(call: Call) -> None:
     if form == "csv":
         await _send(call, _csv_line(_COLUMNS))
     async for page in _pages(call, first):
-        shown = [wire.show_payment(row, call.desk.ctx.clock()) for row in page]
+        shown = [shapes.show_payment(row, call.desk.ctx.clock()) for row in page]
         if form == "csv":
             await _send(call, b"".join(_csv_line(_cells(row)) for row in shown))
         else:

@@ -1,0 +1,187 @@
+"""The API's bodies. Amounts are decimal strings of units; times RFC 3339 in UTC."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from farthing.core.mandates import BUDGETS_MAX
+
+Units = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", examples=["1500"])]
+Text = Annotated[str, msgspec.Meta(max_length=200)]
+Ident = Annotated[str, msgspec.Meta(min_length=5, max_length=40)]
+Moment = Annotated[str, msgspec.Meta(max_length=30, examples=["2026-11-22T21:00:00Z"])]
+Names = Annotated[list[Text], msgspec.Meta(max_length=64)]
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is sent to us: unknown members are an error."""
+
+
+class OwnerBody(Body, frozen=True, kw_only=True):
+    """A new owner."""
+
+    name: Text
+    time_zone: Text = "UTC"
+
+
+class KeyBody(Body, frozen=True, kw_only=True):
+    """A new API key. Only the operator may name another owner."""
+
+    scopes: list[Literal["operator", "owner", "seller", "read"]]
+    label: Text = ""
+    owner: Ident | None = None
+
+
+class AccountBody(Body, frozen=True, kw_only=True):
+    """A new account in one asset."""
+
+    asset: Text
+    name: Text = ""
+    owner: Ident | None = None
+
+
+class CreditBody(Body, frozen=True, kw_only=True):
+    """Test money for an account."""
+
+    account: Ident
+    units: Units
+    asset: Text
+
+
+class BudgetBody(Body, frozen=True, kw_only=True):
+    """A limit per period: `day`, `week`, `month`, or a length such as `15m`."""
+
+    name: Text
+    per: Text
+    limit: Units
+    payees: Names = []
+    categories: Names = []
+
+
+class MandateBody(Body, frozen=True, kw_only=True):
+    """What a device may spend. Empty lists allow everything."""
+
+    asset: Text
+    name: Text = ""
+    largest: Units | None = None
+    budgets: Annotated[list[BudgetBody], msgspec.Meta(max_length=BUDGETS_MAX)] = []
+    payees: Names = []
+    categories: Names = []
+    hours: Names = []
+    time_zone: Text | None = None
+    expires: Moment | None = None
+    ask_above: Units | None = None
+    ask_seconds: Annotated[int, msgspec.Meta(ge=10, le=604_800)] = 900
+    on_timeout: Literal["refuse", "allow"] = "refuse"
+    owner: Ident | None = None
+
+
+class InvitationBody(Body, frozen=True, kw_only=True):
+    """An invitation for a device: what it will spend from, and under which mandate."""
+
+    account: Ident
+    mandate: Ident
+    name: Text = ""
+    seconds: Annotated[int, msgspec.Meta(ge=30, le=86_400)] = 600
+
+
+class EnrolBody(Body, frozen=True, kw_only=True):
+    """A device takes up its invitation."""
+
+    code: Text
+    public_key: Text
+    signature: Text
+
+
+class RotateBody(Body, frozen=True, kw_only=True):
+    """A device names its next key; both keys sign."""
+
+    public_key: Text
+    signature_old: Text
+    signature_new: Text
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 3600
+
+
+class AssignBody(Body, frozen=True, kw_only=True):
+    """The mandate a device is put under."""
+
+    mandate: Ident
+
+
+class OfferBody(Body, frozen=True, kw_only=True):
+    """A price tag."""
+
+    payee: Ident
+    method: Text = "GET"
+    path: Text
+    asset: Text
+    amount: Units
+    description: Text = ""
+    category: Text = ""
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
+    free_for: Names = []
+
+
+class OrderBody(Body, frozen=True, kw_only=True):
+    """An order's members, exactly as they are signed."""
+
+    amount: Text
+    asset: Text
+    device: Text
+    expires: Text
+    hub: Text
+    nonce: Text
+    payee: Text
+    challenge: Text = ""
+    resource: Annotated[str, msgspec.Meta(max_length=2048)] = ""
+
+
+class PaymentBody(Body, frozen=True, kw_only=True):
+    """A signed order, to be paid at once."""
+
+    order: OrderBody
+    signature: Text
+    category: Text = ""
+
+
+class OnceBody(Body, frozen=True, kw_only=True):
+    """A buyer's idempotency key: one payment for it and its content."""
+
+    method: Annotated[str, msgspec.Meta(max_length=10)]
+    route: Annotated[str, msgspec.Meta(max_length=4096)]
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    content: Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
+
+
+class AuthoriseBody(Body, frozen=True, kw_only=True):
+    """A signed order that a seller received, and how it wants the money."""
+
+    order: OrderBody
+    signature: Text
+    hold_seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    capture: bool = False
+    category: Text = ""
+    only_recorded: bool = False
+    claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    once: OnceBody | None = None
+
+
+class CaptureBody(Body, frozen=True, kw_only=True):
+    """How much of a hold to capture; all of it if left out."""
+
+    units: Units | None = None
+
+
+class ReasonBody(Body, frozen=True, kw_only=True):
+    """Why."""
+
+    reason: Text = ""
+
+
+class RefundBody(Body, frozen=True, kw_only=True):
+    """How much to give back; all that is left if left out. `id` is `ref_…`, made by you."""
+
+    id: Ident | None = None
+    units: Units | None = None
+    reason: Text = ""

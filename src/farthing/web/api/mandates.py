@@ -1,0 +1,107 @@
+"""Mandates: what an owner permits its devices."""
+
+from farthing.clock import parse_time
+from farthing.core.mandates import MANDATES, Budget, Mandate, RevokeMandate, SetMandate
+from farthing.core.owners import OWNERS
+from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
+from farthing.errors import Malformed
+from farthing.money import UNITS_MAX, parse_units
+from farthing.store.queries import one
+from farthing.web.api import bodies, shapes
+from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.lists import PAGED, list_table, own_row
+from farthing.web.api.owners import ANY, OWNER, acting_owner
+
+
+async def set_mandate(call: Call) -> Reply:
+    """Make a mandate."""
+    body = call.body(bodies.MandateBody)
+    owner = await acting_owner(call, body.owner)
+    wanted = await _mandate(call, body, call.desk.ctx.fresh_name("man"), owner)
+    unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=True)
+    return await call.once(unit, shapes.show_mandate, status=201)
+
+
+async def change_mandate(call: Call) -> Reply:
+    """Set a mandate anew, whole; what was spent this period still counts."""
+    body = call.body(bodies.MandateBody)
+    before = await own_row(call, MANDATES, call.path["mandate"], "mandate")
+    wanted = await _mandate(call, body, before.id, before.owner)
+    unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=False)
+    return await call.once(unit, shapes.show_mandate)
+
+
+async def _mandate(call: Call, body: bodies.MandateBody, ident: str, owner: str) -> Mandate:
+    names = [budget.name for budget in body.budgets]
+    if len(set(names)) != len(names) or "" in names:
+        raise Malformed("budget-names", "each budget needs a name of its own")
+    zone = body.time_zone
+    if zone is None:
+        record = await call.desk.ctx.database.read(lambda tx: one(tx, OWNERS, owner))
+        zone = record.time_zone if record is not None else "UTC"
+    return Mandate(
+        id=ident,
+        owner=owner,
+        asset=body.asset,
+        name=body.name,
+        largest=UNITS_MAX if body.largest is None else parse_units(body.largest),
+        budgets=[
+            Budget(
+                name=budget.name,
+                per=check_per(budget.per),
+                limit=parse_units(budget.limit),
+                payees=budget.payees,
+                categories=budget.categories,
+            )
+            for budget in body.budgets
+        ],
+        payees=body.payees,
+        categories=body.categories,
+        hours=[check_hours(span) for span in body.hours],
+        zones=[ZoneChange(0, check_zone(zone))],
+        expires=0 if body.expires is None else parse_time(body.expires),
+        ask_above=None if body.ask_above is None else parse_units(body.ask_above),
+        ask_seconds=body.ask_seconds,
+        on_timeout=body.on_timeout,
+    )
+
+
+async def list_mandates(call: Call) -> Reply:
+    """List mandates."""
+    return await list_table(call, MANDATES, "man", shapes.show_mandate)
+
+
+async def show_mandate(call: Call) -> Reply:
+    """Show a mandate."""
+    return Reply(
+        shapes.show_mandate(await own_row(call, MANDATES, call.path["mandate"], "mandate"))
+    )
+
+
+async def revoke_mandate(call: Call) -> Reply:
+    """Revoke a mandate, from the next commit on."""
+    unit = RevokeMandate(call.path["mandate"], call.asker.sees)
+    return await call.once(unit, shapes.show_mandate)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST", "/v1/mandates", "set_mandate", "Make a mandate", set_mandate,
+        scopes=OWNER, body=bodies.MandateBody, status=201,
+    ),
+    Endpoint(
+        "GET", "/v1/mandates", "list_mandates", "List mandates", list_mandates,
+        scopes=ANY, query=PAGED,
+    ),
+    Endpoint(
+        "GET", "/v1/mandates/{mandate}", "show_mandate", "Show a mandate", show_mandate, scopes=ANY,
+    ),
+    Endpoint(
+        "PUT", "/v1/mandates/{mandate}", "change_mandate", "Set a mandate anew", change_mandate,
+        scopes=OWNER, body=bodies.MandateBody,
+    ),
+    Endpoint(
+        "POST", "/v1/mandates/{mandate}/revoke", "revoke_mandate", "Revoke a mandate",
+        revoke_mandate, scopes=OWNER,
+    ),
+]  # fmt: skip
