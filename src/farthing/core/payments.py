@@ -141,6 +141,12 @@ def _stated_reason(payment: Payment) -> str:
     return f"{code}:{to_base64url(hashlib.sha256(salted).digest())}"
 
 
+def _payees_reason(payment: Payment) -> str:
+    """Give a reason without the names that the payer's owner gave its budgets."""
+    refused = payment.state is State.REFUSED
+    return payment.reason.partition(":")[0] if refused else payment.reason
+
+
 def settled(
     view: View,
     payment: Payment,
@@ -163,7 +169,8 @@ def settled(
     )
     facts = [Fact(payment.owner, kind, payment.id, body)]
     if payment.payee_owner != payment.owner:
-        facts.append(Fact(payment.payee_owner, kind, payment.id, body))
+        told = body | body_of(reason=_payees_reason(payment) or None)
+        facts.append(Fact(payment.payee_owner, kind, payment.id, told))
     writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
     return Outcome(answer, writes, payment.number, statement(payment))
 

@@ -174,13 +174,16 @@ def shown_state(payment: Payment, now_ns: int) -> State:
     return payment.state
 
 
-def split_reason(reason: str) -> tuple[str, str]:
-    """Split a recorded reason into its code and what it means."""
+def split_reason(reason: str, *, named: bool = False) -> tuple[str, str]:
+    """Split a recorded reason into its code and what it means.
+
+    Shape: `named` gives the name of what stood against it, which is for the payer's side alone.
+    """
     code, _, name = reason.partition(":")
     if code not in set(Refusal):
         return reason, ""
     text = EXPLAINED[Refusal(code)]
-    return code, f"{text} ({name})" if name else text
+    return code, f"{text} ({name})" if name and named else text
 
 
 class EmbeddedHub:

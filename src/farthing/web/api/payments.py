@@ -176,7 +176,7 @@ async def _answered(call: Call, answer: Any) -> Reply:
 async def look_up(call: Call) -> Reply:
     """Tell what became of a payment: the place to ask after a lost answer."""
     payment = await _visible(call, call.path["payment"])
-    shown = shapes.show_payment(payment, call.desk.ctx.clock())
+    shown = shapes.show_payment(payment, call.desk.ctx.clock(), call.asker.sees)
     shown["receipt"] = await call.desk.payments.receipt(payment)
     return Reply(shown)
 
@@ -204,10 +204,12 @@ async def list_payments(call: Call) -> Reply:
         payment = await _found(call)
         if not may_see(call.asker, payment):
             raise Missing("no-such-payment", "there is no such payment here")
-        return Reply({"items": [shapes.show_payment(payment, call.desk.ctx.clock())], "next": None})
+        shown = shapes.show_payment(payment, call.desk.ctx.clock(), call.asker.sees)
+        return Reply({"items": [shown], "next": None})
     rows = await select(call, limit_of(call), cursor_of(call, "pay"))
     now = call.desk.ctx.clock()
-    return listed([shapes.show_payment(row, now) for row in rows], limit_of(call))
+    shown = [shapes.show_payment(row, now, call.asker.sees) for row in rows]
+    return listed(shown, limit_of(call))
 
 
 async def _found(call: Call) -> Payment:

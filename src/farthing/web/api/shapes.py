@@ -125,9 +125,12 @@ def show_offer(offer: OfferRecord) -> dict[str, Any]:
     }
 
 
-def show_payment(payment: Payment, now_ns: int) -> dict[str, Any]:
-    """Write a payment as its payer, its payee or its device may see it."""
-    reason, detail = split_reason(payment.reason)
+def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> dict[str, Any]:
+    """Write a payment as its payer, its payee or its device may see it.
+
+    Shape: `sees` is the owner who looks; None for the operator, and for who carries the order.
+    """
+    reason, detail = split_reason(payment.reason, named=sees in (None, payment.owner))
     return {
         "id": payment.id,
         "state": shown_state(payment, now_ns).value,

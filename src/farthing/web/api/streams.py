@@ -115,7 +115,8 @@ async def export(call: Call) -> None:
     if form == "csv":
         await _send(call, _csv_line(_COLUMNS))
     async for page in _pages(call, first):
-        shown = [shapes.show_payment(row, call.desk.ctx.clock()) for row in page]
+        now, sees = call.desk.ctx.clock(), call.asker.sees
+        shown = [shapes.show_payment(row, now, sees) for row in page]
         if form == "csv":
             await _send(call, b"".join(_csv_line(_cells(row)) for row in shown))
         else:
