@@ -2,8 +2,11 @@
 
 import json
 import re
+import typing
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
@@ -29,7 +32,11 @@ class Told:
         endpoint = self.find(method, path)
         assert answer.status_code == endpoint.status, (path, answer.text)
         self.heard.add(endpoint.name)
-        return answer.json() if "json" in answer.headers["content-type"] else answer.text
+        if "json" not in answer.headers["content-type"]:
+            return answer.text
+        if endpoint.answer is not None:
+            as_described(answer.json(), endpoint.answer)
+        return answer.json()
 
     def find(self, method: str, path: str) -> Any:
         """Find the endpoint by its described path; the plainest that fits."""
@@ -41,6 +48,20 @@ class Told:
             and re.fullmatch(re.sub(r"\{\w+\}", r"[^/]+", endpoint.path), bare)
         ]
         return min(fits, key=lambda endpoint: endpoint.path.count("{"))
+
+
+def as_described(told: Any, kind: Any) -> None:
+    """Hold an answer against its description: every type right, and no member left out of it."""
+    read = msgspec.convert(told, kind, strict=True)
+    assert msgspec.to_builtins(read).keys() >= told.keys(), (told, kind)
+    for item in told.get("items", []):
+        (of,) = typing.get_args(kind)
+        as_described(item, of)
+
+
+def test_every_endpoint_but_a_stream_and_the_description_itself_describes_its_answer():
+    silent = {endpoint.name for endpoint in all_endpoints() if endpoint.answer is None}
+    assert silent == {"events", "export_payments", "openapi"}
 
 
 async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):

@@ -21,7 +21,7 @@ from farthing.core.devices import (
 from farthing.errors import Forbidden
 from farthing.keys import check_public_key, verify
 from farthing.store.queries import one
-from farthing.web.api import bodies, shapes
+from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, list_table, own_row
 from farthing.web.api.owners import ANY, OWNER
@@ -119,29 +119,73 @@ async def assign_mandate(call: Call) -> Reply:
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/v1/devices/invitations", "invite_device", "Make a one-time enrolment code",
-        invite, scopes=OWNER, body=bodies.InvitationBody, status=201,
-    ),
-    Endpoint(
-        "POST", "/v1/devices/enrol", "enrol_device", "Enrol a device with a code", enrol,
-        scopes=None, body=bodies.EnrolBody, status=201,
-    ),
-    Endpoint(
-        "GET", "/v1/devices", "list_devices", "List devices", list_devices, scopes=ANY, query=PAGED,
-    ),
-    Endpoint(
-        "GET", "/v1/devices/{device}", "show_device", "Show a device", show_device, scopes=ANY,
-    ),
-    Endpoint(
-        "POST", "/v1/devices/{device}/rotate", "rotate_key", "Rotate a device's key", rotate,
-        scopes=None, body=bodies.RotateBody,
-    ),
-    Endpoint(
-        "POST", "/v1/devices/{device}/revoke", "revoke_device", "Revoke a device", revoke_device,
+        "POST",
+        "/v1/devices/invitations",
+        "invite_device",
+        "Make a one-time enrolment code",
+        invite,
         scopes=OWNER,
+        body=bodies.InvitationBody,
+        status=201,
+        answer=answers.InvitationAnswer,
     ),
     Endpoint(
-        "PUT", "/v1/devices/{device}/mandate", "assign_mandate", "Put a device under a mandate",
-        assign_mandate, scopes=OWNER, body=bodies.AssignBody,
+        "POST",
+        "/v1/devices/enrol",
+        "enrol_device",
+        "Enrol a device with a code",
+        enrol,
+        scopes=None,
+        body=bodies.EnrolBody,
+        status=201,
+        answer=answers.EnrolmentAnswer,
     ),
-]  # fmt: skip
+    Endpoint(
+        "GET",
+        "/v1/devices",
+        "list_devices",
+        "List devices",
+        list_devices,
+        scopes=ANY,
+        query=PAGED,
+        answer=answers.Page[answers.DeviceAnswer],
+    ),
+    Endpoint(
+        "GET",
+        "/v1/devices/{device}",
+        "show_device",
+        "Show a device",
+        show_device,
+        scopes=ANY,
+        answer=answers.DeviceAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/devices/{device}/rotate",
+        "rotate_key",
+        "Rotate a device's key",
+        rotate,
+        scopes=None,
+        body=bodies.RotateBody,
+        answer=answers.DeviceAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/devices/{device}/revoke",
+        "revoke_device",
+        "Revoke a device",
+        revoke_device,
+        scopes=OWNER,
+        answer=answers.DeviceAnswer,
+    ),
+    Endpoint(
+        "PUT",
+        "/v1/devices/{device}/mandate",
+        "assign_mandate",
+        "Put a device under a mandate",
+        assign_mandate,
+        scopes=OWNER,
+        body=bodies.AssignBody,
+        answer=answers.DeviceAnswer,
+    ),
+]

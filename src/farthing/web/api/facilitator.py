@@ -22,6 +22,7 @@ from farthing.errors import FarthingError, Malformed, OutcomeUnknown, Unavailabl
 from farthing.protocols.names import SCHEME, X402_VERSION, network
 from farthing.protocols.x402 import error_reason, identifier_of, same_requirements, signed_order
 from farthing.services.payments import shown_state, split_reason
+from farthing.web.api import answers
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.payees import require_payee
 from farthing.web.problems import HttpProblem
@@ -192,9 +193,31 @@ def _unsettled(code: str, detail: str, hub: str) -> Reply:
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/supported", "x402_supported", "Schemes and networks settled here (x402)",
-             supported, scopes=None),
-    Endpoint("POST", "/verify", "x402_verify", "Check and hold an x402 payment", verify,
-             scopes=None),
-    Endpoint("POST", "/settle", "x402_settle", "Capture an x402 payment", settle, scopes=SELLER),
-]  # fmt: skip
+    Endpoint(
+        "GET",
+        "/supported",
+        "x402_supported",
+        "Schemes and networks settled here (x402)",
+        supported,
+        scopes=None,
+        answer=answers.SupportedAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/verify",
+        "x402_verify",
+        "Check and hold an x402 payment",
+        verify,
+        scopes=None,
+        answer=answers.VerifyAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/settle",
+        "x402_settle",
+        "Capture an x402 payment",
+        settle,
+        scopes=SELLER,
+        answer=answers.SettleAnswer,
+    ),
+]

@@ -8,6 +8,7 @@ from farthing.core.owners import Scope
 from farthing.store.database import Tx
 from farthing.store.history import newest_head
 from farthing.store.queries import PAGE_MAX, page
+from farthing.web.api import answers
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.openapi import describe
 
@@ -70,12 +71,41 @@ def endpoints(all_of_them: Callable[[], Sequence[Endpoint]]) -> list[Endpoint]:
         return Reply(describe(all_of_them(), url), headers=list(_CACHED))
 
     return [
-        Endpoint("GET", "/.well-known/farthing", "well_known", "Who this hub is", well_known,
-                 scopes=None),
+        Endpoint(
+            "GET",
+            "/.well-known/farthing",
+            "well_known",
+            "Who this hub is",
+            well_known,
+            scopes=None,
+            answer=answers.IdentityAnswer,
+        ),
         Endpoint("GET", "/openapi.json", "openapi", "This description", openapi, scopes=None),
-        Endpoint("GET", "/healthz", "healthz", "Whether the process is alive", healthz,
-                 scopes=None),
-        Endpoint("GET", "/readyz", "readyz", "Whether payments can be taken", readyz, scopes=None),
-        Endpoint("GET", "/v1/hub", "hub_status", "How the books stand", status,
-                 scopes=(Scope.OPERATOR,)),
-    ]  # fmt: skip
+        Endpoint(
+            "GET",
+            "/healthz",
+            "healthz",
+            "Whether the process is alive",
+            healthz,
+            scopes=None,
+            answer=answers.HealthAnswer,
+        ),
+        Endpoint(
+            "GET",
+            "/readyz",
+            "readyz",
+            "Whether payments can be taken",
+            readyz,
+            scopes=None,
+            answer=answers.HealthAnswer,
+        ),
+        Endpoint(
+            "GET",
+            "/v1/hub",
+            "hub_status",
+            "How the books stand",
+            status,
+            scopes=(Scope.OPERATOR,),
+            answer=answers.HubAnswer,
+        ),
+    ]

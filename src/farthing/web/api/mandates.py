@@ -7,7 +7,7 @@ from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
 from farthing.errors import Malformed
 from farthing.money import UNITS_MAX, parse_units
 from farthing.store.queries import one
-from farthing.web.api import bodies, shapes
+from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, list_table, own_row
 from farthing.web.api.owners import ANY, OWNER, acting_owner
@@ -86,22 +86,52 @@ async def revoke_mandate(call: Call) -> Reply:
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/v1/mandates", "set_mandate", "Make a mandate", set_mandate,
-        scopes=OWNER, body=bodies.MandateBody, status=201,
+        "POST",
+        "/v1/mandates",
+        "set_mandate",
+        "Make a mandate",
+        set_mandate,
+        scopes=OWNER,
+        body=bodies.MandateBody,
+        status=201,
+        answer=answers.MandateAnswer,
     ),
     Endpoint(
-        "GET", "/v1/mandates", "list_mandates", "List mandates", list_mandates,
-        scopes=ANY, query=PAGED,
+        "GET",
+        "/v1/mandates",
+        "list_mandates",
+        "List mandates",
+        list_mandates,
+        scopes=ANY,
+        query=PAGED,
+        answer=answers.Page[answers.MandateAnswer],
     ),
     Endpoint(
-        "GET", "/v1/mandates/{mandate}", "show_mandate", "Show a mandate", show_mandate, scopes=ANY,
+        "GET",
+        "/v1/mandates/{mandate}",
+        "show_mandate",
+        "Show a mandate",
+        show_mandate,
+        scopes=ANY,
+        answer=answers.MandateAnswer,
     ),
     Endpoint(
-        "PUT", "/v1/mandates/{mandate}", "change_mandate", "Set a mandate anew", change_mandate,
-        scopes=OWNER, body=bodies.MandateBody,
+        "PUT",
+        "/v1/mandates/{mandate}",
+        "change_mandate",
+        "Set a mandate anew",
+        change_mandate,
+        scopes=OWNER,
+        body=bodies.MandateBody,
+        answer=answers.MandateAnswer,
     ),
     Endpoint(
-        "POST", "/v1/mandates/{mandate}/revoke", "revoke_mandate", "Revoke a mandate",
-        revoke_mandate, scopes=OWNER,
+        "POST",
+        "/v1/mandates/{mandate}/revoke",
+        "revoke_mandate",
+        "Revoke a mandate",
+        revoke_mandate,
+        scopes=OWNER,
+        answer=answers.MandateAnswer,
     ),
-]  # fmt: skip
+]

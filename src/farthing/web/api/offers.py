@@ -7,7 +7,7 @@ from farthing.core.owners import Scope
 from farthing.core.prices import METHODS, BadPrice, parse_pattern
 from farthing.errors import Malformed
 from farthing.money import parse_units
-from farthing.web.api import bodies, shapes
+from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, list_table
 from farthing.web.api.owners import ANY
@@ -67,18 +67,43 @@ async def withdraw_offer(call: Call) -> Reply:
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/v1/offers", "set_offer", "Put up an offer", set_offer,
-        scopes=SELLING, body=bodies.OfferBody, status=201,
+        "POST",
+        "/v1/offers",
+        "set_offer",
+        "Put up an offer",
+        set_offer,
+        scopes=SELLING,
+        body=bodies.OfferBody,
+        status=201,
+        answer=answers.OfferAnswer,
     ),
     Endpoint(
-        "GET", "/v1/offers", "list_offers", "List offers", list_offers, scopes=ANY, query=PAGED,
+        "GET",
+        "/v1/offers",
+        "list_offers",
+        "List offers",
+        list_offers,
+        scopes=ANY,
+        query=PAGED,
+        answer=answers.Page[answers.OfferAnswer],
     ),
     Endpoint(
-        "PUT", "/v1/offers/{offer}", "change_offer", "Set an offer anew", change_offer,
-        scopes=SELLING, body=bodies.OfferBody,
+        "PUT",
+        "/v1/offers/{offer}",
+        "change_offer",
+        "Set an offer anew",
+        change_offer,
+        scopes=SELLING,
+        body=bodies.OfferBody,
+        answer=answers.OfferAnswer,
     ),
     Endpoint(
-        "POST", "/v1/offers/{offer}/withdraw", "withdraw_offer", "Withdraw an offer",
-        withdraw_offer, scopes=SELLING,
+        "POST",
+        "/v1/offers/{offer}/withdraw",
+        "withdraw_offer",
+        "Withdraw an offer",
+        withdraw_offer,
+        scopes=SELLING,
+        answer=answers.OfferAnswer,
     ),
-]  # fmt: skip
+]

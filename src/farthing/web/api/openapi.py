@@ -1,7 +1,7 @@
 """The OpenAPI document, written from the same table that the router serves."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -28,11 +28,14 @@ _PROBLEM_SCHEMA = {
 
 def describe(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     """Describe all endpoints as OpenAPI 3.1."""
-    bodies = sorted({e.body for e in endpoints if e.body}, key=lambda kind: kind.__name__)
-    _, schemas = msgspec.json.schema_components(bodies, ref_template="#/components/schemas/{name}")
+    kinds = [kind for e in endpoints for kind in (e.body, e.answer) if kind is not None]
+    references, schemas = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}"
+    )
+    named = dict(zip(kinds, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, named)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,7 +60,7 @@ def describe(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, named: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -65,7 +68,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "responses": {
             str(endpoint.status): {
                 "description": "Done",
-                "content": {endpoint.media: {"schema": {"type": "object"}}},
+                "content": {endpoint.media: {"schema": named.get(endpoint.answer, {})}},
             },
             "4XX": _PROBLEM,
             "5XX": _PROBLEM,
@@ -73,10 +76,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "security": _security(endpoint),
     }
     if endpoint.body is not None:
-        reference = f"#/components/schemas/{endpoint.body.__name__}"
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": reference}}},
+            "content": {"application/json": {"schema": named[endpoint.body]}},
         }
     if endpoint.scopes:
         described["x-scopes"] = [scope.value for scope in endpoint.scopes]

@@ -18,7 +18,7 @@ from farthing.money import parse_units
 from farthing.services.access import new_key
 from farthing.store.accounts import account_counters
 from farthing.store.queries import one, page
-from farthing.web.api import bodies, shapes
+from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, cursor_of, limit_of, list_table, listed
 
@@ -102,7 +102,7 @@ async def list_accounts(call: Call) -> Reply:
     owner = call.asker.sees
     limit, after = limit_of(call), cursor_of(call, "acc")
 
-    def work(tx: Any) -> list[dict[str, Any]]:
+    def work(tx: Any) -> list[answers.AccountAnswer]:
         where = {} if owner is None else {"owner": owner}
         rows = page(tx, ACCOUNTS, where, after=after, limit=limit)
         return [
@@ -117,7 +117,7 @@ async def show_account(call: Call) -> Reply:
     """Show an account and what it holds."""
     ident, owner = call.path["account"], call.asker.sees
 
-    def work(tx: Any) -> dict[str, Any] | None:
+    def work(tx: Any) -> answers.AccountAnswer | None:
         record = one(tx, ACCOUNTS, ident)
         if record is None or owner not in (None, record.owner):
             return None
@@ -133,7 +133,7 @@ async def _set_state(call: Call, to: str) -> Reply:
     ctx = call.desk.ctx
     unit = SetAccountState(call.path["account"], call.asker.sees, to, ctx.fresh())
 
-    def render(record: AccountRecord) -> dict[str, Any]:
+    def render(record: AccountRecord) -> answers.AccountAnswer:
         return shapes.show_account(record, None)
 
     return await call.once(unit, render)
@@ -170,48 +170,122 @@ async def credit(call: Call) -> Reply:
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/v1/owners", "create_owner", "Make an owner", create_owner,
-        scopes=OPERATOR, body=bodies.OwnerBody, status=201,
+        "POST",
+        "/v1/owners",
+        "create_owner",
+        "Make an owner",
+        create_owner,
+        scopes=OPERATOR,
+        body=bodies.OwnerBody,
+        status=201,
+        answer=answers.OwnerAnswer,
     ),
     Endpoint(
-        "GET", "/v1/owners", "list_owners", "List owners", list_owners,
-        scopes=OPERATOR, query=PAGED,
+        "GET",
+        "/v1/owners",
+        "list_owners",
+        "List owners",
+        list_owners,
+        scopes=OPERATOR,
+        query=PAGED,
+        answer=answers.Page[answers.OwnerAnswer],
     ),
     Endpoint(
-        "POST", "/v1/keys", "create_key", "Make an API key", create_key,
-        scopes=OWNER, body=bodies.KeyBody, status=201,
-    ),
-    Endpoint("GET", "/v1/keys", "list_keys", "List API keys", list_keys, scopes=OWNER, query=PAGED),
-    Endpoint(
-        "POST", "/v1/keys/{key}/revoke", "revoke_key", "Revoke an API key", revoke_key,
+        "POST",
+        "/v1/keys",
+        "create_key",
+        "Make an API key",
+        create_key,
         scopes=OWNER,
+        body=bodies.KeyBody,
+        status=201,
+        answer=answers.KeyAnswer,
     ),
     Endpoint(
-        "POST", "/v1/accounts", "open_account", "Open an account", open_account,
-        scopes=OWNER, body=bodies.AccountBody, status=201,
+        "GET",
+        "/v1/keys",
+        "list_keys",
+        "List API keys",
+        list_keys,
+        scopes=OWNER,
+        query=PAGED,
+        answer=answers.Page[answers.KeyAnswer],
     ),
     Endpoint(
-        "GET", "/v1/accounts", "list_accounts", "List accounts", list_accounts,
-        scopes=ANY, query=PAGED,
+        "POST",
+        "/v1/keys/{key}/revoke",
+        "revoke_key",
+        "Revoke an API key",
+        revoke_key,
+        scopes=OWNER,
+        answer=answers.KeyAnswer,
     ),
     Endpoint(
-        "GET", "/v1/accounts/{account}", "show_account", "Show an account", show_account,
+        "POST",
+        "/v1/accounts",
+        "open_account",
+        "Open an account",
+        open_account,
+        scopes=OWNER,
+        body=bodies.AccountBody,
+        status=201,
+        answer=answers.AccountAnswer,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/accounts",
+        "list_accounts",
+        "List accounts",
+        list_accounts,
         scopes=ANY,
+        query=PAGED,
+        answer=answers.Page[answers.AccountAnswer],
     ),
     Endpoint(
-        "POST", "/v1/accounts/{account}/freeze", "freeze_account", "Freeze an account", freeze,
+        "GET",
+        "/v1/accounts/{account}",
+        "show_account",
+        "Show an account",
+        show_account,
+        scopes=ANY,
+        answer=answers.AccountAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/accounts/{account}/freeze",
+        "freeze_account",
+        "Freeze an account",
+        freeze,
         scopes=OWNER,
+        answer=answers.AccountAnswer,
     ),
     Endpoint(
-        "POST", "/v1/accounts/{account}/unfreeze", "unfreeze_account", "Unfreeze an account",
-        unfreeze, scopes=OWNER,
-    ),
-    Endpoint(
-        "POST", "/v1/accounts/{account}/close", "close_account", "Close an empty account", close,
+        "POST",
+        "/v1/accounts/{account}/unfreeze",
+        "unfreeze_account",
+        "Unfreeze an account",
+        unfreeze,
         scopes=OWNER,
+        answer=answers.AccountAnswer,
     ),
     Endpoint(
-        "POST", "/v1/credits", "credit", "Put test money into an account", credit,
-        scopes=OPERATOR, body=bodies.CreditBody, status=201,
+        "POST",
+        "/v1/accounts/{account}/close",
+        "close_account",
+        "Close an empty account",
+        close,
+        scopes=OWNER,
+        answer=answers.AccountAnswer,
     ),
-]  # fmt: skip
+    Endpoint(
+        "POST",
+        "/v1/credits",
+        "credit",
+        "Put test money into an account",
+        credit,
+        scopes=OPERATOR,
+        body=bodies.CreditBody,
+        status=201,
+        answer=answers.CreditAnswer,
+    ),
+]

@@ -15,11 +15,11 @@ from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
 from farthing.errors import Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
-from farthing.services.hub import OnceKey
+from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.payments import authorisation, scoped
 from farthing.store.database import Tx
 from farthing.store.queries import PAGE_MAX, page
-from farthing.web.api import bodies, shapes
+from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import cursor_of, limit_of, listed
 from farthing.web.api.payees import require_payee, vouched
@@ -65,7 +65,9 @@ async def pay(call: Call) -> Reply:
     shown = shapes.show_payment(payment, call.desk.ctx.clock())
     state = State(shown["state"])
     if state is State.REFUSED:
-        raise PaymentRefused(shown["reason"], shown["detail"] or "", payment=payment.id)
+        raise PaymentRefused(
+            shown["reason"] or "refused", shown["detail"] or "", payment=payment.id
+        )
     if state is State.AWAITING:
         return Reply(shown, 202, [(b"location", f"/v1/payments/{payment.id}".encode())])
     shown["receipt"] = await call.desk.payments.receipt(payment, done)
@@ -130,7 +132,7 @@ async def refund(call: Call) -> Reply:
     by = call.asker.sees
     unit = GiveBack(refund_id, call.path["payment"], by, units, body.reason)
 
-    def render(answer: Refunded) -> dict[str, Any]:
+    def render(answer: Refunded) -> answers.RefundAnswer:
         return shapes.show_refund(answer.refund, answer.payment)
 
     reply = await call.once(unit, render, status=201, final=_is_given)
@@ -251,55 +253,123 @@ async def select(call: Call, limit: int, after: str) -> Sequence[Payment]:
 
 ENDPOINTS = [
     Endpoint(
-        "POST", "/v1/payments", "pay", "Pay a signed order at once", pay,
-        scopes=None, body=bodies.PaymentBody,
+        "POST",
+        "/v1/payments",
+        "pay",
+        "Pay a signed order at once",
+        pay,
+        scopes=None,
+        body=bodies.PaymentBody,
+        answer=answers.PaymentAnswer,
     ),
     Endpoint(
-        "GET", "/v1/payments", "list_payments", "List payments, or find one", list_payments,
-        scopes=ANY, devices=True,
+        "GET",
+        "/v1/payments",
+        "list_payments",
+        "List payments, or find one",
+        list_payments,
+        scopes=ANY,
+        devices=True,
         query={
             "challenge": "find the payment of this MPP challenge",
             "idempotency_key": "find the payment made under this key, with `device`",
-            "state": "only payments in this state", "payer": "only from this account",
-            "payee": "only to this account", "device": "only of this device",
-            "asset": "only in this asset", "role": "payer, payee or either",
-            "limit": "how many at most (500)", "cursor": "go on after a page's `next`",
+            "state": "only payments in this state",
+            "payer": "only from this account",
+            "payee": "only to this account",
+            "device": "only of this device",
+            "asset": "only in this asset",
+            "role": "payer, payee or either",
+            "limit": "how many at most (500)",
+            "cursor": "go on after a page's `next`",
         },
+        answer=answers.Page[answers.PaymentAnswer],
     ),
     Endpoint(
-        "POST", "/v1/payments/authorise", "authorise", "Hold or charge an order as its seller",
-        authorise, scopes=SELLER, body=bodies.AuthoriseBody,
+        "POST",
+        "/v1/payments/authorise",
+        "authorise",
+        "Hold or charge an order as its seller",
+        authorise,
+        scopes=SELLER,
+        body=bodies.AuthoriseBody,
+        answer=Authorisation,
     ),
     Endpoint(
-        "GET", "/v1/payments/{payment}", "look_up", "What became of a payment", look_up,
-        scopes=ANY, devices=True,
+        "GET",
+        "/v1/payments/{payment}",
+        "look_up",
+        "What became of a payment",
+        look_up,
+        scopes=ANY,
+        devices=True,
+        answer=answers.PaymentAnswer,
     ),
     Endpoint(
-        "POST", "/v1/payments/{payment}/capture", "capture", "Capture a hold", capture,
-        scopes=SELLER, body=bodies.CaptureBody,
+        "POST",
+        "/v1/payments/{payment}/capture",
+        "capture",
+        "Capture a hold",
+        capture,
+        scopes=SELLER,
+        body=bodies.CaptureBody,
+        answer=Authorisation,
     ),
     Endpoint(
-        "POST", "/v1/payments/{payment}/void", "void", "Void a hold", void,
-        scopes=SELLER, body=bodies.ReasonBody,
+        "POST",
+        "/v1/payments/{payment}/void",
+        "void",
+        "Void a hold",
+        void,
+        scopes=SELLER,
+        body=bodies.ReasonBody,
+        answer=Authorisation,
     ),
     Endpoint(
-        "POST", "/v1/payments/{payment}/delivery", "delivery_incomplete",
-        "Record that a paid answer broke off", delivery, scopes=SELLER, body=bodies.ReasonBody,
+        "POST",
+        "/v1/payments/{payment}/delivery",
+        "delivery_incomplete",
+        "Record that a paid answer broke off",
+        delivery,
+        scopes=SELLER,
+        body=bodies.ReasonBody,
+        answer=answers.PaymentAnswer,
     ),
     Endpoint(
-        "POST", "/v1/payments/{payment}/refunds", "refund", "Refund a payment, or a part of it",
-        refund, scopes=SELLER, body=bodies.RefundBody, status=201,
+        "POST",
+        "/v1/payments/{payment}/refunds",
+        "refund",
+        "Refund a payment, or a part of it",
+        refund,
+        scopes=SELLER,
+        body=bodies.RefundBody,
+        status=201,
+        answer=answers.RefundAnswer,
     ),
     Endpoint(
-        "GET", "/v1/payments/{payment}/refunds", "list_refunds", "List a payment's refunds",
-        refunds, scopes=ANY,
+        "GET",
+        "/v1/payments/{payment}/refunds",
+        "list_refunds",
+        "List a payment's refunds",
+        refunds,
+        scopes=ANY,
+        answer=answers.Page[answers.RefundAnswer],
     ),
     Endpoint(
-        "POST", "/v1/payments/{payment}/approve", "approve", "Approve a payment that awaits you",
-        approve, scopes=OWNER,
-    ),
-    Endpoint(
-        "POST", "/v1/payments/{payment}/deny", "deny", "Deny a payment that awaits you", deny,
+        "POST",
+        "/v1/payments/{payment}/approve",
+        "approve",
+        "Approve a payment that awaits you",
+        approve,
         scopes=OWNER,
+        answer=answers.PaymentAnswer,
     ),
-]  # fmt: skip
+    Endpoint(
+        "POST",
+        "/v1/payments/{payment}/deny",
+        "deny",
+        "Deny a payment that awaits you",
+        deny,
+        scopes=OWNER,
+        answer=answers.PaymentAnswer,
+    ),
+]

@@ -1,7 +1,5 @@
 """What the API shows of records. Amounts are decimal strings of units; times RFC 3339 in UTC."""
 
-from typing import Any
-
 from farthing.clock import NS, write_time, write_time_ns
 from farthing.core.accounts import AccountRecord, balances
 from farthing.core.devices import Device
@@ -14,9 +12,10 @@ from farthing.core.payments import Payment
 from farthing.core.refunds import Refund
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
+from farthing.web.api import answers
 
 
-def show_owner(owner: OwnerRecord) -> dict[str, Any]:
+def show_owner(owner: OwnerRecord) -> answers.OwnerAnswer:
     """Write an owner."""
     return {
         "id": owner.id,
@@ -26,7 +25,7 @@ def show_owner(owner: OwnerRecord) -> dict[str, Any]:
     }
 
 
-def show_key(key: KeyRecord) -> dict[str, Any]:
+def show_key(key: KeyRecord) -> answers.KeyAnswer:
     """Write an API key without its secret, which is not kept."""
     return {
         "id": key.id,
@@ -38,9 +37,9 @@ def show_key(key: KeyRecord) -> dict[str, Any]:
     }
 
 
-def show_account(account: AccountRecord, counters: Account | None) -> dict[str, Any]:
+def show_account(account: AccountRecord, counters: Account | None) -> answers.AccountAnswer:
     """Write an account, with its counters where they were read."""
-    shown: dict[str, Any] = {
+    shown: answers.AccountAnswer = {
         "id": account.id,
         "owner": account.owner,
         "asset": account.asset,
@@ -50,11 +49,11 @@ def show_account(account: AccountRecord, counters: Account | None) -> dict[str, 
         "created_at": write_time_ns(account.created_ns),
     }
     if counters is not None:
-        shown["balance"] = balances(counters)
+        shown["balance"] = answers.Balance(**balances(counters))
     return shown
 
 
-def show_mandate(mandate: Mandate) -> dict[str, Any]:
+def show_mandate(mandate: Mandate) -> answers.MandateAnswer:
     """Write a mandate."""
     return {
         "id": mandate.id,
@@ -85,7 +84,7 @@ def show_mandate(mandate: Mandate) -> dict[str, Any]:
     }
 
 
-def show_device(device: Device) -> dict[str, Any]:
+def show_device(device: Device) -> answers.DeviceAnswer:
     """Write a device."""
     return {
         "id": device.id,
@@ -106,7 +105,7 @@ def show_device(device: Device) -> dict[str, Any]:
     }
 
 
-def show_offer(offer: OfferRecord) -> dict[str, Any]:
+def show_offer(offer: OfferRecord) -> answers.OfferAnswer:
     """Write an offer."""
     return {
         "id": offer.id,
@@ -125,7 +124,7 @@ def show_offer(offer: OfferRecord) -> dict[str, Any]:
     }
 
 
-def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> dict[str, Any]:
+def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answers.PaymentAnswer:
     """Write a payment as its payer, its payee or its device may see it.
 
     Shape: `sees` is the owner who looks; None for the operator, and for who carries the order.
@@ -155,7 +154,7 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> dict
     }
 
 
-def show_refund(refund: Refund, payment: Payment) -> dict[str, Any]:
+def show_refund(refund: Refund, payment: Payment) -> answers.RefundAnswer:
     """Write a refund."""
     return {
         "id": refund.id,
@@ -169,7 +168,7 @@ def show_refund(refund: Refund, payment: Payment) -> dict[str, Any]:
     }
 
 
-def show_event(event: Event) -> dict[str, Any]:
+def show_event(event: Event) -> answers.EventAnswer:
     """Write an event."""
     return {
         "id": str(event.number),

@@ -12,7 +12,7 @@ import msgspec
 from farthing.core.events import Event
 from farthing.errors import Malformed
 from farthing.store.queries import PAGE_MAX, events_after, newest_event
-from farthing.web.api import shapes
+from farthing.web.api import answers, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import limit_of
 from farthing.web.api.payments import ANY, select
@@ -132,7 +132,7 @@ async def _pages(call: Call, page: Any) -> AsyncIterator[Any]:
         page = await select(call, PAGE_MAX, page[-1].id)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: answers.PaymentAnswer) -> list[str]:
     # A cell that a spreadsheet would run as a formula is made text.
     texts = ["" if row[name] is None else str(row[name]) for name in _COLUMNS]
     return [f"'{text}" if text[:1] in ("=", "+", "-", "@") else text for text in texts]
@@ -146,21 +146,36 @@ def _csv_line(cells: Iterable[str]) -> bytes:
 
 ENDPOINTS = [
     Endpoint(
-        "GET", "/v1/events", "events", "Events as they happen (SSE), or some with `limit`",
-        events, scopes=ANY, media="text/event-stream", streams=True,
+        "GET",
+        "/v1/events",
+        "events",
+        "Events as they happen (SSE), or some with `limit`",
+        events,
+        scopes=ANY,
+        media="text/event-stream",
+        streams=True,
         query={
             "after": "go on after this event id, as Last-Event-ID does",
             "limit": "answer so many as JSON instead of a stream",
         },
     ),
     Endpoint(
-        "GET", "/v1/payments/export", "export_payments", "All payments as CSV or JSON lines",
-        export, scopes=ANY, media="text/csv", streams=True,
+        "GET",
+        "/v1/payments/export",
+        "export_payments",
+        "All payments as CSV or JSON lines",
+        export,
+        scopes=ANY,
+        media="text/csv",
+        streams=True,
         query={
-            "format": "csv or jsonl", "state": "only payments in this state",
-            "payer": "only from this account", "payee": "only to this account",
-            "device": "only of this device", "asset": "only in this asset",
+            "format": "csv or jsonl",
+            "state": "only payments in this state",
+            "payer": "only from this account",
+            "payee": "only to this account",
+            "device": "only of this device",
+            "asset": "only in this asset",
             "role": "payer, payee or either",
         },
     ),
-]  # fmt: skip
+]

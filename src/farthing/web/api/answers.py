@@ -1,0 +1,278 @@
+"""The API's answers, as types. Amounts are decimal strings of units; times RFC 3339 in UTC."""
+
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
+
+T = TypeVar("T")
+
+
+class Page(TypedDict, Generic[T]):
+    """A page of a list; `next` is the cursor of the next page, null on the last one."""
+
+    items: list[T]
+    next: str | None
+
+
+class OwnerAnswer(TypedDict):
+    """An owner."""
+
+    id: str
+    name: str
+    time_zone: str
+    created_at: str
+
+
+class KeyAnswer(TypedDict):
+    """An API key; its secret is in the answer that made it and nowhere else."""
+
+    id: str
+    owner: str
+    scopes: list[str]
+    label: str
+    created_at: str
+    revoked_at: str | None
+    secret: NotRequired[str]
+
+
+class Balance(TypedDict):
+    """What an account holds, in units."""
+
+    available: str
+    held: str
+    incoming: str
+    received: str
+    spent: str
+
+
+class AccountAnswer(TypedDict):
+    """An account."""
+
+    id: str
+    owner: str
+    asset: str
+    name: str
+    state: str
+    money: str
+    created_at: str
+    balance: NotRequired[Balance]
+
+
+class CreditAnswer(TypedDict):
+    """Test money that was put into an account."""
+
+    account: str
+    units: str
+    asset: str
+    money: str
+
+
+class BudgetAnswer(TypedDict):
+    """A limit per period."""
+
+    name: str
+    per: str
+    limit: str
+    payees: list[str]
+    categories: list[str]
+
+
+class MandateAnswer(TypedDict):
+    """A mandate."""
+
+    id: str
+    owner: str
+    asset: str
+    name: str
+    largest: str | None
+    budgets: list[BudgetAnswer]
+    payees: list[str]
+    categories: list[str]
+    hours: list[str]
+    time_zone: str
+    expires: str | None
+    ask_above: str | None
+    ask_seconds: int
+    on_timeout: str
+    revision: int
+    revoked_at: str | None
+
+
+DeviceKeyAnswer = TypedDict(
+    "DeviceKeyAnswer", {"public_key": str, "from": str, "until": str | None}
+)
+
+
+class DeviceAnswer(TypedDict):
+    """A device."""
+
+    id: str
+    owner: str
+    account: str
+    mandate: str
+    name: str
+    keys: list[DeviceKeyAnswer]
+    created_at: str
+    revoked_at: str | None
+
+
+class InvitationAnswer(TypedDict):
+    """An invitation; its code is in this answer and nowhere else."""
+
+    id: str
+    code: str
+    expires: str
+
+
+class EnrolmentAnswer(TypedDict):
+    """What a newly enrolled device has to know."""
+
+    device: str
+    account: str
+    mandate: str
+    hub: str
+    root_key: str
+    assets: dict[str, int]
+
+
+class OfferAnswer(TypedDict):
+    """An offer."""
+
+    id: str
+    owner: str
+    payee: str
+    method: str
+    path: str
+    asset: str
+    amount: str
+    description: str
+    category: str
+    valid_from: str | None
+    valid_until: str | None
+    free_for: list[str]
+    withdrawn_at: str | None
+
+
+class PaymentAnswer(TypedDict):
+    """A payment; `reason` is a refusal's code. A receipt is given where one payment is shown."""
+
+    id: str
+    state: str
+    reason: str | None
+    detail: str | None
+    payer: str
+    device: str
+    payee: str
+    asset: str
+    amount: str
+    captured: str
+    refunded: str
+    category: str | None
+    resource: str | None
+    challenge: str | None
+    delivery: str | None
+    hold_ends: str | None
+    ask_ends: str | None
+    money: str
+    created_at: str
+    changed_at: str
+    receipt: NotRequired[dict[str, Any] | None]
+
+
+class RefundAnswer(TypedDict):
+    """A refund; `refunded` is all that was given back of its payment."""
+
+    id: str
+    payment: str
+    state: str
+    units: str
+    asset: str
+    reason: str
+    refunded: str
+    created_at: str
+
+
+class EventAnswer(TypedDict):
+    """A fact that happened."""
+
+    id: str
+    kind: str
+    subject: str
+    at: str
+    body: dict[str, Any]
+
+
+class HealthAnswer(TypedDict):
+    """How the hub is: `ok`, `ready` or `closing`."""
+
+    status: str
+
+
+class HubAnswer(TypedDict):
+    """How the books stand."""
+
+    hub: str
+    commits: int
+    head: str | None
+    engine: str
+    url: str
+
+
+class AssetAnswer(TypedDict):
+    """An asset; its smallest unit has `scale` decimals."""
+
+    code: str
+    scale: int
+
+
+CertificateAnswer = TypedDict(
+    "CertificateAnswer", {"from": str, "hub": str, "key": str, "signature": str}
+)
+
+
+class IdentityAnswer(TypedDict):
+    """Who this hub is, and the keys that sign for it."""
+
+    hub: str
+    root_key: str
+    certificates: list[CertificateAnswer]
+    assets: list[AssetAnswer]
+    protocols: dict[str, Any]
+    api: str
+
+
+class KindAnswer(TypedDict):
+    """A scheme and network that is settled here (x402)."""
+
+    x402Version: int
+    scheme: str
+    network: str
+
+
+class SupportedAnswer(TypedDict):
+    """What a facilitator settles (x402)."""
+
+    kinds: list[KindAnswer]
+    extensions: list[str]
+    signers: dict[str, list[str]]
+
+
+class VerifyAnswer(TypedDict):
+    """Whether a payment is good (x402)."""
+
+    isValid: bool
+    payer: NotRequired[str]
+    invalidReason: NotRequired[str]
+    invalidMessage: NotRequired[str]
+    extra: NotRequired[dict[str, Any]]
+
+
+class SettleAnswer(TypedDict):
+    """Whether a payment was settled (x402)."""
+
+    success: bool
+    transaction: str
+    network: str
+    payer: NotRequired[str]
+    amount: NotRequired[str]
+    errorReason: NotRequired[str]
+    errorMessage: NotRequired[str]
+    extra: NotRequired[dict[str, Any]]
