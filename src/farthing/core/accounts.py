@@ -19,8 +19,9 @@ from farthing.core.ledger import (
     linked,
 )
 from farthing.core.records import Read, Table, Write
-from farthing.errors import Conflict, Missing, present
+from farthing.errors import Conflict, Forbidden, Missing, present
 
+_OPERATOR = "operator"
 BUDGET_LEDGERS = 1_000_000
 """A budget in the asset with ledger n is counted in its own control ledger, n + this."""
 
@@ -34,7 +35,10 @@ class AssetRecord(msgspec.Struct, frozen=True):
 
 
 class AccountRecord(msgspec.Struct, frozen=True):
-    """Who an account belongs to. Shape: `state` is `open`, `frozen` or `closed`."""
+    """Who an account belongs to.
+
+    Shape: `state` is `open`, `frozen` or `closed`; `frozen_by` is `owner`, `operator` or empty.
+    """
 
     id: str
     owner: str
@@ -44,6 +48,7 @@ class AccountRecord(msgspec.Struct, frozen=True):
     state: str
     latch: str
     created_ns: int
+    frozen_by: str = ""
 
 
 ASSETS = Table("assets", AssetRecord, "code")
@@ -219,10 +224,14 @@ class SetAccountState:
     def plan(self, view: View) -> Plan[AccountRecord] | Outcome[AccountRecord]:
         """Put the latch on or take it off; closing needs an empty account."""
         record = require_account(view, self.account, self.owner)
-        if record.state == self.to:
+        if record.state == self.to and not self._takes_over(record):
             return Outcome(record)
         if record.state == "closed":
             raise Conflict("account-closed", "a closed account stays closed")
+        if record.frozen_by == _OPERATOR and self.owner is not None:
+            raise Forbidden("frozen-by-operator", "the operator froze this account; ask there")
+        if self._takes_over(record):
+            return self._done(view, record, record.latch)
         ledger_account = present(
             view.account(ids.number("acc", self.account)), "an account is in the ledger"
         )
@@ -239,6 +248,11 @@ class SetAccountState:
             return self._done(view, record, "" if self.to == "open" else ids.encode(self.latch))
 
         return Plan(then, missing_accounts(view, [clearing]), [linked([latch])])
+
+    def _takes_over(self, record: AccountRecord) -> bool:
+        """Tell whether the operator freezes what the owner had frozen already."""
+        theirs = record.state == self.to == "frozen" and record.frozen_by != _OPERATOR
+        return theirs and self.owner is None
 
     def _latch(self, record: AccountRecord, clearing: int) -> Transfer:
         account = ids.number("acc", self.account)
@@ -259,7 +273,8 @@ class SetAccountState:
         )
 
     def _done(self, view: View, record: AccountRecord, latch: str) -> Outcome[AccountRecord]:
-        after = msgspec.structs.replace(record, state=self.to, latch=latch)
+        by = (_OPERATOR if self.owner is None else "owner") if self.to == "frozen" else ""
+        after = msgspec.structs.replace(record, state=self.to, latch=latch, frozen_by=by)
         kinds = {
             "open": Kind.ACCOUNT_UNFROZEN,
             "frozen": Kind.ACCOUNT_FROZEN,

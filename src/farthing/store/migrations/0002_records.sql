@@ -13,7 +13,8 @@ CREATE TABLE api_keys (
 );
 CREATE TABLE account_records (
   id TEXT PRIMARY KEY, owner TEXT NOT NULL, asset TEXT NOT NULL, ledger BIGINT NOT NULL,
-  name TEXT NOT NULL, state TEXT NOT NULL, latch TEXT NOT NULL, created_ns BIGINT NOT NULL
+  name TEXT NOT NULL, state TEXT NOT NULL, latch TEXT NOT NULL, created_ns BIGINT NOT NULL,
+  frozen_by TEXT NOT NULL
 );
 CREATE INDEX account_records_by_owner ON account_records (owner, id);
 CREATE TABLE mandates (

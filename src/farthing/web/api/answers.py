@@ -51,6 +51,7 @@ class AccountAnswer(TypedDict):
     asset: str
     name: str
     state: str
+    frozen_by: str | None
     money: str
     created_at: str
     balance: NotRequired[Balance]

@@ -101,7 +101,10 @@ async def verify(call: Call) -> Reply:
     await require_payee(call, signed.order.payee)
     try:
         done = await call.desk.payments.authorise(
-            signed, hold_seconds=seconds, capture=False, keyed=keyed
+            signed,
+            hold_seconds=min(seconds, call.desk.config.payments.hold_seconds_max),
+            capture=False,
+            keyed=keyed,
         )
     except (Unavailable, OutcomeUnknown):
         raise
@@ -155,7 +158,12 @@ async def settle(call: Call) -> Reply:
     await require_payee(call, signed.order.payee)
     payments = call.desk.payments
     try:
-        done = await payments.authorise(signed, hold_seconds=seconds, capture=True, keyed=keyed)
+        done = await payments.authorise(
+            signed,
+            hold_seconds=min(seconds, call.desk.config.payments.hold_seconds_max),
+            capture=True,
+            keyed=keyed,
+        )
         payment = done.answer.payment
         if shown_state(payment, call.desk.ctx.clock()) is State.HELD:
             captured = await payments.capture(payment.id, None, call.asker.sees)

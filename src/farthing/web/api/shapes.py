@@ -45,6 +45,7 @@ def show_account(account: AccountRecord, counters: Account | None) -> answers.Ac
         "asset": account.asset,
         "name": account.name,
         "state": account.state,
+        "frozen_by": account.frozen_by or None,
         "money": "test",
         "created_at": write_time_ns(account.created_ns),
     }
