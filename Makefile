@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
+  tests/core/test_periods.py tests/web/api/test_bad_bodies.py
 
 .PHONY: help setup check test prove demo serve bench reference clean
 
@@ -32,7 +34,8 @@ test: $(VENV)/.all ## Run the tests
 	$(BIN)/python -m pytest -n auto -m 'not prove' $(ARGS)
 
 prove: $(VENV)/.all ## Run the long proofs (up to an hour)
-	$(BIN)/python -m pytest -m prove $(ARGS)
+	$(BIN)/python -m pytest -s -m prove $(ARGS)
+	FARTHING_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto -m 'not prove' $(RANDOM_TESTS)
 
 demo: $(VENV)/.base ## Watch machines pay machines
 	@$(BIN)/farthing demo $(ARGS)

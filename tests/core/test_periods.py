@@ -18,6 +18,7 @@ from farthing.core.periods import (
     within_hours,
 )
 from farthing.errors import Malformed
+from tests.effort import REPEATED, examples
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia",
          "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Kiritimati"]  # fmt: skip
@@ -29,7 +30,7 @@ def moment(text: str, zone: str = "UTC") -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp())
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(300), deadline=None, derandomize=REPEATED, database=None)
 @given(MOMENTS, st.sampled_from(ZONES), st.sampled_from(PERS))
 def test_every_moment_lies_in_one_period_and_the_next_begins_where_it_ends(
     now: int, zone: str, per: str
@@ -65,7 +66,7 @@ def test_a_day_with_a_change_of_clocks_has_23_or_25_hours():
         assert period.end - period.start == hours * 3600
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(300), deadline=None, derandomize=REPEATED, database=None)
 @given(
     MOMENTS,
     st.sampled_from(PERS),

@@ -26,6 +26,7 @@ from farthing.core.identity import certificate_fault, certify, read_certificate
 from farthing.core.receipts import receipt_fault, write_receipt
 from farthing.errors import Malformed
 from farthing.keys import Ed25519Signer, P256Signer, fingerprint
+from tests.effort import REPEATED, examples
 
 ROOT, HEAD_KEY = Ed25519Signer(bytes(range(32))), Ed25519Signer(bytes(range(1, 33)))
 OTHER = Ed25519Signer(bytes(range(2, 34)))
@@ -127,7 +128,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(200), deadline=None, derandomize=REPEATED, database=None)
 @given(
     st.fixed_dictionaries(
         {

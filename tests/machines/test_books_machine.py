@@ -3,6 +3,7 @@
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests import effort
 from tests.machines.books_driver import BooksDriver
 from tests.machines.engines import on_postgres, on_sqlite
 from tests.machines.ledger_machine import LedgerMachine
@@ -15,7 +16,10 @@ def run(fresh, examples: int) -> None:
 
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     chosen = settings(
-        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=quiet
+        max_examples=effort.examples(examples),
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=quiet,
     )
     run_state_machine_as_test(Machine, settings=chosen)
 

@@ -5,11 +5,14 @@ import random
 from hypothesis import settings
 
 from farthing.core.ledger import TransferFlags as F
+from tests.effort import examples
 from tests.machines.ledger_machine import SIDES, Again, End, LedgerMachine, Start
 from tests.machines.objections import MOST
 
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestLedgerMachine.settings = settings(
+    max_examples=examples(150), stateful_step_count=30, deadline=None
+)
 
 
 def test_long_random_lives_keep_to_the_model():

@@ -14,10 +14,11 @@ from farthing.protocols import client, fields
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp import Mpp, challenge_id
 from farthing.protocols.x402 import X402, identifier_of, same_requirements, signed_order
+from tests.effort import examples
 
 from .stand_in import DEVICE, NOW, SECRET, terms
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=examples(150), deadline=None)
 TEXT = st.text(max_size=60) | st.text('Payment ,="\\;=abcABC01-_|', max_size=80)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

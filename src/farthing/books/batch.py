@@ -150,7 +150,7 @@ class Batch:
         grouped: dict[str, tuple[Any, list[Any]]] = {}
         for key, write in self._working.written.items():
             grouped.setdefault(key[0], (write.table, []))[1].append(write.row)
-            self._memory.records[key] = write.row
+            self._memory.records(write.table)[key] = write.row
         for table, written in grouped.values():
             self._tx.put(table, written)
 

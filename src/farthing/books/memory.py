@@ -17,6 +17,7 @@ from farthing.core.records import Read, Row, Table, Write
 
 _ACCOUNTS_KEPT = 150_000
 _RECORDS_KEPT = 30_000
+_PASSING_KEPT = 8_000
 
 RecordKey = tuple[str, Any]
 
@@ -26,13 +27,19 @@ class Memory:
 
     def __init__(self) -> None:
         self.accounts: dict[int, Threaded] = {}
-        self.records: dict[RecordKey, Any] = {}
+        self._records: dict[RecordKey, Any] = {}
+        self._passing: dict[RecordKey, Any] = {}
         self.used = RecentIds()
+
+    def records(self, table: Table[Any]) -> dict[RecordKey, Any]:
+        """Give what is kept of a table, among others; what merely passes leaves the rest alone."""
+        return self._passing if table.passing else self._records
 
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
         _drop_oldest(self.accounts, _ACCOUNTS_KEPT)
-        _drop_oldest(self.records, _RECORDS_KEPT)
+        _drop_oldest(self._records, _RECORDS_KEPT)
+        _drop_oldest(self._passing, _PASSING_KEPT)
 
 
 def _drop_oldest(kept: dict[Any, Any], limit: int) -> None:
@@ -57,12 +64,13 @@ class Working:
     def prefetch(self, reads: Iterable[Read], accounts: Iterable[int]) -> None:
         """Get everything a batch is likely to look at in one query per table."""
         wanted: dict[str, tuple[Table[Any], dict[Any, None]]] = {}
-        records = self._memory.records
+        memory = self._memory
         for table, key in reads:
-            if (table.name, key) not in records:
+            if (table.name, key) not in memory.records(table):
                 wanted.setdefault(table.name, (table, {}))[1][key] = None
         for table, keys in wanted.values():
             found = self._tx.fetch(table, list(keys))
+            records = memory.records(table)
             for key in keys:
                 records[(table.name, key)] = found.get(key)
         missing = [ident for ident in set(accounts) if not self.knows_account(ident)]
@@ -102,7 +110,7 @@ class Working:
     def knows_record(self, table: Table[Any], key: Any) -> bool:
         """Tell whether a record can be had without asking the database."""
         place = (table.name, key)
-        return place in self.written or place in self._memory.records
+        return place in self.written or place in self._memory.records(table)
 
     def knows_account(self, ident: int) -> bool:
         """Tell whether an account, or that there is none, is known without asking."""
@@ -113,7 +121,7 @@ class Working:
         place = (table.name, key)
         if (write := self.written.get(place)) is not None:
             return write.row  # type: ignore[return-value]
-        records = self._memory.records
+        records = self._memory.records(table)
         if place not in records:
             records[place] = self._tx.fetch(table, [key]).get(key)
         return records[place]

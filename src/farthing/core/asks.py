@@ -21,7 +21,7 @@ class Ask(msgspec.Struct, frozen=True):
     payment: str
 
 
-ASKS = Table("asks", Ask, "key")
+ASKS = Table("asks", Ask, "key", passing=True)
 
 
 def ask_key(wish: Order | Payment, serves: bool) -> str:

@@ -87,7 +87,7 @@ class Event(msgspec.Struct, frozen=True):
     body: dict[str, Any]
 
 
-EVENTS = Table("events", Event, "number")
+EVENTS = Table("events", Event, "number", passing=True)
 
 
 class Fact(NamedTuple):

@@ -31,7 +31,7 @@ class Remembered(msgspec.Struct, frozen=True):
     created_ns: int
 
 
-IDEMPOTENCY = Table("idempotency", Remembered, "key")
+IDEMPOTENCY = Table("idempotency", Remembered, "key", passing=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         return ids.number("pay", self.id)
 
 
-PAYMENTS = Table("payments", Payment, "id")
+PAYMENTS = Table("payments", Payment, "id", passing=True)
 
 
 class Authorised(NamedTuple):

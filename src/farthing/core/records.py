@@ -14,11 +14,15 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 @dataclass(frozen=True, slots=True)
 class Table(Generic[Row]):
-    """A table's name, the struct of its rows, and the column that is its primary key."""
+    """A table's name, the struct of its rows, and the column that is its primary key.
+
+    Shape: rows of a `passing` table are seldom looked at again, so few of them are remembered.
+    """
 
     name: str
     row: type[Row]
     key: str
+    passing: bool = False
 
     def key_of(self, row: Row) -> Any:
         """Give the primary key of a row."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
+from tests.effort import REPEATED, examples
 
 from .test_bad_payments import problem
 from .town import LOCAL, Town, open_town
@@ -287,7 +288,7 @@ def test_no_body_whatever_makes_the_hub_fail(tmp_path_factory: Any):
                     problem(answer)
 
     @settings(
-        max_examples=30, deadline=None, derandomize=True,
+        max_examples=examples(30), deadline=None, derandomize=REPEATED,
         suppress_health_check=list(HealthCheck), database=None,
     )  # fmt: skip
     @given(st.lists(requests(), min_size=20, max_size=40))
