@@ -6,10 +6,11 @@ import typer
 
 from farthing.cli.local import ask_local
 from farthing.cli.serving import ConfigOption
-from farthing.cli.talk import show
+from farthing.cli.talk import say, show
 from farthing.config import load_config
 from farthing.money import Amount, Asset, parse_price
 
+TEST_MONEY = "All of this is test money."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -45,6 +46,7 @@ def balances(as_json: AsJson = False, config: ConfigOption = None) -> None:
     if as_json:
         show(answer["items"])
         return
+    say(TEST_MONEY)
     assets = load_config(config).asset_table()
     for item in reversed(answer["items"]):
         available = money_text(item["balance"]["available"], item["asset"], assets)
@@ -66,6 +68,7 @@ def payments(
     if as_json:
         show(answer["items"])
         return
+    say(TEST_MONEY)
     assets = load_config(config).asset_table()
     for item in answer["items"]:
         typer.echo(_line(item, assets))

@@ -86,6 +86,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         return ids.number("pay", self.id)
 
 
+MONEY = "test"
+"""What the money is: no rail brings any other in yet, and every statement says so."""
+
 PAYMENTS = Table("payments", Payment, "id", passing=True)
 
 
@@ -116,6 +119,7 @@ def statement(payment: Payment) -> bytes:
             "device": payment.device,
             "hub": payment.hub,
             "kind": "payment",
+            "money": MONEY,
             "order": to_base64url(payment.order_digest),
             "payee": payment.payee,
             "payer": payment.payer,

@@ -8,7 +8,7 @@ from farthing.core.ledger import Account
 from farthing.core.mandates import Mandate
 from farthing.core.offers import OfferRecord
 from farthing.core.owners import KeyRecord, OwnerRecord
-from farthing.core.payments import Payment
+from farthing.core.payments import MONEY, Payment
 from farthing.core.refunds import Refund
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
@@ -46,7 +46,7 @@ def show_account(account: AccountRecord, counters: Account | None) -> answers.Ac
         "name": account.name,
         "state": account.state,
         "frozen_by": account.frozen_by or None,
-        "money": "test",
+        "money": MONEY,
         "created_at": write_time_ns(account.created_ns),
     }
     if counters is not None:
@@ -149,7 +149,7 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
         "delivery": payment.delivery or None,
         "hold_ends": write_time(payment.hold_ends_ns // NS) if payment.hold_ends_ns else None,
         "ask_ends": write_time(payment.ask_ends_ns // NS) if payment.ask_ends_ns else None,
-        "money": "test",
+        "money": MONEY,
         "created_at": write_time_ns(payment.created_ns),
         "changed_at": write_time_ns(payment.changed_ns),
     }
