@@ -182,7 +182,7 @@ class CrashingHub:
             database = open_to_read(config, readers)
             heads = HeadsFile(config.path(config.audit.heads_path))
             report = await audit(database, self.made["root_key"], heads)
-            assert report.text == "ok"
+            assert report.text == "ok", report.text
             assert not report.notes
             found = dict(await database.read(lambda tx: tx.rows("SELECT id, state FROM payments")))
             twice = await database.read(lambda tx: tx.rows(_TWICE))

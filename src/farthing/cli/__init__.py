@@ -1,6 +1,8 @@
 """The command `farthing`: everything a person types."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -11,7 +13,6 @@ from farthing.errors import BadConfig, FarthingError
 
 app = typer.Typer(
     name="farthing",
-    help="Machines pay machines. Start with: farthing init, then farthing serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -34,6 +35,24 @@ app.add_typer(admin.devices_app, name="devices")
 app.add_typer(admin.offers_app, name="offers")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(keys.hub_keys_app, name="hub-keys")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"farthing {version('farthing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Machines pay machines. Start with: farthing init, then farthing serve."""
 
 
 @app.command()

@@ -82,12 +82,23 @@ for _verb in ("freeze", "unfreeze", "close"):
     accounts_app.command(_verb)(_account_state(_verb))
 
 
-def _budget(text: str, assets: dict[str, Asset]) -> dict[str, Any]:
+def _units(text: str, asset: str, assets: dict[str, Asset]) -> str:
+    """Read a price in the mandate's own asset; another asset's units would count wrongly.
+
+    Raises: Malformed `malformed-price`, `asset-mismatch`.
+    """
+    amount = parse_price(text, assets)
+    if amount.asset.code != asset:
+        raise Malformed("asset-mismatch", f"this mandate counts {asset}, and {text!r} does not")
+    return str(amount.units)
+
+
+def _budget(text: str, asset: str, assets: dict[str, Asset]) -> dict[str, Any]:
     price, slash, per = text.partition("/")
     if not slash:
         raise Malformed("malformed-budget", f'{text!r} is no budget; write it like "5 USD/day"')
-    amount = parse_price(price.strip(), assets)
-    return {"name": f"per {per.strip()}", "per": per.strip(), "limit": str(amount.units)}
+    units = _units(price.strip(), asset, assets)
+    return {"name": f"per {per.strip()}", "per": per.strip(), "limit": units}
 
 
 @mandates_app.command("create")
@@ -116,12 +127,12 @@ def create_mandate(
         "asset": asset,
         "name": name,
         "owner": owner_of(owner, config),
-        "budgets": [_budget(text, assets) for text in budget or []],
+        "budgets": [_budget(text, asset, assets) for text in budget or []],
         "payees": payee or [],
         "categories": category or [],
         "hours": hours or [],
-        "largest": str(parse_price(largest, assets).units) if largest else None,
-        "ask_above": str(parse_price(ask_above, assets).units) if ask_above else None,
+        "largest": _units(largest, asset, assets) if largest else None,
+        "ask_above": _units(ask_above, asset, assets) if ask_above else None,
         "expires": expires or None,
     }
     print(ask_local("POST", "/v1/mandates", body, config)["id"])

@@ -66,7 +66,7 @@ def _speed(result: Result) -> Text:
 
 
 def _money(tally: Tally) -> Text:
-    text = Text(f"{words.price(tally.put_in)} put in")
+    text = Text(f"{words.price(tally.put_in)} of test money put in")
     text.append(f" = {words.number(tally.with_devices)} with devices", FAINT)
     text.append(f" + {words.number(tally.with_shops)} with shops ", FAINT)
     return text.append("✓" if tally.balances else "✗", "green" if tally.balances else "red")
