@@ -69,6 +69,7 @@ class SqlBooks:
         self._queue: deque[tuple[Wish, Unit[Any]]] = deque()
         self._busy = False
         self._closed = False
+        self._failing = False
         self._drained = asyncio.Event()
         self.commits = 0
 
@@ -135,8 +136,9 @@ class SqlBooks:
     def _run(self, units: list[Unit[Any]]) -> list[Any]:
         try:
             return self._transact(units).answers
-        except (Unavailable, OutcomeUnknown):
+        except (Unavailable, OutcomeUnknown) as fault:
             self._forget()
+            self._say_why(fault)
             raise
         except Exception:
             self._forget()
@@ -144,6 +146,12 @@ class SqlBooks:
                 raise
         # One unit of the batch is at fault, by a bug of ours: the others must not pay for it.
         return [self._run_alone(unit) for unit in units]
+
+    def _say_why(self, fault: Exception) -> None:
+        """Tell the operator what the disk or the server said, once until it works again."""
+        if not self._failing:
+            log.error("the books cannot be written: %s", fault.__cause__ or fault)
+        self._failing = True
 
     def _run_alone(self, unit: Unit[Any]) -> Any:
         try:
@@ -171,6 +179,9 @@ class SqlBooks:
         result = self._database.transact(work)
         self._tip = result.tip if self._database.exclusive else None
         self._memory.trim()
+        if self._failing:
+            self._failing = False
+            log.warning("the books can be written again")
         if result.head is not None:
             self.commits += 1
             self._note(result.head)

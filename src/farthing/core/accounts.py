@@ -130,7 +130,7 @@ class OpenAccount:
         """Open it once; the id was made by who asked."""
         asset = view.get(ASSETS, self.asset)
         if asset is None:
-            raise Missing("unknown-asset", f"this hub does not count {self.asset}")
+            raise Missing("unknown-asset", f"this hub does not count {self.asset}; see [assets]")
         if view.get(ACCOUNTS, self.id) is not None:
             raise Conflict("id-taken", "an account has this id already")
         record = AccountRecord(
@@ -196,6 +196,8 @@ class Credit:
 
 
 def _why(result: TransferResult) -> str:
+    if result is TransferResult.CREDIT_ACCOUNT_ALREADY_CLOSED:
+        return "this account is frozen or closed"
     return f"the ledger says {result.name.lower().replace('_', ' ')}"
 
 

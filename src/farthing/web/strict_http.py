@@ -6,9 +6,9 @@ ASGI hands on only the path of an absolute-form target, and bounds no headers. U
 
 import asyncio
 from http import HTTPStatus
-from typing import cast
+from typing import ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from farthing.errors import FarthingError, Malformed
 from farthing.web.corked import Corked
@@ -19,18 +19,32 @@ URL_BYTES_MAX = 16 * 1024
 
 
 class StrictHttp(HttpToolsProtocol):
-    """Bounds the head of a request, and tells the app the target as it was sent."""
+    """Bounds the head of a request in bytes and time, and tells the app the target as sent."""
+
+    head_seconds: ClassVar[float] = 30.0
+    """How long a head may take; a connection that asks for nothing is kept no longer either."""
 
     _head_bytes = 0
+    _head_since: float | None = None
+    _watch: asyncio.TimerHandle | None = None
     _refusal: FarthingError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Send heads together with bodies."""
+        """Send heads together with bodies, and start to watch for a head that never ends."""
         super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
+        self._head_since = self.loop.time()
+        self._watch = self.loop.call_later(self.head_seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Start counting anew for each request of a connection."""
         self._head_bytes = 0
+        self._head_since = self.loop.time()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -49,6 +63,7 @@ class StrictHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Note the target for the app, which refuses anything but a path."""
+        self._head_since = None
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
         super().on_headers_complete()
 
@@ -62,6 +77,22 @@ class StrictHttp(HttpToolsProtocol):
         lines += [b"connection: close", b"", answer.body]
         self.transport.write(b"\r\n".join(lines))
         self.transport.close()
+
+    def _look(self) -> None:
+        """Hang up on who has not finished a head in time; one timer for each connection."""
+        cycle = cast(RequestResponseCycle | None, self.cycle)  # None before the first request.
+        serving = cycle is not None and not cycle.response_complete
+        if serving or self._head_since is None:
+            self._head_since = None if serving else self.loop.time()
+            self._watch = self.loop.call_later(self.head_seconds, self._look)
+            return
+        left = self.head_seconds - (self.loop.time() - self._head_since)
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._look)
+            return
+        detail = f"send the head of a request within {self.head_seconds:g} seconds"
+        self._refusal = HttpProblem(408, "head-too-slow", detail)
+        self.send_400_response("")
 
     def _refuse(self, problem: FarthingError) -> None:
         self._refusal = problem
