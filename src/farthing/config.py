@@ -119,7 +119,10 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     named = path or (Path(environ["FARTHING_CONFIG"]) if environ.get("FARTHING_CONFIG") else None)
     file = named or home_folder(environ) / "hub" / "farthing.toml"
     if named is not None and not named.exists():
-        raise BadConfig("config-missing", f"there is no file {named}; run farthing init")
+        raise BadConfig(
+            "config-missing",
+            f"there is no file {named}; write it first: an empty one means defaults",
+        )
     found = _read(file) if file.exists() else {}
     _check_names(found, file)
     _check_variables(environ)

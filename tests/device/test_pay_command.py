@@ -181,7 +181,7 @@ def test_network_and_usage_faults_are_told_apart(shop, purse, tmp_path):
     assert "network" in gone.stderr
     assert run("pay", "weather", purse=purse).exit_code == 2
     assert pay(shop, purse, "-H", "nonsense").exit_code == 2
-    assert pay(shop, purse, "--max", "cheap").exit_code == 3
+    assert pay(shop, purse, "--max", "cheap").exit_code == 2
     nowhere = pay(shop, tmp_path / "none")
     assert nowhere.exit_code == 3
     assert "farthing enrol" in nowhere.stderr

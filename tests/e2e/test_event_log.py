@@ -51,5 +51,5 @@ def test_a_second_hub_on_the_same_books_is_refused_and_says_why(tmp_path):
     with HubProcess(tmp_path) as hub:
         second = hub.run("serve", "--port", "0", ok=False)
         assert second.returncode != 0
-        assert "store-locked" in second.stderr
+        assert "hub-running" in second.stderr
         assert hub.run("balances").returncode == 0, "the first one goes on"

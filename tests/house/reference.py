@@ -140,8 +140,10 @@ def events() -> str:
     return (
         f"# Events\n{NOTE}\n"
         "`GET /v1/events` streams them (SSE) in the order they became true; `Last-Event-ID`, or\n"
-        "`?after=`, goes on after the last one seen. An event has an `id`, a `kind`, a `subject`,\n"
-        "the time (`at`) and a `body` of texts.\n\n" + table(("kind", "what happened"), rows)
+        "`?after=`, goes on after the last one seen; `0` is before the first, and without either\n"
+        "the stream begins now. `?limit=` answers so many as JSON, from the first on unless\n"
+        "`after` says otherwise. An event has an `id`, a `kind`, a `subject`, the time (`at`) and\n"
+        "a `body` of texts.\n\n" + table(("kind", "what happened"), rows)
     )
 
 

@@ -14,7 +14,7 @@ from farthing.cli.talk import say
 from farthing.codec import read_json
 from farthing.core.receipts import receipt_fault
 from farthing.errors import Malformed
-from farthing.keys import fingerprint
+from farthing.keys import check_public_key, fingerprint
 
 receipt_app = typer.Typer(help="Receipts.", no_args_is_help=True)
 
@@ -29,12 +29,16 @@ def verify(
 ) -> None:
     """Check a receipt offline, with nothing but the hub's root key.
 
+    The file may also be a payment as the API gives it, or what farthing pay --json tells.
+
     Example: farthing receipt verify receipt.json --root-key ed25519:…
     """
     sent = read_json(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     if not isinstance(sent, dict):
         raise Malformed("malformed-receipt", "a receipt is a JSON object")
-    receipt = cast(dict[str, Any], sent)
+    receipt = _receipt_in(cast(dict[str, Any], sent))
+    if root_key:
+        check_public_key(root_key)
     trusted = root_key or ask_local("GET", "/.well-known/farthing", config=config)["root_key"]
     fault = receipt_fault(receipt, trusted)
     if fault is not None:
@@ -42,6 +46,15 @@ def verify(
         raise typer.Exit(6)
     say(f"valid: signed for hub {fingerprint(trusted)}")
     print(json.dumps(receipt["statement"], indent=2))
+
+
+def _receipt_in(sent: dict[str, Any]) -> dict[str, Any]:
+    """Find the receipt in a payment, or in the line of a command, that has one."""
+    for member in ("paid", "receipt"):
+        inner = sent.get(member)
+        if "version" not in sent and isinstance(inner, dict):
+            sent = cast(dict[str, Any], inner)
+    return sent
 
 
 def audit(

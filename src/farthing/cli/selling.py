@@ -1,5 +1,6 @@
 """`farthing proxy`: put prices on a web service without touching it."""
 
+import socket
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import structlog
 import typer
 import uvicorn
 
+from farthing.cli.listening import check_certificate, listen, serve_on
 from farthing.cli.running import run
 from farthing.cli.serving import ConfigOption, common_settings
 from farthing.config import load_config
@@ -51,10 +53,12 @@ def proxy(
     loaded = load_config(config)
     if host not in _LOOPBACK and not (tls_cert and tls_key) and not trusted_proxy:
         raise BadConfig("tls-needed", f"listening on {host} needs --tls-cert and --tls-key")
+    if bool(tls_cert) != bool(tls_key):
+        raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
+    if tls_cert:
+        check_certificate(tls_cert, tls_key)
     configure_logs(loaded.log.format, loaded.log.level)
     settings = {
-        "host": host,
-        "port": port,
         "ssl_certfile": tls_cert or None,
         "ssl_keyfile": tls_key or None,
         **common_settings(),
@@ -69,13 +73,17 @@ def proxy(
         trusted_proxies=trusted_proxy or [],
         config=config,
     )
-    log.info("proxy.starting", upstream=upstream, url=f"http://{host}:{port}")
-    run(_serve(wall, front, settings))
+    listener = listen(host, port)
+    scheme = "https" if tls_cert else "http"
+    log.info("proxy.starting", upstream=upstream, url=f"{scheme}://{host}:{port}")
+    run(_serve(wall, front, settings, listener))
 
 
-async def _serve(wall: Paywall, front: ReverseProxy, settings: dict[str, Any]) -> None:
+async def _serve(
+    wall: Paywall, front: ReverseProxy, settings: dict[str, Any], listener: socket.socket
+) -> None:
     try:
-        await uvicorn.Server(uvicorn.Config(wall, **settings)).serve()
+        await serve_on(uvicorn.Server(uvicorn.Config(wall, **settings)), listener)
     finally:
         await wall.drain()
         await front.aclose()

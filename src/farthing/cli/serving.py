@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 import uvicorn
 
 from farthing.app import Hub, key_ring, open_hub
+from farthing.cli.listening import check_certificate, listen, serve_on
 from farthing.cli.local import ask, is_running, local_client, socket_path
 from farthing.cli.running import run
 from farthing.cli.talk import say, show
@@ -62,11 +64,17 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
     Raises: BadConfig `hub-exists`.
     """
     ring = key_ring(config)
-    if ring.exists or is_running(config):
-        raise BadConfig("hub-exists", f"there is a hub in {config.folder} already")
+    there = f"there is a hub in {config.folder} already; start it with farthing serve"
+    if is_running(config):
+        raise BadConfig("hub-exists", there)
     config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
-    ring.create()
+    begun = ring.exists
+    if not begun:
+        ring.create()
     async with local_client(config) as client:
+        # Keys without an owner are of an `init` that could not reach its books: it goes on here.
+        if begun and (await ask(client, "GET", "/v1/owners?limit=1"))["items"]:
+            raise BadConfig("hub-exists", there)
         made = await ask(client, "POST", "/v1/owners", {"name": owner, "time_zone": time_zone})
         scopes = ["operator", "owner", "seller", "read"]
         wanted = {"owner": made["id"], "scopes": scopes, "label": "first key"}
@@ -116,6 +124,8 @@ def check_exposure(config: Config) -> None:
     Trust(server.trusted_proxies)  # A name that is no address is better refused at once.
     if bool(server.tls_cert) != bool(server.tls_key):
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
+    if server.tls_cert:
+        check_certificate(server.tls_cert, server.tls_key)
     if server.host in _LOOPBACK or server.tls_cert or server.trusted_proxies:
         return
     raise BadConfig(
@@ -126,9 +136,10 @@ def check_exposure(config: Config) -> None:
 
 
 async def _serve(config: Config, accept_rollback: bool) -> None:
-    if config.books.engine == "postgresql" and is_running(config):
-        detail = "a hub uses this folder already; give each hub process a folder of its own"
+    if is_running(config):
+        detail = "a hub uses this folder already; stop it, or give each its own with --config"
         raise BadConfig("hub-running", detail)
+    listener = listen(config.server.host, config.server.port)
     if not key_ring(config).exists:
         made = await initialise(config, "me", "UTC")
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
@@ -141,7 +152,7 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     try:
         if told is not None:
             await told.start()
-        await _run(hub, config, servers)
+        await _run(hub, config, servers, listener)
     finally:
         if told is not None:
             await told.stop()
@@ -166,7 +177,9 @@ async def _open(config: Config, accept_rollback: bool) -> Hub:
     return await open_hub(config, accept_rollback=accept_rollback)
 
 
-async def _run(hub: Hub, config: Config, servers: list[uvicorn.Server]) -> None:
+async def _run(
+    hub: Hub, config: Config, servers: list[uvicorn.Server], listener: socket.socket
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -178,7 +191,8 @@ async def _run(hub: Hub, config: Config, servers: list[uvicorn.Server]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     log.info("hub.started", hub=hub.ctx.identity.hub, url=config.server.url())
-    await asyncio.gather(*(one.serve() for one in servers))
+    public, local = servers
+    await asyncio.gather(serve_on(public, listener), local.serve())
 
 
 class _QuietServer(uvicorn.Server):
@@ -195,8 +209,6 @@ def _tcp_server(config: Config, app: Any) -> uvicorn.Server:
     return _QuietServer(
         uvicorn.Config(
             app,
-            host=server.host,
-            port=server.port,
             ssl_certfile=server.tls_cert or None,
             ssl_keyfile=server.tls_key or None,
             limit_concurrency=server.connections_max,
@@ -210,9 +222,7 @@ def _socket_server(config: Config, app: Any) -> uvicorn.Server:
     path.unlink(missing_ok=True)
     old = os.umask(0o177)
     try:
-        import socket as sockets  # noqa: PLC0415
-
-        listener = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
     finally:
         os.umask(old)

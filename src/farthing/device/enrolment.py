@@ -5,6 +5,7 @@ sends the same key.
 """
 
 import os
+import ssl
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ async def enrol(
     hub: str = "",
     plain_http: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
+    verify: ssl.SSLContext | bool = True,
 ) -> Purse:
     """Enrol a new device with a one-time code, and keep its purse in `path`.
 
@@ -50,7 +52,7 @@ async def enrol(
     signer = _kept_key(key_path(path), algorithm)
     proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
     body = {"code": code, "public_key": signer.public, "signature": proof}
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with httpx.AsyncClient(transport=transport, verify=verify) as http:
         url = hub_url.rstrip("/") + "/v1/devices/enrol"
         answer = await ask_hub(http, url, body, plain_http=plain_http)
     membership = check_membership(_membership(answer, hub_url.rstrip("/"), name, largest))
@@ -61,7 +63,11 @@ async def enrol(
 
 
 async def rotate(
-    path: Path, *, plain_http: bool = False, transport: httpx.AsyncBaseTransport | None = None
+    path: Path,
+    *,
+    plain_http: bool = False,
+    transport: httpx.AsyncBaseTransport | None = None,
+    verify: ssl.SSLContext | bool = True,
 ) -> Purse:
     """Give a device a new key, signed by its old one; the new key replaces the old on disk.
 
@@ -77,7 +83,7 @@ async def rotate(
         "signature_new": to_base64url(signer.sign(message)),
         "signature_old": to_base64url(purse.signer.sign(message)),
     }
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with httpx.AsyncClient(transport=transport, verify=verify) as http:
         url = f"{purse.hub_url}/v1/devices/{purse.device}/rotate"
         await ask_hub(http, url, body, plain_http=plain_http)
     new.replace(old)
@@ -87,7 +93,14 @@ async def rotate(
 
 def _kept_key(path: Path, algorithm: str) -> keys.Signer:
     if path.exists():
-        return keys.read_key_file(path)
+        kept = keys.read_key_file(path)
+        if kept.public.partition(":")[0] != algorithm:
+            raise Conflict(
+                "another-key-kept",
+                f"{path} is of an earlier try, and not {algorithm}; "
+                "use the same algorithm, or another folder",
+            )
+        return kept
     signer = keys.new_signer(algorithm)
     keys.write_key_file(path, signer)
     return signer

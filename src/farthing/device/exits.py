@@ -4,6 +4,7 @@ import json
 import ssl
 import sys
 from enum import IntEnum
+from typing import cast
 
 import httpx
 
@@ -38,9 +39,12 @@ _EXITS: list[tuple[type[Exception], Exit]] = [
 ]
 
 
+_USAGE = ("malformed-option", "malformed-price", "unknown-language", "unknown-algorithm")
+
+
 def exit_of(fault: Exception) -> Exit:
     """Give the exit code of an error."""
-    if isinstance(fault, FarthingError) and fault.code == "malformed-option":
+    if isinstance(fault, FarthingError) and fault.code in _USAGE:
         return Exit.USAGE
     return next((code for kind, code in _EXITS if isinstance(fault, kind)), Exit.PURSE)
 
@@ -66,4 +70,13 @@ def _network(fault: Exception) -> tuple[str, str]:
         if isinstance(cause, ssl.SSLError):
             return "tls-failed", f"no secure connection: {cause.reason or cause}"
         cause = cause.__cause__ or cause.__context__
-    return "network", str(fault) or type(fault).__name__
+    where = _where(fault)
+    return "network", f"{where}{str(fault) or type(fault).__name__}"
+
+
+def _where(fault: Exception) -> str:
+    """Name the host that was asked, where the fault knows it."""
+    try:
+        return f"{cast(httpx.RequestError, fault).request.url.host}: "
+    except (RuntimeError, AttributeError):
+        return ""

@@ -34,6 +34,9 @@ PurseOption = Annotated[
 PlainHttp = Annotated[
     bool, typer.Option("--plain-http", help="Allow servers without TLS on other machines.")
 ]
+CaCert = Annotated[
+    Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Tell what was paid as one JSON line.")]
 
 
@@ -75,9 +78,7 @@ def pay(
         float, typer.Option("--wait", help="Wait so many seconds for the owner's answer.")
     ] = 0.0,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence allowed.")] = 30.0,
-    cacert: Annotated[
-        Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
-    ] = None,
+    cacert: CaCert = None,
     purse: PurseOption = None,
     plain_http: PlainHttp = False,
     as_json: AsJson = False,
@@ -127,6 +128,7 @@ def enrol(
         str, typer.Option("--algorithm", help=f"{keys.ED25519} or {keys.P256}.")
     ] = keys.ED25519,
     hub: Annotated[str, typer.Option("--hub", help="Refuse a hub with another id.")] = "",
+    cacert: CaCert = None,
     plain_http: PlainHttp = False,
     as_json: AsJson = False,
 ) -> None:
@@ -145,6 +147,7 @@ def enrol(
             largest=largest,
             hub=hub,
             plain_http=plain_http,
+            verify=_trust(cacert),
         )
         told = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
         print(json.dumps(told) if as_json else f"{made.device} of the hub {made.hub} · {made.path}")
@@ -155,7 +158,10 @@ def enrol(
 
 @app.command("rotate-key")
 def rotate_key(
-    purse: PurseOption = None, plain_http: PlainHttp = False, as_json: AsJson = False
+    purse: PurseOption = None,
+    cacert: CaCert = None,
+    plain_http: PlainHttp = False,
+    as_json: AsJson = False,
 ) -> None:
     """Give this device a new key, signed by the one it has.
 
@@ -163,7 +169,7 @@ def rotate_key(
     """
 
     async def run() -> Exit:
-        made = await rotate(purse or default_path(), plain_http=plain_http)
+        made = await rotate(purse or default_path(), plain_http=plain_http, verify=_trust(cacert))
         told = {"device": made.device, "public_key": made.signer.public}
         print(json.dumps(told) if as_json else f"{made.device} · {made.signer.public}")
         return Exit.OK
@@ -240,4 +246,9 @@ def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
 
 
 def _trust(cacert: Path | None) -> ssl.SSLContext | bool:
-    return True if cacert is None else ssl.create_default_context(cafile=str(cacert))
+    if cacert is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(cacert))
+    except OSError as fault:
+        raise Malformed("malformed-option", f"--cacert {cacert}: {fault.strerror}") from None

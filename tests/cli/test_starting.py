@@ -1,0 +1,55 @@
+"""What stops a start: said in one line, before anything is made, and mended by the same command."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from .runner import Terminal
+
+
+def test_an_init_that_could_not_reach_its_books_goes_on_when_it_can(tmp_path: Path):
+    folder = tmp_path / "home" / "hub"
+    folder.mkdir(parents=True)
+    settings = folder / "farthing.toml"
+    settings.write_text('[books]\nengine = "postgresql"\ndsn = "host=/nowhere user=x dbname=x"\n')
+    terminal = Terminal(tmp_path / "home")
+    assert "store-unreachable" in terminal("init").err
+    root = (folder / "keys" / "root.key").read_text()
+    settings.unlink()
+    assert terminal("init").out.startswith("fk_")
+    assert (folder / "keys" / "root.key").read_text() == root
+    assert len(json.loads(terminal("owners", "list").out)) == 1
+    assert "hub-exists" in terminal("init").err
+
+
+def test_an_address_in_use_is_named_and_leaves_nothing_behind(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = Terminal(tmp_path / "home")("serve", "--port", str(port))
+    assert (told.code, told.out) == (8, "")
+    assert f"127.0.0.1:{port}" in told.err
+    assert "address-in-use" in told.err
+    assert not (tmp_path / "home" / "hub" / "keys").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "proxy"])
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path, command: str):
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("no certificate")
+    words = [command]
+    if command == "proxy":
+        words += ["--upstream", "http://127.0.0.1:1", "--payee", "acc_" + "0" * 26]
+    for file in (tmp_path / "missing.pem", nonsense):
+        options = ["--port", "0", "--tls-cert", str(file), "--tls-key", str(file)]
+        told = Terminal(tmp_path / "home")(*words, *options)
+        assert (told.code, told.out) == (8, "")
+        assert str(file) in told.err
+        assert "tls-unusable" in told.err
+
+
+def test_the_version_is_told(tmp_path: Path):
+    told = Terminal(tmp_path)("--version")
+    assert told.code == 0
+    assert told.out.startswith("farthing ")
