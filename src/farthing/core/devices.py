@@ -94,6 +94,8 @@ class InviteDevice:
             raise Missing("no-such-mandate", "there is no such mandate here")
         if mandate.asset != account.asset:
             raise Conflict("asset-mismatch", f"the mandate is in {mandate.asset}")
+        if mandate.revoked_ns:
+            raise Conflict("mandate-revoked", "this mandate is revoked; make a new one")
         kept = msgspec.structs.replace(wanted, owner=account.owner)
         fact = Fact(account.owner, Kind.DEVICE_INVITED, wanted.id, body_of(account=account.id))
         return state_change(view, kept, [fact], [Write(INVITATIONS, kept)])
