@@ -1,0 +1,75 @@
+"""How commands talk: data to stdout, talk to stderr, and never a traceback."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from farthing.errors import BadConfig, FarthingError
+from farthing.terminal.exits import Exit, exit_of
+
+Lines = Callable[[Any], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this command was asked to talk: `--json`, `--no-input`."""
+
+    as_json: bool = False
+    no_input: bool = False
+
+
+manners: ContextVar[Manners] = ContextVar("manners", default=Manners())  # noqa: B039 - frozen
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal something; scripts read stdout and do not see it."""
+    print(text, file=sys.stderr)
+
+
+def show(value: Any, lines: Lines | None = None) -> None:
+    """Print data: as `lines` for a person, as JSON with `--json` or where there are no lines."""
+    if lines is None or manners.get().as_json:
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+        return
+    for line in lines(value):
+        print(line)
+
+
+def emit(value: Any, line: str) -> None:
+    """Print one item of a stream at once: the line, or one line of JSON with `--json`."""
+    print(json.dumps(value, ensure_ascii=False) if manners.get().as_json else line, flush=True)
+
+
+def fail(error: FarthingError) -> Exit:
+    """Say what went wrong and what to do, and give the exit code."""
+    if manners.get().as_json:
+        say(json.dumps({"error": error.problem()}, ensure_ascii=False))
+        return exit_of(error)
+    say(f"farthing: {error.detail or error.title} [{error.code}]")
+    hint = error.problem().get("hint")
+    if hint:
+        say(f"  {hint}")
+    payment = error.more.get("payment")
+    if payment:
+        say(f"  The payment is {payment}.")
+    return exit_of(error)
+
+
+def confirm(question: str, *, instead: str) -> bool:
+    """Ask a yes-or-no question at a terminal; `instead` is what a script says beforehand.
+
+    Raises: BadConfig `input-needed` where nobody can answer.
+    """
+    if manners.get().no_input or not sys.stdin.isatty():
+        raise BadConfig("input-needed", f"{question} Nobody can answer here: give {instead}")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def can_ask() -> bool:
+    """Tell whether somebody at a terminal can be asked."""
+    return not manners.get().no_input and sys.stdin.isatty()
