@@ -1,0 +1,106 @@
+"""A newcomer with an empty environment and no network gets a paid answer from the text alone."""
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .environment import Empty, build_wheel, empty_environment, fill_wheelhouse
+from .shell import ROOT, blocks, can_isolate, type_in
+
+DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
+FIRST_ANSWER_SECONDS, AFTER_SERVE_SECONDS = 60, 3
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+EXTRAS = {"psycopg", "x402", "pympp", "fastapi", "starlette", "granian", "opentelemetry_api"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module", params=["highest", "lowest"])
+def environment(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Empty:
+    folder = tmp_path_factory.mktemp(request.param)
+    return empty_environment(folder, wheel, lowest=request.param == "lowest")
+
+
+def steps_of(document: Path) -> str:
+    """Everything the document has one type, but what installs and what needs the checkout."""
+    return "\n".join(b for b in blocks(document) if not b.startswith(("make", "python3 -m venv")))
+
+
+def test_networks_can_be_taken_away_here():
+    assert can_isolate(), "without `unshare --net` these tests would not deny the network"
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *TUTORIALS], ids=lambda d: d.stem)
+def test_every_block_runs_word_for_word_from_any_folder_without_a_network(
+    environment: Empty, document: Path, tmp_path: Path
+):
+    folder = tmp_path / "any folder"
+    folder.mkdir()
+    done = type_in(steps_of(document), folder, environment.variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_ends_in_a_paid_page_and_a_clean_audit(environment: Empty, tmp_path: Path):
+    done = type_in(steps_of(ROOT / "README.md"), tmp_path, environment.variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "HTTP/1.1 402 Payment Required" in done.stdout
+    assert "worth a tenth of a cent" in done.stdout
+    assert "paid 0.001 USD" in done.stderr
+    assert re.search(r"9\.999 USD +open +wallet", done.stdout), done.stdout
+    assert re.search(r"0\.001 USD +open +shop", done.stdout), done.stdout
+    assert done.stdout.count("fk_") == 1, "the key is shown once"
+
+
+def test_the_base_install_is_small_and_alone(environment: Empty):
+    assert not environment.packages() & EXTRAS
+    assert environment.bytes_on_disk() < DISK_MAX
+
+
+def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(
+    wheel: Path, tmp_path: Path
+):
+    house = tmp_path / "wheelhouse"
+    assert fill_wheelhouse(house, wheel) < DOWNLOAD_MAX
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, clone / name)
+    shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    script = "\n".join(
+        block for block in blocks(ROOT / "README.md") if not block.startswith("make")
+    )
+    began = time.monotonic()
+    done = type_in(script, clone, {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "worth a tenth of a cent" in done.stdout
+    assert time.monotonic() - began < FIRST_ANSWER_SECONDS
+
+
+def test_an_answer_is_paid_for_within_three_seconds_of_serve(environment: Empty, tmp_path: Path):
+    first = type_in(steps_of(ROOT / "README.md"), tmp_path, environment.variables)
+    assert first.returncode == 0, first.stdout + first.stderr
+    again = """
+farthing serve & farthing proxy --upstream http://127.0.0.1:8000 --prices prices.toml &
+python3 -m http.server 8000 --bind 127.0.0.1 --directory site &
+began=$(date +%s%N)
+until farthing pay http://127.0.0.1:8403/page.txt 2>>tries; do sleep 0.05; done
+echo "MS $(( ($(date +%s%N) - began) / 1000000 ))"
+"""
+    taken = [_milliseconds(again, tmp_path, environment) for _ in range(3)]
+    assert min(taken) < AFTER_SERVE_SECONDS * 1000, taken
+
+
+def _milliseconds(script: str, folder: Path, environment: Empty) -> int:
+    done: subprocess.CompletedProcess[str] = type_in(script, folder, environment.variables)
+    found = re.search(r"^MS (\d+)$", done.stdout, re.MULTILINE)
+    assert found, done.stdout + done.stderr
+    return int(found[1])
