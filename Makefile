@@ -7,7 +7,7 @@ ARGS ?=
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py
 
-.PHONY: help setup check test prove demo serve bench reference clean
+.PHONY: help setup check test prove demo serve bench reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,26 @@ serve: $(VENV)/.base ## Start a hub on 127.0.0.1
 
 bench: $(VENV)/.all ## Measure payments beside the machine's own ceilings
 	@$(BIN)/python -m bench $(ARGS)
+
+build/tools/.done: pyproject.toml
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	build/tools/bin/python -m pip install --quiet --group supply
+	@touch $@
+
+build/shipped/.done: pyproject.toml
+	$(PYTHON) -m venv build/shipped
+	build/shipped/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	build/shipped/bin/python -m pip install --quiet '.[postgres,x402,mpp]'
+	@touch $@
+
+audit-dependencies: build/tools/.done build/shipped/.done ## Look for known advisories of what is shipped (asks PyPI)
+	build/shipped/bin/python -m pip freeze --exclude farthing > build/shipped.txt
+	build/tools/bin/pip-audit --strict --no-deps --disable-pip --requirement build/shipped.txt
+
+sbom: build/tools/.done build/shipped/.done ## Write the bill of materials, build/farthing.cdx.json
+	build/tools/bin/cyclonedx-py environment build/shipped/bin/python --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --output-file build/farthing.cdx.json
 
 reference: $(VENV)/.all ## Write the reference pages anew from the code
 	$(BIN)/python -m tests.house.reference
