@@ -7,7 +7,7 @@ ARGS ?=
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py
 
-.PHONY: help setup check test prove demo serve bench reference audit-dependencies sbom clean
+.PHONY: help setup check test prove fuzz demo serve bench reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ test: $(VENV)/.all ## Run the tests
 prove: $(VENV)/.all ## Run the long proofs (up to an hour)
 	$(BIN)/python -m pytest -s -m prove $(ARGS)
 	FARTHING_TEST_EFFORT=20 $(BIN)/python -m pytest -n auto -m 'not prove' $(RANDOM_TESTS)
+
+fuzz: $(VENV)/.all ## Fuzz every parser, guided by coverage; ARGS="--seconds 60 --keep"
+	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 demo: $(VENV)/.base ## Watch machines pay machines
 	@$(BIN)/farthing demo $(ARGS)

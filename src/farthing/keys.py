@@ -174,7 +174,7 @@ def read_key_file(path: Path) -> Ed25519Signer | P256Signer:
     """
     if path.stat().st_mode & 0o077:
         raise Malformed("key-file-open-to-others", f"run: chmod 600 {path}")
-    parts = path.read_text().split()
+    parts = path.read_bytes().decode("ascii", "replace").split()
     if len(parts) != 3 or parts[0] != "farthing-key-1":
         raise Malformed("malformed-key-file", f"{path} is not a key file")
     secret = from_base64url(parts[2])

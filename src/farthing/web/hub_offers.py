@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
+import msgspec
 
 from farthing.clock import parse_time
+from farthing.codec import read_json
 from farthing.core.prices import Offer, PriceList
-from farthing.errors import FarthingError
+from farthing.errors import FarthingError, Malformed
 from farthing.money import Amount, Asset, parse_units
 
 log = logging.getLogger("farthing.prices")
@@ -47,7 +49,7 @@ class HubOffers:
         """Ask the hub for the offers as they are now."""
         try:
             self._list = self._read(await self._ask())
-        except (FarthingError, httpx.HTTPError, KeyError, TypeError, ValueError) as problem:
+        except (FarthingError, httpx.HTTPError) as problem:
             log.error("offers not read, the old prices stand: %s", problem)
 
     async def _ask(self) -> list[Mapping[str, Any]]:
@@ -55,35 +57,82 @@ class HubOffers:
         cursor = ""
         for _ in range(_PAGES_MAX):
             query = {"limit": str(_PAGE), **({"cursor": cursor} if cursor else {})}
-            answer = (await self._client.get("/v1/offers", params=query)).raise_for_status().json()
-            found += answer["items"]
-            cursor = answer["next"]
+            answer = (await self._client.get("/v1/offers", params=query)).raise_for_status()
+            page = read_page(answer.content)
+            found += page.items
+            cursor = page.next or ""
             if not cursor:
                 break
         return found
 
     def _read(self, shown: Sequence[Mapping[str, Any]]) -> PriceList:
-        mine = [o for o in shown if o["payee"] == self._payee and o["withdrawn_at"] is None]
+        mine = [
+            o
+            for o in shown
+            if o.get("payee", self._payee) == self._payee and not o.get("withdrawn_at")
+        ]
         offers = tuple(offer_of(offer, self._assets) for offer in mine)
         return PriceList(offers, payee=self._payee)
 
 
-def offer_of(shown: Mapping[str, Any], assets: Mapping[str, Asset]) -> Offer:
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list, as the hub answers it."""
+
+    items: list[dict[str, Any]]
+    next: str | None = None
+
+
+def read_page(raw: bytes) -> Page:
+    """Read a page of a list.
+
+    Raises: Malformed.
+    """
+    try:
+        return msgspec.convert(read_json(raw), Page)
+    except msgspec.ValidationError as fault:
+        raise Malformed("malformed-page", f"the hub's answer is no list: {fault}") from None
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    """An offer as the hub shows it; members that a newer hub adds are passed over."""
+
+    id: str
+    amount: str
+    asset: str
+    path: str
+    method: str
+    payee: str
+    description: str = ""
+    category: str = ""
+    valid_from: str | None = None
+    valid_until: str | None = None
+    free_for: frozenset[str] = frozenset()
+
+
+def offer_of(told: Mapping[str, Any], assets: Mapping[str, Asset]) -> Offer:
     """Read an offer as the hub shows it.
 
-    Raises: BadPrice, Malformed, KeyError.
+    Raises: BadPrice, Malformed.
     """
+    try:
+        shown = msgspec.convert(told, _Shown)
+    except msgspec.ValidationError as fault:
+        raise Malformed(
+            "malformed-offer", f"the hub shows an offer that is none: {fault}"
+        ) from None
+    if shown.asset not in assets:
+        raise Malformed("unknown-asset", f"the hub has an offer in {shown.asset!r}, unknown here")
     return Offer(
-        name=shown["id"],
-        price=Amount(parse_units(shown["amount"]), assets[shown["asset"]]),
-        path=shown["path"],
-        methods=frozenset({shown["method"]}),
-        payee=shown["payee"],
-        description=shown["description"],
-        category=shown["category"],
-        valid_from=_moment(shown["valid_from"]),
-        valid_until=_moment(shown["valid_until"]),
-        free_for=frozenset(shown["free_for"]),
+        name=shown.id,
+        price=Amount(parse_units(shown.amount), assets[shown.asset]),
+        path=shown.path,
+        methods=frozenset({shown.method}),
+        payee=shown.payee,
+        description=shown.description,
+        category=shown.category,
+        valid_from=_moment(shown.valid_from),
+        valid_until=_moment(shown.valid_until),
+        free_for=shown.free_for,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from farthing.codec import to_base64url
+from farthing.codec import read_json, to_base64url
 from farthing.core.orders import SignedOrder
 from farthing.errors import (
     Conflict,
@@ -128,8 +128,8 @@ class RemoteHub:
 def error_of(answer: httpx.Response) -> FarthingError:
     """Turn a problem that the hub answered back into the error it tells of."""
     try:
-        problem = answer.json()
+        problem = read_json(answer.content)
         code, detail = str(problem["code"]), str(problem.get("detail", ""))
-    except (ValueError, KeyError, TypeError):
+    except (Malformed, AttributeError, KeyError, TypeError):
         code, detail = "hub-failed", f"the hub answered {answer.status_code}"
     return _ERRORS.get(answer.status_code, Unavailable)(code, detail)
