@@ -1,16 +1,35 @@
 """The hub's own socket, by which commands and sellers on the same machine reach it."""
 
+import hashlib
+import os
 import socket
+import stat
+import tempfile
 from pathlib import Path
 
 from farthing.config import Config
+from farthing.errors import BadConfig
 
 NAME = "hub.sock"
+_PATH_BYTES_MAX = 100
+"""A socket's path has room for 108 bytes on Linux and 104 elsewhere, the closing zero included."""
 
 
 def socket_path(config: Config) -> Path:
-    """Give the path of the hub's own socket."""
-    return config.path(NAME)
+    """Give the path of the hub's own socket: in its folder, or in a short one named after it.
+
+    Raises: BadConfig `socket-folder-not-ours`.
+    """
+    path = config.path(NAME)
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        return path
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"farthing-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise BadConfig("socket-folder-not-ours", f"{folder} is not ours alone; remove it")
+    return folder / NAME
 
 
 def is_running(config: Config) -> bool:

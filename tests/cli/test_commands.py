@@ -38,10 +38,10 @@ def test_accounts_are_opened_credited_frozen_and_shown(farthing: Terminal):
     assert credited.err.strip() == f"{account} got 10 USD of test money"
     assert account in (shown := farthing("balances").out)
     assert "10 USD" in shown
-    assert json.loads(farthing("accounts", "freeze", account).out)["state"] == "frozen"
+    assert json.loads(farthing("accounts", "freeze", account, "--json").out)["state"] == "frozen"
     refused = farthing("credit", account, "1 USD")
     assert (refused.code, refused.out) == (10, "")
-    assert json.loads(farthing("accounts", "unfreeze", account).out)["state"] == "open"
+    assert json.loads(farthing("accounts", "unfreeze", account, "--json").out)["state"] == "open"
     [item] = json.loads(farthing("balances", "--json").out)
     assert item["balance"]["available"] == "10000000"
 
@@ -123,6 +123,6 @@ def test_an_owner_must_be_named_when_there_are_two(farthing: Terminal):
     farthing("owners", "create", "Second", "--time-zone", "Asia/Tokyo")
     told = farthing("accounts", "open", "USD")
     assert (told.code, "which-owner" in told.err) == (2, True)
-    second = json.loads(farthing("owners", "list").out)[0]
+    second = json.loads(farthing("owners", "list", "--json").out)[0]
     assert second["name"] == "Second"
     assert farthing("accounts", "open", "USD", "--owner", second["id"]).code == 0

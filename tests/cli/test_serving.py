@@ -40,7 +40,7 @@ def test_a_hub_that_is_told_to_stop_finishes_what_it_accepted(tmp_path: Path):
             while len(done) < 20:
                 time.sleep(0.005)
             assert hub.stop() == 0
-        kept = {item["id"] for item in json.loads(hub.run("accounts", "list").stdout)}
+        kept = {item["id"] for item in json.loads(hub.run("accounts", "list", "--json").stdout)}
         assert {json.loads(text)["id"] for text in done} <= kept
         assert all(json.loads(text)["status"] == 503 for text in refused)
 

@@ -20,7 +20,7 @@ def test_an_init_that_could_not_reach_its_books_goes_on_when_it_can(tmp_path: Pa
     settings.unlink()
     assert terminal("init").out.startswith("fk_")
     assert (folder / "keys" / "root.key").read_text() == root
-    assert len(json.loads(terminal("owners", "list").out)) == 1
+    assert len(json.loads(terminal("owners", "list", "--json").out)) == 1
     assert "hub-exists" in terminal("init").err
 
 

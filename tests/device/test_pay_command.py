@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from farthing.device import AwaitingOwner, WillNotPay, open_purse, paid, sync_client
-from farthing.device.pay_command import app
+from farthing.cli import app
 from farthing.device.purse import is_purse
 from farthing.errors import OutcomeUnknown
 
@@ -67,7 +67,7 @@ def test_a_body_can_be_written_to_a_file_and_headers_shown(shop, purse, tmp_path
 
 def test_an_output_that_cannot_be_written_is_noticed_before_anything_is_paid(shop, purse, tmp_path):
     done = pay(shop, purse, "-o", str(tmp_path / "none" / "out"))
-    assert done.exit_code == 3
+    assert done.exit_code == 8
     assert "cannot-write" in done.stderr
     assert shop.world.taken == {}
 
@@ -92,7 +92,7 @@ def test_above_the_limit_it_says_the_price_and_how_to_allow_it(purse, tmp_path):
     with open_shop(amount=60_000) as shop:
         folder = shop.purse(tmp_path / "other")
         done = pay(shop, folder)
-        assert done.exit_code == 7
+        assert done.exit_code == 11
         assert "0.06 USD" in done.stderr
         assert "--max" in done.stderr
         assert shop.world.taken == {}
@@ -102,7 +102,7 @@ def test_above_the_limit_it_says_the_price_and_how_to_allow_it(purse, tmp_path):
 def test_a_refusal_has_its_own_exit_code_and_says_why(shop, purse):
     shop.world.refuses = "insufficient-funds"
     done = pay(shop, purse)
-    assert (done.exit_code, done.stdout) == (4, "")
+    assert (done.exit_code, done.stdout) == (3, "")
     assert "insufficient-funds" in done.stderr
     assert json.loads(pay(shop, purse, "--json").stderr)["error"]["code"] == "insufficient-funds"
 
@@ -110,7 +110,7 @@ def test_a_refusal_has_its_own_exit_code_and_says_why(shop, purse):
 def test_an_owner_who_is_asked_has_an_exit_code_and_the_same_command_goes_on(shop, purse):
     shop.world.owner_asked = True
     done = pay(shop, purse)
-    assert done.exit_code == 5
+    assert done.exit_code == 4
     [payment] = shop.world.taken
     assert payment in done.stderr
     shop.world.owner_asked = False
@@ -130,9 +130,9 @@ def test_a_shop_that_hangs_up_after_taking_the_money_is_paid_once(shop, purse):
 def test_an_unknown_outcome_names_the_payment_and_the_same_command_fetches_the_answer(shop, purse):
     shop.hang_ups = 5
     done = pay(shop, purse)
-    assert done.exit_code == 6
+    assert done.exit_code == 5
     [payment] = shop.world.taken
-    assert f"the payment is {payment}" in done.stderr
+    assert f"The payment is {payment}" in done.stderr
     done = pay(shop, purse)
     assert (done.exit_code, done.stdout) == (0, "sunny")
     assert shop.world.total() == 1500
@@ -177,20 +177,20 @@ def test_the_credential_is_on_disk_before_it_is_sent(shop, purse):
 
 def test_network_and_usage_faults_are_told_apart(shop, purse, tmp_path):
     gone = run("pay", "http://127.0.0.1:9/x", purse=purse)
-    assert gone.exit_code == 8
+    assert gone.exit_code == 7
     assert "network" in gone.stderr
     assert run("pay", "weather", purse=purse).exit_code == 2
     assert pay(shop, purse, "-H", "nonsense").exit_code == 2
     assert pay(shop, purse, "--max", "cheap").exit_code == 2
     nowhere = pay(shop, tmp_path / "none")
-    assert nowhere.exit_code == 3
+    assert nowhere.exit_code == 8
     assert "farthing enrol" in nowhere.stderr
 
 
 def test_a_402_that_this_purse_cannot_pay_is_shown_and_has_its_exit_code(shop, purse):
     shop.world.languages = []
     done = pay(shop, purse)
-    assert done.exit_code == 7
+    assert done.exit_code == 11
     assert "payment-required" in done.stdout
 
 
@@ -202,7 +202,7 @@ def test_http_errors_are_answers_unless_told_otherwise(shop, purse):
 
 def test_a_server_that_does_not_speak_tls_is_a_clear_error(shop, purse):
     done = run("pay", shop.url.replace("http:", "https:"), purse=purse)
-    assert done.exit_code == 8
+    assert done.exit_code == 7
     assert "tls-failed" in done.stderr
 
 
@@ -213,7 +213,7 @@ def test_a_device_is_enrolled_on_the_command_line(shop, tmp_path):
     assert is_purse(tmp_path / "new")
     assert pay(shop, tmp_path / "new").exit_code == 0
     again = run("enrol", shop.url, CODE, purse=tmp_path / "new")
-    assert again.exit_code == 3
+    assert again.exit_code == 10
     refused = run("enrol", shop.url, "wrong", purse=tmp_path / "newer", given=None)
     assert "no-such-code" in refused.stderr
 

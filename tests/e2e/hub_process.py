@@ -82,7 +82,7 @@ class HubProcess:
         return purse
 
     def balance(self, account: str) -> str:
-        items = json.loads(self.run("accounts", "list").stdout)
+        items = json.loads(self.run("accounts", "list", "--json").stdout)
         return next(i["balance"]["available"] for i in items if i["id"] == account)
 
     @contextlib.contextmanager

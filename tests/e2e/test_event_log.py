@@ -18,7 +18,7 @@ def test_every_event_is_one_json_line_and_no_secret_is_among_them(tmp_path):
         wallet, shop = hub.account("wallet"), hub.account("shop")
         hub.run("credit", wallet, "1 USD")
         purse = hub.purse(wallet)
-        code_free = json.loads(hub.run("devices", "list").stdout)
+        code_free = json.loads(hub.run("devices", "list", "--json").stdout)
         site = tmp_path / "site"
         site.mkdir()
         (site / "a").write_text("a")

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli import admin, auditing, keys, money, selling, serving
-from farthing.cli.talk import fail
+from farthing.cli import admin, auditing, keys, money, owning, selling, serving
 from farthing.device.pay_command import enrol, pay, rotate_key
-from farthing.errors import BadConfig, FarthingError
+from farthing.terminal.exits import Exit
+from farthing.terminal.frame import command
+from farthing.terminal.talk import manners
 
 app = typer.Typer(
     name="farthing",
@@ -17,19 +18,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(serving.init)
-app.command()(serving.serve)
-app.command()(selling.proxy)
-app.command()(pay)
-app.command()(enrol)
-app.command("rotate-key")(rotate_key)
-app.command()(money.credit)
-app.command()(money.balances)
-app.command()(money.payments)
-app.command()(auditing.audit)
+for _function in (serving.init, serving.serve, selling.proxy, pay, enrol):
+    command(app)(_function)
+command(app, "rotate-key")(rotate_key)
+for _function in (money.credit, money.balances, money.payments, auditing.audit):
+    command(app)(_function)
 app.add_typer(auditing.receipt_app, name="receipt")
-app.add_typer(admin.owners_app, name="owners")
-app.add_typer(admin.accounts_app, name="accounts")
+app.add_typer(owning.owners_app, name="owners")
+app.add_typer(owning.accounts_app, name="accounts")
 app.add_typer(admin.mandates_app, name="mandates")
 app.add_typer(admin.devices_app, name="devices")
 app.add_typer(admin.offers_app, name="offers")
@@ -55,10 +51,9 @@ def common(
     """Machines pay machines. Start with: farthing init, then farthing serve."""
 
 
-@app.command()
+@command(app)
 def demo(
-    seconds: int = typer.Option(30, min=1, help="How long it runs."),
-    json: bool = typer.Option(False, "--json", help="Print one JSON object at the end."),
+    seconds: Annotated[int, typer.Option(min=1, help="How long it runs.")] = 30,
 ) -> None:
     """Watch machines pay machines: a hub, three shops and a fleet on this computer.
 
@@ -66,16 +61,12 @@ def demo(
     """
     from farthing.demo.command import run_demo  # noqa: PLC0415 - it brings the whole hub along
 
-    raise typer.Exit(run_demo(seconds, as_json=json))
+    raise typer.Exit(run_demo(seconds, as_json=manners.get().as_json))
 
 
 def main() -> None:
-    """Run the command; a refusal is one line that says what to do, never a traceback."""
+    """Run the command; whatever goes wrong is a line that says what to do, never a traceback."""
     try:
         app()
-    except FarthingError as error:
-        sys.exit(fail(error))
-    except OSError as fault:
-        where = f"{fault.filename}: " if fault.filename else ""
-        what = f"{where}{fault.strerror or fault}"
-        sys.exit(fail(BadConfig("system-refused", what)))
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)

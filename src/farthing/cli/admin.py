@@ -1,85 +1,22 @@
-"""Owners, accounts, mandates and devices from the command line."""
+"""Mandates, offers and devices from the command line."""
 
 from typing import Annotated, Any
 
 import typer
 
+from farthing.cli import views
 from farthing.cli.local import ask_local
-from farthing.cli.serving import ConfigOption
-from farthing.cli.talk import say, show
+from farthing.cli.options import ConfigOption, OwnerOption, owner_of
 from farthing.config import load_config
 from farthing.errors import Malformed
 from farthing.money import Asset, parse_price
+from farthing.terminal.frame import Answer, command
+from farthing.terminal.tables import the_id
+from farthing.terminal.talk import say
 
-owners_app = typer.Typer(help="Owners.", no_args_is_help=True)
-accounts_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 mandates_app = typer.Typer(help="What devices may spend.", no_args_is_help=True)
 offers_app = typer.Typer(help="Price tags.", no_args_is_help=True)
 devices_app = typer.Typer(help="Devices.", no_args_is_help=True)
-
-OwnerOption = Annotated[str, typer.Option("--owner", help="The owner: own_… [the only one]")]
-
-
-def owner_of(owner: str, config: Any) -> str:
-    """Give the owner meant: the one named, or the only one there is.
-
-    Raises: Malformed `which-owner`.
-    """
-    if owner:
-        return owner
-    items = ask_local("GET", "/v1/owners?limit=2", config=config)["items"]
-    if len(items) != 1:
-        raise Malformed("which-owner", "say which owner with --owner own_… (farthing owners list)")
-    return items[0]["id"]
-
-
-@owners_app.command("create")
-def create_owner(
-    name: Annotated[str, typer.Argument(help="The owner's name.")],
-    time_zone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
-    config: ConfigOption = None,
-) -> None:
-    """Make an owner, and print its id. Example: farthing owners create "Acme Lockers"."""
-    made = ask_local("POST", "/v1/owners", {"name": name, "time_zone": time_zone}, config)
-    print(made["id"])
-
-
-@owners_app.command("list")
-def list_owners(config: ConfigOption = None) -> None:
-    """List owners. Example: farthing owners list."""
-    show(ask_local("GET", "/v1/owners?limit=500", config=config)["items"])
-
-
-@accounts_app.command("open")
-def open_account(
-    asset: Annotated[str, typer.Argument(help="What it counts, such as USD.")],
-    name: Annotated[str, typer.Option(help="A name for it.")] = "",
-    owner: OwnerOption = "",
-    config: ConfigOption = None,
-) -> None:
-    """Open an account, and print its id. Example: farthing accounts open USD --name shop."""
-    body = {"asset": asset, "name": name, "owner": owner_of(owner, config)}
-    print(ask_local("POST", "/v1/accounts", body, config)["id"])
-
-
-@accounts_app.command("list")
-def list_accounts(config: ConfigOption = None) -> None:
-    """List accounts. Example: farthing accounts list."""
-    show(ask_local("GET", "/v1/accounts?limit=500", config=config)["items"])
-
-
-def _account_state(verb: str) -> Any:
-    def command(
-        account: Annotated[str, typer.Argument(help="acc_…")], config: ConfigOption = None
-    ) -> None:
-        show(ask_local("POST", f"/v1/accounts/{account}/{verb}", config=config))
-
-    command.__doc__ = f"{verb.capitalize()} an account. Example: farthing accounts {verb} acc_01j…"
-    return command
-
-
-for _verb in ("freeze", "unfreeze", "close"):
-    accounts_app.command(_verb)(_account_state(_verb))
 
 
 def _units(text: str, asset: str, assets: dict[str, Asset]) -> str:
@@ -101,7 +38,7 @@ def _budget(text: str, asset: str, assets: dict[str, Asset]) -> dict[str, Any]:
     return {"name": f"per {per.strip()}", "per": per.strip(), "limit": units}
 
 
-@mandates_app.command("create")
+@command(mandates_app, "create", lines=the_id)
 def create_mandate(
     asset: Annotated[str, typer.Argument(help="What it counts, such as USD.")],
     *,
@@ -117,7 +54,7 @@ def create_mandate(
     name: Annotated[str, typer.Option(help="A name for it.")] = "",
     owner: OwnerOption = "",
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Make a mandate, and print its id.
 
     Example: farthing mandates create USD --largest "0.50 USD" --budget "5 USD/day"
@@ -135,24 +72,26 @@ def create_mandate(
         "ask_above": _units(ask_above, asset, assets) if ask_above else None,
         "expires": expires or None,
     }
-    print(ask_local("POST", "/v1/mandates", body, config)["id"])
+    return ask_local("POST", "/v1/mandates", body, config)
 
 
-@mandates_app.command("list")
-def list_mandates(config: ConfigOption = None) -> None:
+@command(mandates_app, "list")
+def list_mandates(config: ConfigOption = None) -> Any:
     """List mandates. Example: farthing mandates list."""
-    show(ask_local("GET", "/v1/mandates?limit=500", config=config)["items"])
+    items = ask_local("GET", "/v1/mandates?limit=500", config=config)["items"]
+    return Answer(items, views.mandates(load_config(config).asset_table()))
 
 
-@mandates_app.command("revoke")
+@command(mandates_app, "revoke")
 def revoke_mandate(
     mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None
-) -> None:
+) -> Any:
     """Revoke a mandate at once. Example: farthing mandates revoke man_01j…"""
-    show(ask_local("POST", f"/v1/mandates/{mandate}/revoke", config=config))
+    made = ask_local("POST", f"/v1/mandates/{mandate}/revoke", config=config)
+    return Answer(made, lambda m: views.mandates(load_config(config).asset_table())([m]))
 
 
-@offers_app.command("create")
+@command(offers_app, "create", lines=the_id)
 def create_offer(
     payee: Annotated[str, typer.Argument(help="Who is paid: acc_…")],
     path: Annotated[str, typer.Argument(help="What is sold: /page, /a/{name}, /a/*")],
@@ -163,7 +102,7 @@ def create_offer(
     category: Annotated[str, typer.Option(help="What kind of thing it is.")] = "",
     free_for: Annotated[list[str] | None, typer.Option(help="Free for: dev_…")] = None,
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Put up an offer, and print its id; farthing proxy --payee sells by it.
 
     Example: farthing offers create acc_01j… /weather "0.001 USD"
@@ -179,50 +118,53 @@ def create_offer(
         "category": category,
         "free_for": free_for or [],
     }
-    print(ask_local("POST", "/v1/offers", body, config)["id"])
+    return ask_local("POST", "/v1/offers", body, config)
 
 
-@offers_app.command("list")
-def list_offers(config: ConfigOption = None) -> None:
+@command(offers_app, "list")
+def list_offers(config: ConfigOption = None) -> Any:
     """List offers. Example: farthing offers list."""
-    show(ask_local("GET", "/v1/offers?limit=500", config=config)["items"])
+    items = ask_local("GET", "/v1/offers?limit=500", config=config)["items"]
+    return Answer(items, views.offers(load_config(config).asset_table()))
 
 
-@offers_app.command("withdraw")
+@command(offers_app, "withdraw")
 def withdraw_offer(
     offer: Annotated[str, typer.Argument(help="off_…")], config: ConfigOption = None
-) -> None:
+) -> Any:
     """Take an offer down. Example: farthing offers withdraw off_01j…"""
-    show(ask_local("POST", f"/v1/offers/{offer}/withdraw", config=config))
+    made = ask_local("POST", f"/v1/offers/{offer}/withdraw", config=config)
+    return Answer(made, lambda o: views.offers(load_config(config).asset_table())([o]))
 
 
-@devices_app.command("invite")
+@command(devices_app, "invite", lines=lambda made: [made["code"]])
 def invite(
     account: Annotated[str, typer.Argument(help="What it spends from: acc_…")],
     mandate: Annotated[str, typer.Argument(help="Under which mandate: man_…")],
     name: Annotated[str, typer.Option(help="A name for the device.")] = "",
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Print a one-time code with which a device enrols within ten minutes.
 
     Example: farthing devices invite acc_01j… man_01j… --name "Charger 7"
     """
     body = {"account": account, "mandate": mandate, "name": name}
     made = ask_local("POST", "/v1/devices/invitations", body, config)
-    print(made["code"])
     url = ask_local("GET", "/v1/hub", config=config)["url"]
     say(f"On the device, until {made['expires']}: farthing enrol {url} {made['code']}")
+    return made
 
 
-@devices_app.command("list")
-def list_devices(config: ConfigOption = None) -> None:
+@command(devices_app, "list", lines=views.devices)
+def list_devices(config: ConfigOption = None) -> Any:
     """List devices. Example: farthing devices list."""
-    show(ask_local("GET", "/v1/devices?limit=500", config=config)["items"])
+    return ask_local("GET", "/v1/devices?limit=500", config=config)["items"]
 
 
-@devices_app.command("revoke")
+@command(devices_app, "revoke")
 def revoke_device(
     device: Annotated[str, typer.Argument(help="dev_…")], config: ConfigOption = None
-) -> None:
+) -> Any:
     """Revoke a device at once. Example: farthing devices revoke dev_01j…"""
-    show(ask_local("POST", f"/v1/devices/{device}/revoke", config=config))
+    made = ask_local("POST", f"/v1/devices/{device}/revoke", config=config)
+    return Answer(made, lambda d: views.devices([d]))

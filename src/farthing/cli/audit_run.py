@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from farthing.app import key_ring, open_to_read
-from farthing.cli.talk import say, show
 from farthing.config import Config, load_config
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
+from farthing.terminal.exits import Exit
+from farthing.terminal.frame import Answer
+from farthing.terminal.talk import manners, say
 
-BROKEN = 6
 
-
-async def run_audit(config_file: Path | None, root_key: str, *, as_json: bool) -> int:
-    """Audit the configured books; 0 if they are right, 6 if not.
+async def run_audit(config_file: Path | None, root_key: str) -> Answer:
+    """Audit the configured books.
 
     Raises: FarthingError when they cannot be read.
     """
@@ -37,8 +37,7 @@ async def run_audit(config_file: Path | None, root_key: str, *, as_json: bool) -
                 )
         finally:
             database.close()
-    _tell(report, as_json)
-    return 0 if report.ok else BROKEN
+    return _told(report)
 
 
 def _progress() -> Progress:
@@ -58,19 +57,16 @@ def _root(config: Config) -> str | None:
     return ring.root().public if ring.exists else None
 
 
-def _tell(report: Report, as_json: bool) -> None:
-    if as_json:
-        shown: dict[str, Any] = dataclasses.asdict(report)
-        show({**shown, "ok": report.ok, "text": report.text})
-        return
-    for note in report.notes:
-        say(f"note: {note}")
+def _told(report: Report) -> Answer:
+    shown: dict[str, Any] = {**dataclasses.asdict(report), "ok": report.ok, "text": report.text}
+    if not manners.get().as_json:
+        for note in report.notes:
+            say(f"note: {note}")
     counted = (
         f"{report.commits} commits, {report.transfers} transfers, {report.accounts} accounts, "
         f"{report.holds} holds, {report.payments} payments in {report.seconds:.1f} s"
     )
     if report.ok:
-        print(f"ok: {counted}")
-    else:
-        print(f"BROKEN: {report.text}")
-        say(f"read until there: {counted}")
+        return Answer(shown, lambda _: [f"ok: {counted}"])
+    said = [f"BROKEN: {report.text}", f"read until there: {counted}"]
+    return Answer(shown, lambda _: said, Exit.NOT_VALID)

@@ -1,7 +1,5 @@
 """`farthing audit` and `farthing receipt verify`."""
 
-import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -9,24 +7,26 @@ from typing import Annotated, Any, cast
 import typer
 
 from farthing.cli.local import ask_local
-from farthing.cli.serving import ConfigOption
-from farthing.cli.talk import say
+from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
 from farthing.core.receipts import receipt_fault
 from farthing.errors import Malformed
 from farthing.keys import check_public_key, fingerprint
+from farthing.terminal.exits import Exit
+from farthing.terminal.frame import Answer, command
+from farthing.terminal.talk import say
 
 receipt_app = typer.Typer(help="Receipts.", no_args_is_help=True)
 
 
-@receipt_app.command("verify")
+@command(receipt_app, "verify")
 def verify(
     file: Annotated[Path, typer.Argument(help="The receipt (JSON), or - for standard input.")],
     root_key: Annotated[
         str, typer.Option(help="The hub's root key [this machine's hub, or the purse's].")
     ] = "",
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Check a receipt offline, with nothing but the hub's root key.
 
     The file may also be a payment as the API gives it, or what farthing pay --json tells.
@@ -43,9 +43,9 @@ def verify(
     fault = receipt_fault(receipt, trusted)
     if fault is not None:
         say(f"NOT valid: {fault}")
-        raise typer.Exit(6)
+        return Answer(None, code=Exit.NOT_VALID)
     say(f"valid: signed for hub {fingerprint(trusted)}")
-    print(json.dumps(receipt["statement"], indent=2))
+    return receipt["statement"]
 
 
 def _receipt_in(sent: dict[str, Any]) -> dict[str, Any]:
@@ -61,13 +61,12 @@ def audit(
     root_key: Annotated[
         str, typer.Option(help="The hub's root key, if it is kept elsewhere.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Recompute every balance from history, check every head, and name the first broken row.
 
     Example: farthing audit
     """
     from farthing.cli.audit_run import run_audit  # noqa: PLC0415 - it opens the database itself
 
-    raise typer.Exit(asyncio.run(run_audit(config, root_key, as_json=as_json)))
+    return run_audit(config, root_key)

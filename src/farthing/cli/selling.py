@@ -9,8 +9,9 @@ import typer
 import uvicorn
 
 from farthing.cli.listening import check_certificate, listen, serve_on
+from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
-from farthing.cli.serving import ConfigOption, common_settings
+from farthing.cli.serving import common_settings
 from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.logs import configure_logs

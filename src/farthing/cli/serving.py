@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -15,21 +14,19 @@ import uvicorn
 from farthing.app import Hub, key_ring, open_hub
 from farthing.cli.listening import check_certificate, listen, serve_on
 from farthing.cli.local import ask, is_running, local_client, socket_path
+from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
-from farthing.cli.talk import say, show
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.services.event_log import EventLog
+from farthing.terminal.talk import manners, say
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
 
 log = structlog.get_logger()
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="The hub's farthing.toml [~/.farthing/hub/].")
-]
 _GRACE_SECONDS = 20
 _TRIES, _PAUSE_SECONDS = 30, 0.1
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -39,23 +36,22 @@ def init(
     owner: Annotated[str, typer.Option(help="The first owner's name.")] = "me",
     time_zone: Annotated[str, typer.Option(help="The owner's time zone.")] = "UTC",
     config: ConfigOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+) -> Any:
     """Make a new hub: its keys, its books, the first owner, and an API key shown once.
 
     Example: farthing init --owner "Parkside Chargers" --time-zone Europe/Berlin
     """
     made = asyncio.run(initialise(load_config(config), owner, time_zone))
-    if as_json:
-        show(made)
-        return
+    if manners.get().as_json:
+        return made
     say(f"The hub {made['hub']} is ready in {made['folder']}.")
     say("This API key is shown once; keep it safe:\n")
-    print(made["key"])
+    print(made["key"], flush=True)
     say("\nNext:")
     say("  farthing serve                                # start the hub")
     say("  farthing accounts open USD --name shop        # an account to be paid to")
     say("  farthing proxy --help                         # put a price on a web service")
+    return None
 
 
 async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, Any]:

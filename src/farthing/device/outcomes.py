@@ -13,6 +13,7 @@ import msgspec
 
 from farthing.errors import Conflict, FarthingError, Forbidden
 from farthing.money import Amount
+from farthing.terminal.exits import Exit
 
 EXTENSION = "farthing_paid"
 """Where a `Paid` stands among an httpx response's extensions."""
@@ -54,12 +55,14 @@ class WillNotPay(FarthingError):
     """This client was not told to pay that; nothing was signed."""
 
     status, title = 402, "This client will not pay that"
+    exit = Exit.WILL_NOT_PAY
 
 
 class AwaitingOwner(Forbidden):
     """The owner is being asked; sending the same request again later goes on with it."""
 
     title = "The owner is being asked"
+    exit = Exit.AWAITING_OWNER
 
     def __init__(self, payment: str, retry_after_seconds: float) -> None:
         detail = "the owner is being asked first; send the same request again after the answer"

@@ -16,14 +16,15 @@ from farthing import keys
 from farthing.device.client import Client, paid
 from farthing.device.enrolment import enrol as enrol_device
 from farthing.device.enrolment import rotate
-from farthing.device.exits import Exit, exit_of, tell
-from farthing.device.outcomes import AlreadyPaid, Paid
+from farthing.device.network_faults import network_fault
+from farthing.device.outcomes import AlreadyPaid, Paid, WillNotPay
 from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
-from farthing.errors import FarthingError, Malformed
-
-app = typer.Typer(help="Pay and be enrolled as a device.")
+from farthing.errors import Malformed
+from farthing.terminal.exits import Exit
+from farthing.terminal.frame import Answer
+from farthing.terminal.talk import manners, say
 
 PurseOption = Annotated[
     Path | None,
@@ -37,10 +38,8 @@ PlainHttp = Annotated[
 CaCert = Annotated[
     Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Tell what was paid as one JSON line.")]
 
 
-@app.command()
 def pay(
     url: Annotated[str, typer.Argument(help="What to ask for.")],
     *,
@@ -81,21 +80,19 @@ def pay(
     cacert: CaCert = None,
     purse: PurseOption = None,
     plain_http: PlainHttp = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Ask for a URL, and pay for it if it costs something, up to a limit.
 
     The body goes to stdout, what was paid to stderr. After a crash or a lost answer, the same
     command again sends the same payment and never pays twice.
 
-    Exit codes: 0 answered · 2 usage · 3 purse or settings · 4 refused · 5 the owner is asked ·
-    6 outcome unknown · 7 above your limits, or not payable · 8 network · 9 paid before, answer
-    gone · 22 HTTP error with --fail.
+    With --json what was paid is one JSON line on stderr. The exit code says what happened: see
+    farthing explain exit-codes.
 
     Example: farthing pay https://shop.example/weather --max "0.05 USD"
     """
 
-    async def run() -> Exit:
+    async def run() -> Answer:
         request = read_request(url, method, header or [], data or [], data_binary)
         async with Client(
             open_purse(purse or default_path()),
@@ -108,13 +105,12 @@ def pay(
             timeout=timeout,
             verify=_trust(cacert),
         ) as client:
-            response = await _fetch(client, request, output, include=include, as_json=as_json)
-        return _exit_of(response, fail=fail)
+            response = await _fetch(client, request, output, include=include)
+        return Answer(None, code=_exit_of(response, fail=fail))
 
-    _finish(run(), as_json=as_json)
+    return _finished(run())
 
 
-@app.command()
 def enrol(
     hub_url: Annotated[str, typer.Argument(help="Where the hub is: https://hub.example")],
     code: Annotated[str, typer.Argument(help="The one-time code that the owner was given.")],
@@ -130,14 +126,13 @@ def enrol(
     hub: Annotated[str, typer.Option("--hub", help="Refuse a hub with another id.")] = "",
     cacert: CaCert = None,
     plain_http: PlainHttp = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Enrol this machine as a device of a hub, with a one-time code.
 
     Example: farthing enrol https://hub.example ABCD-EFGH-JKMN-PQRS
     """
 
-    async def run() -> Exit:
+    async def run() -> Answer:
         made = await enrol_device(
             purse or default_path(),
             hub_url,
@@ -150,46 +145,41 @@ def enrol(
             verify=_trust(cacert),
         )
         told = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
-        print(json.dumps(told) if as_json else f"{made.device} of the hub {made.hub} · {made.path}")
-        return Exit.OK
+        return Answer(told, lambda _: [f"{made.device} of the hub {made.hub} · {made.path}"])
 
-    _finish(run(), as_json=as_json)
+    return _finished(run())
 
 
-@app.command("rotate-key")
 def rotate_key(
     purse: PurseOption = None,
     cacert: CaCert = None,
     plain_http: PlainHttp = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Answer:
     """Give this device a new key, signed by the one it has.
 
     Example: farthing rotate-key
     """
 
-    async def run() -> Exit:
+    async def run() -> Answer:
         made = await rotate(purse or default_path(), plain_http=plain_http, verify=_trust(cacert))
         told = {"device": made.device, "public_key": made.signer.public}
-        print(json.dumps(told) if as_json else f"{made.device} · {made.signer.public}")
-        return Exit.OK
+        return Answer(told, lambda _: [f"{made.device} · {made.signer.public}"])
 
-    _finish(run(), as_json=as_json)
+    return _finished(run())
 
 
-def _finish(work: Coroutine[Any, Any, Exit], *, as_json: bool) -> None:
+def _finished(work: Coroutine[Any, Any, Answer]) -> Answer:
     try:
-        code = asyncio.run(work)
-    except (FarthingError, httpx.HTTPError, httpx.InvalidURL, OSError) as fault:
-        if isinstance(fault, AlreadyPaid):
-            _tell_paid(fault.paid, 409, as_json=as_json)
-        tell(fault, as_json=as_json)
-        code = exit_of(fault)
-    raise typer.Exit(int(code))
+        return asyncio.run(work)
+    except AlreadyPaid as fault:
+        _tell_paid(fault.paid, 409)
+        raise
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise network_fault(fault) from None
 
 
 async def _fetch(
-    client: Client, request: PayRequest, output: Path | None, *, include: bool, as_json: bool
+    client: Client, request: PayRequest, output: Path | None, *, include: bool
 ) -> httpx.Response:
     # Opened before anything is paid: an answer that cannot be kept is not worth its price.
     with _opened(output) as out:
@@ -198,7 +188,7 @@ async def _fetch(
         ) as response:
             made = paid(response)
             if made is not None:
-                _tell_paid(made, response.status_code, as_json=as_json)
+                _tell_paid(made, response.status_code)
             if output is not None:
                 out.truncate(0)
             await _write(out, response, include=include)
@@ -229,19 +219,18 @@ async def _write(out: BinaryIO, response: httpx.Response, *, include: bool) -> N
     out.flush()
 
 
-def _tell_paid(made: Paid, status: int, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"paid": made.members(), "status": status}), file=sys.stderr)
+def _tell_paid(made: Paid, status: int) -> None:
+    if manners.get().as_json:
+        say(json.dumps({"paid": made.members(), "status": status}))
         return
-    print(made, file=sys.stderr)
+    say(str(made))
     if made.receipt_fault:
-        print(f"farthing: no good receipt: {made.receipt_fault}", file=sys.stderr)
+        say(f"farthing: no good receipt: {made.receipt_fault}")
 
 
 def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
     if response.status_code == 402:
-        print("farthing: not-payable: this purse cannot pay what is asked", file=sys.stderr)
-        return Exit.WILL_NOT_PAY
+        raise WillNotPay("not-payable", "this purse cannot pay in any way that the seller asks")
     return Exit.HTTP_ERROR if fail and response.is_error else Exit.OK
 
 

@@ -70,10 +70,23 @@ _BY_KIND: list[tuple[type[FarthingError], Exit]] = [
     (Forbidden, Exit.NOT_ALLOWED),
 ]
 
+_ON_THIS_DISK = {
+    "cannot-write",
+    "hub-id-mismatch",
+    "key-file-open-to-others",
+    "malformed-journal",
+    "malformed-key-file",
+    "malformed-purse",
+    "no-purse",
+}
+"""Found on this disk, not typed."""
+
 
 def exit_of(error: FarthingError) -> Exit:
     """Give the exit code of an error; an error may carry its own as `exit`."""
     own = getattr(error, "exit", None)
     if isinstance(own, Exit):
         return own
+    if error.code in _ON_THIS_DISK:
+        return Exit.SETTINGS
     return next((code for kind, code in _BY_KIND if isinstance(error, kind)), Exit.BUG)

@@ -29,11 +29,12 @@ _COMMON = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Data to print, and an exit code that is not 0."""
+class Answer:
+    """Data to print, how to print it for a person, and how the command ends."""
 
     value: Any
-    code: Exit
+    lines: Lines | None = None
+    code: Exit = Exit.OK
 
 
 def command(
@@ -42,7 +43,7 @@ def command(
     """Add a function to an app as a command in the frame.
 
     Shape:  what it returns is printed: as `lines(value)` for a person, as JSON with `--json` or
-            without `lines`; nothing if it is None. `Ended` also says how it ends.
+            without `lines`; nothing if it is None. an `Answer` says more.
     """
 
     def add(function: F) -> F:
@@ -79,13 +80,12 @@ def framed(function: Callable[..., Any], lines: Lines | None = None) -> Callable
 def _ended(function: Callable[..., Any], given: dict[str, Any], lines: Lines | None) -> Exit:
     """Run a command to its end, whatever that is, and give its exit code."""
     try:
-        answer = function(**given)
-        if inspect.iscoroutine(answer):
-            answer = asyncio.run(answer)
-        code = answer.code if isinstance(answer, Ended) else Exit.OK
-        value: Any = answer.value if isinstance(answer, Ended) else answer
-        if value is not None:
-            show(value, lines)
+        told = function(**given)
+        if inspect.iscoroutine(told):
+            told = asyncio.run(told)
+        answer = told if isinstance(told, Answer) else Answer(told)
+        if answer.value is not None:
+            show(answer.value, answer.lines or lines)
         sys.stdout.flush()
     except FarthingError as error:
         return fail(error)
@@ -97,4 +97,4 @@ def _ended(function: Callable[..., Any], given: dict[str, Any], lines: Lines | N
     except OSError as fault:
         where = f"{fault.filename}: " if fault.filename else ""
         return fail(BadConfig("system-refused", f"{where}{fault.strerror or fault}"))
-    return code
+    return answer.code

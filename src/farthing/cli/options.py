@@ -1,0 +1,27 @@
+"""Options that several commands take, and what they mean when they are left out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farthing.cli.local import ask_local
+from farthing.errors import Malformed
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The hub's farthing.toml [~/.farthing/hub/].")
+]
+OwnerOption = Annotated[str, typer.Option("--owner", help="The owner: own_… [the only one]")]
+
+
+def owner_of(owner: str, config: Path | None) -> str:
+    """Give the owner meant: the one named, or the only one there is.
+
+    Raises: Malformed `which-owner`.
+    """
+    if owner:
+        return owner
+    items = ask_local("GET", "/v1/owners?limit=2", config=config)["items"]
+    if len(items) != 1:
+        raise Malformed("which-owner", "say which owner with --owner own_… (farthing owners list)")
+    return items[0]["id"]

@@ -1,0 +1,77 @@
+"""How each noun is shown to a person; scripts take --json."""
+
+from typing import Any
+
+from farthing.money import Amount, Asset
+from farthing.terminal.tables import Row, listing
+
+TEST_MONEY = "All of this is test money."
+
+
+def money_text(units: str, code: str, assets: dict[str, Asset]) -> str:
+    """Write units as a price."""
+    asset = assets.get(code)
+    if asset is None:
+        return f"{units} units of {code}"
+    return ("-" if units.startswith("-") else "") + str(Amount(int(units.lstrip("-")), asset))
+
+
+def ended(item: Row, member: str, word: str) -> str:
+    """Say since when something no longer holds, or that it is open."""
+    return f"{word} {item[member]}" if item[member] else "open"
+
+
+owners = listing(lambda o: (o["id"], o["name"], o["time_zone"]))
+accounts = listing(lambda a: (a["id"], a["asset"], a["state"], a["name"]))
+devices = listing(
+    lambda d: (d["id"], d["account"], d["mandate"], ended(d, "revoked_at", "revoked"), d["name"])
+)
+keys = listing(
+    lambda k: (k["id"], ",".join(k["scopes"]), ended(k, "revoked_at", "revoked"), k["label"])
+)
+
+
+def mandates(assets: dict[str, Asset]) -> Any:
+    """Show mandates with what they allow."""
+    return listing(lambda m: (m["id"], ended(m, "revoked_at", "revoked"), _allows(m, assets)))
+
+
+def _allows(mandate: Row, assets: dict[str, Asset]) -> str:
+    code = mandate["asset"]
+    largest = mandate["largest"]
+    told = [f"at most {money_text(largest, code, assets)}"] if largest else []
+    told += [f"{money_text(b['limit'], code, assets)}/{b['per']}" for b in mandate["budgets"]]
+    told += [f"asks above {money_text(mandate['ask_above'], code, assets)}"] * bool(
+        mandate["ask_above"]
+    )
+    told += [f"until {mandate['expires']}"] * bool(mandate["expires"])
+    return ", ".join(told) or f"anything in {code}"
+
+
+def offers(assets: dict[str, Asset]) -> Any:
+    """Show offers with their prices."""
+    return listing(
+        lambda o: (
+            o["id"],
+            o["method"],
+            o["path"],
+            money_text(o["amount"], o["asset"], assets),
+            o["payee"],
+            ended(o, "withdrawn_at", "withdrawn"),
+        ),
+        right=(3,),
+    )
+
+
+def payments(assets: dict[str, Asset]) -> Any:
+    """Show payments: when, which, how it stands, how much, to whom, for what."""
+    return listing(lambda p: _payment(p, assets), right=(3,))
+
+
+def _payment(item: Row, assets: dict[str, Asset]) -> tuple[str, ...]:
+    code = item["asset"]
+    back = f"{money_text(item['refunded'], code, assets)} back" if item["refunded"] != "0" else ""
+    why = item["reason"] or back
+    amount = money_text(item["amount"], code, assets)
+    when = item["created_at"][:19]
+    return (when, item["id"], item["state"], amount, item["payee"], item["resource"] or "", why)
