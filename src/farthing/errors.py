@@ -16,6 +16,8 @@ FarthingError               code, status, title, hint, .problem()               
 
 from typing import Any, ClassVar, TypeVar
 
+from farthing.explained import hint_of
+
 T = TypeVar("T")
 
 PROBLEM_BASE = "https://farthing.dev/problems/"
@@ -43,6 +45,9 @@ class FarthingError(Exception):
         }
         if self.detail:
             body["detail"] = self.detail
+        hint = hint_of(self.code)
+        if hint:
+            body["hint"] = hint
         return body | self.more
 
 

@@ -6,6 +6,7 @@ smallest first, into the kept corpus.
 """
 
 import argparse
+import base64
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-KEPT = Path(__file__).parent / "corpus"
+from .corpus import KEPT, kept
+
 FOUND = Path("build/fuzz")
 _BYTES_MAX = 4096
 _COUNT_MAX = 40
@@ -46,10 +48,11 @@ def run(name: str, seconds: int) -> tuple[str, bool]:
     folder = FOUND / name
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    seeds = [str(KEPT / name)] if (KEPT / name).exists() else []
+    for number, raw in enumerate(kept(name)):
+        (folder / f"kept-{number}").write_bytes(raw)
     flags = [f"-max_total_time={seconds}", f"-max_len={_BYTES_MAX}", "-rss_limit_mb=2048"]
     flags += ["-timeout=5", f"-artifact_prefix={folder}/crash-", "-print_final_stats=1"]
-    command = [sys.executable, "-m", "tests.fuzz", "--child", name, *flags, str(folder), *seeds]
+    command = [sys.executable, "-m", "tests.fuzz", "--child", name, *flags, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     executed = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     reached = re.findall(r"cov: (\d+)", done.stderr)
@@ -89,12 +92,13 @@ def fuzz(name: str, flags: list[str]) -> int:
 
 
 def keep(name: str) -> int:
-    """Copy the smallest inputs that were found into the kept corpus."""
+    """Merge the smallest inputs that were found into the kept corpus, and count it."""
     found = [file for file in (FOUND / name).iterdir() if not file.name.startswith("crash-")]
-    small = sorted(found, key=lambda file: file.stat().st_size)[:_COUNT_MAX]
-    (KEPT / name).mkdir(parents=True, exist_ok=True)
-    for file in small:
-        (KEPT / name / file.name[:16]).write_bytes(file.read_bytes())
+    known = {*kept(name), *(file.read_bytes() for file in found)}
+    small = sorted(known, key=lambda raw: (len(raw), raw))[:_COUNT_MAX]
+    KEPT.mkdir(exist_ok=True)
+    lines = [base64.b64encode(raw).decode() for raw in small]
+    (KEPT / f"{name}.txt").write_text("\n".join(lines) + "\n")
     return len(small)
 
 

@@ -1,7 +1,6 @@
 """Whatever bytes come, each parser gives a value or says no with an error of ours, and soon."""
 
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +9,9 @@ from hypothesis import strategies as st
 from farthing.errors import FarthingError
 from tests.effort import examples
 
+from .corpus import kept
 from .parsers import PARSERS, Parser
 
-CORPUS = Path(__file__).parent / "corpus"
 SECONDS_MAX = 2.0
 HARD = (
     b"",
@@ -98,5 +97,6 @@ def test_random_and_broken_bytes_are_read_or_refused(parser: Parser):
 
 @pytest.mark.parametrize("parser", PARSERS, ids=NAMES)
 def test_the_kept_corpus_is_read_or_refused(parser: Parser):
-    for file in sorted((CORPUS / parser.name).glob("*")):
-        tried(parser, file.read_bytes())
+    assert kept(parser.name), "run: make fuzz ARGS=--keep"
+    for raw in kept(parser.name):
+        tried(parser, raw)

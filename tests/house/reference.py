@@ -19,6 +19,7 @@ from farthing.core.events import EXPLAINED as EVENTS
 from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
 from farthing.errors import BadConfig, FarthingError, PlugMissing
+from farthing.explained import hint_of
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
@@ -75,15 +76,23 @@ def raised() -> dict[str, tuple[set[int], set[str]]]:
     for file in sorted((ROOT / "src" / "farthing").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call):
-                _note(node, statuses, found)
+                _note(node, getattr(node.func, "id", ""), statuses, found)
+            elif isinstance(node, ast.ClassDef):
+                for call in _calls_of_super(node):
+                    _note(call, node.name, statuses, found)
     for refusal, meaning in REFUSALS.items():
         found.setdefault(refusal.value, (set(), set()))[0].add(422)
         found[refusal.value][1].add(meaning)
     return found
 
 
-def _note(node: ast.Call, statuses: dict[str, int], found: dict[str, Any]) -> None:
-    name = getattr(node.func, "id", "")
+def _calls_of_super(node: ast.ClassDef) -> list[ast.Call]:
+    """Find where an error of its own says its code: `super().__init__("code", …)`."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)]
+    return [one for one in calls if getattr(one.func, "attr", "") == "__init__"]
+
+
+def _note(node: ast.Call, name: str, statuses: dict[str, int], found: dict[str, Any]) -> None:
     if name not in statuses:
         return
     values = [text for argument in node.args if (text := _text(argument)) is not None]
@@ -95,7 +104,7 @@ def _note(node: ast.Call, statuses: dict[str, int], found: dict[str, Any]) -> No
         status = next(
             (getattr(k.value, "value", 402) for k in node.keywords if k.arg == "status"), 402
         )
-    codes = [v for v in values[:1] if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", str(v))]
+    codes = [v for v in values[:1] if re.fullmatch(r"[a-z0-9]{4,}|[a-z0-9]+(-[a-z0-9]+)+", str(v))]
     for code in codes:
         known = found.setdefault(code, (set(), set()))
         known[0].add(status)
@@ -119,15 +128,21 @@ def _when(status: int) -> str:
 def problems() -> str:
     """Write the page of problem codes."""
     rows = [
-        (f"`{code}`", ", ".join(_when(s) for s in sorted(statuses)), "; ".join(sorted(details)))
+        (
+            f"`{code}`",
+            ", ".join(_when(s) for s in sorted(statuses)),
+            "; ".join(sorted(details)),
+            hint_of(code),
+        )
         for code, (statuses, details) in sorted(raised().items())
     ]
     return (
         f"# Problem codes\n{NOTE}\n"
         "Every refusal is an RFC 9457 problem with a stable `code`. On the command line the code\n"
         "stands in brackets, and the status is that of the HTTP answer it would have been.\n"
-        "A paywall answers 402 with a fresh challenge where no money was taken.\n\n"
-        + table(("code", "status", "what it says"), rows)
+        "A paywall answers 402 with a fresh challenge where no money was taken. `hint` says\n"
+        "what to do next, and `farthing explain CODE` tells more.\n\n"
+        + table(("code", "status", "what it says", "what to do"), rows)
     )
 
 

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from farthing.core.events import EXPLAINED, Kind
+from farthing.explained import hints
+from farthing.web.problems import MPP_CODES
 
 from .reference import FOLDER, all_commands, pages, raised
 
@@ -13,6 +15,17 @@ from .reference import FOLDER, all_commands, pages, raised
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()
     assert written == pages()[f"{name}.md"], "run: .venv/bin/python -m tests.house.reference"
+
+
+def test_every_problem_has_a_hint_and_every_hint_a_problem():
+    of_protocols = MPP_CODES - set(raised())
+    assert set(hints()) - of_protocols == set(raised()) - of_protocols
+
+
+def test_a_hint_is_a_sentence_or_two_that_says_what_to_do():
+    for code, hint in hints().items():
+        assert 10 < len(hint) < 110, code
+        assert hint[0].isupper(), code
 
 
 def test_every_kind_of_event_is_explained():

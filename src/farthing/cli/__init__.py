@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli import admin, auditing, keys, money, owning, selling, serving
+from farthing.cli import admin, auditing, explaining, keys, money, owning, selling, serving
 from farthing.device.pay_command import enrol, pay, rotate_key
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import command
@@ -21,7 +21,7 @@ app = typer.Typer(
 for _function in (serving.init, serving.serve, selling.proxy, pay, enrol):
     command(app)(_function)
 command(app, "rotate-key")(rotate_key)
-for _function in (money.credit, money.balances, money.payments, auditing.audit):
+for _function in (money.credit, money.balances, money.payments, auditing.audit, explaining.explain):
     command(app)(_function)
 app.add_typer(auditing.receipt_app, name="receipt")
 app.add_typer(owning.owners_app, name="owners")

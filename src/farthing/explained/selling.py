@@ -1,0 +1,26 @@
+"""Hints: prices, paywalls, proxies."""
+
+HINTS = {
+    "bad-challenge-secret": "Remove challenge.key from the keys folder and start again.",
+    "bad-price": "See docs/reference/price-file.md for what an offer may say.",
+    "bad-price-file": "Correct the line; docs/reference/price-file.md has the grammar.",
+    "bad-realm": "Name the public host name of what you sell.",
+    "bad-trusted-proxy": "Write an address, a network such as 10.0.0.0/8, or unix.",
+    "bad-upstream": "Write it like http://127.0.0.1:8000.",
+    "handler-failed": "Nothing was taken. The seller's log has the reason.",
+    "malformed-offer": "Upgrade hub and seller to the same version.",
+    "malformed-page": "Upgrade hub and seller to the same version.",
+    "no-app": "Give the app to paywall(…), or use paywall.wrap(app).",
+    "no-language": "Leave `languages` out for both.",
+    "no-such-offer": "List what there is: farthing offers list",
+    "not-an-endpoint": "Put @paywall.price on the function that answers requests.",
+    "nothing-priced": "Give --prices FILE, or --payee acc_… for its offers in the hub.",
+    "offer-not-valid": "Ask again when the offer is valid.",
+    "server-failed": "Look at the line before; the address or the upstream is the usual reason.",
+    "tls-required": "Use https, or declare the proxy that speaks TLS with --trusted-proxy.",
+    "unknown-language": "Choose mpp or x402.",
+    "upstream-busy": "Try again as Retry-After says; nothing was taken.",
+    "upstream-failed": "Nothing was taken. Look whether the service behind the proxy runs.",
+    "upstream-too-late": "Nothing was taken. The service behind the proxy is too slow.",
+    "websocket-refused": "Ask over plain HTTP; a WebSocket cannot be priced.",
+}
