@@ -7,7 +7,7 @@ import pytest
 
 from farthing.config import Config
 from farthing.errors import BadConfig
-from farthing.sockets import socket_path
+from farthing.sockets import clear_away, make_room, socket_path
 
 
 def hub_in(folder: Path) -> Config:
@@ -19,18 +19,18 @@ def test_a_socket_lies_in_its_hubs_folder(tmp_path: Path):
 
 
 def test_a_long_folder_has_its_socket_in_a_short_private_one(tmp_path: Path):
-    one = socket_path(hub_in(tmp_path / ("long " * 30)))
-    other = socket_path(hub_in(tmp_path / ("longer" * 30)))
-    assert len(str(one)) < 100
-    assert one.parent.stat().st_mode & 0o777 == 0o700
-    assert one != other
-    for path in (one, other):
-        path.parent.rmdir()
+    config, other = hub_in(tmp_path / ("long " * 30)), hub_in(tmp_path / ("longer" * 30))
+    path = make_room(config)
+    assert len(str(path)) < 100
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert path != socket_path(other)
+    clear_away(config)
+    assert not path.parent.exists()
 
 
 def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path):
     config = hub_in(tmp_path / ("shared" * 30))
-    folder = socket_path(config).parent
+    folder = make_room(config).parent
     folder.chmod(0o755)
     with pytest.raises(BadConfig, match="not ours alone"):
         socket_path(config)

@@ -8,7 +8,7 @@ A variable such as `FARTHING_SERVER_PORT` overrides `[server] port`.
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -97,7 +97,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {code: Asset(code, scale) for code, scale in self.assets.items()}
 
 
-_SECTIONS = {
+SECTIONS = {
     "server": Server,
     "books": BooksSettings,
     "audit": AuditSettings,
@@ -111,22 +111,67 @@ def home_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("FARTHING_HOME") or Path.home() / ".farthing")
 
 
+def config_file(path: Path | None, environ: Mapping[str, str]) -> Path:
+    """Give the file that the configuration is read from, whether it exists or not."""
+    if path is not None:
+        return path
+    if environ.get("FARTHING_CONFIG"):
+        return Path(environ["FARTHING_CONFIG"])
+    return home_folder(environ) / "hub" / "farthing.toml"
+
+
+def setting_faults(
+    content: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Give each setting that cannot be used: its section, its key, and what is wrong."""
+    known = [name for name in Config.__struct_fields__ if name != "folder"]
+    for section, told in content.items():
+        settings = SECTIONS.get(section)
+        if section not in known:
+            yield section, "", _unknown(section, known)
+        elif settings is None or not isinstance(told, dict):
+            yield from _one_fault(section, "", {section: told})
+        else:
+            yield from _key_faults(section, settings, told)  # pyright: ignore[reportUnknownArgumentType]
+    try:
+        _check_variables(environ)
+    except BadConfig as fault:
+        yield "", "", fault.detail
+
+
+def _key_faults(
+    section: str, settings: type[msgspec.Struct], told: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    for key, value in told.items():
+        if key not in settings.__struct_fields__:
+            yield section, key, _unknown(key, settings.__struct_fields__)
+        else:
+            yield from _one_fault(section, key, {section: {key: value}})
+
+
+def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    try:
+        msgspec.convert(found, Config, strict=True).asset_table()
+    except (msgspec.ValidationError, FarthingError) as fault:
+        yield section, key, str(fault)
+
+
 def load_config(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the configuration.
 
     Raises: BadConfig with the file, the key and the nearest name that exists.
     """
-    named = path or (Path(environ["FARTHING_CONFIG"]) if environ.get("FARTHING_CONFIG") else None)
-    file = named or home_folder(environ) / "hub" / "farthing.toml"
-    if named is not None and not named.exists():
+    file = config_file(path, environ)
+    named = path is not None or environ.get("FARTHING_CONFIG")
+    if named and not file.exists():
         raise BadConfig(
             "config-missing",
-            f"there is no file {named}; write it first: an empty one means defaults",
+            f"there is no file {file}; write it first: an empty one means defaults",
         )
     found = _read(file) if file.exists() else {}
     _check_names(found, file)
     _check_variables(environ)
-    for section, settings in _SECTIONS.items():
+    for section, settings in SECTIONS.items():
         _override(found, section, settings, environ)
     try:
         config = msgspec.convert(found, Config, strict=True)
@@ -147,14 +192,14 @@ def _check_names(found: Mapping[str, Any], file: Path) -> None:
     known = [name for name in Config.__struct_fields__ if name != "folder"]
     for section, content in found.items():
         _check_name(section, known, f"{file}")
-        settings = _SECTIONS.get(section)
+        settings = SECTIONS.get(section)
         if settings is not None and isinstance(content, dict):
             for key in content:  # pyright: ignore[reportUnknownVariableType]
                 _check_name(str(key), settings.__struct_fields__, f"{file}: [{section}]")  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    for section, settings in _SECTIONS.items():
+    for section, settings in SECTIONS.items():
         prefix = f"FARTHING_{section.upper()}_"
         known = [prefix + field.upper() for field in settings.__struct_fields__]
         for name in environ:
@@ -165,9 +210,13 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 def _check_name(name: str, known: Sequence[str], where: str) -> None:
     if name in known:
         return
+    raise BadConfig("config-unknown-key", f"{where} has {_unknown(name, known)}")
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
-    raise BadConfig("config-unknown-key", f"{where} has no setting {name!r}; {hint}")
+    return f"no setting {name!r}; {hint}"
 
 
 def _override(

@@ -25,11 +25,40 @@ def socket_path(config: Config) -> Path:
         return path
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"farthing-{os.getuid()}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise BadConfig("socket-folder-not-ours", f"{folder} is not ours alone; remove it")
+    _check_ours(folder)
     return folder / NAME
+
+
+def make_room(config: Config) -> Path:
+    """Give the path to listen on, with nothing there and its folder made.
+
+    Raises: BadConfig `socket-folder-not-ours`.
+    """
+    path = socket_path(config)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    _check_ours(path.parent)
+    path.unlink(missing_ok=True)
+    return path
+
+
+def clear_away(config: Config) -> None:
+    """Remove the socket, and the folder that was made for it alone."""
+    path = socket_path(config)
+    path.unlink(missing_ok=True)
+    if path != config.path(NAME):
+        path.parent.rmdir()
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder in a place that anybody may write to, unless it is ours alone."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise BadConfig("socket-folder-not-ours", f"{folder} is somebody else's; remove it")
+    if folder.name.startswith("farthing-") and found.st_mode & 0o077:
+        raise BadConfig("socket-folder-not-ours", f"{folder} is not ours alone; remove it")
 
 
 def is_running(config: Config) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from farthing.device import AwaitingOwner, WillNotPay, open_purse, paid, sync_client
 from farthing.cli import app
+from farthing.device import AwaitingOwner, WillNotPay, open_purse, paid, sync_client
 from farthing.device.purse import is_purse
 from farthing.errors import OutcomeUnknown
 

@@ -14,7 +14,7 @@ import typer
 
 import farthing
 from farthing.cli import app as commands
-from farthing.config import _SECTIONS, Config
+from farthing.config import SECTIONS, Config
 from farthing.core.events import EXPLAINED as EVENTS
 from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
@@ -171,7 +171,7 @@ def configuration() -> str:
         "overrides it. An unknown name is an error that tells the nearest one.\n"
     )
     parts = [told]
-    for section, settings in _SECTIONS.items():
+    for section, settings in SECTIONS.items():
         rows = [
             (
                 f"`{field.name}`",

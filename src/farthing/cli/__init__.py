@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from farthing.cli import admin, auditing, explaining, keys, money, owning, selling, serving
+from farthing.cli import (
+    admin,
+    auditing,
+    calling,
+    configuring,
+    explaining,
+    keys,
+    money,
+    owning,
+    pricing,
+    selling,
+    serving,
+)
 from farthing.device.pay_command import enrol, pay, rotate_key
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import command
@@ -21,8 +33,18 @@ app = typer.Typer(
 for _function in (serving.init, serving.serve, selling.proxy, pay, enrol):
     command(app)(_function)
 command(app, "rotate-key")(rotate_key)
-for _function in (money.credit, money.balances, money.payments, auditing.audit, explaining.explain):
+for _function in (
+    money.credit,
+    money.balances,
+    money.payments,
+    auditing.audit,
+    calling.api,
+    calling.tail,
+):
     command(app)(_function)
+command(app)(explaining.explain)
+app.add_typer(configuring.config_app, name="config")
+app.add_typer(pricing.prices_app, name="prices")
 app.add_typer(auditing.receipt_app, name="receipt")
 app.add_typer(owning.owners_app, name="owners")
 app.add_typer(owning.accounts_app, name="accounts")

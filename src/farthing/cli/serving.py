@@ -13,13 +13,14 @@ import uvicorn
 
 from farthing.app import Hub, key_ring, open_hub
 from farthing.cli.listening import check_certificate, listen, serve_on
-from farthing.cli.local import ask, is_running, local_client, socket_path
+from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.services.event_log import EventLog
+from farthing.sockets import clear_away, make_room
 from farthing.terminal.talk import manners, say
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.strict_http import StrictHttp
@@ -153,7 +154,7 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
         if told is not None:
             await told.stop()
         await hub.close()
-        socket_path(config).unlink(missing_ok=True)
+        clear_away(config)
         log.info("hub.stopped")
 
 
@@ -214,8 +215,7 @@ def _tcp_server(config: Config, app: Any) -> uvicorn.Server:
 
 
 def _socket_server(config: Config, app: Any) -> uvicorn.Server:
-    path = socket_path(config)
-    path.unlink(missing_ok=True)
+    path = make_room(config)
     old = os.umask(0o177)
     try:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,0 +1,142 @@
+"""`farthing api` and `farthing tail`: the hub's own API and events, from a terminal."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from farthing.cli.local import local_client
+from farthing.cli.options import ConfigOption
+from farthing.config import load_config
+from farthing.errors import BadConfig, Malformed, Unavailable
+from farthing.sockets import is_running
+from farthing.terminal.frame import Answer
+from farthing.terminal.talk import emit
+from farthing.web.remote_hub import error_of
+
+HubOption = Annotated[
+    str, typer.Option("--hub", help="A hub elsewhere; $FARTHING_KEY has your API key for it.")
+]
+
+
+def api(
+    method: Annotated[str, typer.Argument(help="GET, POST …")],
+    path: Annotated[str, typer.Argument(help="Such as /v1/accounts?limit=5.")],
+    *,
+    data: Annotated[
+        str, typer.Option("--data", "-d", help="A JSON body, or @FILE, or @- for stdin.")
+    ] = "",
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help='A header: "Name: value".')
+    ] = None,
+    include: Annotated[
+        bool, typer.Option("--include", "-i", help="Write status and headers before the body.")
+    ] = False,
+    hub: HubOption = "",
+    config: ConfigOption = None,
+) -> Any:
+    """Ask the hub's API, as the operator here or with $FARTHING_KEY elsewhere.
+
+    A POST gets an Idempotency-Key of its own unless you give one.
+
+    Example: farthing api POST /v1/accounts -d '{"asset": "USD", "owner": "own_01j…"}'
+    """
+    if not path.startswith("/"):
+        raise Malformed("malformed-option", "a path starts with /, such as /v1/accounts")
+    fields = _fields(method, header or [], data)
+    body = _body(data)
+
+    async def run() -> httpx.Response:
+        async with _client(hub, config) as client:
+            try:
+                return await client.request(method.upper(), path, headers=fields, content=body)
+            except httpx.HTTPError as fault:
+                raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
+
+    return _told(asyncio.run(run()), include)
+
+
+def _told(response: httpx.Response, include: bool) -> Answer:
+    if include:
+        print(f"HTTP/1.1 {response.status_code} {response.reason_phrase}")
+        for name, value in response.headers.multi_items():
+            print(f"{name}: {value}")
+        print(flush=True)
+    if response.status_code >= 400:
+        raise error_of(response)
+    if "json" in response.headers.get("content-type", ""):
+        return Answer(response.json())
+    sys.stdout.buffer.write(response.content)
+    return Answer(None)
+
+
+def _fields(method: str, headers: list[str], data: str) -> dict[str, str]:
+    fields: dict[str, str] = {"content-type": "application/json"} if data else {}
+    for line in headers:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise Malformed("malformed-option", f'write headers like "Name: value", not {line!r}')
+        fields[name.strip().lower()] = value.strip()
+    if method.upper() == "POST":
+        fields.setdefault("idempotency-key", secrets.token_urlsafe(16))
+    return fields
+
+
+def _body(data: str) -> bytes | None:
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    if data.startswith("@"):
+        return Path(data[1:]).read_bytes()
+    return data.encode() if data else None
+
+
+def _client(hub: str, config: Path | None) -> Any:
+    if not hub:
+        return local_client(load_config(config))
+    key = os.environ.get("FARTHING_KEY", "")
+    if not key:
+        raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
+    return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
+
+
+def tail(
+    *,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind: payment.held …")] = None,
+    after: Annotated[str, typer.Option(help="From this event on; 0 is the first.")] = "",
+    hub: HubOption = "",
+    config: ConfigOption = None,
+) -> Any:
+    """Show events as they happen; Ctrl-C ends it.
+
+    Example: farthing tail --kind payment.captured --kind payment.refused
+    """
+    if not hub and not is_running(load_config(config)):
+        raise Unavailable("hub-not-running", "there is nothing to follow: no hub runs here")
+    return _follow(hub, config, set(kind or []), after)
+
+
+async def _follow(hub: str, config: Path | None, kinds: set[str], after: str) -> None:
+    query = {"after": after} if after else {}
+    async with (
+        _client(hub, config) as client,
+        client.stream("GET", "/v1/events", params=query, timeout=None) as response,
+    ):
+        if response.status_code >= 400:
+            await response.aread()
+            raise error_of(response)
+        async for line in response.aiter_lines():
+            if line.startswith("data: "):
+                _show(json.loads(line.removeprefix("data: ")), kinds)
+
+
+def _show(event: dict[str, Any], kinds: set[str]) -> None:
+    if kinds and event["kind"] not in kinds:
+        return
+    facts = " ".join(f"{name}={value}" for name, value in event["body"].items())
+    emit(event, f"{event['at']}  {event['kind']:<22}  {event['subject']}  {facts}".rstrip())

@@ -1,0 +1,144 @@
+"""`farthing config`: what is set, where it comes from, and every fault at once."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from farthing.cli.options import ConfigOption
+from farthing.config import SECTIONS, config_file, load_config, setting_faults
+from farthing.errors import BadConfig
+from farthing.terminal.exits import Exit
+from farthing.terminal.frame import Answer, command
+from farthing.terminal.tables import columns
+
+config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
+_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)\S+")
+
+
+@command(config_app, "check")
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The file [the hub's own].")] = None,
+    config: ConfigOption = None,
+) -> Answer:
+    """Look for every fault in file and environment, not only the first.
+
+    Example: farthing config check /etc/farthing/farthing.toml
+    """
+    path = config_file(file or config, os.environ)
+    faults = list(found_faults(path, os.environ))
+    told = {"file": str(path), "ok": not faults, "faults": faults}
+    if not faults:
+        return Answer(told, lambda _: [f"ok: {path}"])
+    return Answer(told, lambda _: faults, Exit.NOT_VALID)
+
+
+def found_faults(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Name every fault: unreadable TOML, unknown names, values out of place, and what is unsafe."""
+    text = path.read_text(errors="replace") if path.exists() else ""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        yield f"{path}: {fault}"
+        return
+    faults = list(setting_faults(content, environ))
+    for section, key, what in faults:
+        line = _line_of(text, section, key)
+        place = (
+            f"{path}, line {line}" if line else "the environment" if path.exists() else f"{path}"
+        )
+        yield f"{place}: {what}"
+    if not faults:
+        try:
+            load_config(path if path.exists() else None, environ)
+        except BadConfig as fault:
+            yield fault.detail
+
+
+def _line_of(text: str, section: str, key: str) -> int:
+    """Find where a setting stands; the section's own line if there is no key."""
+    at = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
+        if head:
+            at = head[1]
+            if at == section and not key:
+                return number
+        elif (at == section and _names(line, key)) or (not at and _names(line, section)):
+            return number
+    return 0
+
+
+def _names(line: str, key: str) -> bool:
+    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) is not None
+
+
+@command(config_app, "show")
+def show(config: ConfigOption = None) -> Answer:
+    """Show every setting, its value and where it comes from; passwords are hidden.
+
+    Example: farthing config show
+    """
+    loaded = load_config(config)
+    path = config_file(config, os.environ)
+    content = tomllib.loads(path.read_text()) if path.exists() else {}
+    rows = [
+        {
+            "setting": f"{section}.{field}",
+            "value": _shown(getattr(getattr(loaded, section), field)),
+            "from": _origin(section, field, content, path),
+        }
+        for section, settings in SECTIONS.items()
+        for field in settings.__struct_fields__
+    ]
+    rows.append({"setting": "assets", "value": loaded.assets, "from": _origin_of(content, path)})
+    return Answer(
+        rows,
+        lambda told: columns(
+            (r["setting"], msgspec.json.encode(r["value"]).decode(), r["from"]) for r in told
+        ),
+    )
+
+
+def _shown(value: Any) -> Any:
+    return _PASSWORD.sub("[hidden]", value) if isinstance(value, str) else value
+
+
+def _origin(section: str, field: str, content: Mapping[str, Any], path: Path) -> str:
+    name = f"FARTHING_{section}_{field}".upper()
+    if name in os.environ:
+        return f"${name}"
+    return str(path) if field in content.get(section, {}) else "default"
+
+
+def _origin_of(content: Mapping[str, Any], path: Path) -> str:
+    return str(path) if "assets" in content else "default"
+
+
+@command(config_app, "example", lines=lambda told: [told["toml"]])
+def example() -> dict[str, str]:
+    """Print a farthing.toml with every setting, its meaning and its default.
+
+    Example: farthing config example > farthing.toml
+    """
+    return {"toml": "\n".join(_example())}
+
+
+def _example() -> Iterator[str]:
+    for section, settings in SECTIONS.items():
+        yield f"[{section}]"
+        for field in msgspec.structs.fields(settings):
+            note = next(n for n in field.type.__metadata__ if getattr(n, "description", None))
+            default: Any = [] if field.default is msgspec.NODEFAULT else field.default
+            yield f"# {note.description}"
+            yield f"# {field.name} = {msgspec.json.encode(default).decode()}"
+        yield ""
+    yield "[assets]"
+    yield "# codes, and how many decimals their smallest unit has"
+    yield "USD = 6"
+    yield "EUR = 6"
