@@ -9,6 +9,7 @@ import typer
 from farthing.cli import (
     admin,
     auditing,
+    backing_up,
     calling,
     configuring,
     explaining,
@@ -42,7 +43,9 @@ for _function in (
     calling.tail,
 ):
     command(app)(_function)
-command(app)(explaining.explain)
+for _function in (backing_up.backup, backing_up.restore, explaining.explain):
+    command(app)(_function)
+command(app, "upgrade-check")(backing_up.upgrade_check)
 app.add_typer(configuring.config_app, name="config")
 app.add_typer(pricing.prices_app, name="prices")
 app.add_typer(auditing.receipt_app, name="receipt")

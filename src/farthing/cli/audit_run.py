@@ -2,7 +2,9 @@
 
 import dataclasses
 import sys
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +26,33 @@ async def run_audit(config_file: Path | None, root_key: str) -> Answer:
     Raises: FarthingError when they cannot be read.
     """
     config = load_config(config_file)
+    return await audit_books(config, root_key or _root(config))
+
+
+async def audit_books(config: Config, root_key: str | None) -> Answer:
+    """Audit books against a root key, and give the report as a command's answer.
+
+    Raises: FarthingError when they cannot be read.
+    """
     with ThreadPoolExecutor(1) as readers:
         database = open_to_read(config, readers)
         try:
-            with _progress() as progress:
-                task = progress.add_task("auditing", total=None)
+            with progress_bar("auditing") as on_progress:
                 report = await audit(
                     database,
-                    root_key or _root(config),
+                    root_key,
                     HeadsFile(config.path(config.audit.heads_path)),
-                    on_progress=lambda done, of: progress.update(task, completed=done, total=of),
+                    on_progress=on_progress,
                 )
         finally:
             database.close()
     return _told(report)
 
 
-def _progress() -> Progress:
-    return Progress(
+@contextmanager
+def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
+    """Show how far long work is, at a terminal only."""
+    with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -49,7 +60,9 @@ def _progress() -> Progress:
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
-    )
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _root(config: Config) -> str | None:
