@@ -133,10 +133,13 @@ def setting_faults(
             yield from _one_fault(section, "", {section: told})
         else:
             yield from _key_faults(section, settings, told)  # pyright: ignore[reportUnknownArgumentType]
-    try:
-        _check_variables(environ)
-    except BadConfig as fault:
-        yield "", "", fault.detail
+    for name in _unknown_variables(environ):
+        yield "", "", f"the environment has {name}"
+    for section, settings in SECTIONS.items():
+        for field in msgspec.structs.fields(settings):
+            name = f"FARTHING_{section}_{field.name}".upper()
+            if name in environ:
+                yield from _variable_fault(section, name, field, environ[name])
 
 
 def _key_faults(
@@ -147,6 +150,18 @@ def _key_faults(
             yield section, key, _unknown(key, settings.__struct_fields__)
         else:
             yield from _one_fault(section, key, {section: {key: value}})
+
+
+def _variable_fault(
+    section: str, name: str, field: Any, text: str
+) -> Iterator[tuple[str, str, str]]:
+    try:
+        found = {section: {field.name: _value(name, text, field.type)}}
+        msgspec.convert(found, Config, strict=True)
+    except BadConfig as fault:
+        yield "", "", fault.detail
+    except msgspec.ValidationError as fault:
+        yield "", "", f"{name}: {fault}"
 
 
 def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -199,12 +214,17 @@ def _check_names(found: Mapping[str, Any], file: Path) -> None:
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
+    for told in _unknown_variables(environ):
+        raise BadConfig("config-unknown-key", f"the environment has {told}")
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     for section, settings in SECTIONS.items():
         prefix = f"FARTHING_{section.upper()}_"
         known = [prefix + field.upper() for field in settings.__struct_fields__]
         for name in environ:
-            if name.startswith(prefix):
-                _check_name(name, known, "the environment")
+            if name.startswith(prefix) and name not in known:
+                yield _unknown(name, known)
 
 
 def _check_name(name: str, known: Sequence[str], where: str) -> None:
@@ -235,10 +255,6 @@ def _value(name: str, text: str, kind: Any) -> Any:
         if not (text.isascii() and text.isdigit() and len(text) < 12):
             raise BadConfig("config-invalid", f"{name} must be a whole number")
         return int(text)
-    if kind is bool:
-        if text not in ("true", "false"):
-            raise BadConfig("config-invalid", f"{name} must be true or false")
-        return text == "true"
     if bare is bool:
         if text not in ("true", "false"):
             raise BadConfig("config-invalid", f"{name} must be true or false")

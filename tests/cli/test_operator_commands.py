@@ -115,17 +115,34 @@ def test_config_show_says_where_a_value_comes_from_and_hides_passwords(
 ):
     home = tmp_path / "home" / "hub"
     home.mkdir(parents=True)
-    (home / "farthing.toml").write_text('[books]\ndsn = "postgresql://me:sesame@db/books"\n')
-    told = farthing("config", "show", "--json", FARTHING_SERVER_PORT="9000")
-    rows = {row["setting"]: row for row in json.loads(told.out)}
-    assert rows["server.port"] == {
-        "setting": "server.port",
-        "value": 9000,
-        "from": "$FARTHING_SERVER_PORT",
-    }
+    for dsn in ("postgresql://u:a:b@h/d", "postgresql://u:a/b@h/d", "password='two words'"):
+        (home / "farthing.toml").write_text(f'[books]\ndsn = "{dsn}"\n')
+        told = farthing("config", "show", "--json", FARTHING_SERVER_PORT="9000")
+        rows = {row["setting"]: row for row in json.loads(told.out)}
+        assert rows["books.dsn"]["value"] == "[hidden]"
+    assert (rows["server.port"]["value"], rows["server.port"]["from"]) == (
+        9000,
+        "$FARTHING_SERVER_PORT",
+    )
     assert rows["server.host"]["from"] == "default"
-    assert rows["books.dsn"]["value"] == "postgresql://me:[hidden]@db/books"
-    assert "sesame" not in farthing("config", "show").out
+
+
+def test_config_check_names_each_variable_and_a_missing_file(farthing: Terminal, tmp_path: Path):
+    told = farthing("config", "check", str(tmp_path / "none.toml"))
+    assert (told.code, "config-missing" in told.err) == (8, True)
+    wrong = {"FARTHING_SERVER_PROT": "1", "FARTHING_LOG_LEVL": "info", "FARTHING_SERVER_PORT": "x"}
+    told = farthing("config", "check", **wrong)
+    assert told.code == 6
+    for name in wrong:
+        assert name in told.out
+
+
+def test_a_hub_that_is_down_or_unprivate_is_a_clear_error(farthing: Terminal):
+    for words in (["tail"], ["api", "GET", "/v1/accounts"]):
+        down = farthing(*words, "--hub", "http://127.0.0.1:1", FARTHING_KEY="fk_x")
+        assert (down.code, "hub-unreachable" in down.err) == (7, True)
+        open_way = farthing(*words, "--hub", "http://hub.example", FARTHING_KEY="fk_x")
+        assert (open_way.code, "not-private" in open_way.err) == (2, True)
 
 
 def test_explain_tells_problems_refusals_events_and_exits(farthing: Terminal):

@@ -5,20 +5,25 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import typer
 
 from farthing.cli.local import local_client
 from farthing.cli.options import ConfigOption
+from farthing.codec import read_json
 from farthing.config import load_config
+from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import emit
 from farthing.web.remote_hub import error_of
+
+T = TypeVar("T")
 
 HubOption = Annotated[
     str, typer.Option("--hub", help="A hub elsewhere; $FARTHING_KEY has your API key for it.")
@@ -54,12 +59,16 @@ def api(
 
     async def run() -> httpx.Response:
         async with _client(hub, config) as client:
-            try:
-                return await client.request(method.upper(), path, headers=fields, content=body)
-            except httpx.HTTPError as fault:
-                raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
+            return await client.request(method.upper(), path, headers=fields, content=body)
 
-    return _told(asyncio.run(run()), include)
+    return _told(_reached(run()), include)
+
+
+def _reached(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
 
 
 def _told(response: httpx.Response, include: bool) -> Answer:
@@ -71,7 +80,7 @@ def _told(response: httpx.Response, include: bool) -> Answer:
     if response.status_code >= 400:
         raise error_of(response)
     if "json" in response.headers.get("content-type", ""):
-        return Answer(response.json())
+        return Answer(read_json(response.content))
     sys.stdout.buffer.write(response.content)
     return Answer(None)
 
@@ -80,7 +89,7 @@ def _fields(method: str, headers: list[str], data: str) -> dict[str, str]:
     fields: dict[str, str] = {"content-type": "application/json"} if data else {}
     for line in headers:
         name, colon, value = line.partition(":")
-        if not colon or not name.strip():
+        if not colon or not name.strip() or not line.isascii():
             raise Malformed("malformed-option", f'write headers like "Name: value", not {line!r}')
         fields[name.strip().lower()] = value.strip()
     if method.upper() == "POST":
@@ -102,6 +111,9 @@ def _client(hub: str, config: Path | None) -> Any:
     key = os.environ.get("FARTHING_KEY", "")
     if not key:
         raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
+    if not key.isascii():
+        raise BadConfig("key-missing", "what $FARTHING_KEY has is no API key")
+    check_private(httpx.URL(hub), plain_http=False)  # The key would be read on the way.
     return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
 
 
@@ -118,7 +130,7 @@ def tail(
     """
     if not hub and not is_running(load_config(config)):
         raise Unavailable("hub-not-running", "there is nothing to follow: no hub runs here")
-    return _follow(hub, config, set(kind or []), after)
+    return _reached(_follow(hub, config, set(kind or []), after))
 
 
 async def _follow(hub: str, config: Path | None, kinds: set[str], after: str) -> None:

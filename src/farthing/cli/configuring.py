@@ -18,7 +18,7 @@ from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import columns
 
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
-_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)|(?<=password=)\S+")
+_MAY_HOLD_A_SECRET = ("books.dsn",)
 
 
 @command(config_app, "check")
@@ -31,6 +31,8 @@ def check(
     Example: farthing config check /etc/farthing/farthing.toml
     """
     path = config_file(file or config, os.environ)
+    if (file or config) and not path.exists():
+        raise BadConfig("config-missing", f"there is no file {path}")
     faults = list(found_faults(path, os.environ))
     told = {"file": str(path), "ok": not faults, "faults": faults}
     if not faults:
@@ -90,7 +92,7 @@ def show(config: ConfigOption = None) -> Answer:
     rows = [
         {
             "setting": f"{section}.{field}",
-            "value": _shown(getattr(getattr(loaded, section), field)),
+            "value": _shown(f"{section}.{field}", getattr(getattr(loaded, section), field)),
             "from": _origin(section, field, content, path),
         }
         for section, settings in SECTIONS.items()
@@ -105,8 +107,9 @@ def show(config: ConfigOption = None) -> Answer:
     )
 
 
-def _shown(value: Any) -> Any:
-    return _PASSWORD.sub("[hidden]", value) if isinstance(value, str) else value
+def _shown(setting: str, value: Any) -> Any:
+    """Hide the whole of what may hold a password: there are too many ways to write one."""
+    return "[hidden]" if setting in _MAY_HOLD_A_SECRET and value else value
 
 
 def _origin(section: str, field: str, content: Mapping[str, Any], path: Path) -> str:

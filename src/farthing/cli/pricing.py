@@ -159,8 +159,19 @@ def _list(file: Path | None, payee: str, config: Path | None) -> PriceList:
         return read_prices(file.read_text(), assets, str(file))
     if not payee:
         raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
-    items = ask_local("GET", "/v1/offers?limit=500", config=config)["items"]
+    items = _all_offers(config)
     mine = [item for item in items if item["payee"] == payee and item["withdrawn_at"] is None]
     if not mine:
         raise Malformed("nothing-priced", f"{payee} has no offers: farthing offers list")
     return PriceList(tuple(offer_of(item, assets) for item in mine), payee=payee)
+
+
+def _all_offers(config: Path | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = ask_local("GET", f"/v1/offers?limit=500{cursor}", config=config)
+        found += page["items"]
+        if not page["next"]:
+            return found
+        cursor = f"&cursor={page['next']}"
