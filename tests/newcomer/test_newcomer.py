@@ -14,6 +14,10 @@ from .shell import ROOT, blocks, can_isolate, type_in
 DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
 FIRST_ANSWER_SECONDS, AFTER_SERVE_SECONDS = 60, 3
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+HOW_TOS = [
+    ROOT / "docs" / "howto" / f"{name}.md"
+    for name in ("back-up-and-restore", "upgrade", "find-what-is-wrong")
+]
 EXTRAS = {"psycopg", "x402", "pympp", "fastapi", "starlette", "granian", "opentelemetry_api"}
 
 
@@ -39,7 +43,9 @@ def test_networks_can_be_taken_away_here():
     assert can_isolate(), "without `unshare --net` these tests would not deny the network"
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", *TUTORIALS], ids=lambda d: d.stem)
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *TUTORIALS, *HOW_TOS], ids=lambda d: d.stem
+)
 def test_every_block_runs_word_for_word_from_any_folder_without_a_network(
     environment: Empty, document: Path, tmp_path: Path
 ):

@@ -12,6 +12,7 @@ from farthing.cli import (
     backing_up,
     calling,
     configuring,
+    doctor,
     explaining,
     keys,
     money,
@@ -43,7 +44,7 @@ for _function in (
     calling.tail,
 ):
     command(app)(_function)
-for _function in (backing_up.backup, backing_up.restore, explaining.explain):
+for _function in (doctor.doctor, backing_up.backup, backing_up.restore, explaining.explain):
     command(app)(_function)
 command(app, "upgrade-check")(backing_up.upgrade_check)
 app.add_typer(configuring.config_app, name="config")

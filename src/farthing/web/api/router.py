@@ -106,7 +106,8 @@ class Router:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = methods.get(method)
         if endpoint is None:
-            raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(sorted(methods))}")
+            allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+            raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(allowed)}")
         headers = read_headers(scope["headers"])
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
         query = read_query(scope.get("query_string", b""), endpoint.query)
