@@ -148,15 +148,19 @@ def _keys(config: Config) -> Iterator[Finding]:
     if not ring.exists:
         yield Finding("keys", "fail", f"there are none in {ring.folder}", "run: farthing init")
         return
-    for path in (config.path("."), ring.folder, *sorted(ring.folder.glob("*.key"))):
-        mode = path.stat().st_mode & 0o777
-        if mode & 0o077:
-            do = f"run: chmod go-rwx {path}"
-            state: State = "warn" if path == config.path(".") else "fail"
-            yield Finding("keys", state, f"{path} is open to others ({mode:o})", do)
+    opened = [p for p in (ring.folder, *sorted(ring.folder.glob("*.key"))) if _mode(p) & 0o077]
+    for path in opened:
+        seen = f"{path} is open to others ({_mode(path):o})"
+        yield Finding("keys", "fail", seen, f"run: chmod go-rwx {path}")
+    if opened:
+        return
     for read in (ring.root, ring.signing, ring.challenge_secrets):
         read()
     yield Finding("keys", "ok", f"root, signing and challenge keys can be read in {ring.folder}")
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def _disk(config: Config) -> Iterator[Finding]:

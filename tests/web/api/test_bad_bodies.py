@@ -222,7 +222,7 @@ async def test_odd_paths_queries_and_methods(tmp_path: Path):
             answer = await town.ask(method, target, who="buyer.read")
             assert problem(answer) == (status, code), (method, target)
         answer = await town.ask("DELETE", "/v1/payments")
-        assert answer.headers["allow"] == "GET, POST"
+        assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 JSON = st.recursive(
