@@ -15,7 +15,8 @@ class Limits:
            a hold outlives it by 30 s; `wait_seconds` is how long a duplicate waits for the one
            that runs; `asks_per_second` and `asks_burst` bound, for one address, prices asked and
            payments refused (0: no limit), and a payment gives both back; `status_base` stands
-           before `/v1/payments/{id}` when the hub is elsewhere.
+           before `/v1/payments/{id}` when the hub is elsewhere; `discovery` answers
+           `/openapi.json` and `/llms.txt` where the app does not.
     """
 
     body_bytes: int = 1024 * 1024
@@ -28,3 +29,4 @@ class Limits:
     asks_per_second: float = 200.0
     asks_burst: float = 1000.0
     status_base: str = ""
+    discovery: bool = True

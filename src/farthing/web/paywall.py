@@ -14,6 +14,7 @@ from farthing.services.hub import Hub
 from farthing.web.asgi import App, Message, Receive, Scope, Send
 from farthing.web.body import ClientGone, check_digest, content_digest, read_body
 from farthing.web.challenges import Challenges, accepted
+from farthing.web.discovery import LLMS, OPENAPI, document, unless_own
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
@@ -136,6 +137,10 @@ class Paywall:
         passed = send
         try:
             request = read_request(scope)
+            ours = self._discovered(request)
+            if ours is not None:
+                await self._tell(ours, app, request, receive, send)
+                return
             offer, opened = self._find(request)
             if opened:
                 passed = without_body(send)
@@ -152,6 +157,29 @@ class Paywall:
             await app(request.scope, receive, passed)
         else:
             await self._take(met, app, receive, send)
+
+    def _discovered(self, request: Incoming) -> Answer | None:
+        """Give our own document where one is asked for that nobody has put a price on.
+
+        Raises: HttpProblem `tls-required`.
+        """
+        path = request.path.text
+        if path not in (OPENAPI, LLMS) or request.method not in ("GET", "HEAD"):
+            return None
+        prices = self._prices.current()
+        if not self._limits.discovery or prices.find("GET", request.path, self._now()).offer:
+            return None
+        self._trust.check_private(request)
+        realm, scheme = prices.realm or self._realm, self._trust.scheme(request)
+        return document(path, prices, realm, scheme, self._now())
+
+    async def _tell(
+        self, ours: Answer, app: App, request: Incoming, receive: Receive, send: Send
+    ) -> None:
+        if self._prices.current().guards(request.path):
+            await send_answer(send, ours, head=request.method == "HEAD")
+        else:
+            await unless_own(app, request.scope, receive, send, ours)
 
     async def _take(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
         """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""

@@ -106,7 +106,7 @@ class Router:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = methods.get(method)
         if endpoint is None:
-            allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else [])})
+            allowed = sorted(set(methods) | ({"HEAD"} if "GET" in methods else set[str]()))
             raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(allowed)}")
         headers = read_headers(scope["headers"])
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
