@@ -77,6 +77,22 @@ class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 300
 
 
+class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often the API may be asked; over it, 429 with `Retry-After`. This machine is free."""
+
+    address_per_second: Annotated[
+        int, _told("requests without a key from one address, on average; 0: no limit", ge=0)
+    ] = 1000
+    address_burst: Annotated[int, _told("and at once", ge=1)] = 5000
+    key_per_second: Annotated[
+        int, _told("requests with one API key, or signed by one device, on average", ge=0)
+    ] = 5000
+    key_burst: Annotated[int, _told("and at once", ge=1)] = 20_000
+    failures_per_minute: Annotated[
+        int, _told("proofs that do not hold (keys, signatures, codes) from one address", ge=0)
+    ] = 60
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; every setting has a default that works."""
 
@@ -85,6 +101,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     payments: PaymentSettings = PaymentSettings()
+    limits: LimitSettings = LimitSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     folder: str = ""
 
@@ -103,6 +120,7 @@ SECTIONS = {
     "audit": AuditSettings,
     "log": LogSettings,
     "payments": PaymentSettings,
+    "limits": LimitSettings,
 }
 
 

@@ -23,7 +23,14 @@ class Pace:
     Units:  `per_second` tokens flow in, up to `burst`; 0 per second means no limit.
     """
 
-    def __init__(self, now: Callable[[], float], per_second: float, burst: float) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        per_second: float,
+        burst: float,
+        what: str = "too many prices asked or payments refused from this address",
+    ) -> None:
+        self._what = what
         self._now = now
         self._per_second = per_second
         self._burst = burst
@@ -44,7 +51,7 @@ class Pace:
             raise HttpProblem(
                 429,
                 "too-many-requests",
-                "too many prices asked or payments refused from this address; wait a moment",
+                f"{self._what}; wait a moment",
                 headers=[("retry-after", str(wait))],
             )
         self._buckets[address] = (left - 1, now)

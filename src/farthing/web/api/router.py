@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 import structlog
 
+from farthing.clock import NS
 from farthing.core.owners import Principal, Scope
 from farthing.errors import (
     FarthingError,
@@ -19,6 +20,7 @@ from farthing.errors import (
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.web.api.endpoint import Call, Endpoint, Reply
+from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
 from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
@@ -46,6 +48,7 @@ class Router:
     def __init__(self, desk: Desk, endpoints: Sequence[Endpoint]) -> None:
         self._desk = desk
         self._authority = _authority(desk.config.server.public_url)
+        self._rates = Rates(desk.config, lambda: desk.ctx.clock() / NS)
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._shaped: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
         for endpoint in endpoints:
@@ -88,7 +91,7 @@ class Router:
                 return
             reply = await call.endpoint.handler(call)
         except FarthingError as error:
-            await _say_no(scope, telling, error)
+            await _say_no(scope, telling, self._rates.counted(scope, error))
         except Exception:
             # As text, for a prettier traceback may show the values of variables, keys included.
             log.error("request.failed", path=_raw_path(scope), trace=traceback.format_exc())
@@ -112,6 +115,7 @@ class Router:
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
         query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
+        self._rates.take(scope, principal)
         client = scope.get("client") or ("local", 0)
         return Call(
             self._desk, endpoint, principal, values, query, headers, raw, receive, send, client[0]
@@ -207,6 +211,8 @@ async def _say_no(
 
 
 def _challenge(error: FarthingError) -> list[tuple[str, str]]:
+    if "headers" in error.more:
+        return error.more.pop("headers")
     if isinstance(error, Unauthenticated):
         return [("www-authenticate", 'Bearer realm="farthing"')]
     if isinstance(error, HttpProblem) and error.answer_status == 405:
