@@ -98,7 +98,13 @@ def test_books_that_are_there_are_never_overwritten_unasked(farthing: Terminal, 
     assert "books-exist" in farthing("restore", copy).err
     forced = farthing("restore", copy, "--force", "--no-input")
     assert (forced.code, "input-needed" in forced.err) == (8, True)
-    assert farthing("audit").code == 0
+    wallet = farthing("accounts", "list", "--json").out
+    assert farthing("credit", json.loads(wallet)[0]["id"], "1 USD").code == 0
+    done = farthing("restore", copy, "--force", "--yes", "--json")
+    assert (done.code, json.loads(done.out)["lost"]) == (0, 1)
+    assert list((tmp_path / "home" / "hub").glob("farthing.db.before-*"))
+    assert "accept-rollback" in done.err
+    assert "books-rolled-back" in farthing("balances").err, "lost payments are never passed over"
 
 
 def test_a_backup_is_made_while_payments_go_on(tmp_path: Path):

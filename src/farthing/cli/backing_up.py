@@ -72,6 +72,7 @@ async def restore(
     *,
     verify: Annotated[bool, typer.Option(help="Audit the copy before it is put in place.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Put what is there aside.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before that.")] = False,
     passphrase_file: PassphraseFile = None,
     config: ConfigOption = None,
 ) -> Any:
@@ -82,7 +83,7 @@ async def restore(
     loaded = _on_sqlite(load_config(config))
     if is_running(loaded):
         raise BadConfig("hub-running", "stop the hub before its books are put back")
-    _make_way(loaded, force)
+    _make_way(loaded, force, yes)
     with _beside(_books(loaded)) as folder:
         manifest, sealed = copies.read_copy(file, folder)
         if verify:
@@ -211,14 +212,15 @@ def _passphrase(file: Path | None) -> bytes:
     return text
 
 
-def _make_way(config: Config, force: bool) -> None:
+def _make_way(config: Config, force: bool, yes: bool) -> None:
     books = _books(config)
     if not books.exists():
         return
     if not force:
         detail = f"there are books at {books}; --force puts them aside"
         raise Conflict("books-exist", detail)
-    if not confirm(f"Put {books} aside and the backup in its place?", instead="another --config"):
+    question = f"Put {books} aside and the backup in its place?"
+    if not yes and not confirm(question, instead="--yes"):
         raise BadConfig("not-confirmed", "nothing was changed")
 
 

@@ -17,7 +17,20 @@ from tests.effort import REPEATED, examples
 from .test_bad_payments import problem
 from .town import LOCAL, Town, open_town
 
-ANY_TEXT = ("a\u0000b", "a\nb", "a\x1b[2Jb", "x" * 201, 5, None, True, ["x"], {})
+ANY_TEXT = (
+    "a\u0000b",
+    "a\nb",
+    "a\x1b[2Jb",
+    "a\u202eb",
+    "\u2066a",
+    "a\u0085",
+    "x" * 201,
+    5,
+    None,
+    True,
+    ["x"],
+    {},
+)
 
 
 def texts(member: str) -> Iterator[tuple[str, Any, str]]:

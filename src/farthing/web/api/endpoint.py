@@ -18,7 +18,10 @@ from farthing.web.asgi import RawHeaders, Receive, Send
 T = TypeVar("T")
 to_json = msgspec.json.encode
 _KEY_MAX = 128
-_CONTROL = {chr(code) for code in (*range(32), 127)}
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
+"""Marks that turn the reading direction: a name with them can pose as another (UAX #9)."""
+
+_CONTROL = {chr(code) for code in (*range(32), *range(127, 160), *_BIDI)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,10 @@ class Endpoint:
 def _refuse_control(value: Any) -> None:
     if isinstance(value, str):
         if not _CONTROL.isdisjoint(value):
-            raise Malformed("control-characters", "text may not contain control characters")
+            raise Malformed(
+                "control-characters",
+                "text may not contain control characters or marks of reading direction",
+            )
     elif isinstance(value, dict):
         for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
             _refuse_control(name)
