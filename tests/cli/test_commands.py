@@ -47,6 +47,25 @@ def test_accounts_are_opened_credited_frozen_and_shown(farthing: Terminal):
 
 
 @pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ([], "anything in USD"),
+        (["--largest", "0.5 USD"], "at most 0.5 USD"),
+        (["--budget", "5 USD/day", "--budget", "20 USD/month"], "5 USD/day, 20 USD/month"),
+        (["--ask-above", "3 USD"], "asks above 3 USD"),
+        (["--hours", "22:00-06:00", "--category", "power"], "only power, only 22:00-06:00"),
+        (["--expires", "2099-01-01T00:00:00Z"], "until 2099-01-01T00:00:00Z"),
+    ],
+)
+def test_every_mandate_can_be_listed_with_what_it_allows(
+    farthing: Terminal, rules: list[str], told: str
+):
+    mandate = farthing("mandates", "create", "USD", "--name", "till", *rules).out.strip()
+    shown = farthing("mandates", "list")
+    assert (shown.code, shown.out.split()) == (0, [mandate, "open", "till", *told.split()])
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["credit", "acc_x", "10 USD"], 9, "no-such-account"),

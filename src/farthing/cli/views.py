@@ -33,19 +33,22 @@ keys = listing(
 
 def mandates(assets: dict[str, Asset]) -> Any:
     """Show mandates with what they allow."""
-    return listing(lambda m: (m["id"], ended(m, "revoked_at", "revoked"), _allows(m, assets)))
+    return listing(
+        lambda m: (m["id"], ended(m, "revoked_at", "revoked"), m["name"], _allows(m, assets))
+    )
 
 
 def _allows(mandate: Row, assets: dict[str, Asset]) -> str:
-    code = mandate["asset"]
-    largest = mandate["largest"]
+    code, largest, line = mandate["asset"], mandate["largest"], mandate["ask_above"]
     told = [f"at most {money_text(largest, code, assets)}"] if largest else []
     told += [f"{money_text(b['limit'], code, assets)}/{b['per']}" for b in mandate["budgets"]]
-    told += [f"asks above {money_text(mandate['ask_above'], code, assets)}"] * bool(
-        mandate["ask_above"]
-    )
-    told += [f"until {mandate['expires']}"] * bool(mandate["expires"])
+    told += [f"asks above {money_text(line, code, assets)}"] if line else []
+    told += [f"only {', '.join(mandate[rule])}" for rule in _LISTS if mandate[rule]]
+    told += [f"until {mandate['expires']}"] if mandate["expires"] else []
     return ", ".join(told) or f"anything in {code}"
+
+
+_LISTS = ("payees", "categories", "hours")
 
 
 def offers(assets: dict[str, Asset]) -> Any:
