@@ -1,5 +1,7 @@
 """`farthing proxy`: put prices on a web service without touching it."""
 
+import asyncio
+import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,6 +85,7 @@ def proxy(
 async def _serve(
     wall: Paywall, front: ReverseProxy, settings: dict[str, Any], listener: socket.socket
 ) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wall.reload_prices)
     try:
         await serve_on(uvicorn.Server(uvicorn.Config(wall, **settings)), listener)
     finally:
