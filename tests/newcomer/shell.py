@@ -15,9 +15,22 @@ _LOOPBACK_UP = (
 )
 
 
+_WHOLE = re.DOTALL | re.MULTILINE
+_MARKED = re.compile(r"^ *<!-- not run: [^\n]+ -->\n *```sh\n.*?^ *```\n", _WHOLE)
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", _WHOLE)
+_PROMISE = re.compile(r"^```sh\n(?:(?!^```).)*^```\n\n```text\n(.*?)^```", _WHOLE)
+
+
 def blocks(document: Path) -> list[str]:
-    """Give what a reader would type, in the document's order."""
-    return re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+    """Give what a reader would type, in the document's order, but for what is marked as not run."""
+    return _BLOCK.findall(_MARKED.sub("", document.read_text()))
+
+
+def broken_promises(document: Path, told: str) -> list[str]:
+    """List the lines that the document shows as output and that were not told; … is anything."""
+    shown = [line for block in _PROMISE.findall(document.read_text()) for line in block.split("\n")]
+    patterns = {line: re.escape(line.strip()).replace("…", ".*") for line in shown if line.strip()}
+    return [line for line, pattern in patterns.items() if not re.search(pattern, told)]
 
 
 def can_isolate() -> bool:

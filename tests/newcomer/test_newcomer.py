@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from .environment import Empty, build_wheel, empty_environment, fill_wheelhouse
-from .shell import ROOT, blocks, can_isolate, type_in
+from .shell import ROOT, blocks, broken_promises, can_isolate, type_in
 
 DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
 FIRST_ANSWER_SECONDS, AFTER_SERVE_SECONDS = 60, 3
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 HOW_TOS = [
-    ROOT / "docs" / "howto" / f"{name}.md"
-    for name in ("back-up-and-restore", "upgrade", "find-what-is-wrong")
+    page
+    for page in sorted((ROOT / "docs" / "howto").glob("*.md"))
+    if blocks(page) and page.stem != "postgresql"  # tests/e2e/test_postgresql_page.py
 ]
 EXTRAS = {"psycopg", "x402", "pympp", "fastapi", "starlette", "granian", "opentelemetry_api"}
 
@@ -43,16 +44,28 @@ def test_networks_can_be_taken_away_here():
     assert can_isolate(), "without `unshare --net` these tests would not deny the network"
 
 
-@pytest.mark.parametrize(
-    "document", [ROOT / "README.md", *TUTORIALS, *HOW_TOS], ids=lambda d: d.stem
-)
+def type_all_of(document: Path, environment: Empty, folder: Path) -> None:
+    """Type in a document in a new folder, and compare what it shows with what is told."""
+    folder.mkdir()
+    done = type_in(steps_of(document), folder, environment.variables)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert not broken_promises(document, told), told
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *TUTORIALS], ids=lambda d: d.stem)
 def test_every_block_runs_word_for_word_from_any_folder_without_a_network(
     environment: Empty, document: Path, tmp_path: Path
 ):
-    folder = tmp_path / "any folder"
-    folder.mkdir()
-    done = type_in(steps_of(document), folder, environment.variables)
-    assert done.returncode == 0, done.stdout + done.stderr
+    type_all_of(document, environment, tmp_path / "any folder")
+
+
+@pytest.mark.parametrize("environment", ["highest"], indirect=True)
+@pytest.mark.parametrize("document", HOW_TOS, ids=lambda d: d.stem)
+def test_every_how_to_runs_word_for_word_and_says_what_it_shows(
+    environment: Empty, document: Path, tmp_path: Path
+):
+    type_all_of(document, environment, tmp_path / "any folder")
 
 
 def test_the_readme_ends_in_a_paid_page_and_a_clean_audit(environment: Empty, tmp_path: Path):

@@ -217,7 +217,7 @@ def _sqlite(ask: Callable[[str], Any]) -> Iterator[Finding]:
 
 def _postgresql(ask: Callable[[str], Any]) -> Iterator[Finding]:
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        value = str(ask(f"SHOW {setting}"))
+        value = str(ask(f"SELECT current_setting('{setting}')"))
         state: State = "fail" if value == "off" else "ok"
         yield Finding(f"postgresql {setting}", state, value, f"set {setting} = on")
 
