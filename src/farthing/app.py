@@ -26,6 +26,9 @@ from farthing.keys import (
     read_key_file,
     write_key_file,
 )
+from farthing.observe.hub_watch import HubWatch
+from farthing.observe.tracing import Tracing, open_tracing
+from farthing.observing import Faults, Observed
 from farthing.services.access import Access
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
@@ -53,6 +56,7 @@ class Hub:
     heads: HeadsFile
     executors: list[ThreadPoolExecutor]
     challenge_secrets: list[bytes]
+    tracing: Tracing | None = None
 
     @property
     def ctx(self) -> Context:
@@ -73,6 +77,8 @@ class Hub:
         self.heads.close()
         for executor in self.executors:
             executor.shutdown(wait=True)
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)
 
 
 class KeyRing:
@@ -167,6 +173,7 @@ async def open_hub(
     clock: Clock = system_clock,
     random_bits: Callable[[int], int] = secrets.randbits,
     accept_rollback: bool = False,
+    tracing: Tracing | None = None,
 ) -> Hub:
     """Put a hub together and start its worker.
 
@@ -175,11 +182,14 @@ async def open_hub(
     ring = key_ring(config)
     if not ring.exists:
         raise BadConfig("hub-not-initialised", "run: farthing init")
+    told = config.tracing
+    tracing = tracing or open_tracing(told.endpoint, "hub", told.percent)
+    watch, faults = HubWatch(config.books.engine, tracing), Faults()
     readers = ThreadPoolExecutor(_READERS, "farthing-read")
     writer = ThreadPoolExecutor(1, "farthing-write")
     verifiers = ThreadPoolExecutor(_VERIFIERS, "farthing-verify")
     database = open_database(config, readers)
-    heads = HeadsFile(config.path(config.audit.heads_path), on_fault=_tell_heads_fault)
+    heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
     lost = check_not_rolled_back(database, heads, accept=accept_rollback)
     signer, root = ring.signing(), ring.root()
     loop = asyncio.get_running_loop()
@@ -188,16 +198,21 @@ async def open_hub(
     def committed() -> None:
         loop.call_soon(ctx_ready[0].committed.give)
 
-    books = SqlBooks(database, lambda: signer, clock, writer, heads.append, committed)
+    books = SqlBooks(
+        database, lambda: signer, clock, writer, heads.append, committed, on_batch=watch.committed
+    )
     assets = database.transact(lambda tx: _settle_assets(tx, config))
     identity = HubIdentity(fingerprint(root.public), root.public, {})
-    ctx = Context(books, database, clock, random_bits, verifiers, identity, assets)
+    ctx = Context(books, database, clock, random_bits, verifiers, identity, assets, watch=watch)
     ctx_ready.append(ctx)
     await _admit(ctx, root, signer, lost)
+    if lost:
+        log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
     desk = Desk(ctx, config, Payments(ctx), Access(ctx))
-    hub = Hub(
-        desk, Worker(ctx), books, heads, [readers, writer, verifiers], ring.challenge_secrets()
-    )
+    worker, executors = Worker(ctx, books.probe), [readers, writer, verifiers]
+    observed = Observed(watch, desk, worker, books, faults)
+    desk.metrics, desk.fault = observed.page, observed.fault
+    hub = Hub(desk, worker, books, heads, executors, ring.challenge_secrets(), tracing)
     hub.worker.start()
     return hub
 
@@ -220,10 +235,6 @@ def _settle_assets(tx: Tx, config: Config) -> dict[str, Any]:
 def _all(tx: Tx, table: Table[Any]) -> list[Any]:
     mapped = mapping(table)
     return [mapped.row(row) for row in tx.rows(mapped.select)]
-
-
-def _tell_heads_fault(fault: OSError) -> None:
-    log.error("heads.not_noted", why=str(fault), hint="payments go on; free the disk or mend it")
 
 
 async def _admit(ctx: Context, root: Signer, signer: Signer, lost: str | None) -> None:

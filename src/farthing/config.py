@@ -93,6 +93,25 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 60
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Metrics without a key. With one they are at `/metrics`: scope `metrics`, or the operator."""
+
+    listen: Annotated[
+        str, _told("also show them at an address of this machine: 127.0.0.1:9402")
+    ] = ""
+
+
+class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Traces by OpenTelemetry; needs `farthing[otel]`."""
+
+    endpoint: Annotated[
+        str, _told("where to send them (OTLP over HTTP): http://127.0.0.1:4318/v1/traces")
+    ] = ""
+    percent: Annotated[
+        int, _told("how many of the traces that begin here are drawn", ge=0, le=100)
+    ] = 100
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; every setting has a default that works."""
 
@@ -102,6 +121,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogSettings = LogSettings()
     payments: PaymentSettings = PaymentSettings()
     limits: LimitSettings = LimitSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     folder: str = ""
 
@@ -121,6 +142,8 @@ SECTIONS = {
     "log": LogSettings,
     "payments": PaymentSettings,
     "limits": LimitSettings,
+    "metrics": MetricsSettings,
+    "tracing": TracingSettings,
 }
 
 

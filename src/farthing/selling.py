@@ -14,6 +14,7 @@ from farthing.errors import BadConfig, Unavailable
 from farthing.money import Asset
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
+from farthing.services.watch import UNWATCHED, Watch
 from farthing.sockets import is_running, socket_path
 from farthing.web.asgi import App
 from farthing.web.hub_offers import HubOffers
@@ -39,13 +40,14 @@ def paywall(
     trusted_proxies: Sequence[str] = (),
     limits: Limits | None = None,
     config: Path | None = None,
+    watch: Watch = UNWATCHED,
 ) -> Paywall:
     """Put prices on an ASGI app, paid through a hub.
 
     Shape:  without `hub` it is this machine's own, found by its socket; with a URL, `key` or
             $FARTHING_KEY is your API key. `prices` is a price file; without one the prices are
             the payee's offers in the hub, and those of `@paywall.price(…)`. `payee` is the
-            account that is paid where the file names none.
+            account that is paid where the file names none; `watch` is a `SellerWatch`.
     Raises: BadConfig, BadPriceFile, Unavailable when the hub does not answer.
     """
     settings = load_config(config)
@@ -55,7 +57,7 @@ def paywall(
     client = hub_client(settings, hub, key)
     return Paywall(
         app,
-        hub=RemoteHub(client),
+        hub=RemoteHub(client, watch),
         hub_id=identity,
         languages=[Mpp(challenge_secrets(settings)), X402()],
         assets=assets,
@@ -68,6 +70,7 @@ def paywall(
         payee=payee,
         trusted_proxies=trusted_proxies,
         limits=limits or Limits(challenge_seconds=settings.payments.challenge_seconds),
+        watch=watch,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -19,12 +20,16 @@ _CLEAN_EVERY = 600
 
 
 class Worker:
-    """Look twice a second for what is due."""
+    """Look twice a second for what is due.
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    Shape: `probe` tries to write again after the books could not be written.
+    """
+
+    def __init__(self, ctx: Context, probe: Callable[[], Awaitable[bool]] | None = None) -> None:
+        self._ctx, self._probe = ctx, probe
         self._task: asyncio.Task[None] | None = None
-        self._rounds = 0
+        self.turns = self.rounds = self.failures = 0
+        self._looked = 0
 
     def start(self) -> None:
         """Begin to look."""
@@ -40,11 +45,16 @@ class Worker:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
+            self.turns += 1  # Also where the books cannot be written: a restart mends no disk.
             try:
-                await self.look()
+                if self._probe is None or await self._probe():
+                    await self.look()
+                self.rounds += 1
             except FarthingError as error:
+                self.failures += 1
                 log.warning("worker.postponed", code=error.code)
             except Exception:
+                self.failures += 1
                 log.exception("worker.failed")
 
     async def look(self) -> int:
@@ -54,8 +64,8 @@ class Worker:
         asks = await ctx.database.read(lambda tx: asks_over(tx, now))
         await ctx.books.commit([Expire(payment) for payment in holds])
         await ctx.books.commit([AnswerAsk(payment, None, "lapse") for payment in asks])
-        self._rounds += 1
-        if self._rounds % _CLEAN_EVERY == 0:
+        self._looked += 1
+        if self._looked % _CLEAN_EVERY == 0:
             await self._forget(now - KEPT_SECONDS * NS)
         return len(holds) + len(asks)
 

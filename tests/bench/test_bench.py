@@ -8,6 +8,7 @@ import pytest
 from bench.ceilings import Ceilings
 from bench.figures import Ceiling, Figure, lowest, median_run, percentile
 from bench.plan import NAMES, Wanted, run_engine
+from bench.watching import measure
 
 
 @pytest.fixture
@@ -77,3 +78,9 @@ def test_a_percentile_is_a_value_that_was_measured():
     assert percentile([1, 2, 3, 4], 0.5) == 3
     assert percentile([1, 2, 3, 4], 0.99) == 4
     assert percentile([], 0.5) == 0
+
+
+def test_what_watching_costs_is_measured_beside_not_watching():
+    taken = measure(rounds=20)
+    assert len(taken) == 4
+    assert all(microseconds > 0 for microseconds in taken.values())

@@ -20,6 +20,8 @@ from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
 from farthing.errors import BadConfig, FarthingError, PlugMissing
 from farthing.explained import hint_of
+from farthing.observe.process import PROCESS
+from farthing.observe.table import EVERY, HUB, SELLER
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
@@ -37,6 +39,7 @@ def pages() -> dict[str, str]:
         "commands.md": command_page(),
         "configuration.md": configuration(),
         "events.md": events(),
+        "metrics.md": metrics(),
         "problems.md": problems(),
     }
 
@@ -199,6 +202,27 @@ def meaning_of(field: Any) -> str:
     """Give what a setting means, as it is annotated."""
     notes = getattr(field.type, "__metadata__", ())
     return next(note.description for note in notes if getattr(note, "description", None))
+
+
+def metrics() -> str:
+    """Write the page of metrics."""
+    told = (
+        f"# Metrics\n{NOTE}\n"
+        "A hub shows its own at `GET /metrics` (the operator's key, or one with the scope\n"
+        "`metrics`) and at `[metrics] listen`; a proxy at `--metrics`. See\n"
+        "[how to monitor a hub](../howto/monitor-a-hub.md). Labels never name an owner, a\n"
+        "device, a path or an id.\n"
+    )
+    parts = [told]
+    for title, table_of in (("Both", EVERY), ("The hub", HUB), ("Proxy and middleware", SELLER)):
+        rows = [
+            (f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.told)
+            for m in table_of
+        ]
+        parts.append(f"\n## {title}\n\n" + table(("metric", "kind", "labels", "meaning"), rows))
+    rows = [(f"`{name}`", told) for name, told in PROCESS.items()]
+    parts.append("\n## The process\n\n" + table(("metric", "meaning"), rows))
+    return "".join(parts)
 
 
 # The API and the commands

@@ -11,7 +11,9 @@ from farthing.web.problems import MPP_CODES
 from .reference import FOLDER, all_commands, pages, raised
 
 
-@pytest.mark.parametrize("name", ["api", "commands", "configuration", "events", "problems"])
+@pytest.mark.parametrize(
+    "name", ["api", "commands", "configuration", "events", "metrics", "problems"]
+)
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()
     assert written == pages()[f"{name}.md"], "run: .venv/bin/python -m tests.house.reference"

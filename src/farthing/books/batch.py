@@ -4,7 +4,7 @@ Everything here runs inside one database transaction, and may run again after a 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from farthing.books import rows
@@ -24,7 +24,7 @@ from farthing.core.chain import (
 )
 from farthing.core.decisions import Outcome, Unit
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
-from farthing.core.records import Read
+from farthing.core.records import Read, Write
 from farthing.errors import FarthingError, InvariantBroken, ensure
 from farthing.keys import Signer
 
@@ -32,11 +32,14 @@ _EXPIRIES_MAX = 1000
 
 
 class Result(NamedTuple):
-    """What a commit leaves behind: each unit's answer or error, and the new end of history."""
+    """What a commit leaves behind: each unit's answer or error, the new end of history, and the
+    records written.
+    """
 
     answers: list[Done[Any] | FarthingError]
     tip: Tip
     head: Head | None
+    written: Collection[Write]
 
 
 class Batch:
@@ -73,7 +76,7 @@ class Batch:
             look_ahead(self._working, units, self._view.now_ns)
         decided = [self._decide(unit) for unit in units]
         head, tip = self._write()
-        return Result(self._answers(decided, head), tip, head)
+        return Result(self._answers(decided, head), tip, head, self._working.written.values())
 
     def _expire(self) -> None:
         due = rows.due_pendings(self._tx, self._view.now_ns, _EXPIRIES_MAX)

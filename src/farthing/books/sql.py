@@ -7,8 +7,9 @@ at a time, on the executor's thread, so the event loop goes on reading requests 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 from farthing.books.base import Done, Tx
@@ -18,6 +19,7 @@ from farthing.books.rows import Tip
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
+from farthing.core.records import Write
 from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, Unavailable
 from farthing.keys import Signer
 
@@ -27,6 +29,7 @@ log = logging.getLogger("farthing.books")
 
 BATCH_MAX = 512
 QUEUE_MAX = 20_000
+_PROBE, _PROBE_BYTES = "probe", 16_384
 
 
 class Transacts(Protocol):
@@ -37,15 +40,21 @@ class Transacts(Protocol):
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
+OnBatch = Callable[[float, float, int, Collection[Write] | None], None]
+"""Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
+units it decided, and what it wrote; None when it could not be written."""
+
+
 class Wish:
     """Units that one caller put in together, and the future that hears of them."""
 
-    __slots__ = ("answers", "heard", "left", "units")
+    __slots__ = ("answers", "heard", "left", "since", "units")
 
     def __init__(self, units: Sequence[Unit[Any]], heard: "asyncio.Future[list[Any]]") -> None:
         self.units, self.heard = units, heard
         self.answers: list[Any] = []
         self.left = len(units)
+        self.since = perf_counter()
 
 
 class SqlBooks:
@@ -60,10 +69,11 @@ class SqlBooks:
         on_head: Callable[[Head], None] | None = None,
         on_commit: Callable[[], None] | None = None,
         chain: str = "main",
+        on_batch: OnBatch | None = None,
     ) -> None:
         self._database, self._signer, self._clock = database, signer, clock
         self._writer, self._on_head, self._on_commit = writer, on_head, on_commit
-        self._chain = chain
+        self._chain, self._on_batch = chain, on_batch
         self._memory = Memory()
         self._tip: Tip | None = None
         self._queue: deque[tuple[Wish, Unit[Any]]] = deque()
@@ -100,6 +110,29 @@ class SqlBooks:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self._database.transact, work)
 
+    @property
+    def queued(self) -> int:
+        """How many units wait for a commit."""
+        return len(self._queue)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the last thing that was written could be."""
+        return not self._failing
+
+    async def probe(self) -> bool:
+        """Try to write, after a commit could not be written, and tell whether it works again.
+
+        Shape: without it a hub that nobody sends payments to, being not ready, would never know.
+        """
+        if self._failing and not self._closed:
+            try:
+                await self.tidy(_write_something)
+            except (Unavailable, OutcomeUnknown):
+                return False
+            self._say_well()
+        return not self._failing
+
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True
@@ -114,7 +147,7 @@ class SqlBooks:
         else:
             self._drained.clear()
             running = asyncio.get_running_loop().run_in_executor(
-                self._writer, self._run, [unit for _, unit in batch]
+                self._writer, self._run, [unit for _, unit in batch], batch[0][0].since
             )
             running.add_done_callback(lambda done: self._hear(batch, done))
 
@@ -133,9 +166,9 @@ class SqlBooks:
         if self._on_commit is not None:
             self._on_commit()
 
-    def _run(self, units: list[Unit[Any]]) -> list[Any]:
+    def _run(self, units: list[Unit[Any]], since: float) -> list[Any]:
         try:
-            return self._transact(units).answers
+            return self._timed(units, since).answers
         except (Unavailable, OutcomeUnknown) as fault:
             self._forget()
             self._say_why(fault)
@@ -145,7 +178,7 @@ class SqlBooks:
             if len(units) == 1:
                 raise
         # One unit of the batch is at fault, by a bug of ours: the others must not pay for it.
-        return [self._run_alone(unit) for unit in units]
+        return [self._run_alone(unit, since) for unit in units]
 
     def _say_why(self, fault: Exception) -> None:
         """Tell the operator what the disk or the server said, once until it works again."""
@@ -153,12 +186,28 @@ class SqlBooks:
             log.error("the books cannot be written: %s", fault.__cause__ or fault)
         self._failing = True
 
-    def _run_alone(self, unit: Unit[Any]) -> Any:
+    def _say_well(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.warning("the books can be written again")
+
+    def _run_alone(self, unit: Unit[Any], since: float) -> Any:
         try:
-            return self._transact([unit]).answers[0]
+            return self._timed([unit], since).answers[0]
         except Exception as fault:
             self._forget()
             return fault
+
+    def _timed(self, units: Sequence[Unit[Any]], since: float) -> Result:
+        if self._on_batch is None:
+            return self._transact(units)
+        began, written = perf_counter(), None
+        try:
+            result = self._transact(units)
+            written = result.written
+            return result
+        finally:
+            self._on_batch(began - since, perf_counter() - began, len(units), written)
 
     def _transact(self, units: Sequence[Unit[Any]]) -> Result:
         signer = self._signer()
@@ -179,9 +228,7 @@ class SqlBooks:
         result = self._database.transact(work)
         self._tip = result.tip if self._database.exclusive else None
         self._memory.trim()
-        if self._failing:
-            self._failing = False
-            log.warning("the books can be written again")
+        self._say_well()
         if result.head is not None:
             self.commits += 1
             self._note(result.head)
@@ -199,6 +246,14 @@ class SqlBooks:
     def _forget(self) -> None:
         # What a failed commit left in memory never became true.
         self._memory, self._tip = Memory(), None
+
+
+def _write_something(tx: Tx) -> None:
+    sql = (
+        "INSERT INTO settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    )
+    tx.run(sql, (_PROBE, "x" * _PROBE_BYTES))
 
 
 def _tell(wish: Wish) -> None:

@@ -11,13 +11,17 @@ import typer
 import uvicorn
 
 from farthing.cli.listening import check_certificate, listen, serve_on
+from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.cli.serving import common_settings
 from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.logs import configure_logs
+from farthing.observe.seller_watch import SellerWatch
+from farthing.observe.tracing import open_tracing
 from farthing.selling import paywall
+from farthing.web.metrics_page import read_address, seller_page, served_beside
 from farthing.web.paywall import Paywall
 from farthing.web.proxy import ReverseProxy
 from farthing.web.trust import Trust
@@ -45,6 +49,9 @@ def proxy(
     trusted_proxy: Annotated[
         list[str] | None, typer.Option(help="The address of a proxy in front that does TLS.")
     ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Also show metrics at an address of this machine: 127.0.0.1:9403.")
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Sell what a web service answers: the price file says what costs how much.
@@ -66,7 +73,10 @@ def proxy(
         "ssl_keyfile": tls_key or None,
         **common_settings(),
     }
-    front = ReverseProxy(upstream, trust=Trust(trusted_proxy or []))
+    shown_at = read_address(metrics) if metrics else None
+    tracing = open_tracing(loaded.tracing.endpoint, "proxy", loaded.tracing.percent)
+    watch = SellerWatch(tracing)
+    front = ReverseProxy(upstream, trust=Trust(trusted_proxy or []), watch=watch)
     wall = paywall(
         front,
         prices=prices,
@@ -75,19 +85,32 @@ def proxy(
         realm=realm or f"{host}:{port}",
         trusted_proxies=trusted_proxy or [],
         config=config,
+        watch=watch,
     )
     listener = listen(host, port)
+    beside = listen(*shown_at) if shown_at else None
     scheme = "https" if tls_cert else "http"
     log.info("proxy.starting", upstream=upstream, url=f"{scheme}://{host}:{port}")
-    run(_serve(wall, front, settings, listener))
+    run(_serve(wall, front, settings, listener, watch, beside))
 
 
 async def _serve(
-    wall: Paywall, front: ReverseProxy, settings: dict[str, Any], listener: socket.socket
+    wall: Paywall,
+    front: ReverseProxy,
+    settings: dict[str, Any],
+    listener: socket.socket,
+    watch: SellerWatch,
+    beside: socket.socket | None,
 ) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wall.reload_prices)
     try:
-        await serve_on(uvicorn.Server(uvicorn.Config(wall, **settings)), listener)
+        async with (
+            served_beside(beside, seller_page(wall, watch), common_settings()),
+            told_to_systemd(lambda: True),
+        ):
+            await serve_on(uvicorn.Server(uvicorn.Config(wall, **settings)), listener)
     finally:
         await wall.drain()
         await front.aclose()
+        if watch.tracing is not None:
+            watch.tracing.close()

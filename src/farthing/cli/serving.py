@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import structlog
@@ -14,6 +15,7 @@ import uvicorn
 from farthing.app import Hub, key_ring, open_hub
 from farthing.cli.listening import check_certificate, listen, serve_on
 from farthing.cli.local import ask, is_running, local_client
+from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.config import Config, load_config
@@ -23,6 +25,7 @@ from farthing.services.event_log import EventLog
 from farthing.sockets import clear_away, make_room
 from farthing.terminal.talk import manners, say
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
+from farthing.web.metrics_page import read_address, served_beside
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
 
@@ -136,7 +139,9 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     if is_running(config):
         detail = "a hub uses this folder already; stop it, or give each its own with --config"
         raise BadConfig("hub-running", detail)
+    shown_at = read_address(config.metrics.listen) if config.metrics.listen else None
     listener = listen(config.server.host, config.server.port)
+    beside = listen(*shown_at) if shown_at else None
     if not key_ring(config).exists:
         made = await initialise(config, "me", "UTC")
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
@@ -149,7 +154,8 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     try:
         if told is not None:
             await told.start()
-        await _run(hub, config, servers, listener)
+        async with served_beside(beside, hub.desk.metrics, common_settings()):
+            await _run(hub, config, servers, listener)
     finally:
         if told is not None:
             await told.stop()
@@ -189,7 +195,20 @@ async def _run(
         loop.add_signal_handler(number, stop)
     log.info("hub.started", hub=hub.ctx.identity.hub, url=config.server.url())
     public, local = servers
-    await asyncio.gather(serve_on(public, listener), local.serve())
+    async with told_to_systemd(_progress(hub)):
+        await asyncio.gather(serve_on(public, listener), local.serve())
+
+
+def _progress(hub: Hub) -> Callable[[], bool]:
+    """Give what tells whether the worker has gone on since it was asked last."""
+    seen = -1
+
+    def goes_on() -> bool:
+        nonlocal seen
+        before, seen = seen, hub.worker.turns
+        return seen != before
+
+    return goes_on
 
 
 class _QuietServer(uvicorn.Server):

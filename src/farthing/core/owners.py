@@ -24,6 +24,7 @@ class Scope(StrEnum):
     OWNER = "owner"
     SELLER = "seller"
     READ = "read"
+    METRICS = "metrics"
 
 
 class OwnerRecord(msgspec.Struct, frozen=True):

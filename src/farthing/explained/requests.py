@@ -37,6 +37,7 @@ HINTS = {
     "malformed-url": "Give the whole URL, with http:// or https://.",
     "method-not-allowed": "Use one of the methods in the Allow header.",
     "no-such-code": "List every code: farthing explain",
+    "host-not-here": "Ask by 127.0.0.1 or localhost, from this machine.",
     "no-such-path": "Look the path up in /openapi.json.",
     "query-too-long": "Send a shorter query.",
     "signature-expired": "Sign the request again; check this machine's clock.",

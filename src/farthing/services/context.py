@@ -10,6 +10,7 @@ from farthing.clock import NS, Clock
 from farthing.core.identity import Certificate
 from farthing.money import Asset
 from farthing.services.signals import Signal
+from farthing.services.watch import UNWATCHED, Watch
 from farthing.store.database import Database
 
 
@@ -34,6 +35,7 @@ class Context:
     identity: HubIdentity
     assets: dict[str, Asset]
     committed: Signal = field(default_factory=Signal)
+    watch: Watch = UNWATCHED
 
     def now_s(self) -> int:
         """Give Unix seconds."""

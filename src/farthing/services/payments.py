@@ -7,6 +7,7 @@ from farthing.clock import NS
 from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.asks import ASKS
+from farthing.core.devices import Device
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.identity import CERTIFICATES, Certificate
 from farthing.core.orders import SignedOrder
@@ -36,7 +37,7 @@ class Payments:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._directory = Directory(ctx)
-        self._verifier = Verifier(ctx.verifiers)
+        self.verifier = Verifier(ctx.verifiers)
 
     async def authorise(
         self,
@@ -56,40 +57,51 @@ class Payments:
                 `serves` is false where nothing is served for the payment.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
-        order = signed.order
-        device, key = await who_signed(
-            self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
-        )
-        hub = self._ctx.identity.hub
-        unit = Authorise(
-            signed, key, device, hub, hold_seconds, capture, category, only_recorded, claim, serves
-        )
-        key_of, content = keyed
-        return await self._ctx.books.commit_one(Keyed(unit, key_of, content) if key_of else unit)
+        watch = self._ctx.watch
+        with watch.step("authorise"):
+            device, key = await self._who(signed)
+            hub = self._ctx.identity.hub
+            unit = Authorise(
+                *(signed, key, device, hub, hold_seconds),
+                *(capture, category, only_recorded, claim, serves),
+            )
+            key_of, content = keyed
+            with watch.step("commit"):
+                return await self._ctx.books.commit_one(
+                    Keyed(unit, key_of, content) if key_of else unit
+                )
 
     async def check_signature(self, signed: SignedOrder) -> None:
         """Check that an order is signed by its device, and nothing else.
 
         Raises: Unauthenticated.
         """
+        await self._who(signed)
+
+    async def _who(self, signed: SignedOrder) -> tuple[Device, str]:
         order = signed.order
-        await who_signed(
-            self._directory, self._verifier, order.device, signed.signature, order.signed_bytes()
-        )
+        with self._ctx.watch.step("verify"):
+            return await who_signed(
+                *(self._directory, self.verifier, order.device),
+                *(signed.signature, order.signed_bytes()),
+            )
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""
-        return await self._ctx.books.commit_one(Capture(payment, by, units))
+        with self._ctx.watch.step("capture"):
+            return await self._ctx.books.commit_one(Capture(payment, by, units))
 
     async def void(self, payment: str, reason: str, by: str | None) -> Done[Payment]:
         """Release a hold."""
-        return await self._ctx.books.commit_one(Void(payment, by, reason))
+        with self._ctx.watch.step("void"):
+            return await self._ctx.books.commit_one(Void(payment, by, reason))
 
     async def refund(
         self, refund: str, payment: str, units: int | None, reason: str, by: str | None
     ) -> Done[Refunded]:
         """Give captured money back."""
-        return await self._ctx.books.commit_one(GiveBack(refund, payment, by, units, reason))
+        with self._ctx.watch.step("refund"):
+            return await self._ctx.books.commit_one(GiveBack(refund, payment, by, units, reason))
 
     async def mark_delivery(self, payment: str, reason: str, by: str | None) -> None:
         """Record that an answer broke off after it was paid."""

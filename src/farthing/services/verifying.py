@@ -25,6 +25,12 @@ class Verifier:
     def __init__(self, executor: Executor, workers: int = 2) -> None:
         self._executor, self._idle = executor, workers
         self._queue: deque[tuple[Claim, asyncio.Future[str]]] = deque()
+        self.good = self.bad = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many signatures wait for a thread."""
+        return len(self._queue)
 
     async def match(self, publics: Sequence[str], signature: bytes, message: bytes) -> str:
         """Give the key that made the signature, or an empty text."""
@@ -48,7 +54,11 @@ class Verifier:
         done: asyncio.Future[list[str]],
     ) -> None:
         self._idle += 1
-        for (_, heard), matched in zip(some, done.result(), strict=True):
+        found = done.result()
+        good = len(found) - found.count("")
+        self.good += good
+        self.bad += len(found) - good
+        for (_, heard), matched in zip(some, found, strict=True):
             if not heard.done():
                 heard.set_result(matched)
         self._start()

@@ -11,6 +11,9 @@ from farthing.errors import BadConfig, FarthingError
 from farthing.money import Asset
 from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.services.hub import Hub
+from farthing.services.watch import UNWATCHED, Seen, Watch
+from farthing.services.watched_hub import WatchedHub
+from farthing.web import settlement
 from farthing.web.asgi import App, Message, Receive, Scope, Send
 from farthing.web.body import ClientGone, check_digest, content_digest, read_body
 from farthing.web.challenges import Challenges, accepted
@@ -19,6 +22,7 @@ from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
 from farthing.web.pace import Pace
+from farthing.web.passing import telling
 from farthing.web.price_file import PriceBook
 from farthing.web.priced_routes import offer_of_route, priced
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
@@ -45,7 +49,7 @@ class Paywall:
     Shape:  `hub` is embedded or remote; `languages` write and read payments; `prices` is a price
             list or book, and `@paywall.price(...)` puts prices beside endpoints; `realm`,
             `payee` are used where the price list names none; `trusted_proxies` may say that a
-            request came over TLS.
+            request came over TLS; `watch` hears how requests end.
     Raises: BadConfig when there is no language.
     """
 
@@ -63,6 +67,7 @@ class Paywall:
         trusted_proxies: Iterable[str] = (),
         limits: Limits | None = None,
         clock: Clock = system_clock,
+        watch: Watch = UNWATCHED,
     ) -> None:
         if not languages:
             raise BadConfig("no-language", "a paywall speaks at least one payment language")
@@ -76,7 +81,9 @@ class Paywall:
         self._limits = limits or Limits()
         self._clock = clock
         self._challenges = Challenges(languages, self._assets, clock)
-        self._till = Till(hub, self._challenges, self._assets, clock, self._limits)
+        self._watch = watch
+        watched = hub if watch is UNWATCHED else WatchedHub(hub, watch)
+        self._till = Till(watched, self._challenges, self._assets, clock, self._limits)
         self._pace = Pace(
             lambda: clock() / NS, self._limits.asks_per_second, self._limits.asks_burst
         )
@@ -108,7 +115,8 @@ class Paywall:
         elif scope["type"] == "websocket":
             await self._websocket(self._app, scope, receive, send)
         else:
-            await self._http(self._app, scope, receive, send)
+            with self._watch.request(scope["headers"]) as seen:
+                await self._http(self._app, scope, receive, telling(send, seen), seen)
 
     def reload_prices(self) -> bool:
         """Read the price file again now, as on SIGHUP; tell whether new prices are in force."""
@@ -118,6 +126,15 @@ class Paywall:
         """Follow the price file, if there is one, until cancelled."""
         if isinstance(self._prices, PriceBook):
             await self._prices.watch(seconds)
+
+    def figures(self) -> list[tuple[str, float]]:
+        """Give what stands now, by the names of metrics."""
+        return [
+            ("farthing_paid_runs_open", len(self._running)),
+            ("farthing_kept_answers_bytes", self._till.answers.bytes),
+            ("farthing_money_not_given_back", settlement.unheard()),
+            ("farthing_offers_in_force", len(self._prices.current().offers)),
+        ]
 
     async def drain(self, seconds: float = 30.0) -> None:
         """Wait for the handlers that run under a payment, whoever is still connected."""
@@ -133,7 +150,7 @@ class Paywall:
 
         return until_drained
 
-    async def _http(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _http(self, app: App, scope: Scope, receive: Receive, send: Send, seen: Seen) -> None:
         passed = send
         try:
             request = read_request(scope)
@@ -149,14 +166,16 @@ class Paywall:
             return
         except FarthingError as problem:
             met = problem_answer(problem, problem.more.pop("headers", ()))
+            seen.named("refused")
             await send_answer(send, met, head=scope["method"] == "HEAD")
             return
         if isinstance(met, Answer):
+            seen.named("asked")
             await send_answer(send, met, head=request.method == "HEAD")
         elif met is None:
             await app(request.scope, receive, passed)
         else:
-            await self._take(met, app, receive, send)
+            await self._take(met, app, receive, send, seen)
 
     def _discovered(self, request: Incoming) -> Answer | None:
         """Give our own document where one is asked for that nobody has put a price on.
@@ -181,15 +200,17 @@ class Paywall:
         else:
             await unless_own(app, request.scope, receive, send, ours)
 
-    async def _take(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+    async def _take(self, deal: Deal, app: App, receive: Receive, send: Send, seen: Seen) -> None:
         """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""
-        task = asyncio.create_task(self._settle(deal, app, receive, send))
+        task = asyncio.create_task(self._settle(deal, app, receive, send, seen))
         self._running.add(task)
         task.add_done_callback(self._done)
         await asyncio.shield(task)
 
-    async def _settle(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+    async def _settle(self, deal: Deal, app: App, receive: Receive, send: Send, seen: Seen) -> None:
+        seen.named("refused")
         if await self._till.settle(deal, app, receive, send):
+            seen.named("paid")
             self._pace.give_back(self._trust.address(deal.request))
 
     def _done(self, task: asyncio.Task[None]) -> None:

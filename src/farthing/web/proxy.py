@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from farthing.errors import BadConfig, FarthingError
-from farthing.web.asgi import RawHeaders, Receive, Scope, Send
+from farthing.services.watch import UNWATCHED, Watch
+from farthing.web.asgi import RawHeaders, Receive, Scope, Send, raw_headers
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.problems import HttpProblem, problem_answer, send_answer
 from farthing.web.trust import Trust
@@ -61,12 +62,13 @@ class ReverseProxy:
         preserve_host: bool = False,
         trust: Trust | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
         self._url = _upstream(upstream)
         self._prefix = self._url.raw_path.rstrip(b"/")
         self._head_seconds = head_seconds
         self._preserve_host = preserve_host
-        self._trust = trust or Trust()
+        self._trust, self._watch = trust or Trust(), watch
         limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=100)
         self._transport = transport or httpx.AsyncHTTPTransport(
             trust_env=False, limits=limits, retries=0
@@ -88,7 +90,8 @@ class ReverseProxy:
             request = read_request(scope)
             if scope["type"] == "websocket" or is_websocket(request):
                 raise HttpProblem(501, "websocket-refused", "this proxy speaks plain HTTP only")
-            response = await self._ask(request, scope, receive)
+            with self._watch.step("upstream"):
+                response = await self._ask(request, scope, receive)
         except FarthingError as problem:
             answer = problem_answer(problem)
             if scope["type"] == "websocket":
@@ -161,12 +164,14 @@ class ReverseProxy:
         )
 
     def _headers(self, request: Incoming, scope: Scope) -> RawHeaders:
+        trace = raw_headers(self._watch.carried())
         dropped = _FORWARDED | _unhopped(request.headers, b"farthing-") | {b"host", b"expect"}
+        dropped |= {name for name, _ in trace}
         kept = [(name, value) for name, value in request.headers if name not in dropped]
         host = request.host.encode("ascii")
         client = scope.get("client")
         onward = host if self._preserve_host and host else self._url.netloc
-        fields: RawHeaders = [(b"host", onward), *kept]
+        fields: RawHeaders = [(b"host", onward), *kept, *trace]
         if request.length is None:
             fields.append((b"transfer-encoding", b"chunked"))
         if host:

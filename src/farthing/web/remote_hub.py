@@ -21,6 +21,7 @@ from farthing.errors import (
 )
 from farthing.services.claims import Claims
 from farthing.services.hub import Authorisation, OnceKey
+from farthing.services.watch import UNWATCHED, Watch
 
 _ERRORS: dict[int, type[FarthingError]] = {
     400: Malformed,
@@ -38,8 +39,8 @@ _TRIES = 3
 class RemoteHub:
     """Every verb is safe to repeat, and is repeated when an answer is lost."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, client: httpx.AsyncClient, watch: Watch = UNWATCHED) -> None:
+        self._client, self._watch = client, watch
         self._claims = Claims()
 
     async def authorise(
@@ -106,6 +107,7 @@ class RemoteHub:
 
     async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> bytes:
         fault: FarthingError = Unavailable("hub-unreachable", "the hub does not answer")
+        headers = headers | dict(self._watch.carried())
         for attempt in range(_TRIES):
             try:
                 answer = await self._client.post(path, json=body, headers=headers)

@@ -17,6 +17,11 @@ PATIENCE_SECONDS = (1, 5, 30, 60, 300, 600, 1200, 1200)
 _asking: set[asyncio.Task[None]] = set()
 
 
+def unheard() -> int:
+    """Count what the hub has not yet been told to give back."""
+    return len(_asking)
+
+
 async def capture(hub: Hub, payment: str) -> Authorisation:
     """Take a held payment; asked again while the hub is busy or unheard, which is safe.
 

@@ -5,6 +5,7 @@ ASGI hands on only the path of an absolute-form target, and bounds no headers. U
 """
 
 import asyncio
+from collections import Counter
 from http import HTTPStatus
 from typing import ClassVar, cast
 
@@ -24,6 +25,10 @@ class StrictHttp(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 30.0
     """How long a head may take; a connection that asks for nothing is kept no longer either."""
 
+    open_now: ClassVar[int] = 0
+    refused: ClassVar[Counter[int]] = Counter()
+    """Connections, and refusals by status that no app has seen, of all servers of this process."""
+
     _head_bytes = 0
     _head_since: float | None = None
     _watch: asyncio.TimerHandle | None = None
@@ -31,12 +36,14 @@ class StrictHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Send heads together with bodies, and start to watch for a head that never ends."""
+        StrictHttp.open_now += 1
         super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
         self._head_since = self.loop.time()
         self._watch = self.loop.call_later(self.head_seconds, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop watching."""
+        StrictHttp.open_now -= 1
         if self._watch is not None:
             self._watch.cancel()
         super().connection_lost(exc)
@@ -65,12 +72,16 @@ class StrictHttp(HttpToolsProtocol):
         """Note the target for the app, which refuses anything but a path."""
         self._head_since = None
         self.scope[TARGET] = self.url  # type: ignore[literal-required]
+        limit = self.limit_concurrency  # uvicorn answers by itself where there are too many.
+        if limit is not None and max(len(self.connections), len(self.tasks)) >= limit:
+            StrictHttp.refused[503] += 1
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says it better
         """Answer a request that cannot be read with a problem, and hang up."""
         problem = self._refusal or Malformed("bad-request", "this is not a valid HTTP/1.1 request")
         answer = problem_answer(problem)
+        StrictHttp.refused[answer.status] += 1
         phrase = HTTPStatus(answer.status).phrase
         lines = [b"HTTP/1.1 %d %b" % (answer.status, phrase.encode())]
         lines += [b"%b: %b" % field for field in answer.headers]

@@ -202,7 +202,7 @@ class EventAnswer(TypedDict):
 
 
 class HealthAnswer(TypedDict):
-    """How the hub is: `ok`, `ready` or `closing`."""
+    """How the hub is: `ok`, `ready`, `closing`, `not-writable` or `disk-full`."""
 
     status: str
 

@@ -27,7 +27,7 @@ class OwnerBody(Body, frozen=True, kw_only=True):
 class KeyBody(Body, frozen=True, kw_only=True):
     """A new API key. Only the operator may name another owner."""
 
-    scopes: list[Literal["operator", "owner", "seller", "read"]]
+    scopes: list[Literal["operator", "owner", "seller", "read", "metrics"]]
     label: Text = ""
     owner: Ident | None = None
 

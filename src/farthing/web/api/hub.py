@@ -40,11 +40,19 @@ async def healthz(_call: Call) -> Reply:
 
 
 async def readyz(call: Call) -> Reply:
-    """Say whether payments can be taken: the database answers and the hub is not closing."""
-    if call.desk.closing:
-        return Reply({"status": "closing"}, 503)
+    """Say whether payments can be taken: the database answers and can be written, and the hub
+    is not closing.
+    """
+    status = "closing" if call.desk.closing else call.desk.fault()
+    if status:
+        return Reply({"status": status}, 503)
     await call.desk.ctx.database.read(lambda tx: tx.rows("SELECT 1"))
     return Reply({"status": "ready"})
+
+
+async def metrics(call: Call) -> Reply:
+    """Show how the hub does, as Prometheus reads it."""
+    return Reply(await call.desk.metrics())
 
 
 async def status(call: Call) -> Reply:
@@ -107,5 +115,14 @@ def endpoints(all_of_them: Callable[[], Sequence[Endpoint]]) -> list[Endpoint]:
             status,
             scopes=(Scope.OPERATOR,),
             answer=answers.HubAnswer,
+        ),
+        Endpoint(
+            "GET",
+            "/metrics",
+            "metrics",
+            "How the hub does, for Prometheus",
+            metrics,
+            scopes=(Scope.METRICS,),
+            media="text/plain; version=0.0.4; charset=utf-8",
         ),
     ]

@@ -19,6 +19,7 @@ from farthing.errors import (
 )
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
+from farthing.services.watch import Seen
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
@@ -82,8 +83,11 @@ class Router:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; whatever goes wrong, with a problem."""
+        with self._desk.ctx.watch.request(scope["headers"]) as seen:
+            await self._serve(scope, receive, _Telling(send, seen))
+
+    async def _serve(self, scope: AsgiScope, receive: Receive, telling: "_Telling") -> None:
         head = scope["method"] == "HEAD"
-        telling = _Telling(send)
         try:
             call = await self._read(scope, receive, telling)
             if head and call.endpoint.streams:
@@ -100,7 +104,7 @@ class Router:
             if reply is not None:
                 await send_answer(telling, _written(reply, call.endpoint), head=head)
 
-    async def _read(self, scope: AsgiScope, receive: Receive, send: Send) -> Call:
+    async def _read(self, scope: AsgiScope, receive: Receive, send: "_Telling") -> Call:
         path = _raw_path(scope)
         found = self._find(path)
         if found is None:
@@ -111,6 +115,7 @@ class Router:
         if endpoint is None:
             allowed = sorted(set(methods) | ({"HEAD"} if "GET" in methods else set[str]()))
             raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(allowed)}")
+        send.seen.named(endpoint.name)
         headers = read_headers(scope["headers"])
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
         query = read_query(scope.get("query_string", b""), endpoint.query)
@@ -184,14 +189,16 @@ def _raw_path(scope: AsgiScope) -> str:
 
 
 class _Telling:
-    """Sends, and knows whether an answer has begun."""
+    """Sends, knows whether an answer has begun, and tells who watches."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.begun = send, False
+    def __init__(self, send: Send, seen: Seen) -> None:
+        self._send, self.begun, self.seen = send, False, seen
 
     async def __call__(self, message: Message) -> None:
         """Send one message."""
-        self.begun = True
+        if not self.begun:
+            self.begun = True
+            self.seen.answered(message["status"])
         await self._send(message)
 
 

@@ -43,9 +43,11 @@ async def events(call: Call) -> Reply | None:
     await _send(call, b": hello\n\n")
     following = asyncio.create_task(_follow(call, cursor))
     leaving = asyncio.create_task(_until_gone(call))
+    call.desk.streams += 1
     try:
         await asyncio.wait((following, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        call.desk.streams -= 1
         leaving.cancel()
         following.cancel()
     with contextlib.suppress(asyncio.CancelledError, OSError):

@@ -1,0 +1,1 @@
+"""What an operator watches: counts, times and standings, and the traces of single requests."""
