@@ -10,7 +10,8 @@ import httpx
 
 from farthing.app import key_ring
 from farthing.config import Config, load_config
-from farthing.errors import BadConfig, Unavailable
+from farthing.device.hub_calls import check_private
+from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.money import Asset
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
@@ -77,11 +78,14 @@ def paywall(
 def hub_client(config: Config, hub: str = "", key: str = "") -> httpx.AsyncClient:
     """Give a client for a hub: one elsewhere with an API key, or this machine's by its socket.
 
-    Raises: BadConfig `key-missing`; Unavailable `hub-not-running`.
+    Raises: BadConfig `key-missing`; Malformed `not-private`; Unavailable `hub-not-running`.
     """
     if hub:
         return httpx.AsyncClient(
-            base_url=hub, headers=_bearer(key), timeout=_TIMEOUT_SECONDS, limits=_limits()
+            base_url=_private(hub),
+            headers=_bearer(key),
+            timeout=_TIMEOUT_SECONDS,
+            limits=_limits(),
         )
     transport = httpx.AsyncHTTPTransport(uds=_socket(config), limits=_limits())
     return httpx.AsyncClient(transport=transport, base_url=_LOCAL, timeout=_TIMEOUT_SECONDS)
@@ -93,7 +97,7 @@ def first_client(config: Config, hub: str = "", key: str = "") -> httpx.Client:
     Raises: BadConfig, Unavailable.
     """
     if hub:
-        return httpx.Client(base_url=hub, headers=_bearer(key), timeout=_TIMEOUT_SECONDS)
+        return httpx.Client(base_url=_private(hub), headers=_bearer(key), timeout=_TIMEOUT_SECONDS)
     transport = httpx.HTTPTransport(uds=_socket(config))
     return httpx.Client(base_url=_LOCAL, transport=transport, timeout=_TIMEOUT_SECONDS)
 
@@ -129,6 +133,18 @@ def challenge_secrets(config: Config) -> list[bytes]:
         ring.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ring.rotate_challenge_secret()
     return ring.challenge_secrets()
+
+
+def _private(hub: str) -> str:
+    """Refuse to send an API key where others could read it.
+
+    Raises: Malformed `not-private`, `malformed-option`.
+    """
+    try:
+        check_private(httpx.URL(hub), plain_http=False)
+    except httpx.InvalidURL:
+        raise Malformed("malformed-option", f"{hub!r} is not a URL") from None
+    return hub
 
 
 def _bearer(key: str) -> dict[str, str]:

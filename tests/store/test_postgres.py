@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.errors import BadConfig, OutcomeUnknown, Unavailable
 from farthing.store.migrate import migrate, migrations
-from farthing.store.postgres import PostgresDatabase
+from farthing.store.postgres import PostgresDatabase, _completed
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from tests.conftest import fresh_dsn
 
@@ -166,3 +167,27 @@ def test_what_names_no_database_is_refused(readers):
     with pytest.raises(BadConfig) as raised:
         PostgresDatabase("postgresql://host:port:port/x?what=1", readers)
     assert raised.value.code == "malformed-dsn"
+
+
+@pytest.mark.parametrize(
+    ("dsn", "environ", "mode"),
+    [
+        ("host=db.example dbname=x", {}, "verify-full"),
+        ("postgresql://me@10.0.0.7/x", {}, "verify-full"),
+        ("hostaddr=10.0.0.7 dbname=x", {}, "verify-full"),
+        ("host=localhost,db.example dbname=x", {}, "verify-full"),
+        ("dbname=x", {"PGHOST": "db.example"}, "verify-full"),
+        ("host=db.example sslmode=require", {}, "require"),
+        ("host=db.example", {"PGSSLMODE": "disable"}, None),
+        ("service=books", {}, None),
+        ("host=localhost dbname=x", {}, None),
+        ("host=/var/run/postgresql", {}, None),
+        ("dbname=x", {}, None),
+    ],
+)
+def test_a_server_elsewhere_must_show_a_certificate_that_holds(dsn, environ, mode, monkeypatch):
+    for name in ("PGHOST", "PGSSLMODE", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert conninfo_to_dict(_completed(dsn)).get("sslmode") == mode

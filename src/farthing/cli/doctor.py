@@ -20,9 +20,9 @@ from cryptography import x509
 
 from farthing.app import key_ring, open_to_read
 from farthing.cli.configuring import found_faults
-from farthing.cli.listening import check_certificate
 from farthing.cli.options import ConfigOption
 from farthing.cli.serving import check_exposure
+from farthing.cli.tls import tls_context
 from farthing.clock import NS
 from farthing.config import Config, config_file, load_config
 from farthing.device.purse import default_path, is_purse, open_purse
@@ -220,6 +220,12 @@ def _postgresql(ask: Callable[[str], Any]) -> Iterator[Finding]:
         value = str(ask(f"SELECT current_setting('{setting}')"))
         state: State = "fail" if value == "off" else "ok"
         yield Finding(f"postgresql {setting}", state, value, f"set {setting} = on")
+    at = ask("SELECT coalesce(host(inet_server_addr()), '')")
+    tls = ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+    private = tls or at in ("", "127.0.0.1", "::1")
+    seen = f"to {at or 'its socket'}, {'with' if tls else 'without'} TLS"
+    do = "take sslmode out of [books] dsn, or set it to verify-full"
+    yield Finding("postgresql connection", "ok" if private else "warn", seen, do)
 
 
 def _heads(config: Config) -> Iterator[Finding]:
@@ -242,7 +248,7 @@ def _public(config: Config) -> Iterator[Finding]:
     if not server.tls_cert:
         yield Finding("network", "ok", f"{server.host}:{server.port}, no TLS of its own")
         return
-    check_certificate(server.tls_cert, server.tls_key)
+    tls_context(server.tls_cert, server.tls_key)
     certificate = x509.load_pem_x509_certificate(Path(server.tls_cert).read_bytes())
     days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
     state: State = "fail" if days < 0 else "warn" if days < _CERTIFICATE_DAYS_MIN else "ok"

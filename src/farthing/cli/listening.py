@@ -3,31 +3,13 @@
 import contextlib
 import errno
 import socket
-import ssl
-from pathlib import Path
 
 import uvicorn
 
+from farthing.cli.tls import tls_context
 from farthing.errors import BadConfig
 
 _BACKLOG = 2048
-
-
-def check_certificate(certificate: str, key: str) -> None:
-    """Read a certificate and its key, as the server will.
-
-    Raises: BadConfig `tls-unusable`, naming the file that is missing.
-    """
-    for file in (certificate, key):
-        try:
-            Path(file).read_bytes()
-        except OSError as fault:
-            raise BadConfig("tls-unusable", f"{file}: {fault.strerror}") from None
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except ssl.SSLError as fault:
-        detail = f"{certificate} and {key} are no certificate and its key: {fault.reason or fault}"
-        raise BadConfig("tls-unusable", detail) from None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -47,6 +29,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve_on(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Serve on a socket that was taken before, and close it at the end."""
+    """Serve on a socket that was taken before, and close it at the end; TLS is our own kind."""
+    config = server.config
+    if config.ssl_certfile and config.ssl_keyfile:
+        config.load()
+        config.ssl = tls_context(str(config.ssl_certfile), str(config.ssl_keyfile))
     with contextlib.closing(listener):
         await server.serve(sockets=[listener])

@@ -10,11 +10,12 @@ import structlog
 import typer
 import uvicorn
 
-from farthing.cli.listening import check_certificate, listen, serve_on
+from farthing.cli.listening import listen, serve_on
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.cli.serving import common_settings
+from farthing.cli.tls import tls_context
 from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.logs import configure_logs
@@ -66,7 +67,7 @@ def proxy(
     if bool(tls_cert) != bool(tls_key):
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
     if tls_cert:
-        check_certificate(tls_cert, tls_key)
+        tls_context(tls_cert, tls_key)
     configure_logs(loaded.log.format, loaded.log.level)
     settings = {
         "ssl_certfile": tls_cert or None,

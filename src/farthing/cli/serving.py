@@ -13,11 +13,12 @@ import typer
 import uvicorn
 
 from farthing.app import Hub, key_ring, open_hub
-from farthing.cli.listening import check_certificate, listen, serve_on
+from farthing.cli.listening import listen, serve_on
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
+from farthing.cli.tls import tls_context
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
@@ -125,7 +126,7 @@ def check_exposure(config: Config) -> None:
     if bool(server.tls_cert) != bool(server.tls_key):
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
     if server.tls_cert:
-        check_certificate(server.tls_cert, server.tls_key)
+        tls_context(server.tls_cert, server.tls_key)
     if server.host in _LOOPBACK or server.tls_cert or server.trusted_proxies:
         return
     raise BadConfig(

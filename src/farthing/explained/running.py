@@ -47,6 +47,7 @@ HINTS = {
     "store-unreachable": "Check [books] dsn, and that PostgreSQL runs.",
     "system-refused": "Check that the file or folder exists and is yours.",
     "tls-incomplete": "Give both --tls-cert and --tls-key.",
+    "tls-key-open-to-others": "Let its owner, and at most a group, read it: chmod 640.",
     "tls-needed": "Give --tls-cert and --tls-key, or declare the proxy that speaks TLS.",
     "tls-unusable": "Give a certificate chain and its own key, both as PEM.",
     "wrong-passphrase": "Use the passphrase file that the backup was made with.",

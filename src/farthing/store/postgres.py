@@ -6,8 +6,9 @@ and numbers given in order become visible in order.
 """
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -36,6 +37,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")
 
 VERSION_MIN = 15
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
+_VERIFIED = {"sslmode": "verify-full"}
 _READERS = 4
 _CONNECT_SECONDS = 10
 _POOL_SECONDS = 2
@@ -185,10 +188,22 @@ def _completed(dsn: str) -> str:
         "tcp_user_timeout": _CONNECT_SECONDS * 1000,
     }
     try:
-        chosen = defaults | conninfo_to_dict(dsn) | {"client_encoding": "UTF8"}
+        told = conninfo_to_dict(dsn)
+        chosen = defaults | _guarded(told, os.environ) | told | {"client_encoding": "UTF8"}
         return make_conninfo("", **chosen)
     except psycopg.ProgrammingError as fault:
         raise BadConfig("malformed-dsn", f"this names no PostgreSQL database: {fault}") from None
+
+
+def _guarded(told: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Ask another machine for a certificate that holds; libpq by itself takes none as well.
+
+    Shape: nothing where `sslmode` is said, or a service file may say it.
+    """
+    hosts = str(told.get("host") or told.get("hostaddr") or environ.get("PGHOST", "")).split(",")
+    here = all(host in _HERE or host.startswith(("/", "@")) for host in hosts)
+    said = "sslmode" in told or "PGSSLMODE" in environ
+    return {} if here or said or "service" in told or "PGSERVICE" in environ else _VERIFIED
 
 
 def _connect_writer(dsn: str) -> Connection:
