@@ -201,8 +201,17 @@ async def test_verify_and_settle(tmp_path: Path):
         assert await hall.earned() == 0
         settled = await hall.town.made("POST", "/settle", body, who=SELLER)
         assert (settled["success"], settled["amount"]) == (True, str(PRICE))
+        assert await hall.earned() == PRICE
+
+
+async def test_a_settlement_succeeds_once(tmp_path: Path):
+    """x402 v2, exact_svm Duplicate Settlement: a second settlement is refused as one."""
+    async with open_hall(tmp_path) as hall:
+        body = await facilitator_body(hall)
+        first = await hall.town.made("POST", "/settle", body, who=SELLER)
         again = await hall.town.made("POST", "/settle", body, who=SELLER)
-        assert again["transaction"] == settled["transaction"]
+        assert (first["success"], again["success"]) == (True, False)
+        assert again["errorReason"] == "duplicate_settlement"
         assert await hall.earned() == PRICE
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -65,6 +66,47 @@ class Capture:
             return settled(view, captured, captured)
 
         return Plan(then, chains=[chain])
+
+
+class Settled(NamedTuple):
+    """A payment, and whether it was captured here and now or by somebody before."""
+
+    payment: Payment
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Capture all of a hold, and tell whether it was this that captured it."""
+
+    capture: Capture
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The payment."""
+        return self.capture.reads
+
+    @property
+    def accounts(self) -> Sequence[int]:
+        """None ahead."""
+        return self.capture.accounts
+
+    def plan(self, view: View) -> Plan[Settled] | Outcome[Settled]:
+        """Capture once; whoever comes later hears that it was done before."""
+        planned = self.capture.plan(view)
+        if isinstance(planned, Outcome):
+            return _told(planned, now=False)
+        then = planned.then
+
+        def told(results: list[list[TransferResult]]) -> Outcome[Settled]:
+            done = then(results)
+            return _told(done, now=done.answer.state is State.CAPTURED)
+
+        return Plan(told, planned.accounts, planned.chains)
+
+
+def _told(done: Outcome[Payment], *, now: bool) -> Outcome[Settled]:
+    return Outcome(Settled(done.answer, now), done.writes, done.subject, done.statement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from farthing.clock import NS, write_time
 from farthing.codec import to_base64url
 from farthing.core.orders import SignedOrder
@@ -81,12 +83,39 @@ async def test_settling_one_nonce_two_hundred_times_captures_once(tmp_path: Path
         settle = [post(town, "/settle", body) for _ in range(200)]
         told = await asyncio.gather(*verify, *settle)
         settled = told[20:]
-        assert {one["success"] for one in settled} == {True}
-        assert len({one["transaction"] for one in settled}) == 1
+        [done] = [one for one in settled if one["success"]]
+        others = [one for one in settled if not one["success"]]
+        assert {one["errorReason"] for one in others} == {"duplicate_settlement"}
+        assert {one["extra"]["payment"] for one in others} == {done["transaction"]}
         assert await town.available("shop") == 1500
         assert await town.available("purse") == FUNDS - 1500
-        first = await post(town, "/settle", body)
-        assert first == await post(town, "/settle", body)
+        later = await post(town, "/settle", body)
+        assert (later["success"], later["errorReason"]) == (False, "duplicate_settlement")
+
+
+@pytest.mark.parametrize("verified", [True, False])
+async def test_a_seller_who_lost_the_answer_gets_it_again_under_its_own_key(
+    tmp_path: Path, verified: bool
+):
+    async with open_town(tmp_path) as town:
+        body = x402_body(town, town.order())
+        if verified:
+            await post(town, "/verify", body)
+
+        async def settle(key: str) -> Any:
+            fields = {"idempotency-key": key}
+            answer = await town.ask("POST", "/settle", body, who=SELLER, headers=fields)
+            return answer.json()
+
+        first = await settle("mine")
+        assert (first["success"], first["amount"]) == (True, "1500")
+        assert await settle("mine") == first
+        for key in ("another", ""):
+            told = await settle(key)
+            assert (told["success"], told["errorReason"]) == (False, "duplicate_settlement")
+            assert told["extra"]["payment"] == first["transaction"]
+        assert await settle("mine") == first
+        assert await town.available("shop") == 1500
 
 
 async def test_a_hold_made_before_a_revocation_may_be_settled_and_nothing_later(tmp_path: Path):
@@ -259,7 +288,8 @@ async def test_a_payment_identifier_is_paid_once_however_often_it_is_signed(tmp_
         name = "order-0123456789abcdef"
         first = await post(town, "/settle", identified(town, name))
         again = await post(town, "/settle", identified(town, name))
-        assert (first["success"], again["transaction"]) == (True, first["transaction"])
+        assert (first["success"], again["errorReason"]) == (True, "duplicate_settlement")
+        assert again["extra"]["payment"] == first["transaction"]
         told = await post(town, "/settle", identified(town, name, 7))
         assert (told["success"], told["errorReason"]) == (False, "idempotency_key_reused")
         assert await town.available("shop") == 1500

@@ -21,6 +21,7 @@ from farthing.core.payments import Payment, State
 from farthing.errors import FarthingError, Malformed, OutcomeUnknown, Unavailable
 from farthing.protocols.names import SCHEME, X402_VERSION, network
 from farthing.protocols.x402 import error_reason, identifier_of, same_requirements, signed_order
+from farthing.services import settling
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api import answers
 from farthing.web.api.endpoint import Call, Endpoint, Reply
@@ -158,24 +159,23 @@ async def settle(call: Call) -> Reply:
     await require_payee(call, signed.order.payee)
     payments = call.desk.payments
     try:
-        done = await payments.authorise(
-            signed,
+        payment, done, now = await settling.settle(
+            *(payments, call.desk.ctx, signed),
             hold_seconds=min(seconds, call.desk.config.payments.hold_seconds_max),
-            capture=True,
             keyed=keyed,
+            by=call.asker.sees,
+            key=settling.Key(call.asker.name, *call.key(call.asker.name)),
         )
-        payment = done.answer.payment
-        if shown_state(payment, call.desk.ctx.clock()) is State.HELD:
-            captured = await payments.capture(payment.id, None, call.asker.sees)
-            payment, receipt = captured.answer, await payments.receipt(captured.answer, captured)
-        else:
-            receipt = await payments.receipt(payment, done)
+        receipt = await payments.receipt(payment, done)
     except (Unavailable, OutcomeUnknown) as error:
         raise HttpProblem(503, error.code, error.detail, retry_after=1) from None
     except FarthingError as error:
         return _unsettled(error.code, error.detail, hub)
     if payment.state is not State.CAPTURED:
         return _unsettled(*_why(payment, shown_state(payment, call.desk.ctx.clock())), hub)
+    if not now:
+        detail = "this payment was captured before; serve it once, and look it up by its id"
+        return _unsettled("duplicate-settlement", detail, hub, {"payment": payment.id})
     return Reply(
         {
             "success": True,
@@ -188,16 +188,15 @@ async def settle(call: Call) -> Reply:
     )
 
 
-def _unsettled(code: str, detail: str, hub: str) -> Reply:
-    return Reply(
-        {
-            "success": False,
-            "errorReason": error_reason(code),
-            "errorMessage": detail or code,
-            "transaction": "",
-            "network": hub,
-        }
-    )
+def _unsettled(code: str, detail: str, hub: str, extra: dict[str, str] | None = None) -> Reply:
+    told = {
+        "success": False,
+        "errorReason": error_reason(code),
+        "errorMessage": detail or code,
+        "transaction": "",
+        "network": hub,
+    }
+    return Reply({**told, "extra": extra} if extra else told)
 
 
 ENDPOINTS = [
