@@ -55,7 +55,7 @@ class Shop:
             headers = [(name.lower(), value) for name, value in pairs]
             length = int(dict(headers).get("content-length", "0"))
             body = await reader.readexactly(length)
-            hub = target.startswith("/v1/")
+            hub = target.startswith(("/v1/", "/.well-known/"))
             url = ("https://hub.example" if hub else "https://shop.example") + target
             kept = [(name, value) for name, value in headers if name != "host"]
             request = httpx.Request(method, url, headers=kept, content=body)

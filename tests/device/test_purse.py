@@ -70,7 +70,7 @@ def test_a_lost_answer_to_an_enrolment_is_asked_for_again_with_the_same_key(worl
 
         async def handle_async_request(self, request):
             response = await httpx.ASGITransport(world).handle_async_request(request)
-            if not self.lost:
+            if not self.lost and request.method == "POST":
                 self.lost = True
                 raise httpx.ReadError("lost")
             return response
@@ -93,10 +93,38 @@ def test_a_code_is_not_sent_where_others_can_read_it(world, tmp_path):
     assert caught.value.code == "not-private"
 
 
-def test_a_hub_that_is_not_the_one_expected_is_refused(world, tmp_path):
+@pytest.mark.parametrize(
+    ("option", "code"),
+    [
+        ({"hub": "z" * 32}, "another-hub"),
+        ({"largest": "a lot"}, "malformed-price"),
+        ({"largest": "1 XYZ"}, "malformed-price"),
+        ({"algorithm": "rsa"}, "unknown-algorithm"),
+    ],
+)
+def test_what_can_be_wrong_is_looked_at_before_the_code_is_used(world, tmp_path, option, code):
     with pytest.raises(Malformed) as caught:
-        enrolled(world, tmp_path / "purse", hub="z" * 32)
+        enrolled(world, tmp_path / "purse", **option)
+    assert caught.value.code == code
+    assert CODE in world.codes
+    assert enrolled(world, tmp_path / "purse", hub=HUB).device == DEVICE
+
+
+def test_an_address_that_answers_as_two_hubs_is_refused(world, tmp_path):
+    other = keys.new_signer().public
+
+    async def twofaced(scope, receive, send):
+        if scope["method"] == "POST":
+            return await world(scope, receive, send)
+        body = b'{"hub":"%s","root_key":"%s"}'
+        body %= (keys.fingerprint(other).encode(), other.encode())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        return await send({"type": "http.response.body", "body": body})
+
+    with pytest.raises(Malformed) as caught:
+        enrolled(None, tmp_path / "purse", transport=httpx.ASGITransport(twofaced))
     assert caught.value.code == "another-hub"
+    assert not (tmp_path / "purse" / "purse.json").exists()
 
 
 def test_a_hub_whose_id_does_not_follow_from_its_root_key_is_refused(tmp_path):

@@ -204,6 +204,8 @@ class World:
     def _hub(self, scope: Any, headers: dict[str, str], body: bytes) -> Any:
         path = scope["raw_path"].decode()
         try:
+            if path == "/.well-known/farthing":
+                return self._identity()
             if path == "/v1/devices/enrol":
                 return self._enrol(read_json(body))
             if path.endswith("/rotate"):
@@ -227,6 +229,11 @@ class World:
             return _problem(404, "no-such-payment")
         told = {"id": payment, "state": taken.state, "reason": taken.reason}
         return 200, [("content-type", "application/json")], json.dumps(told).encode()
+
+    def _identity(self) -> Any:
+        assets = [{"code": code, "scale": 6} for code in ("USD", "EUR")]
+        told = {"hub": HUB, "root_key": ROOT.public, "assets": assets}
+        return 200, [], json.dumps(told).encode()
 
     def _enrol(self, told: dict[str, str]) -> Any:
         public = told["public_key"]

@@ -6,6 +6,7 @@ sends the same key.
 
 import os
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ import httpx
 from farthing import keys
 from farthing.codec import to_base64url
 from farthing.core.devices import enrolment_bytes, rotation_bytes
-from farthing.device.hub_calls import ask_hub, must_text, text_of
+from farthing.device.hub_calls import ask_hub, look_at_hub, must_text, text_of
 from farthing.device.purse import (
     SCALES,
     Membership,
@@ -26,6 +27,7 @@ from farthing.device.purse import (
     save_membership,
 )
 from farthing.errors import Conflict, Malformed
+from farthing.money import Asset, parse_price
 
 
 async def enrol(
@@ -44,22 +46,52 @@ async def enrol(
     """Enrol a new device with a one-time code, and keep its purse in `path`.
 
     Shape:  `largest` is the largest payment it will sign, such as `"0.05 USD"`; with `hub`, a
-            hub of another id is refused.
+            hub of another id is refused, and does not see the code.
     Raises: Conflict `purse-exists`; Malformed; Forbidden with the hub's code; Unavailable.
     """
     if is_purse(path):
         raise Conflict("purse-exists", f"{path} is a purse already; choose another folder")
-    signer = _kept_key(key_path(path), algorithm)
-    proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
-    body = {"code": code, "public_key": signer.public, "signature": proof}
+    base = hub_url.rstrip("/")
     async with httpx.AsyncClient(transport=transport, verify=verify) as http:
-        url = hub_url.rstrip("/") + "/v1/devices/enrol"
-        answer = await ask_hub(http, url, body, plain_http=plain_http)
-    membership = check_membership(_membership(answer, hub_url.rstrip("/"), name, largest))
-    if hub and membership.hub != hub:
-        raise Malformed("another-hub", f"{hub_url} is the hub {membership.hub}, not {hub}")
+        # A code is good once: whatever can be wrong is looked at before it is sent.
+        known = await _who_is_there(http, base, plain_http=plain_http)
+        _check_wanted(known, base, hub, largest)
+        signer = _kept_key(key_path(path), algorithm)
+        proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
+        body = {"code": code, "public_key": signer.public, "signature": proof}
+        answer = await ask_hub(http, base + "/v1/devices/enrol", body, plain_http=plain_http)
+    membership = check_membership(_membership(answer, base, name, largest))
+    if membership.root_key != known.root_key:
+        raise Malformed("another-hub", f"{base} answered as two hubs, one after the other")
     save_membership(path, membership)
     return open_purse(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a hub says of itself: its id, its root key, and its assets by code."""
+
+    hub: str
+    root_key: str
+    assets: dict[str, Asset]
+
+
+async def _who_is_there(http: httpx.AsyncClient, base: str, *, plain_http: bool) -> _Known:
+    told = await look_at_hub(http, base + "/.well-known/farthing", plain_http=plain_http)
+    listed = cast(list[dict[str, Any]], told.get("assets") or [])
+    scales = _scales({text_of(one, "code"): one.get("scale") for one in listed})
+    assets = {code: Asset(code, scale) for code, scale in scales.items()}
+    known = _Known(must_text(told, "hub"), must_text(told, "root_key"), assets)
+    if keys.fingerprint(keys.check_public_key(known.root_key)) != known.hub:
+        raise Malformed("hub-id-mismatch", "the hub's id does not follow from its root key")
+    return known
+
+
+def _check_wanted(known: _Known, base: str, hub: str, largest: str) -> None:
+    if hub and known.hub != hub:
+        raise Malformed("another-hub", f"{base} is the hub {known.hub}, not {hub}")
+    if largest:
+        parse_price(largest, known.assets)
 
 
 async def rotate(

@@ -109,13 +109,30 @@ async def ask_hub(
     Raises: Malformed `not-private`; Unavailable when the hub cannot be reached or is busy;
             the hub's own refusal, as Forbidden with its code.
     """
-    check_private(httpx.URL(url), plain_http=plain_http)
+    fields = {"content-type": "application/json"}
+    request = http.build_request("POST", url, content=canonical_json(body), headers=fields)
+    return await _answer(http, request, plain_http=plain_http)
+
+
+async def look_at_hub(
+    http: httpx.AsyncClient, url: str, *, plain_http: bool = False
+) -> dict[str, Any]:
+    """Get what the hub shows to anybody.
+
+    Raises: as `ask_hub` does.
+    """
+    return await _answer(http, http.build_request("GET", url), plain_http=plain_http)
+
+
+async def _answer(
+    http: httpx.AsyncClient, request: httpx.Request, *, plain_http: bool
+) -> dict[str, Any]:
+    check_private(request.url, plain_http=plain_http)
     try:
-        response = await http.post(
-            url, content=canonical_json(body), headers={"content-type": "application/json"}
-        )
+        response = await http.send(request)
     except httpx.HTTPError as fault:
-        raise Unavailable("hub-unreachable", f"{url}: {fault or type(fault).__name__}") from None
+        detail = f"{request.url}: {fault or type(fault).__name__}"
+        raise Unavailable("hub-unreachable", detail) from None
     answer = read_object(response.content)
     if response.is_success:
         return answer
