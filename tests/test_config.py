@@ -53,7 +53,7 @@ def test_a_variable_overrides_the_file(tmp_path: Path):
         ("", {"FARTHING_SERVER_PORT": "٣"}, "config-invalid", "FARTHING_SERVER_PORT"),
         ("", {"FARTHING_SERVER_PORT": "1.5"}, "config-invalid", "FARTHING_SERVER_PORT"),
         ("", {"FARTHING_LOG_EVENTS": "no"}, "config-invalid", "true or false"),
-        ("[books]\nengine = 'mysql'\n", {}, "config-invalid", "mysql"),
+        ("[books]\nengine = 'mysql'\n", {}, "config-invalid", "choose postgresql, sqlite"),
         ("[assets]\nUSD = 19\n", {}, "config-invalid", "scale"),
         ("[assets]\nusd = 6\n", {}, "config-invalid", "A-Z"),
         ("[assets]\nUSD = true\n", {}, "config-invalid", "int"),

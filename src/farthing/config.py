@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, get_origin
 import msgspec
 
 from farthing.errors import BadConfig, FarthingError
+from farthing.misfits import misfit
 from farthing.money import Asset
 
 
@@ -202,13 +203,15 @@ def _variable_fault(
     except BadConfig as fault:
         yield "", "", fault.detail
     except msgspec.ValidationError as fault:
-        yield "", "", f"{name}: {fault}"
+        yield "", "", f"{name}: {misfit(Config, fault)}"
 
 
 def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     try:
         msgspec.convert(found, Config, strict=True).asset_table()
-    except (msgspec.ValidationError, FarthingError) as fault:
+    except msgspec.ValidationError as fault:
+        yield section, key, misfit(Config, fault)
+    except FarthingError as fault:
         yield section, key, str(fault)
 
 
@@ -232,7 +235,9 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     try:
         config = msgspec.convert(found, Config, strict=True)
         config.asset_table()
-    except (msgspec.ValidationError, FarthingError) as fault:
+    except msgspec.ValidationError as fault:
+        raise BadConfig("config-invalid", f"{file}: {misfit(Config, fault)}") from None
+    except FarthingError as fault:
         raise BadConfig("config-invalid", f"{file}: {fault}") from None
     return msgspec.structs.replace(config, folder=str(file.absolute().parent))
 

@@ -286,7 +286,7 @@ def shape_of(shape: dict[str, Any]) -> str:
     if "enum" in shape:
         return " or ".join(f"`{value}`" for value in shape["enum"])
     if "pattern" in shape:
-        return "units"
+        return "text that is not blank" if "\\S" in shape["pattern"] else "units"
     if shape.get("type") == "array":
         return f"a list: {shape_of(shape['items'])}"
     if shape.get("type") == "integer":

@@ -22,7 +22,7 @@ from farthing.core.ledger import Account, AccountFlags, Transfer, TransferResult
 from farthing.core.periods import ZoneChange, period_at, within_hours
 from farthing.core.records import Read, Table, Write
 from farthing.core.refusals import Refusal
-from farthing.errors import Conflict, Missing, ensure
+from farthing.errors import Conflict, Malformed, Missing, ensure
 from farthing.money import UNITS_MAX
 
 BUDGETS_MAX = 16
@@ -193,10 +193,14 @@ class SetMandate:
         asset = view.get(ASSETS, self.wanted.asset)
         if asset is None:
             raise Missing("unknown-asset", f"this hub does not count {self.wanted.asset}")
+        now = view.now_ns // NS
+        if 0 < self.wanted.expires <= now:
+            detail = "this time is past: give a later one, or leave it out"
+            raise Malformed("mandate-expired-already", detail)
         mandate = self._next(view)
         adjustments: list[Transfer] = []
         for i, budget in enumerate(mandate.budgets):
-            line = budget_line(mandate, budget, asset.ledger, view.now_ns // NS)
+            line = budget_line(mandate, budget, asset.ledger, now)
             transfer = adjustment(view, line, ids.place(self.change, i + 1))
             if transfer is not None:
                 adjustments.append(transfer)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from farthing.clock import NS
 from farthing.core.accounts import require_account
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
 from farthing.core.records import Read, Table, Write
-from farthing.errors import Conflict, Missing
+from farthing.errors import Conflict, Malformed, Missing
 
 
 class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +54,7 @@ class SetOffer:
         account = require_account(view, self.wanted.payee, self.by)
         if account.asset != self.wanted.asset:
             raise Conflict("asset-mismatch", f"the payee's account counts {account.asset}")
+        self._check_valid_sometime(view.now_ns // NS)
         before = view.get(OFFERS, self.wanted.id)
         if self.creates and before is not None:
             raise Conflict("id-taken", "an offer has this id already")
@@ -66,6 +68,12 @@ class SetOffer:
         body = body_of(amount=offer.amount, asset=offer.asset, payee=offer.payee)
         fact = Fact(account.owner, Kind.OFFER_SET, offer.id, body)
         return state_change(view, offer, [fact], [Write(OFFERS, offer)])
+
+    def _check_valid_sometime(self, now: int) -> None:
+        until = self.wanted.valid_until
+        if 0 < until <= max(now, self.wanted.valid_from):
+            detail = "valid_until is past, or not after valid_from: nobody could ever pay it"
+            raise Malformed("offer-never-valid", detail)
 
 
 @dataclass(frozen=True, slots=True)

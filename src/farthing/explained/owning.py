@@ -14,6 +14,7 @@ HINTS = {
     "malformed-hours": "Write hours like 08:00-18:00; 22:00-06:00 goes over midnight.",
     "malformed-period": "A period is day, week, month, or like 90s, 15m, 1h, 7d.",
     "malformed-price": 'Write prices like "0.0015 USD", with no more decimals than the asset has.',
+    "mandate-expired-already": "To end a mandate now: farthing mandates revoke man_…",
     "no-such-account": "List what there is: farthing accounts list",
     "no-such-key": "List what there is: farthing keys list",
     "no-such-mandate": "List what there is: farthing mandates list",

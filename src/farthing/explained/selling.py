@@ -15,6 +15,7 @@ HINTS = {
     "no-such-offer": "List what there is: farthing offers list",
     "not-an-endpoint": "Put @paywall.price on the function that answers requests.",
     "nothing-priced": "Give --prices FILE, or --payee acc_… for its offers in the hub.",
+    "offer-never-valid": "To take an offer down now: farthing offers withdraw off_…",
     "offer-not-valid": "Ask again when the offer is valid.",
     "server-failed": "Look at the line before; the address or the upstream is the usual reason.",
     "tls-required": "Use https, or declare the proxy that speaks TLS with --trusted-proxy.",

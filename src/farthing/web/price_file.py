@@ -14,6 +14,7 @@ import msgspec
 
 from farthing.core.prices import BadPrice, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError
+from farthing.misfits import misfit
 from farthing.money import Asset, parse_price
 from farthing.web.price_rows import ROWS, OfferRow, PriceFile
 
@@ -22,7 +23,7 @@ log = logging.getLogger("farthing.prices")
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`; .*", re.DOTALL)
 _STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+)\]")
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*\"?([A-Za-z0-9_-]+)\"?\s*[=.]")
@@ -55,7 +56,7 @@ def read_prices(text: str, assets: Mapping[str, Asset], name: str = "prices.toml
     try:
         rows = msgspec.convert(content, PriceFile)
     except msgspec.ValidationError as problem:
-        raise _bad_shape(name, lines, str(problem)) from None
+        raise _bad_shape(name, lines, misfit(PriceFile, problem)) from None
     offers = [_offer(row, i, assets, lines, name) for i, row in enumerate(rows.offer)]
     return _listed(rows, offers, lines, name)
 

@@ -10,6 +10,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from farthing.clock import NS, write_time
+from farthing.testing.worlds import HandClock
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
 from tests.effort import REPEATED, examples
@@ -71,6 +73,7 @@ async def test_bad_bodies_of_owners_and_their_things(tmp_path: Path):
             {"name": "x"},
             [
                 *texts("name"),
+                *(("name", blank, "invalid-body") for blank in ("", " ", " \u3000")),
                 ("time_zone", "Europe/Nowhere", "unknown-time-zone"),
                 ("time_zone", "../../etc/passwd", "unknown-time-zone"),
                 ("time_zone", "/etc/passwd", "unknown-time-zone"),
@@ -79,7 +82,8 @@ async def test_bad_bodies_of_owners_and_their_things(tmp_path: Path):
             ],
             LOCAL,
         )
-        await check(town, "/v1/accounts", {"asset": "USD"} | own, texts("name"), LOCAL)
+        named = [*texts("name"), ("name", "  ", "invalid-body")]
+        await check(town, "/v1/accounts", {"asset": "USD"} | own, named, LOCAL)
         await check(town, "/v1/keys", {"scopes": ["read"]} | own, texts("label"), LOCAL)
         await check(
             town,
@@ -126,6 +130,8 @@ async def test_bad_mandates_and_offers(tmp_path: Path):
                 *((m, v, c) for m, v, c in units("ask_above")),
                 ("budgets", [budget, budget], "budget-names"),
                 ("budgets", [budget | {"name": ""}], "budget-names"),
+                ("budgets", [budget | {"name": " "}], "invalid-body"),
+                ("name", " ", "invalid-body"),
                 ("budgets", [budget | {"per": "fortnight"}], "malformed-period"),
                 ("budgets", [budget | {"per": "0s"}], "malformed-period"),
                 ("budgets", [budget | {"per": "999999d"}], "malformed-period"),
@@ -135,6 +141,7 @@ async def test_bad_mandates_and_offers(tmp_path: Path):
                 ("hours", ["08:00-08:00"], "malformed-hours"),
                 ("hours", ["25:00-26:00"], "malformed-hours"),
                 ("expires", "soon", "malformed-time"),
+                ("expires", "2001-01-01T00:00:00Z", "mandate-expired-already"),
                 ("time_zone", "Mars/Olympus", "unknown-time-zone"),
                 ("ask_seconds", 9, "invalid-body"),
                 ("ask_seconds", 604_801, "invalid-body"),
@@ -153,10 +160,38 @@ async def test_bad_mandates_and_offers(tmp_path: Path):
                 *units("amount"),
                 ("amount", "0", "nothing-to-pay"),
                 ("valid_from", "now", "malformed-time"),
+                ("valid_until", "2001-01-01T00:00:00Z", "offer-never-valid"),
                 ("free_for", ["x"] * 65, "invalid-body"),
             ],
             "seller.seller",
         )
+
+
+async def test_an_offer_whose_time_ends_before_it_begins_is_refused(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        offer = {"payee": town.accounts["shop"], "path": "/x", "asset": "USD", "amount": "1"}
+        span = {"valid_from": "2098-01-01T00:00:00Z", "valid_until": "2097-01-01T00:00:00Z"}
+        answer = await town.ask("POST", "/v1/offers", offer | span, who="seller.seller")
+        assert problem(answer) == (400, "offer-never-valid")
+
+
+async def test_a_mandate_that_runs_out_is_made_once_and_not_again_afterwards(tmp_path: Path):
+    clock = HandClock()
+    async with open_town(tmp_path, clock=clock) as town:
+        body = {"asset": "USD", "expires": write_time(clock() // NS + 60)}
+        key = {"idempotency-key": "k"}
+        who = "buyer.owner"
+        first = await town.ask("POST", "/v1/mandates", body, who=who, headers=key)
+        assert first.status_code == 201
+        clock.move(61)
+        again = await town.ask("POST", "/v1/mandates", body, who=who, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
+        late = await town.ask("POST", "/v1/mandates", body, who=who)
+        assert problem(late) == (400, "mandate-expired-already")
+        path = f"/v1/mandates/{first.json()['id']}"
+        renewed = body | {"expires": write_time(clock() // NS + 60)}
+        assert problem(await town.ask("PUT", path, body, who=who))[1] == "mandate-expired-already"
+        assert (await town.ask("PUT", path, renewed, who=who)).status_code == 200
 
 
 async def test_bad_settlements(tmp_path: Path):
@@ -266,7 +301,7 @@ def like(shape: dict[str, Any]) -> st.SearchStrategy[Any]:
     if "enum" in shape:
         return st.sampled_from(shape["enum"])
     if "pattern" in shape:
-        return st.sampled_from(["0", "1", "1500", "9223372036854775807"])
+        return st.sampled_from(["0", "1", "9223372036854775807", *shape["examples"]])
     if shape.get("type") == "array":
         return st.lists(like(shape["items"]), max_size=3)
     if shape.get("type") == "integer":

@@ -8,6 +8,8 @@ from farthing.core.mandates import BUDGETS_MAX
 
 Units = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", examples=["1500"])]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
+Name = Annotated[str, msgspec.Meta(max_length=200, pattern=r"\S", examples=["Parkside"])]
+NameOrNone = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^$|\S", examples=["till"])]
 Ident = Annotated[str, msgspec.Meta(min_length=5, max_length=40)]
 Moment = Annotated[str, msgspec.Meta(max_length=30, examples=["2026-11-22T21:00:00Z"])]
 Names = Annotated[list[Text], msgspec.Meta(max_length=64)]
@@ -20,7 +22,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class OwnerBody(Body, frozen=True, kw_only=True):
     """A new owner."""
 
-    name: Text
+    name: Name
     time_zone: Text = "UTC"
 
 
@@ -28,7 +30,7 @@ class KeyBody(Body, frozen=True, kw_only=True):
     """A new API key. Only the operator may name another owner."""
 
     scopes: list[Literal["operator", "owner", "seller", "read", "metrics"]]
-    label: Text = ""
+    label: NameOrNone = ""
     owner: Ident | None = None
 
 
@@ -36,7 +38,7 @@ class AccountBody(Body, frozen=True, kw_only=True):
     """A new account in one asset."""
 
     asset: Text
-    name: Text = ""
+    name: NameOrNone = ""
     owner: Ident | None = None
 
 
@@ -51,7 +53,7 @@ class CreditBody(Body, frozen=True, kw_only=True):
 class BudgetBody(Body, frozen=True, kw_only=True):
     """A limit per period: `day`, `week`, `month`, or a length such as `15m`."""
 
-    name: Text
+    name: NameOrNone
     per: Text
     limit: Units
     payees: Names = []
@@ -62,7 +64,7 @@ class MandateBody(Body, frozen=True, kw_only=True):
     """What a device may spend. Empty lists allow everything."""
 
     asset: Text
-    name: Text = ""
+    name: NameOrNone = ""
     largest: Units | None = None
     budgets: Annotated[list[BudgetBody], msgspec.Meta(max_length=BUDGETS_MAX)] = []
     payees: Names = []
@@ -81,7 +83,7 @@ class InvitationBody(Body, frozen=True, kw_only=True):
 
     account: Ident
     mandate: Ident
-    name: Text = ""
+    name: NameOrNone = ""
     seconds: Annotated[int, msgspec.Meta(ge=30, le=86_400)] = 600
 
 

@@ -11,6 +11,7 @@ from farthing.core.decisions import Unit
 from farthing.core.idempotency import Once, content_hash, idempotency_key
 from farthing.core.owners import Principal, Scope
 from farthing.errors import Malformed, Unauthenticated
+from farthing.misfits import misfit
 from farthing.services.desk import Desk
 from farthing.web.api.plain import read_plain
 from farthing.web.asgi import RawHeaders, Receive, Send
@@ -72,7 +73,7 @@ class Call:
         try:
             return msgspec.convert(value, kind, strict=True)
         except msgspec.ValidationError as fault:
-            raise Malformed("invalid-body", str(fault)) from None
+            raise Malformed("invalid-body", misfit(kind, fault)) from None
 
     def key(self, who: str) -> tuple[bytes, bytes]:
         """Read the `Idempotency-Key`, scoped to `who` asks what, and hash what is asked.
