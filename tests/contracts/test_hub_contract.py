@@ -116,11 +116,14 @@ def test_a_void_can_be_repeated_and_nothing_is_captured_after_it(within):
 
 def test_a_charge_in_one_step_is_captured_and_can_be_given_back(within):
     async def story(here: World):
-        charged = await here.take(here.order(), capture=True)
+        signed = here.order()
+        charged = await here.take(signed, capture=True)
         assert (charged.state, charged.fresh) == ("captured", True)
         assert charged.receipt["statement"]["payment"] == charged.payment
         back = await here.hub.refund(charged.payment, None, "handler failed")
-        assert back.payment == charged.payment
+        assert (back.payment, back.state) == (charged.payment, "refunded")
+        again = await here.take(signed, capture=True)
+        assert (again.state, again.fresh) == ("refunded", False)
         await here.hub.delivery_incomplete(charged.payment, "broke off")
 
     within(story)

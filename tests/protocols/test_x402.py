@@ -92,7 +92,7 @@ def test_the_error_names_why_the_last_payment_failed():
     [
         ({"amount": 1499}, True),
         ({"asset": "EUR"}, True),
-        ({"payee": "acc_01kaw1f2800000000000000001"}, True),
+        ({"payee": "acc_01kaw1f2800000000000000001"}, False),
         ({"lifetime_seconds": 60}, True),
         ({"hub": "another"}, False),
         ({"resource": "GET /weather?city=Bergen"}, False),

@@ -82,11 +82,14 @@ class Shop:
 
     def sign(self, answer: httpx.Response, language: str = "mpp") -> dict[str, str]:
         """Sign what a 402 asks, and give the header fields that pay it."""
-        ask = self.ask(answer, language)
+        return self.sign_ask(self.ask(answer, language))[1]
+
+    def sign_ask(self, ask: Ask) -> tuple[SignedOrder, dict[str, str]]:
+        """Sign an ask, whatever it asks, and give the order and its header fields."""
         now = system_clock()
         order = ask.order(self.device, now, lambda: ids.encode(ids.fresh(now // 1_000_000)))
         signed = SignedOrder(order, self.signer.sign(order.signed_bytes()))
-        return dict(ask.credential(signed))
+        return signed, dict(ask.credential(signed))
 
     async def pay(
         self, client: httpx.AsyncClient, method: str, url: str, language: str = "mpp", **more: Any

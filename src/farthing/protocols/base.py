@@ -40,7 +40,8 @@ class BadCredential(FarthingError):
     """A credential was sent that does not hold; `status` differs by language and by fault.
 
     Shape: `stale` is the order it carries when everything is sound but the price list has
-           changed since: nothing new may be taken for it, but it may already be paid.
+           changed since: nothing new may be taken for it, but it may already be paid. It is
+           only ever an order that this seller itself can have asked for.
     """
 
     title = "The payment credential does not hold"

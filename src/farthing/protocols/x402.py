@@ -221,7 +221,9 @@ def _message(value: str) -> dict[str, Any]:
 def _compare(accepted: dict[str, Any], asked: dict[str, Any], signed: SignedOrder) -> None:
     if same_requirements(accepted, asked):
         return
-    bound = ("scheme", "network", "extra")
+    # The payer writes these requirements; that the hub knows such a payment proves only that its
+    # payee asked for it, so it must be this payee.
+    bound = ("scheme", "network", "payTo", "extra")
     here = all(accepted.get(name) == asked[name] for name in bound)
     raise BadCredential(
         "terms-mismatch",

@@ -30,6 +30,9 @@ from farthing.store.queries import one, payment_by_challenge
 
 _RETRY_SECONDS = 2
 
+REFUNDED = "refunded"
+"""What a seller is told of a captured payment that was given back whole."""
+
 
 class Payments:
     """The hub's payment verbs. `by` is the seller's owner id, or None for the hub itself."""
@@ -272,15 +275,17 @@ def authorisation(
     payment: Payment, now_ns: int, receipt: dict[str, Any] | None, *, fresh: bool
 ) -> Authorisation:
     """Tell a seller what became of an order."""
-    state = shown_state(payment, now_ns)
+    state = shown_state(payment, now_ns).value
+    if payment.captured and payment.refunded == payment.captured:
+        state = REFUNDED
     reason, detail = split_reason(payment.reason)
     retry = 0
-    if state is State.AWAITING:
+    if payment.state is State.AWAITING:
         left = max(0, payment.ask_ends_ns - now_ns) // NS
         retry = min(_RETRY_SECONDS, left + 1)
     return Authorisation(
         payment=payment.id,
-        state=state.value,
+        state=state,
         fresh=fresh,
         reason=reason,
         detail=detail,
