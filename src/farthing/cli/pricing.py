@@ -103,6 +103,7 @@ def _target(url: str) -> bytes:
 
 
 _REFUSED = {
+    "other-spelling": "404: it only looks like a priced path; a service could take both for one",
     "offer-not-valid": "404: an offer is for this, but none is valid now",
     "unpriced-method": "405: this path is for sale by other methods only",
     "unpriced-path": "404: the path lies under a priced prefix, and nothing there has this name",

@@ -1,11 +1,12 @@
 """One spelling for a request's path, so that what is priced is what is served.
 
 A path that two programs could read in two ways is refused instead of repaired: encoded slashes
-and dots, dot segments, empty segments, backslashes, `;` parameters, control characters, double
-encoding, invalid UTF-8. What is left has one meaning, and is written in one way.
+and dots, their full-width forms, dot segments, empty segments, backslashes, `;` parameters, control
+characters, double encoding, invalid UTF-8. What is left has one meaning, and is written in one way.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
@@ -16,7 +17,9 @@ QUERY_BYTES_MAX = 8192
 
 _RAW = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*")
-_SAFE = "/!$&'()*+,=:@-._~"
+SAFE = "/!$&'()*+,=:@-._~"
+"""What is written as it is; everything else is percent-encoded."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENCODED_AGAIN = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -60,7 +63,7 @@ def normal_path(raw: bytes) -> Path:
     if "" in segments[:-1]:
         raise AmbiguousPath("a path has no empty segments: write one slash, not two")
     text = "/" + "/".join(segments)
-    return Path(text, quote(text, safe=_SAFE))
+    return Path(text, quote(text, safe=SAFE))
 
 
 def _segment(raw: bytes) -> str:
@@ -68,6 +71,8 @@ def _segment(raw: bytes) -> str:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise AmbiguousPath("a path's encoded bytes are UTF-8") from None
+    if not text.isascii():
+        _check_forms(text)
     if text in (".", ".."):
         raise AmbiguousPath("a path has no dot segments, encoded or not")
     if any(char in text for char in "/\\;") or _CONTROL.search(text):
@@ -75,6 +80,13 @@ def _segment(raw: bytes) -> str:
     if _ENCODED_AGAIN.search(text):
         raise AmbiguousPath("a path is encoded once, not twice")
     return text
+
+
+def _check_forms(text: str) -> None:
+    """Refuse other forms of what divides a path, such as a full-width slash or dot."""
+    flat = unicodedata.normalize("NFKC", text)
+    if "/" in flat or "\\" in flat or flat in (".", "..") or _ENCODED_AGAIN.search(flat):
+        raise AmbiguousPath("a path has no characters that some servers read as / or .")
 
 
 def normal_query(raw: bytes) -> str:

@@ -3,15 +3,17 @@
 A pattern is exact (`/report`), has named segments (`/sensors/{name}`), or ends in `/*` for
 everything below. The most specific pattern wins: segment by segment from the left, exact text
 before a name before a star. Whatever lies under a declared prefix and has no price is refused,
-so that a forgotten route fails closed.
+so that a forgotten route fails closed; so is what only looks like a path that has a price.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from urllib.parse import quote
 
-from farthing.core.paths import AmbiguousPath, Path, normal_path
+from farthing.core.lookalikes import Entry, Lookalikes, under
+from farthing.core.paths import SAFE, AmbiguousPath, Path, normal_path
 from farthing.errors import BadConfig
 from farthing.money import Amount
 
@@ -157,15 +159,15 @@ def priced_method(method: str) -> str:
 class PriceList:
     """A seller's offers, ready to be looked up.
 
-    Raises: BadPrice for a pattern that cannot be read, and for two offers that clash.
+    Raises: BadPrice for a pattern or prefix that cannot be read, and for two offers that clash.
     """
 
     offers: tuple[Offer, ...] = ()
     realm: str = ""
     payee: str = ""
     prefixes: tuple[str, ...] = ()
-    _exact: dict[tuple[str | None, ...], list[Offer]] = field(
-        default_factory=dict[tuple[str | None, ...], list[Offer]],
+    _exact: dict[tuple[str | None, ...], list[tuple[Pattern, Offer]]] = field(
+        default_factory=dict[tuple[str | None, ...], list[tuple[Pattern, Offer]]],
         init=False,
         repr=False,
         compare=False,
@@ -174,18 +176,28 @@ class PriceList:
         default_factory=list[tuple[Pattern, Offer]], init=False, repr=False, compare=False
     )
 
+    _under: tuple[tuple[str, ...], ...] = field(default=(), init=False, repr=False, compare=False)
+    _alike: Lookalikes = field(default=Lookalikes(()), init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         seen: dict[tuple[tuple[str | None, ...], bool], list[Offer]] = {}
+        priced: list[Entry] = []
         for index, offer in enumerate(self.offers):
             pattern = parse_pattern(offer.path)
+            if offer.price.units:
+                priced.append(
+                    Entry(pattern.segments, pattern.rest, pattern.order, offer.methods, offer.price)
+                )
             same = seen.setdefault((pattern.segments, pattern.rest), [])
             _refuse_clash(offer, same, index)
             same.append(offer)
             if pattern.exact:
-                self._exact.setdefault(pattern.segments, []).append(offer)
+                self._exact.setdefault(pattern.segments, []).append((pattern, offer))
             else:
                 self._open.append((pattern, offer))
         self._open.sort(key=lambda entry: entry[0].order)
+        object.__setattr__(self, "_under", tuple(_prefix(text) for text in self.prefixes))
+        object.__setattr__(self, "_alike", Lookalikes(priced))
 
     def current(self) -> "PriceList":
         """Give the list in force: this one, which never changes."""
@@ -195,29 +207,42 @@ class PriceList:
         """Find the most specific offer that is for this method and stands now."""
         method = priced_method(method)
         matching = self._matching(path.segments)
-        for_method = [offer for offer in matching if method in offer.methods]
-        for offer in for_method:
+        for_method = [entry for entry in matching if method in entry[1].methods]
+        for pattern, offer in for_method:
             if offer.valid_at(now_seconds):
-                return Found(offer)
+                return self._unless_dearer(path, method, pattern, offer)
         if for_method:
             return Found(refusal="offer-not-valid")
         if matching:
-            methods = frozenset[str]().union(*(offer.methods for offer in matching))
+            methods = frozenset[str]().union(*(offer.methods for _, offer in matching))
             return Found(refusal="unpriced-method", methods=methods)
-        return Found(refusal="unpriced-path") if self.guards(path) else Found()
+        if self.guards(path):
+            return Found(refusal="unpriced-path")
+        return Found(refusal="other-spelling") if self._alike.any(path.segments) else Found()
+
+    def _unless_dearer(self, path: Path, method: str, pattern: Pattern, offer: Offer) -> Found:
+        """Give the offer, unless a star or a name has caught what looks like a dearer path."""
+        if not pattern.exact and self._alike.dearer(
+            path.segments, method, pattern.order, offer.price
+        ):
+            return Found(refusal="other-spelling")
+        return Found(offer)
 
     def guards(self, path: Path) -> bool:
-        """Tell whether a path lies under a declared prefix; letter case makes no difference."""
-        text = path.text.casefold()
-        return any(_under(text, prefix.casefold().rstrip("/")) for prefix in self.prefixes)
+        """Tell whether a path lies under a declared prefix, or looks as if it did."""
+        return any(under(prefix, path.segments) for prefix in self._under)
 
-    def _matching(self, segments: tuple[str, ...]) -> list[Offer]:
+    def _matching(self, segments: tuple[str, ...]) -> list[tuple[Pattern, Offer]]:
         exact = self._exact.get(segments, [])
-        return exact + [offer for pattern, offer in self._open if pattern.matches(segments)]
+        return exact + [entry for entry in self._open if entry[0].matches(segments)]
 
 
-def _under(text: str, prefix: str) -> bool:
-    return text == prefix or text.startswith(prefix + "/")
+def _prefix(text: str) -> tuple[str, ...]:
+    """Read a prefix, written as in a URL or as one would say it."""
+    try:
+        return normal_path(quote(text, safe=f"{SAFE}%").encode()).segments
+    except AmbiguousPath as problem:
+        raise BadPrice(f"the prefix {text!r}: {problem.detail}") from None
 
 
 def _refuse_clash(offer: Offer, others: Iterable[Offer], index: int) -> None:

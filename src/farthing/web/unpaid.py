@@ -1,30 +1,33 @@
 """What is let through or refused without a payment: preflights, WebSockets, unpriced paths."""
 
+from typing import Any
+
 from farthing.core.prices import Found
 from farthing.web.asgi import Message, Receive, Scope, Send
 from farthing.web.incoming import Incoming
 from farthing.web.problems import Answer, HttpProblem
 
-_EXPLAINED = {
-    "unpriced-path": (404, "nothing is for sale at this path"),
-    "unpriced-method": (405, "there is no price for this method here"),
-    "offer-not-valid": (404, "this is not for sale at this time"),
-}
-
 
 def refused_path(request: Incoming, found: Found) -> bool:
     """Let a CORS preflight of a priced path through, and refuse everything else.
 
-    Raises: HttpProblem `unpriced-path`, `unpriced-method`, `offer-not-valid`.
+    Raises: HttpProblem `unpriced-path`, `other-spelling`, `unpriced-method`, `offer-not-valid`.
     """
     if found.refusal == "unpriced-method" and is_preflight(request):
         return True
-    status, detail = _EXPLAINED[found.refusal]
-    more = {}
+    more: dict[str, Any] = {}
     if found.methods:
         allowed = found.methods | ({"HEAD"} if "GET" in found.methods else set[str]())
         more = {"headers": [("allow", ", ".join(sorted(allowed)))]}
-    raise HttpProblem(status, found.refusal, detail, **more)
+    match found.refusal:
+        case "unpriced-method":
+            raise HttpProblem(405, "unpriced-method", "there is no price for this method", **more)
+        case "offer-not-valid":
+            raise HttpProblem(404, "offer-not-valid", "this is not for sale at this time")
+        case "other-spelling":
+            raise HttpProblem(404, "other-spelling", "this only looks like a path with a price")
+        case _:
+            raise HttpProblem(404, "unpriced-path", "nothing is for sale at this path")
 
 
 def is_preflight(request: Incoming) -> bool:
