@@ -62,7 +62,11 @@ def normal_path(raw: bytes) -> Path:
     segments = [_segment(part) for part in raw[1:].split(b"/")]
     if "" in segments[:-1]:
         raise AmbiguousPath("a path has no empty segments: write one slash, not two")
-    text = "/" + "/".join(segments)
+    return written("/" + "/".join(segments))
+
+
+def written(text: str) -> Path:
+    """Write a decoded path in its one spelling."""
     return Path(text, quote(text, safe=SAFE))
 
 

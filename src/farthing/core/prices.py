@@ -149,6 +149,11 @@ class Found(NamedTuple):
     refusal: str = ""
     methods: frozenset[str] = frozenset()
 
+    @property
+    def priced(self) -> bool:
+        """Tell whether it is not free."""
+        return bool(self.refusal or (self.offer and self.offer.price.units))
+
 
 def priced_method(method: str) -> str:
     """Give the method whose price counts: HEAD costs what GET costs."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from farthing.core.paths import Path, normal_path, normal_query
+from farthing.core.paths import AmbiguousPath, Path, normal_path, normal_query
 from farthing.errors import Malformed
 from farthing.web.asgi import RawHeaders, Scope
 from farthing.web.problems import HttpProblem
@@ -26,16 +26,34 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _REWRITES = frozenset(
     {
-        b"x-original-url",
-        b"x-rewrite-url",
+        b"request-uri",
+        b"script-name",
+        b"x-accel-mapping",
+        b"x-envoy-original-path",
+        b"x-forwarded-method",
+        b"x-forwarded-path",
+        b"x-forwarded-prefix",
+        b"x-forwarded-uri",
         b"x-http-method",
         b"x-http-method-override",
+        b"x-invoke-path",
+        b"x-matched-path",
         b"x-method-override",
+        b"x-middleware-rewrite",
+        b"x-request-uri",
+        b"x-script-name",
+        b"x-sendfile-type",
+        b"x-waws-unencoded-url",
     }
 )
 """Fields by which a client asks some frameworks to serve another path or method than it sent."""
 
-_OURS = b"farthing-"
+_TAKEN_OUT = (b"farthing-", b"x-original-", b"x-rewrite-")
+"""How the names begin of what only we may send on, and of more such fields."""
+
+_OLD = ("1.0", "1")
+"""HTTP/1.0, which may do without a Host; granian calls it 1."""
+
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -89,10 +107,14 @@ def read_request(scope: Scope) -> Incoming:
         raise HttpProblem(431, "headers-too-large", f"send at most {HEADER_BYTES_MAX} bytes")
     if method not in METHODS:
         raise HttpProblem(501, "unknown-method", f"methods are {', '.join(sorted(METHODS))}")
-    if not scope.get(TARGET, b"/").startswith(b"/"):
+    target: bytes = scope.get(TARGET, b"/")
+    if not target.startswith(b"/"):
         raise Malformed("absolute-target", "send the path alone, not a whole URL")
-    host = _one_host(headers, scope)
-    length = _framing(headers)
+    if b"#" in target:
+        raise AmbiguousPath("a fragment, from # on, is never sent")
+    version: str = scope.get("http_version", "1.1")
+    host = _one_host(headers, version)
+    length = _framing(headers, version)
     path = normal_path(_raw_path(scope))
     query = normal_query(scope.get("query_string", b""))
     changed = dict(scope)
@@ -111,33 +133,34 @@ def _raw_path(scope: Scope) -> bytes:
     return raw
 
 
-def _one_host(headers: RawHeaders, scope: Scope) -> str:
+def _one_host(headers: RawHeaders, version: str) -> str:
     hosts = [value for name, value in headers if name == b"host"]
-    if not hosts and scope.get("http_version") == "1.0":
+    if hosts in ([], [b""]) and version in _OLD:
         return ""
     if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
         raise Malformed("bad-host", "send exactly one Host with a name or an address")
     return hosts[0].decode("ascii")
 
 
-def _framing(headers: RawHeaders) -> int | None:
+def _framing(headers: RawHeaders, version: str) -> int | None:
     lengths = [value for name, value in headers if name == b"content-length"]
     codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
-    if codings and (lengths or codings != [b"chunked"]):
+    if codings and (lengths or codings != [b"chunked"] or version != "1.1"):
         raise Malformed(
-            "bad-framing", "send Content-Length or Transfer-Encoding: chunked, not both"
+            "bad-framing", "send Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked"
         )
     if len(lengths) > 1 or any(_LENGTH.fullmatch(value) is None for value in lengths):
         raise Malformed("bad-framing", "send one Content-Length, in digits")
     if lengths:
         return int(lengths[0])
-    return None if codings else 0
+    # From HTTP/2 on a body has an end of its own, and need not announce its length.
+    return 0 if version in ("1.1", *_OLD) and not codings else None
 
 
 def _is_ours(name: bytes) -> bool:
     """Tell whether only we may send this on: gateways read `_` as `-`, so both are."""
     spelled = name.replace(b"_", b"-")
-    return spelled.startswith(_OURS) or spelled in _REWRITES
+    return spelled.startswith(_TAKEN_OUT) or spelled in _REWRITES
 
 
 def is_websocket(request: Incoming) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from farthing.clock import NS, Clock, system_clock
-from farthing.core.prices import Offer, PriceList
+from farthing.core.prices import Found, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError
 from farthing.money import Asset
 from farthing.protocols.base import BadCredential, Language, Terms
@@ -26,6 +26,7 @@ from farthing.web.passing import telling
 from farthing.web.price_file import PriceBook
 from farthing.web.priced_routes import offer_of_route, priced
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
+from farthing.web.rooted import readings
 from farthing.web.till import Deal, Till
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket, refused_path, without_body
@@ -227,7 +228,7 @@ class Paywall:
             request.scope.get("app"), request.scope
         )
         if offer is None:
-            found = self._prices.current().find(request.method, request.path, self._now())
+            found = self._look_up(request)
             if found.refusal:
                 return None, refused_path(request, found)
             offer = found.offer
@@ -236,6 +237,12 @@ class Paywall:
         if not offer.valid_at(self._now()):
             raise HttpProblem(404, "offer-not-valid", "this is not for sale at this time")
         return offer, False
+
+    def _look_up(self, request: Incoming) -> Found:
+        prices, now = self._prices.current(), self._now()
+        roots = (request.scope.get("root_path") or "", getattr(self._app, "root_path", None) or "")
+        ways = [prices.find(request.method, path, now) for path in readings(request.path, roots)]
+        return next((found for found in ways if found.priced), ways[0])
 
     async def _meet(self, request: Incoming, offer: Offer, receive: Receive) -> Answer | Deal:
         """Ask for the payment, or read it."""
