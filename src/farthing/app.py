@@ -1,11 +1,11 @@
 """The composition root: the one place that knows every part and puts a hub together."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -15,20 +15,21 @@ from farthing.clock import NS, Clock, system_clock
 from farthing.config import Config
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.core.decisions import Unit
-from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
+from farthing.core.identity import (
+    CERTIFICATES,
+    AcceptRollback,
+    AdmitKey,
+    certificate_fault,
+    certify,
+)
 from farthing.core.records import Table
 from farthing.errors import BadConfig, PlugMissing
-from farthing.keys import (
-    Ed25519Signer,
-    Signer,
-    fingerprint,
-    new_signer,
-    read_key_file,
-    write_key_file,
-)
+from farthing.hub_keys import KeyRing
+from farthing.keys import Ed25519Signer, Signer, fingerprint
 from farthing.observe.hub_watch import HubWatch
 from farthing.observe.tracing import Tracing, open_tracing
 from farthing.observing import Faults, Observed
+from farthing.passphrases import KeysPassphrase
 from farthing.services.access import Access
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
@@ -81,58 +82,15 @@ class Hub:
             await asyncio.to_thread(self.tracing.close)
 
 
-class KeyRing:
-    """The hub's keys on disk: the root for life, one that signs, and challenge secrets."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @property
-    def exists(self) -> bool:
-        """Whether the hub has been initialised."""
-        return (self.folder / "root.key").exists()
-
-    def create(self) -> None:
-        """Make the keys of a new hub."""
-        write_key_file(self.folder / "root.key", new_signer())
-        self.add_signing_key()
-        self.rotate_challenge_secret()
-
-    def add_signing_key(self) -> Signer:
-        """Make the next signing key; the newest by number signs."""
-        number = 1 + max((int(path.stem.split("-")[1]) for path in self._signing()), default=0)
-        signer = new_signer()
-        write_key_file(self.folder / f"signing-{number:04d}.key", signer)
-        return signer
-
-    def rotate_challenge_secret(self) -> None:
-        """Make a new challenge secret; challenges of the one before stay good."""
-        file = self.folder / "challenge.key"
-        before = [file.read_text().split()[0]] if file.exists() else []
-        new = self.folder / "challenge.key.new"
-        new.touch(mode=0o600, exist_ok=True)
-        new.write_text("\n".join([secrets.token_hex(32), *before]) + "\n")
-        new.replace(file)
-
-    def _signing(self) -> list[Path]:
-        return sorted(self.folder.glob("signing-*.key"))
-
-    def root(self) -> Signer:
-        """Read the root key."""
-        return read_key_file(self.folder / "root.key")
-
-    def signing(self) -> Signer:
-        """Read the newest signing key."""
-        return read_key_file(self._signing()[-1])
-
-    def challenge_secrets(self) -> list[bytes]:
-        """Read the challenge secrets, newest first."""
-        return [bytes.fromhex(t) for t in (self.folder / "challenge.key").read_text().split()]
-
-
 def key_ring(config: Config) -> KeyRing:
-    """Give the hub's keys."""
-    return KeyRing(config.path("keys"))
+    """Give the hub's keys, which may be under a passphrase."""
+    return KeyRing(config.path("keys"), passphrase_of(config))
+
+
+def passphrase_of(config: Config) -> KeysPassphrase:
+    """Give the passphrase of the hub's keys, as it is configured."""
+    told = config.keys.passphrase_file
+    return KeysPassphrase("the hub's keys", config.path(told) if told else None)
 
 
 def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
@@ -174,45 +132,63 @@ async def open_hub(
     random_bits: Callable[[int], int] = secrets.randbits,
     accept_rollback: bool = False,
     tracing: Tracing | None = None,
+    root: Signer | None = None,
 ) -> Hub:
     """Put a hub together and start its worker.
 
-    Raises: BadConfig when it was never initialised, or its books are older than their heads.
+    Shape:  `root` certifies a new signing key where the root key is kept elsewhere.
+    Raises: BadConfig when it was never initialised, its books are older than their heads, or
+            its signing key is not certified and the root key is away.
     """
     ring = key_ring(config)
     if not ring.exists:
         raise BadConfig("hub-not-initialised", "run: farthing init")
+    signer, root_public = ring.signing(), ring.root_public()
+    challenge_secrets = ring.challenge_secrets()
     told = config.tracing
     tracing = tracing or open_tracing(told.endpoint, "hub", told.percent)
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
     readers = ThreadPoolExecutor(_READERS, "farthing-read")
     writer = ThreadPoolExecutor(1, "farthing-write")
     verifiers = ThreadPoolExecutor(_VERIFIERS, "farthing-verify")
-    database = open_database(config, readers)
-    heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
-    lost = check_not_rolled_back(database, heads, accept=accept_rollback)
-    signer, root = ring.signing(), ring.root()
+    executors = [readers, writer, verifiers]
     loop = asyncio.get_running_loop()
     ctx_ready: list[Context] = []
 
     def committed() -> None:
         loop.call_soon(ctx_ready[0].committed.give)
 
-    books = SqlBooks(
-        database, lambda: signer, clock, writer, heads.append, committed, on_batch=watch.committed
-    )
-    assets = database.transact(lambda tx: _settle_assets(tx, config))
-    identity = HubIdentity(fingerprint(root.public), root.public, {})
-    ctx = Context(books, database, clock, random_bits, verifiers, identity, assets, watch=watch)
-    ctx_ready.append(ctx)
-    await _admit(ctx, root, signer, lost)
+    async with contextlib.AsyncExitStack() as opened:
+        for executor in executors:
+            opened.callback(executor.shutdown, wait=False)
+        database = open_database(config, readers)
+        opened.callback(database.close)
+        heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
+        opened.callback(heads.close)
+        lost = check_not_rolled_back(database, heads, accept=accept_rollback)
+        books = SqlBooks(
+            database,
+            lambda: signer,
+            clock,
+            writer,
+            heads.append,
+            committed,
+            on_batch=watch.committed,
+        )
+        opened.push_async_callback(books.close)
+        assets = database.transact(lambda tx: _settle_assets(tx, config))
+        identity = HubIdentity(fingerprint(root_public), root_public, {})
+        ctx = Context(books, database, clock, random_bits, verifiers, identity, assets, watch=watch)
+        ctx_ready.append(ctx)
+        await _admit(ctx, lambda: root or ring.root(), signer, lost)
+        opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
     desk = Desk(ctx, config, Payments(ctx), Access(ctx))
-    worker, executors = Worker(ctx, books.probe), [readers, writer, verifiers]
+    worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
-    hub = Hub(desk, worker, books, heads, executors, ring.challenge_secrets(), tracing)
+    hub = Hub(desk, worker, books, heads, executors, challenge_secrets, tracing)
     hub.worker.start()
     return hub
 
@@ -237,13 +213,23 @@ def _all(tx: Tx, table: Table[Any]) -> list[Any]:
     return [mapped.row(row) for row in tx.rows(mapped.select)]
 
 
-async def _admit(ctx: Context, root: Signer, signer: Signer, lost: str | None) -> None:
-    """Put a new signing key and an accepted rollback on record, in one commit."""
+async def _admit(
+    ctx: Context, root: Callable[[], Signer], signer: Signer, lost: str | None
+) -> None:
+    """Put a new signing key and an accepted rollback on record, in one commit.
+
+    Raises: BadConfig `root-key-away` for a new key without the root; `another-root-key`.
+    """
     rows = await ctx.database.read(lambda tx: _all(tx, CERTIFICATES))
     first: list[Unit[Any]] = [AcceptRollback(lost)] if lost else []
-    if all(row.key != signer.public for row in rows):
-        rows.append(certify(root, signer.public, ctx.clock() // NS - 1))
-        first.insert(0, AdmitKey(rows[-1]))
+    mine = next((row for row in rows if row.key == signer.public), None)
+    if mine is None:
+        mine = certify(root(), signer.public, ctx.clock() // NS - 1)
+        rows.append(mine)
+        first.insert(0, AdmitKey(mine))
+    wrong = certificate_fault(mine, ctx.identity.root_public)
+    if wrong is not None:
+        raise BadConfig("another-root-key", f"the signing key's certificate does not fit: {wrong}")
     await ctx.books.commit(first)
     ctx.identity.certificates.update({row.key: row for row in rows})
 

@@ -78,6 +78,14 @@ class PaymentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 300
 
 
+class KeysSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Keys under a passphrase: see docs/howto/protect-keys.md."""
+
+    passphrase_file: Annotated[
+        str, _told("a file with the passphrase of the hub's keys, for its owner's eyes only")
+    ] = ""
+
+
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often the API may be asked; over it, 429 with `Retry-After`. This machine is free."""
 
@@ -121,6 +129,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     payments: PaymentSettings = PaymentSettings()
+    keys: KeysSettings = KeysSettings()
     limits: LimitSettings = LimitSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
@@ -142,6 +151,7 @@ SECTIONS = {
     "audit": AuditSettings,
     "log": LogSettings,
     "payments": PaymentSettings,
+    "keys": KeysSettings,
     "limits": LimitSettings,
     "metrics": MetricsSettings,
     "tracing": TracingSettings,

@@ -25,6 +25,8 @@ from nacl.signing import SigningKey
 
 from farthing.codec import from_base64url, to_base64url
 from farthing.errors import Malformed
+from farthing.sealing import Passphrase, nobody
+from farthing.secret_files import read_secret, write_secret
 
 ED25519 = "ed25519"
 P256 = "p256"
@@ -153,28 +155,25 @@ def fingerprint(public: str) -> str:
     return "".join(alphabet[(bits >> shift) & 31] for shift in range(155, -1, -5))
 
 
-def write_key_file(path: Path, signer: Ed25519Signer | P256Signer) -> None:
-    """Keep a private key in a new file that only its owner can read (mode 0600).
+def write_key_file(
+    path: Path, signer: Ed25519Signer | P256Signer, passphrase: bytes | None = None
+) -> None:
+    """Keep a private key in a new file that only its owner can read, sealed if asked for.
 
     Raises: FileExistsError; a key is never overwritten.
     """
     algorithm = signer.public.partition(":")[0]
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"farthing-key-1 {algorithm} {to_base64url(signer.seed)}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    line = f"farthing-key-1 {algorithm} {to_base64url(signer.seed)}\n"
+    write_secret(path, line.encode(), passphrase)
 
 
-def read_key_file(path: Path) -> Ed25519Signer | P256Signer:
+def read_key_file(path: Path, passphrase: Passphrase = nobody) -> Ed25519Signer | P256Signer:
     """Read a private key; refuse a file that others could read.
 
-    Raises: Malformed `malformed-key-file`, `key-file-open-to-others`.
+    Raises: Malformed `malformed-key-file`, `key-file-open-to-others`; BadConfig
+            `passphrase-needed`, `wrong-passphrase`.
     """
-    if path.stat().st_mode & 0o077:
-        raise Malformed("key-file-open-to-others", f"run: chmod 600 {path}")
-    parts = path.read_bytes().decode("ascii", "replace").split()
+    parts = read_secret(path, passphrase).decode("ascii", "replace").split()
     if len(parts) != 3 or parts[0] != "farthing-key-1":
         raise Malformed("malformed-key-file", f"{path} is not a key file")
     secret = from_base64url(parts[2])

@@ -17,6 +17,7 @@ from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.sockets import is_running, socket_path
+from farthing.terminal.typed import without_userinfo
 from farthing.web.asgi import App
 from farthing.web.hub_offers import HubOffers
 from farthing.web.limits import Limits
@@ -141,7 +142,7 @@ def _private(hub: str) -> str:
     Raises: Malformed `not-private`, `malformed-option`.
     """
     try:
-        check_private(httpx.URL(hub), plain_http=False)
+        check_private(httpx.URL(without_userinfo(hub)), plain_http=False)
     except httpx.InvalidURL:
         raise Malformed("malformed-option", f"{hub!r} is not a URL") from None
     return hub

@@ -25,6 +25,7 @@ def farthing(tmp_path: Path) -> Terminal:
 @pytest.fixture
 def phrase(tmp_path: Path) -> str:
     file = tmp_path / "phrase"
+    file.touch(mode=0o600)
     file.write_text("correct horse battery staple\n")
     return str(file)
 
@@ -51,11 +52,12 @@ def test_no_key_is_in_a_backup_in_clear(farthing: Terminal, tmp_path: Path, phra
         assert farthing("backup", str(copy), *more).code == 0
         raw = copy.read_bytes()
         assert copy.stat().st_mode & 0o777 == 0o600
-        for key in (tmp_path / "home" / "hub" / "keys").iterdir():
+        for key in (tmp_path / "home" / "hub" / "keys").glob("*.key"):
             for word in key.read_bytes().split():
                 assert len(word) < 40 or word not in raw
     other = Terminal(tmp_path / "elsewhere")
     wrong = tmp_path / "wrong"
+    wrong.touch(mode=0o600)
     wrong.write_text("incorrect horse battery staple")
     told = other("restore", str(copy), "--passphrase-file", str(wrong))
     assert (told.code, "wrong-passphrase" in told.err) == (8, True)

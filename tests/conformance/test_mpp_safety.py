@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from farthing.app import KeyRing
 from farthing.clock import system_clock
+from farthing.hub_keys import KeyRing
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
 from farthing.testing.worlds import HandClock

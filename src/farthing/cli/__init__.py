@@ -22,6 +22,7 @@ from farthing.cli import (
     serving,
 )
 from farthing.device.pay_command import enrol, pay, rotate_key
+from farthing.device.protect_command import protect_key, unprotect_key
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import command
 from farthing.terminal.talk import manners
@@ -35,6 +36,8 @@ app = typer.Typer(
 for _function in (serving.init, serving.serve, selling.proxy, pay, enrol):
     command(app)(_function)
 command(app, "rotate-key")(rotate_key)
+command(app, "protect-key")(protect_key)
+command(app, "unprotect-key")(unprotect_key)
 for _function in (
     money.credit,
     money.balances,

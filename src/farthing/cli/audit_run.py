@@ -67,7 +67,7 @@ def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
 
 def _root(config: Config) -> str | None:
     ring = key_ring(config)
-    return ring.root().public if ring.exists else None
+    return ring.root_public() if ring.exists else None
 
 
 def _told(report: Report) -> Answer:

@@ -21,7 +21,10 @@ from farthing.clock import write_time
 from farthing.codec import to_base64url
 from farthing.config import AuditSettings, BooksSettings, Config, load_config
 from farthing.errors import BadConfig, Conflict
+from farthing.hub_keys import KeyRing
 from farthing.keys import fingerprint
+from farthing.passphrases import told_passphrase
+from farthing.sealing import PASSPHRASE_BYTES_MIN
 from farthing.services import copies
 from farthing.services.heads import HeadsFile
 from farthing.store.migrate import migrate, migrations
@@ -52,15 +55,16 @@ def backup(
         raise BadConfig("hub-not-initialised", "there is nothing to back up here")
     sealed = b""
     if passphrase_file is not None:
-        held = {path.name: path.read_bytes() for path in ring.folder.glob("*.key")}
-        sealed = copies.seal(held, _passphrase(passphrase_file))
+        sealed = copies.seal(_held(ring), _passphrase(passphrase_file))
     with _beside(file) as folder:
         # Heads first: each of them is then surely in the books that are copied after them.
         heads = _heads_of(loaded)
         with progress_bar("copying") as on_progress:
             copy_books(_books(loaded), folder / copies.BOOKS, on_progress)
-        manifest = _manifest(folder / copies.BOOKS, ring.root().public)
+        manifest = _manifest(folder / copies.BOOKS, ring.root_public())
         copies.write_copy(file, manifest, folder / copies.BOOKS, heads, sealed)
+    if sealed and not ring.root_is_here:
+        say("The root key is not in it: it is kept elsewhere.")
     if not sealed:
         say("The keys are not in it: keep a copy of them elsewhere, or give --passphrase-file.")
     told = msgspec.to_builtins(manifest) | {"file": str(file), "keys": bool(sealed)}
@@ -126,7 +130,7 @@ async def upgrade_check(config: ConfigOption = None) -> Any:
         with progress_bar("copying") as on_progress:
             copy_books(books, folder / copies.BOOKS, on_progress)
         applied = _migrated(folder / copies.BOOKS)
-        report = await audit_books(_staged(folder), key_ring(loaded).root().public)
+        report = await audit_books(_staged(folder), key_ring(loaded).root_public())
     if report.code is not Exit.OK:
         return report
     told = {"schema": schema, "newest": known[-1][0], "would_apply": applied, "audit": "ok"}
@@ -205,10 +209,18 @@ def _manifest(books: Path, root_key: str) -> copies.Manifest:
     )
 
 
-def _passphrase(file: Path | None) -> bytes:
-    text = file.read_bytes().strip() if file is not None else b""
-    if len(text) < 12:
-        raise BadConfig("passphrase-too-short", f"{file} needs 12 bytes or more")
+def _held(ring: KeyRing) -> dict[str, bytes]:
+    """Give the keys as they lie there: those under a passphrase stay under it."""
+    public = ring.folder / "root.pub"
+    files = [*ring.files(), *([public] if public.exists() else [])]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def _passphrase(file: Path) -> bytes:
+    text = told_passphrase({}, file) or b""
+    if len(text) < PASSPHRASE_BYTES_MIN:
+        detail = f"{file} needs {PASSPHRASE_BYTES_MIN} bytes or more"
+        raise BadConfig("passphrase-too-short", detail)
     return text
 
 

@@ -21,6 +21,7 @@ from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import emit
+from farthing.terminal.typed import header_fields, typed_file, without_userinfo
 from farthing.web.remote_hub import error_of
 
 T = TypeVar("T")
@@ -38,7 +39,8 @@ def api(
         str, typer.Option("--data", "-d", help="A JSON body, or @FILE, or @- for stdin.")
     ] = "",
     header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help='A header: "Name: value".')
+        list[str] | None,
+        typer.Option("--header", "-H", help='A header: "Name: value", or @FILE, @-.'),
     ] = None,
     include: Annotated[
         bool, typer.Option("--include", "-i", help="Write status and headers before the body.")
@@ -87,21 +89,15 @@ def _told(response: httpx.Response, include: bool) -> Answer:
 
 def _fields(method: str, headers: list[str], data: str) -> dict[str, str]:
     fields: dict[str, str] = {"content-type": "application/json"} if data else {}
-    for line in headers:
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip() or not line.isascii():
-            raise Malformed("malformed-option", f'write headers like "Name: value", not {line!r}')
-        fields[name.strip().lower()] = value.strip()
+    fields |= {name.lower(): value for name, value in header_fields(headers)}
     if method.upper() == "POST":
         fields.setdefault("idempotency-key", secrets.token_urlsafe(16))
     return fields
 
 
 def _body(data: str) -> bytes | None:
-    if data == "@-":
-        return sys.stdin.buffer.read()
     if data.startswith("@"):
-        return Path(data[1:]).read_bytes()
+        return typed_file(data[1:])
     return data.encode() if data else None
 
 
@@ -113,7 +109,9 @@ def _client(hub: str, config: Path | None) -> Any:
         raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
     if not key.isascii():
         raise BadConfig("key-missing", "what $FARTHING_KEY has is no API key")
-    check_private(httpx.URL(hub), plain_http=False)  # The key would be read on the way.
+    check_private(
+        httpx.URL(without_userinfo(hub)), plain_http=False
+    )  # The key would be read on the way.
     return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
 
 

@@ -18,7 +18,7 @@ import httpx
 import typer
 from cryptography import x509
 
-from farthing.app import key_ring, open_to_read
+from farthing.app import key_ring, open_to_read, passphrase_of
 from farthing.cli.configuring import found_faults
 from farthing.cli.options import ConfigOption
 from farthing.cli.serving import check_exposure
@@ -154,9 +154,16 @@ def _keys(config: Config) -> Iterator[Finding]:
         yield Finding("keys", "fail", seen, f"run: chmod go-rwx {path}")
     if opened:
         return
-    for read in (ring.root, ring.signing, ring.challenge_secrets):
+    if ring.protected and passphrase_of(config).told() is None:
+        yield Finding("keys", "ok", "under a passphrase, which was not told to this command")
+        return
+    for read in (ring.root_public, ring.signing, ring.challenge_secrets):
         read()
-    yield Finding("keys", "ok", f"root, signing and challenge keys can be read in {ring.folder}")
+    if ring.root_is_here:
+        ring.root()
+    root = "here" if ring.root_is_here else "kept elsewhere"
+    sealed = "under a passphrase" if ring.protected else "without a passphrase"
+    yield Finding("keys", "ok", f"signing and challenge keys can be read, {sealed}; root {root}")
 
 
 def _mode(path: Path) -> int:

@@ -1,17 +1,22 @@
 """API keys, and the hub's own signing keys."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from farthing.app import key_ring, open_hub
+from farthing.app import key_ring, open_hub, passphrase_of
 from farthing.cli import views
 from farthing.cli.local import ask_local, is_running
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig
+from farthing.hub_keys import KeyRing
+from farthing.keys import Signer
+from farthing.passphrases import new_passphrase
 from farthing.terminal.frame import Answer, command
+from farthing.terminal.options import NewPassphrase
 from farthing.terminal.talk import say
 
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -48,21 +53,32 @@ def revoke(key: Annotated[str, typer.Argument(help="key_…")], config: ConfigOp
 @command(
     hub_keys_app, "rotate", lines=lambda k: [f"The hub signs with {k['public_key']} from now on."]
 )
-def rotate(config: ConfigOption = None) -> Any:
+def rotate(
+    root_key: Annotated[
+        Path | None, typer.Option(help="Where the root key is kept [the keys folder].")
+    ] = None,
+    config: ConfigOption = None,
+) -> Any:
     """Make a new signing key, certified by the root key. Older receipts still verify.
 
-    The hub must be stopped. Example: farthing hub-keys rotate
+    The hub must be stopped. Example: farthing hub-keys rotate --root-key /media/safe/root.key
     """
     loaded = load_config(config)
     if is_running(loaded):
         raise BadConfig("hub-running", "stop the hub first; it reads its keys when it starts")
-    signer = key_ring(loaded).add_signing_key()
-    asyncio.run(_admit(loaded))
+    ring = key_ring(loaded)
+    root = ring.root(root_key)
+    signer = ring.add_signing_key()
+    try:
+        asyncio.run(_admit(loaded, root))
+    except BaseException:
+        ring.drop_newest_signing_key()  # Nobody has certified it, and a hub could not start.
+        raise
     return {"public_key": signer.public}
 
 
-async def _admit(config: Config) -> None:
-    hub = await open_hub(config)
+async def _admit(config: Config, root: Signer) -> None:
+    hub = await open_hub(config, root=root)
     await hub.close()
 
 
@@ -74,3 +90,29 @@ def rotate_challenges(config: ConfigOption = None) -> Any:
     """
     key_ring(load_config(config)).rotate_challenge_secret()
     say("Restart the proxies of this hub, so that they use the new secret.")
+
+
+@command(hub_keys_app, "protect", lines=lambda told: [f"sealed: {name}" for name in told["files"]])
+def protect(passphrase_file: NewPassphrase = None, config: ConfigOption = None) -> Any:
+    """Put the hub's keys under a passphrase, or under a new one.
+
+    The hub and its proxies then need it at each start: see docs/howto/protect-keys.md.
+
+    Example: farthing hub-keys protect --passphrase-file /etc/farthing/passphrase
+    """
+    ring = _initialised(config)
+    passphrase = new_passphrase(passphrase_file, passphrase_of(load_config(config)))
+    return {"files": [str(path) for path in ring.reseal(passphrase)]}
+
+
+@command(hub_keys_app, "unprotect", lines=lambda told: [f"open: {name}" for name in told["files"]])
+def unprotect(config: ConfigOption = None) -> Any:
+    """Take the passphrase off the hub's keys. Example: farthing hub-keys unprotect."""
+    return {"files": [str(path) for path in _initialised(config).reseal(None)]}
+
+
+def _initialised(config: Path | None) -> KeyRing:
+    ring = key_ring(load_config(config))
+    if not ring.exists:
+        raise BadConfig("hub-not-initialised", f"there are no keys in {ring.folder}")
+    return ring

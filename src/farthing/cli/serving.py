@@ -12,7 +12,7 @@ import structlog
 import typer
 import uvicorn
 
-from farthing.app import Hub, key_ring, open_hub
+from farthing.app import Hub, key_ring, open_hub, passphrase_of
 from farthing.cli.listening import listen, serve_on
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.notify import told_to_systemd
@@ -71,7 +71,7 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
     config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
     begun = ring.exists
     if not begun:
-        ring.create()
+        ring.create(passphrase_of(config).told())
     async with local_client(config) as client:
         # Keys without an owner are of an `init` that could not reach its books: it goes on here.
         if begun and (await ask(client, "GET", "/v1/owners?limit=1"))["items"]:

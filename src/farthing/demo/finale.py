@@ -58,7 +58,7 @@ async def audit_books(config: Config) -> Report:
         database = open_database(config, readers)
         try:
             heads = HeadsFile(config.path(config.audit.heads_path))
-            return await audit(database, key_ring(config).root().public, heads)
+            return await audit(database, key_ring(config).root_public(), heads)
         finally:
             database.close()
 

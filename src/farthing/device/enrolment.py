@@ -4,7 +4,6 @@ Keys are on disk before the hub hears of them, so a lost answer costs nothing: t
 sends the same key.
 """
 
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from farthing.device.purse import (
     Membership,
     Purse,
     check_membership,
+    device_passphrase,
     is_purse,
     key_path,
     open_purse,
@@ -28,6 +28,8 @@ from farthing.device.purse import (
 )
 from farthing.errors import Conflict, Malformed
 from farthing.money import Asset, parse_price
+from farthing.sealing import Passphrase
+from farthing.secret_files import is_sealed, sync_folder
 
 
 async def enrol(
@@ -51,12 +53,12 @@ async def enrol(
     """
     if is_purse(path):
         raise Conflict("purse-exists", f"{path} is a purse already; choose another folder")
-    base = hub_url.rstrip("/")
+    base, passphrase = hub_url.rstrip("/"), device_passphrase()
     async with httpx.AsyncClient(transport=transport, verify=verify) as http:
         # A code is good once: whatever can be wrong is looked at before it is sent.
         known = await _who_is_there(http, base, plain_http=plain_http)
         _check_wanted(known, base, hub, largest)
-        signer = _kept_key(key_path(path), algorithm)
+        signer = _kept_key(key_path(path), algorithm, passphrase, passphrase.told())
         proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
         body = {"code": code, "public_key": signer.public, "signature": proof}
         answer = await ask_hub(http, base + "/v1/devices/enrol", body, plain_http=plain_http)
@@ -64,7 +66,7 @@ async def enrol(
     if membership.root_key != known.root_key:
         raise Malformed("another-hub", f"{base} answered as two hubs, one after the other")
     save_membership(path, membership)
-    return open_purse(path)
+    return open_purse(path, passphrase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,12 @@ async def rotate(
 
     Raises: Malformed; Forbidden with the hub's code; Unavailable.
     """
-    purse = open_purse(path)
+    passphrase = device_passphrase()
+    purse = open_purse(path, passphrase)
     old = key_path(path)
     new = old.with_suffix(".next")
-    signer = _kept_key(new, purse.signer.public.partition(":")[0])
+    sealed = passphrase() if is_sealed(old) else None
+    signer = _kept_key(new, purse.signer.public.partition(":")[0], passphrase, sealed)
     message = rotation_bytes(purse.device, signer.public)
     body = {
         "public_key": signer.public,
@@ -119,13 +123,15 @@ async def rotate(
         url = f"{purse.hub_url}/v1/devices/{purse.device}/rotate"
         await ask_hub(http, url, body, plain_http=plain_http)
     new.replace(old)
-    _sync_folder(path)
-    return open_purse(path)
+    sync_folder(path)
+    return open_purse(path, passphrase)
 
 
-def _kept_key(path: Path, algorithm: str) -> keys.Signer:
+def _kept_key(
+    path: Path, algorithm: str, passphrase: Passphrase, seal_with: bytes | None
+) -> keys.Signer:
     if path.exists():
-        kept = keys.read_key_file(path)
+        kept = keys.read_key_file(path, passphrase)
         if kept.public.partition(":")[0] != algorithm:
             raise Conflict(
                 "another-key-kept",
@@ -134,7 +140,7 @@ def _kept_key(path: Path, algorithm: str) -> keys.Signer:
             )
         return kept
     signer = keys.new_signer(algorithm)
-    keys.write_key_file(path, signer)
+    keys.write_key_file(path, signer, seal_with)
     return signer
 
 
@@ -157,11 +163,3 @@ def _scales(told: object) -> dict[str, int]:
         return dict(SCALES)
     pairs = cast(dict[str, Any], told).items()
     return {code: scale for code, scale in pairs if type(scale) is int and 0 <= scale <= 18}
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

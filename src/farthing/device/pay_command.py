@@ -24,7 +24,8 @@ from farthing.device.purse import default_path, open_purse
 from farthing.errors import Malformed
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
-from farthing.terminal.talk import manners, say
+from farthing.terminal.talk import ask_secret, can_ask, manners, say
+from farthing.terminal.typed import one_line, without_userinfo
 
 PurseOption = Annotated[
     Path | None,
@@ -49,7 +50,8 @@ def pay(
     ] = None,
     method: Annotated[str | None, typer.Option("--request", "-X", help="The method.")] = None,
     header: Annotated[
-        list[str] | None, typer.Option("--header", "-H", help='A header: "Name: value".')
+        list[str] | None,
+        typer.Option("--header", "-H", help='A header: "Name: value", or @FILE, @-.'),
     ] = None,
     data: Annotated[
         list[str] | None, typer.Option("--data", "-d", help="Form data, or @FILE; means POST.")
@@ -113,7 +115,9 @@ def pay(
 
 def enrol(
     hub_url: Annotated[str, typer.Argument(help="Where the hub is: https://hub.example")],
-    code: Annotated[str, typer.Argument(help="The one-time code that the owner was given.")],
+    code: Annotated[
+        str, typer.Argument(help="The one-time code that the owner was given; - reads it.")
+    ] = "-",
     *,
     purse: PurseOption = None,
     name: Annotated[str, typer.Option("--name", help="What the purse calls itself.")] = "",
@@ -129,14 +133,18 @@ def enrol(
 ) -> Answer:
     """Enrol this machine as a device of a hub, with a one-time code.
 
-    Example: farthing enrol https://hub.example ABCD-EFGH-JKMN-PQRS
+    Without the code, or with -, it is read from stdin or asked for: as an argument others on this
+    machine could read it, and be faster.
+
+    Example: farthing enrol https://hub.example < code
     """
+    told = _code() if code == "-" else code
 
     async def run() -> Answer:
         made = await enrol_device(
             purse or default_path(),
-            hub_url,
-            code,
+            without_userinfo(hub_url),
+            told,
             algorithm=algorithm,
             name=name,
             largest=largest,
@@ -144,10 +152,16 @@ def enrol(
             plain_http=plain_http,
             verify=_trust(cacert),
         )
-        told = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
-        return Answer(told, lambda _: [f"{made.device} of the hub {made.hub} · {made.path}"])
+        shown = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
+        return Answer(shown, lambda _: [f"{made.device} of the hub {made.hub} · {made.path}"])
 
     return _finished(run())
+
+
+def _code() -> str:
+    if can_ask():
+        return ask_secret("One-time code: ", "give it on stdin").decode()
+    return one_line()
 
 
 def rotate_key(

@@ -1,12 +1,11 @@
 """What `farthing pay` is told on its command line, as a request; written as for curl."""
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
 from farthing.errors import Malformed
+from farthing.terminal.typed import header_fields, typed_file, without_userinfo
 
 _FORM = ("content-type", "application/x-www-form-urlencoded")
 
@@ -29,21 +28,15 @@ def read_request(
     """
     if not url.startswith(("http://", "https://")):
         raise Malformed("malformed-option", "give the whole URL, with http:// or https://")
+    without_userinfo(url)
     if text and binary is not None:
         raise Malformed("malformed-option", "use -d or --data-binary, not both")
-    fields = [_header(line) for line in headers]
+    fields = header_fields(headers)
     body = _body(text, binary)
     if body is not None and not any(name.lower() == "content-type" for name, _ in fields):
         fields.append(_FORM)
     chosen = method or ("GET" if body is None else "POST")
     return PayRequest(method=chosen.upper(), url=url, headers=fields, body=body)
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, colon, value = line.partition(":")
-    if not colon or not name.strip():
-        raise Malformed("malformed-option", f'write headers like -H "Accept: text/csv", not {line}')
-    return name.strip(), value.strip()
 
 
 def _body(text: Sequence[str], binary: str | None) -> bytes | None:
@@ -59,11 +52,4 @@ def _body(text: Sequence[str], binary: str | None) -> bytes | None:
 
 
 def _data(told: str) -> bytes:
-    if not told.startswith("@"):
-        return told.encode()
-    if told == "@-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(told[1:]).read_bytes()
-    except OSError as fault:
-        raise Malformed("malformed-option", f"{told[1:]}: {fault.strerror}") from None
+    return typed_file(told[1:]) if told.startswith("@") else told.encode()

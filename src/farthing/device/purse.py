@@ -1,7 +1,7 @@
 """A device's purse: a folder with its key, what it knows of its hub, and its journal.
 
 purse.json    device, hub, where the hub is, the hub's root key        mode 0600
-device.key    the private key                                         mode 0600
+device.key    the private key, under a passphrase if asked for        mode 0600
 journal/      credentials that were signed and whose outcome is open
 """
 
@@ -17,6 +17,8 @@ from farthing.core.orders import Order, SignedOrder
 from farthing.device.journal import FolderJournal, Journal, MemoryJournal
 from farthing.errors import Malformed, ensure
 from farthing.money import Amount, Asset, parse_price
+from farthing.passphrases import KeysPassphrase
+from farthing.sealing import Passphrase
 
 FORMAT = "farthing-purse-1"
 SCALES: Mapping[str, int] = {"EUR": 6, "USD": 6}
@@ -118,11 +120,16 @@ def check_membership(membership: Membership) -> Membership:
     return membership
 
 
-def open_purse(path: Path) -> Purse:
+def device_passphrase() -> KeysPassphrase:
+    """Give the passphrase of a device's key, which is asked for only where the key has one."""
+    return KeysPassphrase("this device's key")
+
+
+def open_purse(path: Path, passphrase: Passphrase | None = None) -> Purse:
     """Open the purse in a folder.
 
     Raises: Malformed `no-purse`, `malformed-purse`, `hub-id-mismatch`, `malformed-key-file`,
-            `key-file-open-to-others`.
+            `key-file-open-to-others`; BadConfig `passphrase-needed`, `wrong-passphrase`.
     """
     try:
         membership = msgspec.json.decode((path / _FILE).read_bytes(), type=Membership)
@@ -131,7 +138,7 @@ def open_purse(path: Path) -> Purse:
         raise Malformed("no-purse", detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise Malformed("malformed-purse", f"{path / _FILE}: {fault}") from None
-    signer = keys.read_key_file(path / _KEY)
+    signer = keys.read_key_file(path / _KEY, passphrase or device_passphrase())
     return Purse(check_membership(membership), signer, FolderJournal(path / _JOURNAL), path)
 
 

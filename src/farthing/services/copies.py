@@ -18,6 +18,7 @@ from nacl.exceptions import CryptoError
 
 from farthing.codec import from_base64, read_json, to_base64
 from farthing.errors import BadConfig, Malformed
+from farthing.sealing import derived_key
 
 FORMAT = "farthing-backup-1"
 BOOKS, HEADS, MANIFEST, KEYS = "farthing.db", "heads.log", "manifest.json", "keys.sealed"
@@ -62,13 +63,8 @@ def unseal(sealed: bytes, passphrase: bytes) -> dict[str, bytes]:
 
 
 def _key_of(passphrase: bytes, salt: bytes) -> bytes:
-    return pwhash.argon2id.kdf(
-        secret.SecretBox.KEY_SIZE,
-        passphrase,
-        salt,
-        opslimit=pwhash.argon2id.OPSLIMIT_MODERATE,
-        memlimit=pwhash.argon2id.MEMLIMIT_MODERATE,
-    )
+    costs = pwhash.argon2id.OPSLIMIT_MODERATE, pwhash.argon2id.MEMLIMIT_MODERATE
+    return derived_key(passphrase, salt, *costs)
 
 
 def write_copy(target: Path, manifest: Manifest, books: Path, heads: bytes, keys: bytes) -> None:

@@ -1,5 +1,6 @@
 """How commands talk: data to stdout, talk to stderr, and never a traceback."""
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -73,3 +74,16 @@ def confirm(question: str, *, instead: str) -> bool:
 def can_ask() -> bool:
     """Tell whether somebody at a terminal can be asked."""
     return not manners.get().no_input and sys.stdin.isatty()
+
+
+def ask_secret(question: str, instead: str) -> bytes:
+    """Ask for a secret at the terminal, without showing it; `instead` is what a script does.
+
+    Raises: BadConfig `passphrase-needed` where nobody can answer.
+    """
+    if can_ask():
+        answer = getpass.getpass(question, sys.stderr).strip()
+        if answer:
+            return answer.encode()
+    detail = f"{question.rstrip(': ')} is needed: {instead}"
+    raise BadConfig("passphrase-needed", detail)

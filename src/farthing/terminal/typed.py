@@ -1,0 +1,69 @@
+"""What is typed on a command line, or kept out of it: arguments stand in the list of processes."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from farthing.errors import Malformed
+
+_LINE_CHARACTERS_MAX = 16 * 1024
+
+
+def header_fields(options: Sequence[str]) -> list[tuple[str, str]]:
+    """Read header options: `Name: value`, or `@FILE` (`@-`) with one on each line.
+
+    Raises: Malformed `malformed-option`, which does not repeat what was typed.
+    """
+    return [_field(line) for option in options for line in _lines(option) if line.strip()]
+
+
+def _lines(option: str) -> Iterable[str]:
+    if not option.startswith("@"):
+        return [option]
+    return typed_file(option[1:]).decode("utf-8", "replace").splitlines()
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip() or not line.isascii():
+        raise Malformed("malformed-option", 'write headers like -H "Accept: text/csv", or -H @FILE')
+    return name.strip(), value.strip()
+
+
+def typed_file(name: str) -> bytes:
+    """Read what an option names as `@FILE`, or stdin for `@-`.
+
+    Raises: Malformed `malformed-option`.
+    """
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as fault:
+        raise Malformed("malformed-option", f"{name}: {fault.strerror}") from None
+
+
+def one_line() -> str:
+    """Read one line from stdin.
+
+    Raises: Malformed `malformed-option` where there is none.
+    """
+    line = sys.stdin.readline(_LINE_CHARACTERS_MAX).strip()
+    if not line:
+        raise Malformed("malformed-option", "stdin has nothing to read")
+    return line
+
+
+def without_userinfo(url: str) -> str:
+    """Refuse a URL with a user or a password in it, and give it back.
+
+    Raises: Malformed `malformed-option`.
+    """
+    try:
+        found = "@" in urlsplit(url).netloc
+    except ValueError:
+        found = False
+    if found:
+        raise Malformed("malformed-option", "a URL has no user or password in it: use -H @FILE")
+    return url
