@@ -2,7 +2,6 @@
 
 from farthing.web.asgi import RawHeaders
 
-_SHARED_CACHES = frozenset({b"cdn-cache-control", b"surrogate-control"})
 _NOT_PRIVATE = ("public", "s-maxage", "proxy-revalidate", "private")
 
 
@@ -16,6 +15,17 @@ def private(headers: RawHeaders) -> RawHeaders:
     )
     parts = [part.strip() for part in told.split(",") if part.strip()]
     kept = [part for part in parts if part.split("=")[0].strip().lower() not in _NOT_PRIVATE]
-    dropped = _SHARED_CACHES | {b"cache-control"}
-    rest = [field for field in headers if field[0] not in dropped]
+    rest = [field for field in headers if not _for_shared_caches(field[0])]
     return [*rest, (b"cache-control", ", ".join(["private", *kept]).encode("latin-1"))]
+
+
+def _for_shared_caches(name: bytes) -> bool:
+    """Tell whether a field speaks to some caches alone, which then pass `Cache-Control` over.
+
+    Source: RFC 9213 (names end in `-Cache-Control`); Edge Architecture; nginx and Akamai.
+    """
+    return name.endswith(b"cache-control") or name in (
+        b"surrogate-control",
+        b"edge-control",
+        b"x-accel-expires",
+    )

@@ -7,6 +7,7 @@ the handler runs to its end, so nobody reads for free by hanging up, and a retry
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,15 @@ ANSWER_SECONDS = 60.0
 GONE_SECONDS = 30.0
 """How long a handler may go on for a client that is gone, so that its retry finds the answer."""
 
-_RECEIPTS = frozenset({b"payment-receipt", b"payment-response"})
+_OURS_TO_SAY = frozenset({b"payment-receipt", b"payment-response", b"payment-required"})
+_PAYMENT_CHALLENGE = re.compile(rb"(?:^|,)[ \t]*payment(?:[ \t,]|$)", re.IGNORECASE)
+
+
+def _is_about_payment(name: bytes, value: bytes) -> bool:
+    """Tell whether a field of a handler's answer speaks of payment: here nobody else may."""
+    if name == b"www-authenticate":
+        return _PAYMENT_CHALLENGE.search(value) is not None
+    return name in _OURS_TO_SAY
 
 
 class AnswerStopped(OSError):
@@ -163,14 +172,14 @@ class PaidRun:
         headers: RawHeaders = [
             (bytes(name).lower(), bytes(value)) for name, value in message.get("headers", [])
         ]
-        kept = [field for field in headers if field[0] not in _RECEIPTS]
+        kept = private([field for field in headers if not _is_about_payment(*field)])
         if not 200 <= status < 400:
             await self._unpay("handler-refused")
             if status == 402 and all(name != b"www-authenticate" for name, _ in kept):
                 status = 403  # A 402 without a challenge asks for nothing that can be paid.
             self._status, self._headers = status, kept
         elif (receipt := await self._pay()) is not None:
-            self._status, self._headers = status, private(kept) + self._proof(receipt, status)
+            self._status, self._headers = status, kept + self._proof(receipt, status)
         self._bodyless |= status in (204, 304)
         self._look_ahead()
 
