@@ -157,7 +157,7 @@ def test_an_upstream_that_dies_in_mid_answer_is_recorded():
                 await shop.pay(client, "GET", "/paid")
         server.close()
         [taken] = shop.hub.payments.values()
-        assert taken.broken == "RemoteProtocolError" and shop.spent == 0
+        assert taken.broken == "UpstreamBroke" and shop.spent == 0
 
     asyncio.run(story())
 
