@@ -19,6 +19,7 @@ from farthing.services.watch import UNWATCHED, Watch
 from farthing.sockets import is_running, socket_path
 from farthing.terminal.typed import without_userinfo
 from farthing.web.asgi import App
+from farthing.web.discovery import OPENAPI
 from farthing.web.hub_offers import HubOffers
 from farthing.web.limits import Limits
 from farthing.web.paywall import Paywall
@@ -43,13 +44,15 @@ def paywall(
     limits: Limits | None = None,
     config: Path | None = None,
     watch: Watch = UNWATCHED,
+    openapi: str = OPENAPI,
 ) -> Paywall:
     """Put prices on an ASGI app, paid through a hub.
 
     Shape:  without `hub` it is this machine's own, found by its socket; with a URL, `key` or
             $FARTHING_KEY is your API key. `prices` is a price file; without one the prices are
             the payee's offers in the hub, and those of `@paywall.price(…)`. `payee` is the
-            account that is paid where the file names none; `watch` is a `SellerWatch`.
+            account that is paid where the file names none; `watch` is a `SellerWatch`; `openapi`
+            is where the app has a document of its own.
     Raises: BadConfig, BadPriceFile, Unavailable when the hub does not answer.
     """
     settings = load_config(config)
@@ -73,6 +76,7 @@ def paywall(
         trusted_proxies=trusted_proxies,
         limits=limits or Limits(challenge_seconds=settings.payments.challenge_seconds),
         watch=watch,
+        openapi=openapi,
     )
 
 

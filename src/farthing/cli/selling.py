@@ -22,6 +22,7 @@ from farthing.logs import configure_logs
 from farthing.observe.seller_watch import SellerWatch
 from farthing.observe.tracing import open_tracing
 from farthing.selling import paywall
+from farthing.web.discovery import OPENAPI
 from farthing.web.metrics_page import read_address, seller_page, served_beside
 from farthing.web.paywall import Paywall
 from farthing.web.proxy import ReverseProxy
@@ -50,6 +51,9 @@ def proxy(
     trusted_proxy: Annotated[
         list[str] | None, typer.Option(help="The address of a proxy in front that does TLS.")
     ] = None,
+    openapi: Annotated[
+        str, typer.Option(help="Where the service has an OpenAPI document of its own.")
+    ] = OPENAPI,
     metrics: Annotated[
         str, typer.Option(help="Also show metrics at an address of this machine: 127.0.0.1:9403.")
     ] = "",
@@ -87,6 +91,7 @@ def proxy(
         trusted_proxies=trusted_proxy or [],
         config=config,
         watch=watch,
+        openapi=openapi,
     )
     listener = listen(host, port)
     beside = listen(*shown_at) if shown_at else None

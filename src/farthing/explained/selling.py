@@ -6,6 +6,7 @@ HINTS = {
     "bad-price-file": "Correct the line; docs/reference/price-file.md has the grammar.",
     "bad-realm": "Name the public host name of what you sell.",
     "bad-trusted-proxy": "Write an address, a network such as 10.0.0.0/8, or unix.",
+    "bad-document-path": "Write it like /schema/openapi.json.",
     "bad-upstream": "Write it like http://127.0.0.1:8000.",
     "handler-failed": "Nothing was taken. The seller's log has the reason.",
     "malformed-offer": "Upgrade hub and seller to the same version.",

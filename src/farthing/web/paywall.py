@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from farthing.clock import NS, Clock, system_clock
+from farthing.core.paths import Path
 from farthing.core.prices import Found, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError
 from farthing.money import Asset
@@ -17,14 +18,16 @@ from farthing.web import settlement
 from farthing.web.asgi import App, Message, Receive, Scope, Send
 from farthing.web.body import ClientGone, check_digest, content_digest, read_body
 from farthing.web.challenges import Challenges, accepted
-from farthing.web.discovery import LLMS, OPENAPI, document, unless_own
+from farthing.web.discovery import OPENAPI
+from farthing.web.for_sale import standing
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
+from farthing.web.machine_pages import MachinePages
 from farthing.web.pace import Pace
 from farthing.web.passing import telling
 from farthing.web.price_file import PriceBook
-from farthing.web.priced_routes import offer_of_route, priced
+from farthing.web.priced_routes import offer_of_route, offers_of_routes, priced
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
 from farthing.web.rooted import readings
 from farthing.web.till import Deal, Till
@@ -50,8 +53,9 @@ class Paywall:
     Shape:  `hub` is embedded or remote; `languages` write and read payments; `prices` is a price
             list or book, and `@paywall.price(...)` puts prices beside endpoints; `realm`,
             `payee` are used where the price list names none; `trusted_proxies` may say that a
-            request came over TLS; `watch` hears how requests end.
-    Raises: BadConfig when there is no language.
+            request came over TLS; `watch` hears how requests end; `openapi` is where the app has
+            a document of its own.
+    Raises: BadConfig when there is no language, or `openapi` is no path.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Paywall:
         limits: Limits | None = None,
         clock: Clock = system_clock,
         watch: Watch = UNWATCHED,
+        openapi: str = OPENAPI,
     ) -> None:
         if not languages:
             raise BadConfig("no-language", "a paywall speaks at least one payment language")
@@ -88,6 +93,7 @@ class Paywall:
         self._pace = Pace(
             lambda: clock() / NS, self._limits.asks_per_second, self._limits.asks_burst
         )
+        self._pages = MachinePages(openapi)
         self._running: set[asyncio.Task[None]] = set()
 
     def wrap(self, app: App) -> Self:
@@ -155,9 +161,9 @@ class Paywall:
         passed = send
         try:
             request = read_request(scope)
-            ours = self._discovered(request)
-            if ours is not None:
-                await self._tell(ours, app, request, receive, send)
+            page = self._page_for_machines(request)
+            if page:
+                await self._tell(page, app, request, receive, send)
                 return
             offer, opened = self._find(request)
             if opened:
@@ -178,28 +184,37 @@ class Paywall:
         else:
             await self._take(met, app, receive, send, seen)
 
-    def _discovered(self, request: Incoming) -> Answer | None:
-        """Give our own document where one is asked for that nobody has put a price on.
+    def _page_for_machines(self, request: Incoming) -> str:
+        """Tell which page for machines is asked for that nobody has put a price on; or nothing.
 
         Raises: HttpProblem `tls-required`.
         """
-        path = request.path.text
-        if path not in (OPENAPI, LLMS) or request.method not in ("GET", "HEAD"):
-            return None
-        prices = self._prices.current()
-        if not self._limits.discovery or prices.find("GET", request.path, self._now()).offer:
-            return None
-        self._trust.check_private(request)
-        realm, scheme = prices.realm or self._realm, self._trust.scheme(request)
-        return document(path, prices, realm, scheme, self._now())
+        if not self._limits.discovery or request.method not in ("GET", "HEAD"):
+            return ""
+        page = self._pages.asked(path.text for path in self._readings(request))
+        if page:
+            offer = self._offer_of_route(request) or self._look_up(request).offer
+            if offer is not None and offer.price.units:
+                return ""
+            self._trust.check_private(request)
+        return page
 
     async def _tell(
-        self, ours: Answer, app: App, request: Incoming, receive: Receive, send: Send
+        self, page: str, app: App, request: Incoming, receive: Receive, send: Send
     ) -> None:
-        if self._prices.current().guards(request.path):
-            await send_answer(send, ours, head=request.method == "HEAD")
-        else:
-            await unless_own(app, request.scope, receive, send, ours)
+        prices = self._prices.current()
+        tagged = [*offers_of_routes(self._app), *offers_of_routes(request.scope.get("app"))]
+        sale = standing(prices, tagged, self._now())
+        origin = f"{self._trust.scheme(request)}://{prices.realm or self._realm}"
+        asks = app if self._is_free(self._pages.where(page, request)) else None
+        await self._pages.tell(page, sale, origin, asks, request, receive, send)
+
+    def _is_free(self, request: Incoming) -> bool:
+        """Tell whether a request would reach the app unpaid."""
+        try:
+            return self._find(request) == (None, False)
+        except FarthingError:
+            return False
 
     async def _take(self, deal: Deal, app: App, receive: Receive, send: Send, seen: Seen) -> None:
         """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""
@@ -224,9 +239,7 @@ class Paywall:
 
         Raises: HttpProblem where no price is known and none may be skipped.
         """
-        offer = offer_of_route(self._app, request.scope) or offer_of_route(
-            request.scope.get("app"), request.scope
-        )
+        offer = self._offer_of_route(request)
         if offer is None:
             found = self._look_up(request)
             if found.refusal:
@@ -238,10 +251,17 @@ class Paywall:
             raise HttpProblem(404, "offer-not-valid", "this is not for sale at this time")
         return offer, False
 
+    def _offer_of_route(self, request: Incoming) -> Offer | None:
+        own = offer_of_route(self._app, request.scope)
+        return own or offer_of_route(request.scope.get("app"), request.scope)
+
+    def _readings(self, request: Incoming) -> list[Path]:
+        roots = (request.scope.get("root_path") or "", getattr(self._app, "root_path", None) or "")
+        return readings(request.path, roots)
+
     def _look_up(self, request: Incoming) -> Found:
         prices, now = self._prices.current(), self._now()
-        roots = (request.scope.get("root_path") or "", getattr(self._app, "root_path", None) or "")
-        ways = [prices.find(request.method, path, now) for path in readings(request.path, roots)]
+        ways = [prices.find(request.method, path, now) for path in self._readings(request)]
         return next((found for found in ways if found.priced), ways[0])
 
     async def _meet(self, request: Incoming, offer: Offer, receive: Receive) -> Answer | Deal:

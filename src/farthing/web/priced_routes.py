@@ -5,12 +5,13 @@ endpoint itself refuses to run unless it was paid under its own price: what is p
 served, even where a middleware moves a request or nobody put the paywall around the app.
 """
 
+import dataclasses
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from farthing.core.prices import Offer
+from farthing.core.prices import METHODS, Offer
 from farthing.errors import BadConfig, ensure
 from farthing.money import Asset, parse_price
 from farthing.web.asgi import Scope
@@ -90,6 +91,22 @@ def offer_of_route(app: Any, scope: Scope, depth: int = 0) -> Offer | None:
         tag: Offer | None = getattr(inner, MARK, None)
         return tag or offer_of_route(inner, {**scope, **child}, depth + 1)
     return None
+
+
+def offers_of_routes(app: Any, prefix: str = "", depth: int = 0) -> Iterator[Offer]:
+    """Give every price beside an endpoint of this app, with its route's path and methods."""
+    for route in _routes(app) if depth <= _DEPTH_MAX else ():
+        tag: Offer | None = getattr(getattr(route, "endpoint", None), MARK, None)
+        methods = frozenset(getattr(route, "methods", None) or ()) & METHODS
+        if tag is not None and methods:
+            path = prefix + route.path_format
+            yield dataclasses.replace(tag, path=path, methods=methods, rerun=0)
+        elif tag is None:
+            # A mounted app has a path of its own; what is included has the whole path already.
+            mounted = getattr(route, "app", None)
+            inner = mounted if mounted is not None and _routes(mounted) else route
+            below = prefix + (getattr(route, "path", None) or "")
+            yield from offers_of_routes(inner, below, depth + 1)
 
 
 def _routes(app: Any) -> Iterable[Any]:
