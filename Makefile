@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SYSTEM = $(shell sed 's/\#.*//' debian-packages.txt)
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py
 
-.PHONY: help setup check test prove fuzz demo serve bench reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +24,11 @@ $(VENV)/.all: $(VENV)/.base
 	@touch $@
 
 setup: $(VENV)/.all ## Install everything into .venv
+
+setup-system: ## Install what some tests run beside us, from Debian (as root)
+	dpkg --status $(SYSTEM) > /dev/null 2>&1 || { apt-get update --quiet=2 && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+	  -o DPkg::Lock::Timeout=300 $(SYSTEM) > /dev/null; }
 
 check: $(VENV)/.all ## Format, lint, types and import floors
 	$(BIN)/ruff format --check .
