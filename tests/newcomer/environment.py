@@ -40,10 +40,9 @@ class Empty:
         return file.relative_to(self._packages()).parts[0].startswith(_TOOLS)
 
 
-def build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path) -> None:
     """Build the wheel of this checkout."""
     _run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT))
-    return next(folder.glob("farthing-*.whl"))
 
 
 def fill_wheelhouse(folder: Path, wheel: Path) -> int:
@@ -55,9 +54,9 @@ def fill_wheelhouse(folder: Path, wheel: Path) -> int:
     return size
 
 
-def empty_environment(folder: Path, wheel: Path, *, lowest: bool) -> Empty:
+def empty_environment(folder: Path, wheel: Path, *, lowest: bool) -> None:
     """Install the wheel alone, with the highest or the lowest allowed direct dependencies."""
-    _uv("venv", "-q", "--python", sys.executable, str(folder))
+    _uv("venv", "-q", "--allow-existing", "--python", sys.executable, str(folder))
     python = str(folder / "bin" / "python")
     bounds: list[str] = []
     if lowest:
@@ -68,7 +67,6 @@ def empty_environment(folder: Path, wheel: Path, *, lowest: bool) -> Empty:
         )
         bounds = ["-c", str(constraints)]
     _uv("pip", "install", "-q", "--compile-bytecode", "--python", python, *bounds, str(wheel))
-    return Empty(folder)
 
 
 def _uv(*words: str) -> None:

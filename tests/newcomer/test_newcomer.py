@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .environment import Empty, build_wheel, empty_environment, fill_wheelhouse
+from .environment import Empty, fill_wheelhouse
 from .shell import ROOT, blocks, broken_promises, can_isolate, type_in
 
 DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
@@ -20,19 +20,6 @@ HOW_TOS = [
     if blocks(page) and page.stem != "postgresql"  # tests/e2e/test_postgresql_page.py
 ]
 EXTRAS = {"psycopg", "x402", "pympp", "fastapi", "starlette", "granian", "opentelemetry_api"}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
-
-
-@pytest.fixture(scope="module", params=["highest", "lowest"])
-def environment(
-    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Empty:
-    folder = tmp_path_factory.mktemp(request.param)
-    return empty_environment(folder, wheel, lowest=request.param == "lowest")
 
 
 def steps_of(document: Path) -> str:

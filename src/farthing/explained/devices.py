@@ -23,6 +23,7 @@ HINTS = {
     "malformed-key-file": "Put the file back from a copy, or make the key anew.",
     "malformed-option": "See the command's --help for how to write it.",
     "malformed-purse": "Put purse.json back from a copy, or enrol again in another folder.",
+    "mpp-missing": "Run: pip install 'farthing[mpp]'",
     "network": "Check the address and the connection, then run the same command again.",
     "no-purse": "Enrol this machine first: farthing enrol HUB_URL CODE",
     "no-such-device": "List what there is: farthing devices list",

@@ -28,4 +28,5 @@ HINTS = {
     "upstream-failed": "Nothing was taken. Look whether the service behind the proxy runs.",
     "upstream-too-late": "Nothing was taken. The service behind the proxy is too slow.",
     "websocket-refused": "Ask over plain HTTP; a WebSocket cannot be priced.",
+    "x402-missing": "Run: pip install 'farthing[x402]'",
 }

@@ -3,17 +3,20 @@
 Needs the `mpp` extra. Source: draft-httpauth-payment-00; pympp 0.16's `ClientMethod`.
 """
 
-from mpp import Challenge
-from mpp.methods import Method
-from mpp.runtime import ClientMethod, CredentialParams
-from pydantic import BaseModel, ConfigDict
-
 from farthing.clock import Clock, system_clock
-from farthing.errors import FarthingError, Malformed
+from farthing.errors import FarthingError, Malformed, PlugMissing
 from farthing.keys import Signer
 from farthing.plugs.paying import Limits, Payer
 from farthing.protocols import mpp_client, names
 from farthing.protocols.client import Ask
+
+try:
+    from mpp import Challenge
+    from mpp.methods import Method
+    from mpp.runtime import ClientMethod, CredentialParams
+    from pydantic import BaseModel, ConfigDict
+except ImportError as missing:
+    raise PlugMissing("mpp-missing", "run: pip install 'farthing[mpp]'") from missing
 
 
 class MethodDetails(BaseModel):

@@ -12,13 +12,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from x402.http import FacilitatorConfig, HTTPFacilitatorClient
-from x402.http.facilitator_client_base import AuthHeaders
-from x402.interfaces import PaymentFlowConfig
-from x402.schemas import AssetAmount, PaymentRequirements, SupportedKind
-
+from farthing.errors import PlugMissing
 from farthing.money import Asset, MalformedPrice, parse_price, parse_units
 from farthing.protocols import names
+
+try:
+    from x402.http import FacilitatorConfig, HTTPFacilitatorClient
+    from x402.http.facilitator_client_base import AuthHeaders
+    from x402.interfaces import PaymentFlowConfig
+    from x402.schemas import AssetAmount, PaymentRequirements, SupportedKind
+except ImportError as missing:
+    raise PlugMissing("x402-missing", "run: pip install 'farthing[x402]'") from missing
 
 ASSETS: Mapping[str, Asset] = {code: Asset(code, 6) for code in ("USD", "EUR")}
 """The assets every hub starts with."""

@@ -1,0 +1,40 @@
+"""Where an extra is not installed, the error that misses it says the exact command."""
+
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from .environment import Empty
+from .shell import ROOT
+
+NEEDS = {
+    "postgres": "FARTHING_BOOKS_ENGINE=postgresql FARTHING_BOOKS_DSN=dbname=farthing farthing init",
+    "otel": "farthing init && FARTHING_TRACING_ENDPOINT=http://127.0.0.1:4318 farthing serve",
+    "x402": "python3 -c 'import farthing.plugs.x402_seller'",
+    "mpp": "python3 -c 'import farthing.plugs.pympp_client'",
+}
+"""What somebody does who needs an extra, and has the base alone."""
+
+
+def test_every_extra_is_needed_by_something_that_is_tried_here():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(NEEDS) == set(told["project"]["optional-dependencies"])
+
+
+@pytest.mark.parametrize("environment", ["highest"], indirect=True)
+@pytest.mark.parametrize("extra", sorted(NEEDS))
+def test_a_missing_extra_is_named_by_the_error_that_misses_it(
+    environment: Empty, extra: str, tmp_path: Path
+):
+    told = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment.variables}
+    done = subprocess.run(
+        ["bash", "-c", NEEDS[extra]], env=told, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert f"pip install 'farthing[{extra}]'" in done.stderr
+    if "farthing init" in NEEDS[extra]:
+        assert "Traceback" not in done.stderr
+        assert f"[{extra}-missing]" in done.stderr
