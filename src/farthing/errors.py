@@ -9,6 +9,7 @@ FarthingError               code, status, title, hint, .problem()               
 ├─ TooLarge             413  more bytes than the limit                             no
 ├─ PaymentRefused       422  a rule, a mandate or the ledger said no               new payment
 ├─ Unavailable          503  the store or the hub is busy or down                  yes, same id
+│  └─ TooMuch           429  this asker has enough under way already               yes, same id
 ├─ OutcomeUnknown       504  asked, not heard                                      look up only
 ├─ PlugMissing, BadConfig    at start-up only; say what to install or the nearest name
 └─ InvariantBroken      500  our bug
@@ -101,6 +102,12 @@ class Unavailable(FarthingError):
     """Busy or down: safe to try again with the same id."""
 
     status, title = 503, "Try again shortly"
+
+
+class TooMuch(Unavailable):
+    """This asker has its share already; others are served. Safe to try again with the same id."""
+
+    status, title = 429, "Too much at once"
 
 
 class OutcomeUnknown(FarthingError):

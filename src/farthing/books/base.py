@@ -25,16 +25,19 @@ class Done(Generic[T]):
 class Books(Protocol):
     """The one writer of money. Every engine keeps this contract."""
 
-    async def commit_one(self, unit: Unit[T]) -> Done[T]:
+    async def commit_one(self, unit: Unit[T], of: str = "") -> Done[T]:
         """Commit one unit, and raise what it was refused with."""
         ...
 
-    async def commit(self, units: Sequence[Unit[T]]) -> list[Done[T] | FarthingError]:
+    async def commit(self, units: Sequence[Unit[T]], of: str = "") -> list[Done[T] | FarthingError]:
         """Decide and make durable, in order; each unit succeeds or is refused by itself.
 
-        Raises: Unavailable when the books are closed, full or cannot be written; nothing of
-                what was asked is then done. OutcomeUnknown when the database was lost in a
-                commit; asking again with the same ids tells what became of it.
+        Shape:  `of` names the party whose units wait in one line, such as the payer's owner;
+                parties take turns. The hub itself has no name.
+        Raises: Unavailable when the books are closed, full or cannot be written, TooMuch when
+                too many of this party wait; nothing of what was asked is then done.
+                OutcomeUnknown when the database was lost in a commit; asking again with the
+                same ids tells what became of it.
         """
         ...
 

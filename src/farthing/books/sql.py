@@ -1,12 +1,13 @@
 """Books on SQL: everything that queued while the last commit ran goes into the next one.
 
 There is no timer and no waiting: a lone unit is a batch of one on the same path. One batch runs
-at a time, on the executor's thread, so the event loop goes on reading requests meanwhile.
+at a time, on the executor's thread, so the event loop goes on reading requests meanwhile. Where
+more waits than fits into one commit, each party has its turn: who floods the books waits for
+itself.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
@@ -20,8 +21,9 @@ from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
 from farthing.core.records import Write
-from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, Unavailable
+from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, TooMuch, Unavailable
 from farthing.keys import Signer
+from farthing.sharing import Line
 
 T = TypeVar("T")
 
@@ -76,31 +78,33 @@ class SqlBooks:
         self._chain, self._on_batch = chain, on_batch
         self._memory = Memory()
         self._tip: Tip | None = None
-        self._queue: deque[tuple[Wish, Unit[Any]]] = deque()
+        self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
         self._busy = False
         self._closed = False
         self._failing = False
         self._drained = asyncio.Event()
         self.commits = 0
 
-    async def commit_one(self, unit: Unit[T]) -> Done[T]:
+    async def commit_one(self, unit: Unit[T], of: str = "") -> Done[T]:
         """Commit one unit, and raise what it was refused with."""
-        [answer] = await self.commit([unit])
+        [answer] = await self.commit([unit], of)
         if isinstance(answer, FarthingError):
             raise answer
         return answer
 
-    async def commit(self, units: Sequence[Unit[T]]) -> list[Done[T] | FarthingError]:
+    async def commit(self, units: Sequence[Unit[T]], of: str = "") -> list[Done[T] | FarthingError]:
         """Decide and make durable, in order; each unit succeeds or is refused by itself."""
         if self._closed:
             raise Unavailable("books-closed", "the hub is shutting down; try again shortly")
-        if len(self._queue) + len(units) > QUEUE_MAX:
-            raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
         if not units:
             return []
         heard: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         wish = Wish(units, heard)
-        self._queue.extend((wish, unit) for unit in units)
+        verdict = self._queue.put(of, [(wish, unit) for unit in units])
+        if verdict == "full":
+            raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
+        if verdict:
+            raise TooMuch("too-much-at-once", "too many payments of this owner are waiting")
         if not self._busy:
             self._next()
         return await heard
@@ -140,14 +144,15 @@ class SqlBooks:
             await self._drained.wait()
 
     def _next(self) -> None:
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+        batch = self._queue.take(BATCH_MAX)
         self._busy = bool(batch)
         if not batch:
             self._drained.set()
         else:
             self._drained.clear()
+            since = min(wish.since for wish, _ in batch)
             running = asyncio.get_running_loop().run_in_executor(
-                self._writer, self._run, [unit for _, unit in batch], batch[0][0].since
+                self._writer, self._run, [unit for _, unit in batch], since
             )
             running.add_done_callback(lambda done: self._hear(batch, done))
 

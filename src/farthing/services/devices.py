@@ -33,19 +33,27 @@ class Directory:
 
 
 async def who_signed(
-    directory: Directory, verifier: Verifier, device: str, signature: bytes, message: bytes
+    directory: Directory,
+    verifier: Verifier,
+    device: str,
+    signature: bytes,
+    message: bytes,
+    bearer: str = "",
 ) -> tuple[Device, str]:
     """Find a device and the key of its that made a signature.
 
     Keys that were rotated out still count here: an old credential gets its old answer, and the
     commit itself decides whether a key may sign anything new.
 
-    Raises: Unauthenticated `unknown-device`, `bad-signature`.
+    Shape:  anybody can name any device, so what waits to be verified waits in a line of its
+            bearer and its device: who brings forgeries keeps nobody else waiting.
+    Raises: Unauthenticated `unknown-device`, `bad-signature`; Unavailable.
     """
+    line = f"{bearer} {device}"
     for afresh in (False, True):
         found = await directory.find(device, afresh=afresh)
         publics = [key.public for key in found.keys]
-        key = await verifier.match(publics, signature, message)
+        key = await verifier.match(publics, signature, message, line)
         if key:
             return found, key
     raise Unauthenticated("bad-signature", "the signature is not by a key of this device")

@@ -53,16 +53,18 @@ class Payments:
         claim: str = UNNAMED,
         keyed: tuple[bytes, bytes] = (b"", b""),
         serves: bool = True,
+        bearer: str = "",
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
         Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked;
-                `serves` is false where nothing is served for the payment.
+                `serves` is false where nothing is served for the payment; `bearer` is who brings
+                the order, whose signatures wait in one line.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         watch = self._ctx.watch
         with watch.step("authorise"):
-            device, key = await self._who(signed)
+            device, key = await self._who(signed, bearer)
             hub = self._ctx.identity.hub
             unit = Authorise(
                 *(signed, key, device, hub, hold_seconds),
@@ -71,50 +73,53 @@ class Payments:
             key_of, content = keyed
             with watch.step("commit"):
                 return await self._ctx.books.commit_one(
-                    Keyed(unit, key_of, content) if key_of else unit
+                    Keyed(unit, key_of, content) if key_of else unit, device.owner
                 )
 
-    async def check_signature(self, signed: SignedOrder) -> None:
+    async def check_signature(self, signed: SignedOrder, bearer: str = "") -> None:
         """Check that an order is signed by its device, and nothing else.
 
-        Raises: Unauthenticated.
+        Raises: Unauthenticated, Unavailable.
         """
-        await self._who(signed)
+        await self._who(signed, bearer)
 
-    async def _who(self, signed: SignedOrder) -> tuple[Device, str]:
+    async def _who(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
         order = signed.order
         with self._ctx.watch.step("verify"):
             return await who_signed(
                 *(self._directory, self.verifier, order.device),
-                *(signed.signature, order.signed_bytes()),
+                *(signed.signature, order.signed_bytes(), bearer),
             )
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""
         with self._ctx.watch.step("capture"):
-            return await self._ctx.books.commit_one(Capture(payment, by, units))
+            return await self._ctx.books.commit_one(Capture(payment, by, units), by or "")
 
     async def void(self, payment: str, reason: str, by: str | None) -> Done[Payment]:
         """Release a hold."""
         with self._ctx.watch.step("void"):
-            return await self._ctx.books.commit_one(Void(payment, by, reason))
+            return await self._ctx.books.commit_one(Void(payment, by, reason), by or "")
 
     async def refund(
         self, refund: str, payment: str, units: int | None, reason: str, by: str | None
     ) -> Done[Refunded]:
         """Give captured money back."""
         with self._ctx.watch.step("refund"):
-            return await self._ctx.books.commit_one(GiveBack(refund, payment, by, units, reason))
+            return await self._ctx.books.commit_one(
+                GiveBack(refund, payment, by, units, reason), by or ""
+            )
 
     async def mark_delivery(self, payment: str, reason: str, by: str | None) -> None:
         """Record that an answer broke off after it was paid."""
-        await self._ctx.books.commit_one(MarkDelivery(payment, by, f"incomplete: {reason}"[:100]))
+        unit = MarkDelivery(payment, by, f"incomplete: {reason}"[:100])
+        await self._ctx.books.commit_one(unit, by or "")
 
     async def answer(
         self, payment: str, answer: Literal["approve", "deny"], by: str | None
     ) -> Done[Authorised]:
         """Approve or deny a payment that awaits its owner."""
-        return await self._ctx.books.commit_one(AnswerAsk(payment, by, answer))
+        return await self._ctx.books.commit_one(AnswerAsk(payment, by, answer), by or "")
 
     async def find(self, ident: str) -> Payment:
         """Get a payment by its id, or by that of an order it has answered as its equal.

@@ -42,6 +42,7 @@ async def settle(
     keyed: tuple[bytes, bytes],
     by: str | None,
     key: Key,
+    bearer: str = "",
 ) -> tuple[Payment, Done[Any], bool]:
     """Capture what was held for an order, or charge it at once.
 
@@ -50,7 +51,7 @@ async def settle(
     Raises: as `Payments.authorise` and `Payments.capture` do.
     """
     done = await payments.authorise(
-        signed, hold_seconds=hold_seconds, capture=True, keyed=keyed, claim=key.claim
+        signed, hold_seconds=hold_seconds, capture=True, keyed=keyed, claim=key.claim, bearer=bearer
     )
     payment, fresh = done.answer
     state = shown_state(payment, ctx.clock())
@@ -63,7 +64,7 @@ async def settle(
         *(key.scoped, key.content, 200, _written),
         final=lambda settled: settled.now,
     )
-    captured = await ctx.books.commit_one(unit)
+    captured = await ctx.books.commit_one(unit, by or "")
     now = msgspec.json.decode(captured.answer.body, type=bool)
     return await payments.find(payment.id), captured, now
 

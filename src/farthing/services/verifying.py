@@ -1,15 +1,17 @@
 """Verifying signatures off the event loop: what queued while a thread was busy goes next."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
+from farthing.errors import TooMuch, Unavailable
 from farthing.keys import verify
+from farthing.sharing import Line
 
 Claim = tuple[Sequence[str], bytes, bytes]
 """Public keys to try, a signature, and the message."""
 
+WAITING_MAX = 20_000
 _AT_ONCE = 32
 
 
@@ -24,7 +26,7 @@ class Verifier:
 
     def __init__(self, executor: Executor, workers: int = 2) -> None:
         self._executor, self._idle = executor, workers
-        self._queue: deque[tuple[Claim, asyncio.Future[str]]] = deque()
+        self._queue: Line[tuple[Claim, asyncio.Future[str]]] = Line(WAITING_MAX)
         self.good = self.bad = 0
 
     @property
@@ -32,16 +34,26 @@ class Verifier:
         """How many signatures wait for a thread."""
         return len(self._queue)
 
-    async def match(self, publics: Sequence[str], signature: bytes, message: bytes) -> str:
-        """Give the key that made the signature, or an empty text."""
+    async def match(
+        self, publics: Sequence[str], signature: bytes, message: bytes, of: str = ""
+    ) -> str:
+        """Give the key that made the signature, or an empty text.
+
+        Shape:  `of` names the line that it waits in; lines take turns.
+        Raises: Unavailable, TooMuch; nothing was verified then.
+        """
         heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._queue.append(((publics, signature, message), heard))
+        verdict = self._queue.put(of, [((publics, signature, message), heard)])
+        if verdict == "full":
+            raise Unavailable("too-busy", "too many signatures wait to be verified")
+        if verdict:
+            raise TooMuch("too-much-at-once", "too many signatures of this device are waiting")
         self._start()
         return await heard
 
     def _start(self) -> None:
         while self._idle and self._queue:
-            some = [self._queue.popleft() for _ in range(min(len(self._queue), _AT_ONCE))]
+            some = self._queue.take(_AT_ONCE)
             self._idle -= 1
             running = asyncio.get_running_loop().run_in_executor(
                 self._executor, _match_all, [claim for claim, _ in some]

@@ -59,7 +59,7 @@ def status_of(error: FarthingError) -> int:
 def problem_answer(error: FarthingError, headers: Iterable[tuple[str, str]] = ()) -> Answer:
     """Write an error as a problem, with `headers` before its own.
 
-    Shape:  503 and 504 carry `Retry-After`; a detail of an internal fault is not shown; no
+    Shape:  429, 503 and 504 carry `Retry-After`; a detail of an internal fault is not shown; no
             problem is kept by a cache.
     """
     status = status_of(error)
@@ -71,7 +71,7 @@ def problem_answer(error: FarthingError, headers: Iterable[tuple[str, str]] = ()
     if status == 500:
         body.pop("detail", None)
     fields = list(headers)
-    if status in (503, 504) and not any(name.lower() == "retry-after" for name, _ in fields):
+    if status in (429, 503, 504) and not any(name.lower() == "retry-after" for name, _ in fields):
         fields.append(("retry-after", str(error.more.get("retry_after", RETRY_AFTER_SECONDS))))
     raw = json.dumps(body, ensure_ascii=False).encode()
     fields += [

@@ -26,6 +26,9 @@ from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, list_table, own_row
 from farthing.web.api.owners import ANY, OWNER
 
+STRANGERS = "strangers"
+"""All who show codes wait in one line: whoever guesses them keeps no owner waiting."""
+
 _CODE_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
@@ -57,7 +60,7 @@ async def enrol(call: Call) -> Reply:
         raise Forbidden("bad-signature", "sign farthing-enrol-1, the code and the public key")
     ctx = call.desk.ctx
     unit = EnrolDevice(ctx.fresh_name("dev"), code_hash(code), public)
-    done = await ctx.books.commit_one(unit)
+    done = await ctx.books.commit_one(unit, STRANGERS)
     device = done.answer
     return Reply(
         {

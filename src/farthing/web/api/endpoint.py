@@ -37,7 +37,10 @@ class Reply:
 
 @dataclass(slots=True)
 class Call:
-    """One request, read: who asks, for what, with what."""
+    """One request, read: who asks, for what, with what.
+
+    Shape: `bearer` names who brought it: an owner, or the address of a stranger.
+    """
 
     desk: Desk
     endpoint: "Endpoint"
@@ -48,7 +51,7 @@ class Call:
     raw: bytes
     receive: Receive
     send: Send
-    address: str
+    bearer: str
 
     @property
     def asker(self) -> Principal:
@@ -105,7 +108,8 @@ class Call:
         """
         scoped, content = self.key(who or self.asker.name)
         answer = await self.desk.ctx.books.commit_one(
-            Once(unit, scoped, content, status, lambda a: to_json(render(a)), secret, final)
+            Once(unit, scoped, content, status, lambda a: to_json(render(a)), secret, final),
+            who or self.asker.owner,
         )
         replayed = [(b"idempotent-replay", b"true")] if answer.answer.again else []
         return Reply(answer.answer.body, answer.answer.status, replayed)

@@ -106,6 +106,7 @@ async def verify(call: Call) -> Reply:
             hold_seconds=min(seconds, call.desk.config.payments.hold_seconds_max),
             capture=False,
             keyed=keyed,
+            bearer=call.bearer,
         )
     except (Unavailable, OutcomeUnknown):
         raise
@@ -140,7 +141,7 @@ async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
     if order.expires <= ctx.clock() // NS:
         return _invalid("order-expired", "the order has expired")
     try:
-        await call.desk.payments.check_signature(signed)
+        await call.desk.payments.check_signature(signed, call.bearer)
     except (Unavailable, OutcomeUnknown):
         raise
     except FarthingError as error:
@@ -165,6 +166,7 @@ async def settle(call: Call) -> Reply:
             keyed=keyed,
             by=call.asker.sees,
             key=settling.Key(call.asker.name, *call.key(call.asker.name)),
+            bearer=call.bearer,
         )
         receipt = await payments.receipt(payment, done)
     except (Unavailable, OutcomeUnknown) as error:

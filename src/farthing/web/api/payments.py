@@ -55,6 +55,7 @@ async def pay(call: Call) -> Reply:
             only_recorded=not is_vouched,
             keyed=call.key(signed.order.device),
             serves=False,
+            bearer=call.bearer,
         )
     except Missing:
         raise Forbidden(
@@ -88,6 +89,7 @@ async def authorise(call: Call) -> Reply:
         only_recorded=body.only_recorded,
         claim=f"{call.asker.name}/{body.claim}" if body.claim else UNNAMED,
         keyed=scoped(signed, msgspec.convert(body.once, OnceKey | None, from_attributes=True)),
+        bearer=call.bearer,
     )
     payment, fresh = done.answer
     receipt = None

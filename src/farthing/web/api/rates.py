@@ -42,15 +42,18 @@ class Rates:
             "too many proofs from this address did not hold",
         )
 
-    def take(self, scope: Scope, principal: Principal | None) -> None:
-        """Count one request.
+    def take(self, scope: Scope, principal: Principal | None) -> str:
+        """Count one request, and name who brought it: an owner, or else an address.
 
         Raises: HttpProblem `too-many-requests` (429) with `Retry-After`.
         """
         if principal is None:
-            self._addresses.take(self._address(scope))
-        elif principal.owner:
+            address = self._address(scope)
+            self._addresses.take(address)
+            return address
+        if principal.owner:
             self._keys.take(principal.name)
+        return principal.owner
 
     def counted(self, scope: Scope, error: FarthingError) -> FarthingError:
         """Count a proof that did not hold; beyond the limit 429 is said in its place."""

@@ -120,10 +120,9 @@ class Router:
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
         query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
-        self._rates.take(scope, principal)
-        client = scope.get("client") or ("local", 0)
+        bearer = self._rates.take(scope, principal)
         return Call(
-            self._desk, endpoint, principal, values, query, headers, raw, receive, send, client[0]
+            self._desk, endpoint, principal, values, query, headers, raw, receive, send, bearer
         )
 
     async def _who(

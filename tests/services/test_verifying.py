@@ -1,0 +1,50 @@
+"""Signatures are verified off the event loop, and who brings many waits for itself."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from farthing import keys
+from farthing.errors import TooMuch, Unavailable
+from farthing.services import verifying
+from farthing.services.verifying import Verifier
+
+SIGNER = keys.new_signer()
+FORGED = bytes(64)
+
+
+@pytest.fixture
+def verifier():
+    with ThreadPoolExecutor(2) as threads:
+        yield Verifier(threads)
+
+
+def flooding(verifier: Verifier, count: int, of: str) -> list[asyncio.Task[str]]:
+    asked = (verifier.match([SIGNER.public], FORGED, b"x", of) for _ in range(count))
+    return [asyncio.ensure_future(one) for one in asked]
+
+
+async def test_a_flood_of_forgeries_keeps_nobody_else_waiting(verifier):
+    flood = flooding(verifier, 3000, "somebody dev_1")
+    await asyncio.sleep(0)
+    signature = SIGNER.sign(b"order")
+    assert await verifier.match([SIGNER.public], signature, b"order", "me dev_1") == SIGNER.public
+    assert verifier.bad < 500
+    assert set(await asyncio.gather(*flood)) == {""}
+    assert (verifier.good, verifier.bad, verifier.waiting) == (1, 3000, 0)
+
+
+async def test_nobody_fills_the_line_alone_and_a_full_one_is_503(verifier, monkeypatch):
+    verifier._queue.most = 100
+    flood = flooding(verifier, 200, "somebody dev_1")
+    await asyncio.sleep(0)
+    assert verifier.waiting == 50
+    assert sum(isinstance(t.exception(), TooMuch) for t in flood if t.done()) > 50
+    others = [flooding(verifier, 10, f"other-{n}") for n in range(10)]
+    await asyncio.sleep(0)
+    faults = [t.exception() for some in others for t in some if t.done()]
+    assert all(isinstance(fault, Unavailable) for fault in faults)
+    assert "too-busy" in {fault.code for fault in faults}
+    await asyncio.gather(*flood, *(t for some in others for t in some), return_exceptions=True)
+    assert verifying.WAITING_MAX >= 10_000
