@@ -23,6 +23,10 @@ def _told(meaning: str, **bounds: Any) -> Any:
     return msgspec.Meta(description=meaning, **bounds)
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Names of this machine that no other machine is reached by."""
+
+
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub listens, and how it is reached."""
 

@@ -53,6 +53,7 @@ def backup(
     ring = key_ring(loaded)
     if not ring.exists:
         raise BadConfig("hub-not-initialised", "there is nothing to back up here")
+    copies.check_target(file, fingerprint(ring.root_public()))
     sealed = b""
     if passphrase_file is not None:
         sealed = copies.seal(_held(ring), _passphrase(passphrase_file))

@@ -16,7 +16,7 @@ from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.cli.serving import common_settings
 from farthing.cli.tls import tls_context
-from farthing.config import load_config
+from farthing.config import LOOPBACK, load_config
 from farthing.errors import BadConfig
 from farthing.logs import configure_logs
 from farthing.observe.seller_watch import SellerWatch
@@ -29,7 +29,6 @@ from farthing.web.proxy import ReverseProxy
 from farthing.web.trust import Trust
 
 log = structlog.get_logger()
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def proxy(
@@ -66,7 +65,7 @@ def proxy(
     if prices is None and not payee:
         raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
     loaded = load_config(config)
-    if host not in _LOOPBACK and not (tls_cert and tls_key) and not trusted_proxy:
+    if host not in LOOPBACK and not (tls_cert and tls_key) and not trusted_proxy:
         raise BadConfig("tls-needed", f"listening on {host} needs --tls-cert and --tls-key")
     if bool(tls_cert) != bool(tls_key):
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")

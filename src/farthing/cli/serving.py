@@ -19,7 +19,7 @@ from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.cli.tls import tls_context
-from farthing.config import Config, load_config
+from farthing.config import LOOPBACK, Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.services.event_log import EventLog
@@ -34,7 +34,6 @@ log = structlog.get_logger()
 
 _GRACE_SECONDS = 20
 _TRIES, _PAUSE_SECONDS = 30, 0.1
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def init(
@@ -127,7 +126,7 @@ def check_exposure(config: Config) -> None:
         raise BadConfig("tls-incomplete", "give both --tls-cert and --tls-key")
     if server.tls_cert:
         tls_context(server.tls_cert, server.tls_key)
-    if server.host in _LOOPBACK or server.tls_cert or server.trusted_proxies:
+    if server.host in LOOPBACK or server.tls_cert or server.trusted_proxies:
         return
     raise BadConfig(
         "tls-needed",

@@ -83,6 +83,23 @@ def write_copy(target: Path, manifest: Manifest, books: Path, heads: bytes, keys
     draft.replace(target)
 
 
+def check_target(target: Path, hub: str) -> None:
+    """Check that a backup may take a file's name: nobody has it, or an older backup of this hub.
+
+    Raises: BadConfig `file-exists`.
+    """
+    if not (target.exists() or target.is_symlink()):
+        return
+    try:
+        with tarfile.open(target, "r:") as tar:
+            before = _manifest(_small(tar, tar.getmember(MANIFEST)), target)
+    except (tarfile.TarError, KeyError, OSError, Malformed):
+        detail = f"{target} is there and is no backup; choose another name"
+        raise BadConfig("file-exists", detail) from None
+    if before.hub != hub:
+        raise BadConfig("file-exists", f"{target} is the backup of another hub, {before.hub}")
+
+
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = len(content), 0o600

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from farthing.config import LOOPBACK
 from farthing.errors import BadConfig, FarthingError, Missing
 from farthing.observe.board import CONTENT_TYPE
 from farthing.observe.seller_watch import SellerWatch
@@ -16,8 +17,6 @@ from farthing.web.asgi import Receive, Scope, Send
 from farthing.web.incoming import read_request
 from farthing.web.paywall import Paywall
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class MetricsPage:

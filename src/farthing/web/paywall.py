@@ -282,7 +282,7 @@ class Paywall:
                 bytes_max=self._limits.body_bytes,
                 seconds_max=self._limits.body_seconds,
             )
-            check_digest(request, body)
+            check_digest(request.values(b"content-digest"), body)
         terms = self._terms(request, offer, body or b"")
         if credential is None:
             return self._challenges.payment_required(terms, accept=accepted(request))

@@ -13,7 +13,7 @@ from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
-from farthing.errors import Forbidden, Malformed, Missing, PaymentRefused
+from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
 from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.payments import authorisation, scoped
@@ -103,6 +103,9 @@ async def capture(call: Call) -> Reply:
     body = call.body(bodies.CaptureBody) if call.raw else bodies.CaptureBody()
     units = None if body.units is None else parse_units(body.units)
     done = await call.desk.payments.capture(call.path["payment"], units, call.asker.sees)
+    if done.answer.state is not State.CAPTURED:
+        # This very request recorded that the hold's time was over: it is as late as the next.
+        raise Conflict("not-held", f"this payment is {done.answer.state.value}")
     return await _settled(call, done.answer, done)
 
 

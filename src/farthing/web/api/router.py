@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from farthing.clock import NS
+from farthing.config import LOOPBACK
 from farthing.core.owners import Principal, Scope
 from farthing.errors import (
     FarthingError,
@@ -25,6 +26,7 @@ from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
 from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
+from farthing.web.body import check_digest
 from farthing.web.problems import (
     Answer,
     HttpProblem,
@@ -118,6 +120,7 @@ class Router:
         send.seen.named(endpoint.name)
         headers = read_headers(scope["headers"])
         raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
+        check_digest([headers.get("content-digest", "")], raw)
         query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
         bearer = self._rates.take(scope, principal)
@@ -174,11 +177,23 @@ def _message(
     path = _raw_path(scope)
     return SignedMessage(
         method=scope["method"],
-        authority=authority or headers.get("host", ""),
+        authority=authority or _host_of(scope, headers),
         target=f"{path}?{query}" if query else path,
         headers=headers,
         body=raw,
     )
+
+
+def _host_of(scope: AsgiScope, headers: Mapping[str, str]) -> str:
+    """Give the host that the caller names, of a hub that does not know its own.
+
+    Shape: nothing where a hub of this machine alone is called by another machine's name: that was
+           signed for somebody else.
+    """
+    host = headers.get("host", "")
+    ours = (scope.get("server") or ("",))[0]
+    named = urlsplit(f"//{host}").hostname
+    return "" if ours in LOOPBACK and named not in LOOPBACK else host
 
 
 def _raw_path(scope: AsgiScope) -> str:
