@@ -59,8 +59,8 @@ def _check_heads(heads: list[tuple[Head, int]], leaves):
     for number, (head, first_leaf) in enumerate(heads, 1):
         assert (head.number, head.previous, first_leaf) == (number, previous, next_leaf)
         assert head_fault(head) is None
-        own = [leaf for leaf in leaves if leaf[1] == number]
-        assert [leaf[0] for leaf in own] == list(range(first_leaf, first_leaf + head.leaves))
+        own = leaves[first_leaf - 1 : first_leaf - 1 + head.leaves]
+        assert [leaf[1] for leaf in own] == [number] * head.leaves
         top = merkle_levels([leaf[4] for leaf in own])[-1][0]
         assert root_of(top, head.leaves) == head.root
         assert head.time_ns >= last_ns

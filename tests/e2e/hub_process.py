@@ -58,6 +58,11 @@ class HubProcess:
         self.process.terminate()
         return self.process.wait(30)
 
+    def kill(self) -> None:
+        """End the process as `kill -9` does."""
+        self.process.kill()
+        self.process.wait()
+
     def run(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [sys.executable, "-m", "farthing", *command],
@@ -118,16 +123,14 @@ class HubProcess:
             process.wait(20)
 
 
-def _trust(verify: str) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=verify) if verify else True
-
-
 def wait_for(url: str, process: subprocess.Popen, verify: str = "") -> None:
+    # Whoever asks over plain HTTP needs no list of authorities, which takes long to load.
+    trust = ssl.create_default_context(cafile=verify) if verify else False
     deadline = time.monotonic() + STARTED_WITHIN_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, f"it ended with {process.returncode}"
         with contextlib.suppress(httpx.HTTPError):
-            httpx.get(url, timeout=2, verify=_trust(verify))
+            httpx.get(url, timeout=2, verify=trust)
             return
         time.sleep(0.03)
     raise AssertionError(f"nothing answers at {url}")

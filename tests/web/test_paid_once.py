@@ -10,8 +10,9 @@ from farthing.web.answers import ANSWER_BYTES_MAX, Answers
 from farthing.web.caching import private
 from farthing.web.limits import Limits
 from farthing.web.problems import Answer
+from tests.races.wire import Ask, at_once
 
-from .shop import PRICES, Counter, Shop, raw, selling, serving
+from .shop import PRICES, Counter, Shop, raw, selling
 
 
 def request_of(credential: dict[str, str], path: str = "/paid") -> bytes:
@@ -28,19 +29,34 @@ async def until(true) -> None:
 def test_two_hundred_duplicates_at_once_run_the_handler_once():
     async def story():
         shop, handler = Shop(), Counter(seconds=0.2)
-        async with serving(shop.paywall.wrap(handler)) as url:
-            many = httpx.Limits(max_connections=200)
-            async with httpx.AsyncClient(
-                base_url=url, limits=many, timeout=30, trust_env=False
-            ) as client:
-                credential = shop.sign(await client.get("/paid"))
-                answers = await asyncio.gather(
-                    *(client.get("/paid", headers=credential) for _ in range(200))
-                )
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            url = str(client.base_url).rstrip("/")
+            answers = await at_once([Ask(url, "GET", "/paid", None, credential)] * 200)
         assert handler.runs == 1
-        assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"goods")}
-        assert len({answer.headers["payment-receipt"] for answer in answers}) == 1
+        assert {(answer.status, answer.body) for answer in answers} == {(200, b"goods")}
+        assert len({dict(answer.headers)["payment-receipt"] for answer in answers}) == 1
         assert shop.spent == 1500
+
+    asyncio.run(story())
+
+
+def test_duplicates_do_not_wait_one_after_the_other_for_a_hub_that_is_away():
+    async def story():
+        shop, handler = Shop(), Counter()
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            shop.hub.slow_seconds = 0.1
+            shop.hub.fail("authorise", 30)
+            answers = await asyncio.gather(
+                *(client.get("/paid", headers=credential) for _ in range(30))
+            )
+            asked = shop.hub.calls.count("authorise")
+            shop.hub.fail("authorise", 0)
+            again = await client.get("/paid", headers=credential)
+        assert {answer.status_code for answer in answers} == {503}
+        assert asked < 10  # Who came late asked for itself; who waited was told at once.
+        assert (again.status_code, handler.runs, shop.spent) == (200, 1, 1500)
 
     asyncio.run(story())
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.web.problems import Answer
 
 ANSWER_BYTES_MAX = 256 * 1024
@@ -93,19 +94,33 @@ class Run:
 
 
 class Gates:
-    """Lets one caller at a time ask about one payment, so that a duplicate finds its run."""
+    """Lets one caller at a time ask about one payment, so that a duplicate finds its run.
+
+    Shape: whoever waited while the hub could not be heard is told so as well: duplicates must not
+           wait for a hub that is away one after the other.
+    """
 
     def __init__(self) -> None:
         self._gates: dict[Hashable, _Gate] = {}
 
     @asynccontextmanager
     async def one_at_a_time(self, asked: Hashable) -> AsyncGenerator[None]:
-        """Hold the gate of what is asked about."""
+        """Hold the gate of what is asked about.
+
+        Raises: Unavailable, OutcomeUnknown, as whoever held the gate meanwhile did.
+        """
         gate = self._gates.setdefault(asked, _Gate())
         gate.users += 1
+        heard = gate.unheard
         try:
             async with gate.lock:
-                yield
+                if gate.fault is not None and gate.unheard != heard:
+                    raise type(gate.fault)(gate.fault.code, gate.fault.detail, **gate.fault.more)
+                try:
+                    yield
+                except (Unavailable, OutcomeUnknown) as fault:
+                    gate.unheard, gate.fault = gate.unheard + 1, fault
+                    raise
         finally:
             gate.users -= 1
             if not gate.users:
@@ -113,6 +128,9 @@ class Gates:
 
 
 class _Gate:
+    """Shape: `unheard` counts how often the hub was not heard, last with `fault`."""
+
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.users = 0
+        self.users = self.unheard = 0
+        self.fault: Unavailable | OutcomeUnknown | None = None
