@@ -32,6 +32,7 @@ from farthing.web.problems import Answer, problem_answer, send_answer
 HOLD_OUTLIVES_SECONDS = 30
 RERUN_SECONDS = 3600
 _RERUNS_KEPT = 10_000
+_ASKED_KEPT = 10_000
 _OWNER_RETRY_SECONDS = 5
 
 paid_offer: ContextVar[Offer | None] = ContextVar("paid_offer", default=None)
@@ -91,6 +92,7 @@ class Till:
         self._gates = Gates()
         self._runs: dict[str, Run] = {}
         self._reruns: OrderedDict[str, int] = OrderedDict()
+        self._asked: OrderedDict[int, None] = OrderedDict()
         self.answers = Answers(
             lambda: clock() / 1e9, limits.answers_memory_bytes, limits.answers_seconds
         )
@@ -134,16 +136,29 @@ class Till:
     async def _authorise(self, deal: Deal) -> Authorisation:
         if deal.stale is not None:
             recorded = await self._hub.recorded(deal.signed)
-            if recorded is None:
+            if recorded is None or (recorded.fresh and not self._asked_for(deal)):
                 raise deal.stale
             return recorded
-        return await self._hub.authorise(
+        paid = await self._hub.authorise(
             deal.signed,
             hold_seconds=math.ceil(self._limits.answer_seconds) + HOLD_OUTLIVES_SECONDS,
             capture=deal.offer.mode == "charge" and not deal.free,
             category=deal.offer.category,
             once=deal.once,
         )
+        self._asked[payment_id(deal.signed.order)] = None
+        while len(self._asked) > _ASKED_KEPT:
+            self._asked.popitem(last=False)
+        return paid
+
+    def _asked_for(self, deal: Deal) -> bool:
+        """Tell whether an order of other terms was taken here before, or pays all that is asked.
+
+        Shape: the same payee may sell the same path for less elsewhere, and the payer knows.
+        """
+        order = deal.signed.order
+        enough = order.asset == deal.terms.asset and order.amount >= deal.terms.amount
+        return enough or payment_id(order) in self._asked
 
     async def _wait(self, run: Run) -> Answer | None:
         try:
