@@ -18,6 +18,7 @@ from farthing.cli import (
     money,
     owning,
     pricing,
+    sampling,
     selling,
     serving,
 )
@@ -50,6 +51,7 @@ for _function in (
 for _function in (doctor.doctor, backing_up.backup, backing_up.restore, explaining.explain):
     command(app)(_function)
 command(app, "upgrade-check")(backing_up.upgrade_check)
+command(app, "demo-data", lines=sampling.lines)(sampling.demo_data)
 app.add_typer(configuring.config_app, name="config")
 app.add_typer(pricing.prices_app, name="prices")
 app.add_typer(auditing.receipt_app, name="receipt")

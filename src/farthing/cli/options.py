@@ -1,5 +1,6 @@
 """Options that several commands take, and what they mean when they are left out."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,3 +26,8 @@ def owner_of(owner: str, config: Path | None) -> str:
     if len(items) != 1:
         raise Malformed("which-owner", "say which owner with --owner own_… (farthing owners list)")
     return items[0]["id"]
+
+
+def with_config(command: str, config: Path | None) -> str:
+    """Give a command as it has to be typed, in any folder, to mean the same hub."""
+    return f"{command} --config {shlex.quote(str(config.absolute()))}" if config else command

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -16,14 +17,16 @@ from farthing.app import Hub, key_ring, open_hub, passphrase_of
 from farthing.cli.listening import listen, serve_on
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.notify import told_to_systemd
-from farthing.cli.options import ConfigOption
+from farthing.cli.options import ConfigOption, with_config
 from farthing.cli.running import run
+from farthing.cli.sampling import fill
 from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
 from farthing.services.event_log import EventLog
 from farthing.sockets import clear_away, make_room
+from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.metrics_page import read_address, served_beside
@@ -39,23 +42,47 @@ _TRIES, _PAUSE_SECONDS = 30, 0.1
 def init(
     owner: Annotated[str, typer.Option(help="The first owner's name.")] = "me",
     time_zone: Annotated[str, typer.Option(help="The owner's time zone.")] = "UTC",
+    demo_data: Annotated[
+        bool, typer.Option("--demo-data", help="Fill it with test owners, devices and payments.")
+    ] = False,
     config: ConfigOption = None,
 ) -> Any:
     """Make a new hub: its keys, its books, the first owner, and an API key shown once.
 
     Example: farthing init --owner "Parkside Chargers" --time-zone Europe/Berlin
     """
-    made = asyncio.run(initialise(load_config(config), owner, time_zone))
-    if manners.get().as_json:
-        return made
-    say(f"The hub {made['hub']} is ready in {made['folder']}.")
-    say("This API key is shown once; keep it safe:\n")
-    print(made["key"], flush=True)
+    loaded, as_json = load_config(config), manners.get().as_json
+    made = asyncio.run(initialise(loaded, owner, time_zone))
+    if not as_json:
+        say(f"The hub {made['hub']} is ready in {made['folder']}.")
+        say("This API key is shown once; keep it safe:\n")
+        print(made["key"], flush=True)
+    sample = asyncio.run(fill(loaded)) if demo_data else None
+    steps = _next_steps(config, demo_data=demo_data)
+    if as_json:
+        counted = {"demo_data": sample} if sample else {}
+        return {**made, **counted, "next": [command for command, _ in steps]}
     say("\nNext:")
-    say("  farthing serve                                # start the hub")
-    say("  farthing accounts open USD --name shop        # an account to be paid to")
-    say("  farthing proxy --help                         # put a price on a web service")
+    for line in columns(steps):
+        say(f"  {line}")
+    if not demo_data:
+        say(f"\nTo look around in test data first: {with_config('farthing demo-data', config)}")
     return None
+
+
+def _next_steps(config: Path | None, *, demo_data: bool) -> list[tuple[str, str]]:
+    """Give three commands to go on with, as they have to be typed, and what each is for."""
+    steps = [
+        ("farthing serve", "start the hub; then, in another terminal:"),
+        ("farthing accounts open USD --name shop", "an account to be paid to"),
+        ("farthing doctor", "whether everything is in order"),
+    ]
+    if demo_data:
+        steps[1:] = [
+            ("farthing payments", "what was paid, refused and asked"),
+            ("farthing balances", "where the money is"),
+        ]
+    return [(with_config(command, config), f"# {told}") for command, told in steps]
 
 
 async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, Any]:

@@ -72,9 +72,12 @@ def payments(assets: dict[str, Asset]) -> Any:
 
 
 def _payment(item: Row, assets: dict[str, Asset]) -> tuple[str, ...]:
-    code = item["asset"]
-    back = f"{money_text(item['refunded'], code, assets)} back" if item["refunded"] != "0" else ""
-    why = item["reason"] or back
-    amount = money_text(item["amount"], code, assets)
-    when = item["created_at"][:19]
-    return (when, item["id"], item["state"], amount, item["payee"], item["resource"] or "", why)
+    code, taken, back = item["asset"], item["captured"], item["refunded"]
+    told = [item["reason"]] if item["reason"] else []
+    if taken not in ("0", item["amount"]):
+        told.append(f"{money_text(taken, code, assets)} of it")
+    if back != "0":
+        told.append(f"{money_text(back, code, assets)} back")
+    amount, when = money_text(item["amount"], code, assets), item["created_at"][:19]
+    what = item["resource"] or ""
+    return (when, item["id"], item["state"], amount, item["payee"], what, ", ".join(told))
