@@ -23,7 +23,7 @@ from farthing.core.identity import (
     certify,
 )
 from farthing.core.records import Table
-from farthing.errors import BadConfig, PlugMissing
+from farthing.errors import BadConfig, FarthingError, PlugMissing
 from farthing.hub_keys import KeyRing
 from farthing.keys import Ed25519Signer, Signer, fingerprint
 from farthing.observe.hub_watch import HubWatch
@@ -165,7 +165,9 @@ async def open_hub(
         opened.callback(database.close)
         heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
         opened.callback(heads.close)
-        lost = check_not_rolled_back(database, heads, accept=accept_rollback)
+        lost = check_not_rolled_back(
+            database, heads, accept=accept_rollback, root_public=root_public
+        )
         books = SqlBooks(
             database,
             lambda: signer,
@@ -216,7 +218,8 @@ def _all(tx: Tx, table: Table[Any]) -> list[Any]:
 async def _admit(
     ctx: Context, root: Callable[[], Signer], signer: Signer, lost: str | None
 ) -> None:
-    """Put a new signing key and an accepted rollback on record, in one commit.
+    """Put a new signing key and an accepted rollback on record, in one commit: a head of the one
+    without the other would pass for books that were never rolled back.
 
     Raises: BadConfig `root-key-away` for a new key without the root; `another-root-key`.
     """
@@ -230,7 +233,9 @@ async def _admit(
     wrong = certificate_fault(mine, ctx.identity.root_public)
     if wrong is not None:
         raise BadConfig("another-root-key", f"the signing key's certificate does not fit: {wrong}")
-    await ctx.books.commit(first)
+    for answer in await ctx.books.commit(first):
+        if isinstance(answer, FarthingError):
+            raise answer
     ctx.identity.certificates.update({row.key: row for row in rows})
 
 

@@ -174,6 +174,49 @@ async def test_an_accepted_rollback_stays_on_record(tmp_path, readers, clock, wr
     database.close()
 
 
+async def test_an_accepted_rollback_stays_accepted_though_its_own_head_was_lost(
+    tmp_path, readers, clock, writer_thread
+):
+    """A crash may come before the head is noted, and a power cut may take the file's end."""
+    database, books, heads, _ = await _restored(tmp_path, readers, writer_thread, clock)
+    before = heads.path.read_bytes()
+    await books.commit_one(AcceptRollback(check_not_rolled_back(database, heads, accept=True)))
+    heads.path.write_bytes(before)
+    assert check_not_rolled_back(database, heads) is None
+    assert check_not_rolled_back(database, heads, accept=True) is None  # It is not stated twice.
+    assert (await audit(database, None, heads)).text == "ok"
+    database.close()
+
+
+@pytest.mark.parametrize("forged", ["event", "statement", "certificate"])
+async def test_only_the_history_itself_can_say_that_a_rollback_was_accepted(
+    forged, tmp_path, readers, clock, writer_thread
+):
+    database, books, heads, _ = await _restored(tmp_path, readers, writer_thread, clock)
+    before = heads.path.read_bytes()
+    lost = check_not_rolled_back(database, heads, accept=True)
+    root = None
+    if forged == "event":
+        subject = f"head:{lost}"
+        sql = (
+            "INSERT INTO events (number, owner, kind, subject, time_ns, body)"
+            " VALUES (31, '', 'hub.rollback_accepted', ?, 1, '{}')"
+        )
+        database.transact(lambda tx: tx.run(sql, (subject,)))
+    else:
+        await books.commit_one(AcceptRollback(lost))
+        heads.path.write_bytes(before)
+        if forged == "statement":
+            sql = "UPDATE leaves SET rows_digest = zeroblob(32)"
+            database.transact(lambda tx: tx.run(sql))
+        else:
+            root = SIGNER.public  # These books hold no certificate that it signed.
+    with pytest.raises(BadConfig) as caught:
+        check_not_rolled_back(database, heads, root_public=root)
+    assert caught.value.code == "books-rolled-back"
+    database.close()
+
+
 def _lost(database):
     sql = "SELECT subject FROM events WHERE kind = 'hub.rollback_accepted'"
     return [(row[0].removeprefix("head:"),) for row in database.transact(lambda tx: tx.rows(sql))]

@@ -11,13 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from farthing.clock import NS
 from farthing.codec import to_base64url
 from farthing.core.audit_faults import broken
-from farthing.core.chain import Head, head_fault
+from farthing.core.audit_leaf import read_statement
+from farthing.core.chain import Head, head_fault, proof_fault
+from farthing.core.events import PER_LEAF, Kind
 from farthing.core.heads import head_line, lost_heads, read_head_line
+from farthing.core.identity import CERTIFICATES, certificate_fault
+from farthing.core.owners import OPERATOR_OWNER
 from farthing.errors import BadConfig, Malformed
 from farthing.store.audit_rows import head_digests
 from farthing.store.database import Tx
+from farthing.store.history import proof_of
 
 T = TypeVar("T")
 
@@ -160,13 +166,18 @@ def _read(path: Path, line: bytes) -> Head:
 
 
 def check_not_rolled_back(
-    database: Transacts, heads: HeadsFile, *, accept: bool = False
+    database: Transacts,
+    heads: HeadsFile,
+    *,
+    accept: bool = False,
+    root_public: str | None = None,
 ) -> str | None:
     """Refuse books that do not contain the newest head noted; None if they do.
 
     Shape: with `accept`, gives the lost head, which the caller records by committing
-           `AcceptRollback`. The head of that commit is then the newest noted, so that the check
-           passes from then on; until it is recorded, it does not.
+           `AcceptRollback`. The check passes as soon as that is committed, whether or not its
+           own head has reached the file: a crash may come between, and a power cut may take the
+           file's end. Until it is committed, the check does not pass.
     Raises: BadConfig `books-rolled-back`, `heads-file-broken`.
     """
     newest = heads.newest()
@@ -180,6 +191,8 @@ def check_not_rolled_back(
     }:
         return None
     lost = to_base64url(newest.digest)
+    if database.transact(lambda tx: _is_accepted(tx, lost, root_public)):
+        return None
     if accept:
         return lost
     raise BadConfig(
@@ -188,6 +201,38 @@ def check_not_rolled_back(
         " they are an older copy, or their end was cut off. Put the newest copy back. If it is"
         " lost for good, start once with --accept-rollback: payments made since are gone, and"
         " that is recorded",
+    )
+
+
+def _is_accepted(tx: Tx, lost: str, root_public: str | None) -> bool:
+    """Tell whether the history itself says that the loss of a head was accepted.
+
+    An event shows the place; what counts is the statement there, under a head of this hub.
+    """
+    subject = f"head:{lost}"
+    found = tx.rows(
+        "SELECT number FROM events WHERE owner = ? AND kind = ? AND subject = ?",
+        (OPERATOR_OWNER, Kind.HUB_ROLLBACK_ACCEPTED.value, subject),
+    )
+    return any(_states(tx, number // PER_LEAF, subject, root_public) for (number,) in found)
+
+
+def _states(tx: Tx, leaf: int, subject: str, root_public: str | None) -> bool:
+    proof = proof_of(tx, leaf)
+    if proof is None or proof_fault(proof) is not None:
+        return False
+    said, head = read_statement(proof.statement), proof.head
+    if (said.kind, said.subject) != (Kind.HUB_ROLLBACK_ACCEPTED, subject):
+        return False
+    return root_public is None or _may_sign(tx, head, root_public)
+
+
+def _may_sign(tx: Tx, head: Head, root_public: str) -> bool:
+    certificate = tx.fetch(CERTIFICATES, [head.key]).get(head.key)
+    return (
+        certificate is not None
+        and certificate_fault(certificate, root_public) is None
+        and head.time_ns // NS >= certificate.valid_from
     )
 
 
