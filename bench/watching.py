@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from time import process_time
 
-from farthing.core.events import EVENTS, PER_LEAF, Event, Kind
-from farthing.core.payments import PAYMENTS
-from farthing.core.records import Write
+from farthing.core.events import PER_LEAF, Event, Kind
 from farthing.observe.hub_watch import HubWatch
 from farthing.services.watch import UNWATCHED, Watch
 
@@ -15,27 +13,22 @@ _HEADERS = [(b"host", b"hub.example"), (b"content-type", b"application/json")]
 _BODY = {"amount": "1500", "asset": "USD", "captured": "1500", "refunded": "0", "state": "captured"}
 
 
-def written(payments: int) -> list[Write]:
-    """Give what a commit of payments writes: for each its row, and an event for either owner."""
-    found: list[Write] = []
-    for leaf in range(payments):
-        found.append(Write(PAYMENTS, None))  # type: ignore[arg-type] - never looked at
-        for place in range(2):
-            number = leaf * PER_LEAF + place
-            kind = Kind.PAYMENT_CAPTURED.value
-            found.append(Write(EVENTS, Event(number, "own_x", kind, "pay_x", 1, _BODY)))
-    return found
+def events_of(payments: int) -> list[Event]:
+    """Give what happens in a commit of payments: an event for either owner of each."""
+    return [
+        Event(leaf * PER_LEAF + place, "own_x", Kind.PAYMENT_CAPTURED.value, "pay_x", 1, _BODY)
+        for leaf in range(payments)
+        for place in range(2)
+    ]
 
 
 def tell_one_payment(watch: Watch) -> None:
     """Tell what one `POST /v1/payments` tells, but for its share of a commit."""
     with watch.request(_HEADERS) as seen:
         seen.named("pay")
-        with watch.step("authorise"):
-            with watch.step("verify"):
-                pass
-            with watch.step("commit"):
-                pass
+        with watch.step("authorise") as step:
+            step.part("verify")
+            step.part("commit")
         seen.answered(200)
 
 
@@ -53,7 +46,7 @@ def microseconds(tell: Callable[[], None], rounds: int = _ROUNDS) -> float:
 def measure(rounds: int = _ROUNDS) -> dict[str, float]:
     """Give microseconds a payment: unwatched, watched, and what counting a commit adds."""
     watch = HubWatch("sqlite")
-    many, one = written(_PER_COMMIT), written(1)
+    many, one = events_of(_PER_COMMIT), events_of(1)
     shared = microseconds(lambda: watch.committed(0.001, 0.002, _PER_COMMIT, many), rounds // 10)
     return {
         "unwatched": microseconds(lambda: tell_one_payment(UNWATCHED), rounds),

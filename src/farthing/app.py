@@ -27,7 +27,7 @@ from farthing.errors import BadConfig, FarthingError, PlugMissing
 from farthing.hub_keys import KeyRing
 from farthing.keys import Ed25519Signer, Signer, fingerprint
 from farthing.observe.hub_watch import HubWatch
-from farthing.observe.tracing import Tracing, open_tracing
+from farthing.observe.tracing import Tracing
 from farthing.observing import Faults, Observed
 from farthing.passphrases import KeysPassphrase
 from farthing.services.access import Access
@@ -57,7 +57,6 @@ class Hub:
     heads: HeadsFile
     executors: list[ThreadPoolExecutor]
     challenge_secrets: list[bytes]
-    tracing: Tracing | None = None
 
     @property
     def ctx(self) -> Context:
@@ -78,8 +77,6 @@ class Hub:
         self.heads.close()
         for executor in self.executors:
             executor.shutdown(wait=True)
-        if self.tracing is not None:
-            await asyncio.to_thread(self.tracing.close)
 
 
 def key_ring(config: Config) -> KeyRing:
@@ -136,7 +133,8 @@ async def open_hub(
 ) -> Hub:
     """Put a hub together and start its worker.
 
-    Shape:  `root` certifies a new signing key where the root key is kept elsewhere.
+    Shape:  `root` certifies a new signing key where the root key is kept elsewhere;
+            whoever gives `tracing` closes it.
     Raises: BadConfig when it was never initialised, its books are older than their heads, or
             its signing key is not certified and the root key is away.
     """
@@ -145,8 +143,6 @@ async def open_hub(
         raise BadConfig("hub-not-initialised", "run: farthing init")
     signer, root_public = ring.signing(), ring.root_public()
     challenge_secrets = ring.challenge_secrets()
-    told = config.tracing
-    tracing = tracing or open_tracing(told.endpoint, "hub", told.percent)
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
     readers = ThreadPoolExecutor(_READERS, "farthing-read")
     writer = ThreadPoolExecutor(1, "farthing-write")
@@ -190,7 +186,7 @@ async def open_hub(
     worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
-    hub = Hub(desk, worker, books, heads, executors, challenge_secrets, tracing)
+    hub = Hub(desk, worker, books, heads, executors, challenge_secrets)
     hub.worker.start()
     return hub
 

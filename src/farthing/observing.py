@@ -15,7 +15,7 @@ from farthing.config import Config
 from farthing.observe.hub_watch import HubWatch
 from farthing.services.desk import Desk
 from farthing.store.standing import Standing, read_standing
-from farthing.web.strict_http import StrictHttp
+from farthing.web.metrics_page import write_page
 from farthing.worker import Worker
 
 log = structlog.get_logger()
@@ -52,10 +52,9 @@ class Observed(NamedTuple):
         standing = await database.read(lambda tx: read_standing(tx, database.dialect))
         self._books(standing)
         self._parts()
-        self._connections()
         for name, value, *labels in disk_figures(self.desk.config):
             self.watch.board.put(name, value, *labels)
-        return self.watch.board.page()
+        return await write_page(self.watch.board)
 
     def _books(self, standing: Standing) -> None:
         put = self.watch.board.put
@@ -81,13 +80,6 @@ class Observed(NamedTuple):
         put("farthing_worker_failures_total", self.worker.failures)
         put("farthing_heads_not_noted_total", self.faults.heads)
         put("farthing_event_streams_open", self.desk.streams)
-
-    def _connections(self) -> None:
-        put = self.watch.board.put
-        put("farthing_connections_open", StrictHttp.open_now)
-        refused, StrictHttp.refused = StrictHttp.refused, type(StrictHttp.refused)()
-        for status, count in refused.items():
-            self.watch.refused.add((str(status),), count)
 
     def fault(self) -> str:
         """Say in a word why payments cannot be taken; nothing if they can."""

@@ -49,7 +49,7 @@ class Worker:
             try:
                 if self._probe is None or await self._probe():
                     await self.look()
-                self.rounds += 1
+                    self.rounds += 1
             except FarthingError as error:
                 self.failures += 1
                 log.warning("worker.postponed", code=error.code)

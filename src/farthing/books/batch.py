@@ -4,7 +4,7 @@ Everything here runs inside one database transaction, and may run again after a 
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from farthing.books import rows
@@ -23,8 +23,9 @@ from farthing.core.chain import (
     sign_head,
 )
 from farthing.core.decisions import Outcome, Unit
+from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
-from farthing.core.records import Read, Write
+from farthing.core.records import Read
 from farthing.errors import FarthingError, InvariantBroken, ensure
 from farthing.keys import Signer
 
@@ -32,14 +33,14 @@ _EXPIRIES_MAX = 1000
 
 
 class Result(NamedTuple):
-    """What a commit leaves behind: each unit's answer or error, the new end of history, and the
-    records written.
+    """What a commit leaves behind: each unit's answer or error, the new end of history, and what
+    happened.
     """
 
     answers: list[Done[Any] | FarthingError]
     tip: Tip
     head: Head | None
-    written: Collection[Write]
+    events: Sequence[Event]
 
 
 class Batch:
@@ -65,6 +66,7 @@ class Batch:
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._transfer_leaves: list[int] = []
+        self._events: Sequence[Event] = ()
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
@@ -76,7 +78,7 @@ class Batch:
             look_ahead(self._working, units, self._view.now_ns)
         decided = [self._decide(unit) for unit in units]
         head, tip = self._write()
-        return Result(self._answers(decided, head), tip, head, self._working.written.values())
+        return Result(self._answers(decided, head), tip, head, self._events)
 
     def _expire(self) -> None:
         due = rows.due_pendings(self._tx, self._view.now_ns, _EXPIRIES_MAX)
@@ -154,6 +156,8 @@ class Batch:
         for key, write in self._working.written.items():
             grouped.setdefault(key[0], (write.table, []))[1].append(write.row)
             self._memory.records(write.table)[key] = write.row
+        if EVENTS.name in grouped:
+            self._events = grouped[EVENTS.name][1]
         for table, written in grouped.values():
             self._tx.put(table, written)
 

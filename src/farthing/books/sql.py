@@ -8,7 +8,7 @@ itself.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -20,7 +20,7 @@ from farthing.books.rows import Tip
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
-from farthing.core.records import Write
+from farthing.core.events import Event
 from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, TooMuch, Unavailable
 from farthing.keys import Signer
 from farthing.sharing import Line
@@ -42,9 +42,9 @@ class Transacts(Protocol):
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
-OnBatch = Callable[[float, float, int, Collection[Write] | None], None]
+OnBatch = Callable[[float, float, int, Sequence[Event] | None], None]
 """Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
-units it decided, and what it wrote; None when it could not be written."""
+units it decided, and what happened; None when it could not be written."""
 
 
 class Wish:
@@ -204,15 +204,25 @@ class SqlBooks:
             return fault
 
     def _timed(self, units: Sequence[Unit[Any]], since: float) -> Result:
-        if self._on_batch is None:
-            return self._transact(units)
-        began, written = perf_counter(), None
+        began = perf_counter()
         try:
             result = self._transact(units)
-            written = result.written
-            return result
-        finally:
-            self._on_batch(began - since, perf_counter() - began, len(units), written)
+        except BaseException:
+            self._tell_batch(began - since, perf_counter() - began, len(units), None)
+            raise
+        self._tell_batch(began - since, perf_counter() - began, len(units), result.events)
+        return result
+
+    def _tell_batch(
+        self, waited: float, took: float, units: int, events: Sequence[Event] | None
+    ) -> None:
+        if self._on_batch is None:
+            return
+        try:
+            self._on_batch(waited, took, units, events)
+        except Exception:
+            # The commit is durable and answered for; who only watches cannot undo that.
+            log.exception("a commit was not counted")
 
     def _transact(self, units: Sequence[Unit[Any]]) -> Result:
         signer = self._signer()

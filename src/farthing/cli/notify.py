@@ -7,9 +7,18 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Protocol
 
 _ADDRESS, _WATCHDOG, _WATCHED_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+_LOOK_SECONDS = 0.1
+
+
+class Server(Protocol):
+    """What is known of a server. Shape: `should_exit` is set as soon as it is told to stop."""
+
+    started: bool
+    should_exit: bool
 
 
 def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
@@ -20,6 +29,7 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> bool:
     if address.startswith("@"):
         address = "\0" + address[1:]  # An abstract address begins with a zero.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.setblocking(False)  # A full queue must not stop the payments.
         try:
             sender.connect(address)
             sender.sendall(state.encode())
@@ -39,16 +49,36 @@ def beat_seconds(environ: Mapping[str, str] = os.environ) -> float:
 
 @contextlib.asynccontextmanager
 async def told_to_systemd(
-    is_alive: Callable[[], bool], environ: Mapping[str, str] = os.environ
+    servers: Sequence[Server],
+    is_alive: Callable[[], bool],
+    environ: Mapping[str, str] = os.environ,
 ) -> AsyncGenerator[None]:
-    """Say `READY`, then that we live as long as `is_alive` says so, and `STOPPING` at the end."""
-    notify("READY=1", environ)
-    beating = asyncio.create_task(_beat(is_alive, environ))
+    """Say `READY` once all servers have started, that we live as long as `is_alive` says so, and
+    `STOPPING` as soon as a server is told to stop.
+    """
+    telling = asyncio.create_task(_tell(servers, is_alive, environ))
     try:
         yield
     finally:
-        beating.cancel()
+        telling.cancel()
         notify("STOPPING=1", environ)
+
+
+async def _tell(
+    servers: Sequence[Server], is_alive: Callable[[], bool], environ: Mapping[str, str]
+) -> None:
+    if not environ.get(_ADDRESS):
+        return
+    while not all(server.started for server in servers):
+        await asyncio.sleep(_LOOK_SECONDS)
+    notify("READY=1", environ)
+    beating = asyncio.create_task(_beat(is_alive, environ))
+    try:
+        while not any(server.should_exit for server in servers):
+            await asyncio.sleep(_LOOK_SECONDS)
+        notify("STOPPING=1", environ)
+    finally:
+        beating.cancel()
 
 
 async def _beat(is_alive: Callable[[], bool], environ: Mapping[str, str]) -> None:

@@ -108,14 +108,15 @@ async def _serve(
     beside: socket.socket | None,
 ) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wall.reload_prices)
+    server = uvicorn.Server(uvicorn.Config(wall, **settings))
     try:
         async with (
             served_beside(beside, seller_page(wall, watch), common_settings()),
-            told_to_systemd(lambda: True),
+            told_to_systemd([server], lambda: True),
         ):
-            await serve_on(uvicorn.Server(uvicorn.Config(wall, **settings)), listener)
+            await serve_on(server, listener)
     finally:
         await wall.drain()
         await front.aclose()
         if watch.tracing is not None:
-            watch.tracing.close()
+            await asyncio.to_thread(watch.tracing.close)

@@ -24,6 +24,7 @@ from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, Config, load_config
 from farthing.errors import BadConfig, Unavailable
 from farthing.logs import configure_logs
+from farthing.observe.tracing import Tracing, open_tracing
 from farthing.services.event_log import EventLog
 from farthing.sockets import clear_away, make_room
 from farthing.terminal.tables import columns
@@ -172,7 +173,8 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     if not key_ring(config).exists:
         made = await initialise(config, "me", "UTC")
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
-    hub = await _open(config, accept_rollback)
+    tracing = open_tracing(config.tracing.endpoint, "hub", config.tracing.percent)
+    hub = await _open(config, accept_rollback, tracing)
     app = HubApp(hub.desk)
     proxies = config.server.trusted_proxies
     public = PrivateOnly(app, Trust(proxies)) if proxies else app
@@ -187,6 +189,8 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
         if told is not None:
             await told.stop()
         await hub.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
         clear_away(config)
         log.info("hub.stopped")
 
@@ -195,16 +199,16 @@ def _tells_events(config: Config) -> bool:
     return config.log.events and config.log.level in ("debug", "info")
 
 
-async def _open(config: Config, accept_rollback: bool) -> Hub:
+async def _open(config: Config, accept_rollback: bool, tracing: Tracing | None) -> Hub:
     """Open the hub, waiting a moment for a command that is just using its books."""
     for _ in range(_TRIES):
         try:
-            return await open_hub(config, accept_rollback=accept_rollback)
+            return await open_hub(config, accept_rollback=accept_rollback, tracing=tracing)
         except Unavailable as fault:
             if fault.code != "store-locked" or is_running(config):
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)
-    return await open_hub(config, accept_rollback=accept_rollback)
+    return await open_hub(config, accept_rollback=accept_rollback, tracing=tracing)
 
 
 async def _run(
@@ -222,7 +226,7 @@ async def _run(
         loop.add_signal_handler(number, stop)
     log.info("hub.started", hub=hub.ctx.identity.hub, url=config.server.url())
     public, local = servers
-    async with told_to_systemd(_progress(hub)):
+    async with told_to_systemd(servers, _progress(hub)):
         await asyncio.gather(serve_on(public, listener), local.serve())
 
 

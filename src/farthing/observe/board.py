@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from farthing.observe.table import EVERY, Metric
+from farthing.observe.table import EVERY, REFUSED, Metric
 from farthing.observe.tally import Spread, Tally
 
+APP, SERVER = "app", "server"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -19,6 +20,9 @@ class Board:
         self._tallies = {m.name: Tally(m) for m in table if m.kind != "histogram"}
         self._spreads = {m.name: Spread(m) for m in table if m.kind == "histogram"}
         self._registry: Any = None
+        self._refused = self.tally("farthing_http_refused_total")
+        for status in REFUSED:
+            self._refused.put(0, (str(status), APP))
         self.tally("farthing_build_info").put(1, (version("farthing"), part, engine))
 
     def tally(self, name: str) -> Tally:
@@ -32,6 +36,11 @@ class Board:
     def put(self, name: str, value: float, *labels: str) -> None:
         """Tell how something stands."""
         self._tallies[name].put(value, labels)
+
+    def refuse(self, status: int) -> None:
+        """Count a request that an app refused for what it is, if its answer says so."""
+        if status in REFUSED:
+            self._refused.add((str(status), APP))
 
     def collect(self) -> Iterator[Any]:
         """Give every metric, as the exposition wants it."""

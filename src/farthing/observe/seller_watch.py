@@ -5,8 +5,8 @@ from time import perf_counter
 from typing import Any
 
 from farthing.observe.board import Board
-from farthing.observe.steps import Step
-from farthing.observe.table import SELLER
+from farthing.observe.steps import Step, Steps
+from farthing.observe.table import HUB_CALLS, OUTCOMES, SELLER
 from farthing.observe.tracing import Tracing
 
 UPSTREAM = "upstream"
@@ -16,15 +16,18 @@ class SellerWatch:
     """Counts on a board, and traces where tracing is configured."""
 
     def __init__(self, tracing: Tracing | None = None) -> None:
-        self.board = Board(SELLER, "seller")
+        board = self.board = Board(SELLER, "seller")
         self.tracing = tracing
-        board = self.board
-        self.requests = board.tally("farthing_paywall_requests_total")
-        self.seconds = board.spread("farthing_paywall_request_seconds")
-        self._calls = board.spread("farthing_hub_call_seconds")
-        self._call_failures = board.tally("farthing_hub_call_failures_total")
-        self._upstream = board.spread("farthing_upstream_seconds")
-        self._upstream_failures = board.tally("farthing_upstream_failures_total")
+        requests = board.tally("farthing_paywall_requests_total")
+        self._requests = {outcome: requests.at(outcome) for outcome in OUTCOMES}
+        spread = board.spread("farthing_paywall_request_seconds")
+        self._seconds = {outcome: spread.at(outcome) for outcome in OUTCOMES}
+        failures = board.tally("farthing_hub_call_failures_total")
+        calls = board.spread("farthing_hub_call_seconds")
+        self._calls = Steps(calls, failures, HUB_CALLS, tracing)
+        failures = board.tally("farthing_upstream_failures_total")
+        upstream = board.spread("farthing_upstream_seconds")
+        self._upstream = Steps(upstream, failures, (UPSTREAM,), tracing)
 
     def request(self, headers: Sequence[tuple[bytes, bytes]]) -> "_Visit":
         """Follow a request."""
@@ -32,40 +35,36 @@ class SellerWatch:
 
     def step(self, name: str) -> Step:
         """Follow a call of the hub, or the upstream."""
-        if name == UPSTREAM:
-            return Step(name, self._upstream, self._upstream_failures, self.tracing, ())
-        return Step(name, self._calls, self._call_failures, self.tracing, (name,))
+        steps = self._upstream if name == UPSTREAM else self._calls
+        return steps.step(name)
 
     def carried(self) -> list[tuple[str, str]]:
         """Give the headers that carry the trace on."""
         return [] if self.tracing is None else self.tracing.carried()
 
+    def ended(self, outcome: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        self._requests[outcome][0] += 1
+        self._seconds[outcome].add(seconds)
+        if outcome == "turned-away":
+            self.board.refuse(status)
+
 
 class _Visit:
     """One request to a paywall, counted at its end: only then is it known how it ended."""
 
-    __slots__ = (
-        "_began",
-        "_head",
-        "_headers",
-        "_outcome",
-        "_span",
-        "_spanned",
-        "_status",
-        "_watch",
-    )
+    __slots__ = ("_began", "_drawn", "_head", "_outcome", "_status", "_watch")
 
     def __init__(self, watch: SellerWatch, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        self._watch, self._headers = watch, headers
-        self._outcome, self._status, self._head = "", 0, 0.0
-        self._spanned: Any = None
-        self._span: Any = None
+        self._watch = watch
+        self._outcome, self._status, self._head = "free", 0, 0.0
+        tracing = watch.tracing
+        self._drawn: Any = None if tracing is None else tracing.request(headers)
 
     def __enter__(self) -> "_Visit":
         """Begin."""
-        if self._watch.tracing is not None:
-            self._spanned = self._watch.tracing.request(self._headers)
-            self._span = self._spanned.__enter__()
+        if self._drawn is not None:
+            self._drawn.__enter__()
         self._began = perf_counter()
         return self
 
@@ -79,12 +78,12 @@ class _Visit:
 
     def __exit__(self, *fault: Any) -> None:
         """Count it; whoever left before an answer began is not counted."""
-        outcome = self._outcome or "free"
-        if self._status >= 500:
+        status, outcome = self._status, self._outcome
+        # A handler that answers with an error was not paid: the hold was released.
+        if status >= 500 or (outcome == "paid" and status >= 400):
             outcome = "failed"
-        if self._status:
-            self._watch.requests.add((outcome,))
-            self._watch.seconds.add(self._head, (outcome,))
-        if self._spanned is not None and self._watch.tracing is not None:
-            self._watch.tracing.ended(self._span, outcome, self._status)
-            self._spanned.__exit__(*fault)
+        if status:
+            self._watch.ended(outcome, status, self._head)
+        if self._drawn is not None and self._watch.tracing is not None:
+            self._watch.tracing.ended("farthing.outcome", outcome, status)
+            self._drawn.__exit__(*fault)

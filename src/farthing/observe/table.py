@@ -25,6 +25,12 @@ class Metric(NamedTuple):
     buckets: tuple[float, ...] = ()
 
 
+PAYMENT_STEPS = ("authorise", "verify", "commit", "capture", "void", "refund")
+HUB_CALLS = ("authorise", "capture", "void", "refund", "delivery")
+OUTCOMES = ("free", "asked", "paid", "refused", "turned-away", "failed")
+REFUSED = (401, 403, 405, 408, 413, 414, 429, 431, 503, 504)
+"""Statuses that tell of a request more than of what it asked for."""
+
 HUB = (
     Metric(
         "farthing_payments_total",
@@ -42,7 +48,7 @@ HUB = (
     Metric(
         "farthing_payment_seconds",
         "histogram",
-        "How long a step of a payment took: authorise holds verify and commit in it",
+        "How long a step of a payment took; verify and commit are parts of authorise",
         ("step",),
         FAST,
     ),
@@ -85,13 +91,6 @@ HUB = (
         ("endpoint",),
         FAST,
     ),
-    Metric(
-        "farthing_http_refused_total",
-        "counter",
-        "Requests that were refused for what they are: 401, 403, 408, 413, 414, 429, 431, 503 …",
-        ("status",),
-    ),
-    Metric("farthing_connections_open", "gauge", "Connections to this process"),
     Metric("farthing_event_streams_open", "gauge", "Event streams that somebody follows"),
     Metric("farthing_holds_open", "gauge", "Payments that are held"),
     Metric(
@@ -128,7 +127,8 @@ SELLER = (
     Metric(
         "farthing_paywall_requests_total",
         "counter",
-        "Requests to a paywall: free, asked (402), paid, refused (a payment was), failed (5xx)",
+        "Requests to a paywall: free, asked (402), paid, refused (the payment was), turned-away"
+        " (the request was), failed (an error came in place of the answer)",
         ("outcome",),
     ),
     Metric(
@@ -176,6 +176,14 @@ EVERY = (
         "gauge",
         "Always 1; the labels tell what runs",
         ("version", "part", "engine"),
+    ),
+    Metric("farthing_connections_open", "gauge", "Connections to the servers of this process"),
+    Metric(
+        "farthing_http_refused_total",
+        "counter",
+        "Requests that were refused for what they are, by an `app`, or by the `server` before any"
+        " app saw them",
+        ("status", "by"),
     ),
     Metric(
         "farthing_clock_seconds",

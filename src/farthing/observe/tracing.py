@@ -5,7 +5,7 @@ of an owner or a device, and of a fault its code alone.
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +28,7 @@ class Tracing:
         self._tracer = provider.get_tracer("farthing", version("farthing"))
         self._propagator = TraceContextTextMapPropagator()
         self._server, self._inner = trace.SpanKind.SERVER, trace.SpanKind.INTERNAL
+        self._current = trace.get_current_span
         self._failed = trace.Status(trace.StatusCode.ERROR)
 
     @contextmanager
@@ -42,23 +43,21 @@ class Tracing:
                 self._tell(span, fault)
                 raise
 
-    @contextmanager
-    def request(self, headers: Sequence[tuple[bytes, bytes]]) -> Generator[Any]:
+    def request(self, headers: Sequence[tuple[bytes, bytes]]) -> AbstractContextManager[Any]:
         """Draw the span of a whole request, as a part of the trace that its headers name."""
-        context = self._propagator.extract(_told(headers))
-        with self._tracer.start_as_current_span(
+        return self._tracer.start_as_current_span(
             "request",
-            context=context,
+            context=self._propagator.extract(_told(headers)),
             kind=self._server,
             record_exception=False,
             set_status_on_exception=False,
-        ) as span:
-            yield span
+        )
 
-    def ended(self, span: Any, name: str, status: int) -> None:
-        """Tell what a request was for, and how it was answered."""
+    def ended(self, attribute: str, name: str, status: int) -> None:
+        """Tell of the request under way what it was for, or how it went, and its answer."""
+        span = self._current()
         span.update_name(name)
-        span.set_attribute("farthing.endpoint", name)
+        span.set_attribute(attribute, name)
         span.set_attribute("http.response.status_code", status)
         if status >= 500:
             span.set_status(self._failed)
@@ -92,7 +91,8 @@ def _told(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
 def open_tracing(endpoint: str, part: str, percent: int) -> Tracing | None:
     """Trace to an OTLP endpoint; None where none is configured.
 
-    Units:  `percent` of the traces that begin here are drawn; one begun elsewhere is as it says.
+    Units:  `percent` of all traces are drawn, the same ones by each process with that percentage;
+            whoever asks from elsewhere may leave a trace undrawn, and cannot have more drawn.
     Raises: PlugMissing `otel-missing`.
     """
     if not endpoint:
@@ -114,9 +114,10 @@ def open_tracing(endpoint: str, part: str, percent: int) -> Tracing | None:
             "[tracing] endpoint is set, and OpenTelemetry is not installed;"
             " run: pip install 'farthing[otel]'",
         ) from None
+    share = TraceIdRatioBased(percent / 100)
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"farthing-{part}"}),
-        sampler=ParentBased(TraceIdRatioBased(percent / 100)),
+        sampler=ParentBased(share, remote_parent_sampled=share),
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     return Tracing(provider)

@@ -62,34 +62,39 @@ class Payments:
                 the order, whose signatures wait in one line.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
-        watch = self._ctx.watch
-        with watch.step("authorise"):
+        with self._ctx.watch.step("authorise") as step:
+            step.part("verify")
             device, key = await self._who(signed, bearer)
-            hub = self._ctx.identity.hub
             unit = Authorise(
-                *(signed, key, device, hub, hold_seconds),
-                *(capture, category, only_recorded, claim, serves),
+                signed,
+                key,
+                device,
+                self._ctx.identity.hub,
+                hold_seconds,
+                capture,
+                category,
+                only_recorded,
+                claim,
+                serves,
             )
             key_of, content = keyed
-            with watch.step("commit"):
-                return await self._ctx.books.commit_one(
-                    Keyed(unit, key_of, content) if key_of else unit, device.owner
-                )
+            step.part("commit")
+            return await self._ctx.books.commit_one(
+                Keyed(unit, key_of, content) if key_of else unit, device.owner
+            )
 
     async def check_signature(self, signed: SignedOrder, bearer: str = "") -> None:
         """Check that an order is signed by its device, and nothing else.
 
         Raises: Unauthenticated, Unavailable.
         """
-        await self._who(signed, bearer)
+        with self._ctx.watch.step("verify"):
+            await self._who(signed, bearer)
 
     async def _who(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
-        order = signed.order
-        with self._ctx.watch.step("verify"):
-            return await who_signed(
-                *(self._directory, self.verifier, order.device),
-                *(signed.signature, order.signed_bytes(), bearer),
-            )
+        order, signature = signed.order, signed.signature
+        message, verifier = order.signed_bytes(), self.verifier
+        return await who_signed(self._directory, verifier, order.device, signature, message, bearer)
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""

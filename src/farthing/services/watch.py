@@ -1,8 +1,7 @@
 """Being watched: what a use case tells about itself, and nothing about who watches."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 
 class Seen(Protocol):
@@ -20,6 +19,17 @@ class Seen(Protocol):
         ...
 
 
+class Stepping(Protocol):
+    """One step of a request; used as a context."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: Any, fault: Any, trace: Any, /) -> None: ...
+
+    def part(self, name: str) -> None:
+        """Begin a part of it, which ends where the next begins or the step ends."""
+        ...
+
+
 class Watch(Protocol):
     """Whoever counts requests and steps, and traces them."""
 
@@ -27,7 +37,7 @@ class Watch(Protocol):
         """Follow a request from here on."""
         ...
 
-    def step(self, name: str) -> AbstractContextManager[object]:
+    def step(self, name: str) -> Stepping:
         """Follow one step of it."""
         ...
 
@@ -43,13 +53,16 @@ class Unwatched:
         """Begin."""
         return self
 
-    def __exit__(self, *fault: object) -> None:
+    def __exit__(self, *fault: Any) -> None:
         """End."""
 
     def named(self, name: str) -> None:
         """Tell nobody."""
 
     def answered(self, status: int) -> None:
+        """Tell nobody."""
+
+    def part(self, name: str) -> None:
         """Tell nobody."""
 
     def request(self, headers: Sequence[tuple[bytes, bytes]]) -> "Unwatched":  # noqa: ARG002

@@ -173,7 +173,7 @@ class Paywall:
             return
         except FarthingError as problem:
             met = problem_answer(problem, problem.more.pop("headers", ()))
-            seen.named("refused")
+            seen.named("turned-away")
             await send_answer(send, met, head=scope["method"] == "HEAD")
             return
         if isinstance(met, Answer):

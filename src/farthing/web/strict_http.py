@@ -32,7 +32,7 @@ class StrictHttp(HttpToolsProtocol):
 
     open_now: ClassVar[int] = 0
     refused: ClassVar[Counter[int]] = Counter()
-    """Connections, and refusals by status that no app has seen, of all servers of this process."""
+    """Connections now, and refusals that no app has seen, of all servers of this process."""
 
     _head_bytes = 0
     _unread_bytes = 0
