@@ -69,12 +69,12 @@ async def _tell(
 ) -> None:
     if not environ.get(_ADDRESS):
         return
-    while not all(server.started for server in servers):
+    while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn tells nobody
         await asyncio.sleep(_LOOK_SECONDS)
     notify("READY=1", environ)
     beating = asyncio.create_task(_beat(is_alive, environ))
     try:
-        while not any(server.should_exit for server in servers):
+        while not any(server.should_exit for server in servers):  # noqa: ASYNC110 - nor here
             await asyncio.sleep(_LOOK_SECONDS)
         notify("STOPPING=1", environ)
     finally:
