@@ -101,6 +101,9 @@ def create_offer(
     description: Annotated[str, typer.Option(help="What it is.")] = "",
     category: Annotated[str, typer.Option(help="What kind of thing it is.")] = "",
     free_for: Annotated[list[str] | None, typer.Option(help="Free for: dev_…")] = None,
+    listed_at: Annotated[
+        str, typer.Option(help="List it for anybody to find, under https://shop.example.")
+    ] = "",
     config: ConfigOption = None,
 ) -> Any:
     """Put up an offer, and print its id; farthing proxy --payee sells by it.
@@ -117,6 +120,7 @@ def create_offer(
         "description": description,
         "category": category,
         "free_for": free_for or [],
+        "listed_at": listed_at,
     }
     return ask_local("POST", "/v1/offers", body, config)
 

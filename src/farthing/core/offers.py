@@ -18,6 +18,7 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A price for requests of one method and path pattern.
 
     Units: `amount` counts smallest units; times are Unix seconds, 0 for none.
+    Shape: `listed_at` is the origin under which anybody may find it; empty for nobody.
     """
 
     id: str
@@ -34,6 +35,8 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     free_for: list[str] = []
     created_ns: int = 0
     withdrawn_ns: int = 0
+    listed_at: str = ""
+    changed_ns: int = 0
 
 
 OFFERS = Table("offers", OfferRecord, "id")
@@ -64,8 +67,10 @@ class SetOffer:
             self.wanted,
             owner=account.owner,
             created_ns=before.created_ns if before is not None else view.now_ns,
+            changed_ns=view.now_ns,
         )
-        body = body_of(amount=offer.amount, asset=offer.asset, payee=offer.payee)
+        listed = offer.listed_at or None
+        body = body_of(amount=offer.amount, asset=offer.asset, payee=offer.payee, listed_at=listed)
         fact = Fact(account.owner, Kind.OFFER_SET, offer.id, body)
         return state_change(view, offer, [fact], [Write(OFFERS, offer)])
 

@@ -22,6 +22,7 @@ HINTS = {
     "invalid-format": "Ask for format=csv or format=jsonl.",
     "invalid-limit": "Ask for fewer at once, and follow `next`.",
     "invalid-method": "Use one of the methods that the detail lists.",
+    "invalid-offset": "Count from 0; a page's `pagination` says how many there are.",
     "invalid-path": "Write the path plainly: no dot segments, encoded slashes or empty segments.",
     "invalid-payload": "Build the payload as docs/reference/methods.md says.",
     "malformed-account": "Check the account's fields against /openapi.json.",

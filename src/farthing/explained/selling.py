@@ -2,13 +2,14 @@
 
 HINTS = {
     "bad-challenge-secret": "Remove challenge.key from the keys folder and start again.",
+    "bad-document-path": "Write it like /schema/openapi.json.",
     "bad-price": "See docs/reference/price-file.md for what an offer may say.",
     "bad-price-file": "Correct the line; docs/reference/price-file.md has the grammar.",
     "bad-realm": "Name the public host name of what you sell.",
     "bad-trusted-proxy": "Write an address, a network such as 10.0.0.0/8, or unix.",
-    "bad-document-path": "Write it like /schema/openapi.json.",
     "bad-upstream": "Write it like http://127.0.0.1:8000.",
     "handler-failed": "Nothing was taken. The seller's log has the reason.",
+    "malformed-listing": "Write it like https://shop.example; leave it out to be listed nowhere.",
     "malformed-offer": "Upgrade hub and seller to the same version.",
     "malformed-page": "Upgrade hub and seller to the same version.",
     "no-app": "Give the app to paywall(…), or use paywall.wrap(app).",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from farthing.core.events import EVENTS, Event
+from farthing.core.offers import OFFERS, OfferRecord
 from farthing.core.owners import KEYS, KeyRecord
 from farthing.core.payments import PAYMENTS, Payment
 from farthing.core.records import Row, Table
@@ -86,6 +87,34 @@ def asks_over(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
         " ORDER BY ask_ends_ns LIMIT ?"
     )
     return [row[0] for row in tx.rows(sql, (now_ns, limit))]
+
+
+def listed_offers(
+    tx: Tx, now_s: int, payee: str, methods: Sequence[str], limit: int, offset: int
+) -> tuple[list[OfferRecord], int]:
+    """List the offers that their sellers list and that can be paid now, oldest first; count all.
+
+    Shape: an empty `payee` and empty `methods` leave nothing out.
+    """
+    mapped = mapping(OFFERS)
+    conditions = [
+        "listed_at <> ''",
+        "withdrawn_ns = 0",
+        "valid_from <= ?",
+        "(valid_until = 0 OR valid_until > ?)",
+        "payee IN (SELECT id FROM account_records WHERE state = 'open')",
+    ]
+    values: list[Any] = [now_s, now_s]
+    if payee:
+        conditions.append("payee = ?")
+        values.append(payee)
+    if methods:
+        conditions.append(f"method IN ({', '.join('?' * len(methods))})")
+        values += methods
+    where = f"WHERE {' AND '.join(conditions)}"
+    [(total,)] = tx.rows(f"SELECT COUNT(*) FROM offers {where}", values)  # noqa: S608 - our words
+    sql = f"{mapped.select} {where} ORDER BY id LIMIT ? OFFSET ?"
+    return [mapped.row(row) for row in tx.rows(sql, [*values, limit, offset])], total
 
 
 def next_deadline(tx: Tx) -> int | None:

@@ -4,6 +4,7 @@ from farthing.errors import FarthingError
 from farthing.services.desk import Desk
 from farthing.web.api import (
     devices,
+    discovery,
     facilitator,
     hub,
     mandates,
@@ -33,6 +34,7 @@ def all_endpoints() -> list[Endpoint]:
         *devices.ENDPOINTS,
         *offers.ENDPOINTS,
         *facilitator.ENDPOINTS,
+        *discovery.ENDPOINTS,
     ]
 
 

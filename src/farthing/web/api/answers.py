@@ -149,6 +149,7 @@ class OfferAnswer(TypedDict):
     valid_from: str | None
     valid_until: str | None
     free_for: list[str]
+    listed_at: str | None
     withdrawn_at: str | None
 
 
@@ -254,6 +255,35 @@ class SupportedAnswer(TypedDict):
     kinds: list[KindAnswer]
     extensions: list[str]
     signers: dict[str, list[str]]
+
+
+class ResourceAnswer(TypedDict):
+    """Something for sale (x402); its words are its seller's."""
+
+    resource: str
+    type: str
+    x402Version: int
+    accepts: list[dict[str, Any]]
+    lastUpdated: int
+    metadata: dict[str, str]
+    description: NotRequired[str]
+    extensions: NotRequired[dict[str, Any]]
+
+
+class PaginationAnswer(TypedDict):
+    """Where a page of resources stands in all of them (x402)."""
+
+    limit: int
+    offset: int
+    total: int
+
+
+class ResourcesAnswer(TypedDict):
+    """What is for sale through this hub (x402)."""
+
+    x402Version: int
+    items: list[ResourceAnswer]
+    pagination: PaginationAnswer
 
 
 class VerifyAnswer(TypedDict):

@@ -123,6 +123,7 @@ class OfferBody(Body, frozen=True, kw_only=True):
     valid_from: Moment | None = None
     valid_until: Moment | None = None
     free_for: Names = []
+    listed_at: Text = ""
 
 
 class OrderBody(Body, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from farthing.store.database import Tx
 from farthing.store.history import newest_head
 from farthing.store.queries import PAGE_MAX, page
 from farthing.web.api import answers
+from farthing.web.api.discovery import service_info
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.openapi import describe
 
@@ -75,8 +76,9 @@ def endpoints(all_of_them: Callable[[], Sequence[Endpoint]]) -> list[Endpoint]:
     """Give these endpoints, one of which describes all."""
 
     async def openapi(call: Call) -> Reply:
-        url = call.desk.config.server.public_url
-        return Reply(describe(all_of_them(), url), headers=list(_CACHED))
+        server = call.desk.config.server
+        told = describe(all_of_them(), server.public_url)
+        return Reply({**told, "x-service-info": service_info(server)}, headers=list(_CACHED))
 
     return [
         Endpoint(

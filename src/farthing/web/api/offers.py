@@ -2,6 +2,7 @@
 
 from farthing import ids
 from farthing.clock import parse_time
+from farthing.core.listings import listing_origin, listing_url
 from farthing.core.offers import OFFERS, OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import Scope
 from farthing.core.prices import METHODS, BadPrice, parse_pattern
@@ -52,7 +53,14 @@ def _offer(body: bodies.OfferBody, ident: str) -> OfferRecord:
         valid_from=0 if body.valid_from is None else parse_time(body.valid_from),
         valid_until=0 if body.valid_until is None else parse_time(body.valid_until),
         free_for=body.free_for,
+        listed_at=_listed_at(body),
     )
+
+
+def _listed_at(body: bodies.OfferBody) -> str:
+    if body.listed_at:
+        listing_url(listing_origin(body.listed_at), body.path)
+    return body.listed_at
 
 
 async def list_offers(call: Call) -> Reply:

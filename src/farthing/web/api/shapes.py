@@ -121,6 +121,7 @@ def show_offer(offer: OfferRecord) -> answers.OfferAnswer:
         "valid_from": write_time(offer.valid_from) if offer.valid_from else None,
         "valid_until": write_time(offer.valid_until) if offer.valid_until else None,
         "free_for": offer.free_for,
+        "listed_at": offer.listed_at or None,
         "withdrawn_at": write_time_ns(offer.withdrawn_ns) if offer.withdrawn_ns else None,
     }
 
