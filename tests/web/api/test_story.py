@@ -61,7 +61,7 @@ def as_described(told: Any, kind: Any) -> None:
 
 def test_every_endpoint_but_a_stream_and_the_description_itself_describes_its_answer():
     silent = {endpoint.name for endpoint in all_endpoints() if endpoint.answer is None}
-    assert silent == {"events", "export_payments", "openapi", "metrics"}
+    assert silent == {"events", "export_payments", "llms", "openapi", "metrics"}
 
 
 async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
@@ -228,6 +228,8 @@ async def facilitator(ask: Told) -> None:
     body = x402_body(ask.town, ask.town.order(10))
     assert (await ask("POST", "/verify", body, who="seller.seller"))["isValid"]
     assert (await ask("POST", "/settle", body, who="seller.seller"))["success"]
+    assert (await ask("GET", "/discovery/resources", who="nobody"))["items"] == []
+    assert "farthing enrol" in await ask("GET", "/llms.txt", who="nobody")
 
 
 def test_the_description_is_whole():
