@@ -20,7 +20,8 @@ PRICED = PriceList((offer("/paid"), offer("/r/{x}"), offer("/s/*"), offer("/caf%
         *("/paid.json", "/paid.tar.gz", "/paid:$DATA", "/paid::$DATA", "/PAID.XML/"),
         *("/%EF%BD%90aid", "/pa%E2%80%8Bid", "/pa%C2%ADid", "/%F0%9D%90%A9aid"),
         *("/R/x", "/r/x/", "/r/x/%20", "/s", "/S/", "/S/a", "/s.json", "/s%20/a"),
-        *("/cafe%CC%81.txt", "/CAF%C3%89.TXT", "/caf%C3%A9.txt.bak"),
+        *("/cafe%CC%81.txt", "/CAF%C3%89.TXT", "/caf%C3%A9.txt.bak", "/cafe.txt"),
+        *("/paid%3F", "/paid%3Fx/y", "/paid%23x", "/%20paid", "/p%CC%81aid", "/r/x%3F/y"),
     ],
 )
 def test_what_only_looks_like_a_priced_path_is_refused(path):
@@ -28,7 +29,7 @@ def test_what_only_looks_like_a_priced_path_is_refused(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/pai", "/paidx", "/paid-x", "/x/paid", "/paid/x", "/r", "/r/x/y", "/cafe.txt"]
+    "path", ["/", "/pai", "/paidx", "/paid-x", "/x/paid", "/paid/x", "/r", "/r/x/y", "/.paid"]
 )
 def test_what_does_not_is_free(path):
     assert found(PRICED, path) == (None, "", frozenset())

@@ -11,6 +11,7 @@ from .reference import ROOT
 FIXED = {
     "cryptography": ("46.0.5", "CVE-2026-26007"),
     "PyNaCl": ("1.6.2", "CVE-2025-69277"),
+    "granian": ("2.7.4", "CVE-2026-42544, CVE-2026-42545"),
     "starlette": ("1.1", "CVE-2026-48710, CVE-2026-48818"),
 }
 """The first version without a known advisory that touches us: PyPI's advisory database."""

@@ -1,8 +1,8 @@
 """Spellings that some servers take for the same path.
 
 Many services answer `/PAID`, `/paid/`, `/paid.` or `/paid.json` as they answer `/paid`: Express
-ignores letter case and a last slash, Windows a last dot, Rails reads `.json` as a format. Such a
-spelling must not be free where the path it looks like is not.
+ignores letter case and a last slash, Windows a last dot, Rails reads `.json` as a format, databases
+compare without accents. Such a spelling must not be free where the path it looks like is not.
 """
 
 import unicodedata
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from farthing.money import Amount
 
+_UNSEEN = ("Cf", "Mn")
 _ENDINGS = ".:"
 """What may begin an ending that a server looks past: `.json`, and on NTFS `::$DATA`."""
 
@@ -41,17 +42,19 @@ class Entry:
 def plain(segment: str) -> str:
     """Write a segment as the most forgiving server compares it.
 
-    Shape: without letter case, compatibility forms, marks that nobody sees, last dots and spaces.
+    Shape: without letter case, accents, compatibility forms, marks that nobody sees, spaces around
+           it and dots at its end.
     """
     if not segment.isascii():
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", segment).casefold())
-        segment = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    return segment.lower().rstrip(". ")
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", segment).casefold())
+        segment = "".join(char for char in text if unicodedata.category(char) not in _UNSEEN)
+    return segment.lower().rstrip(". ").lstrip(" ")
 
 
 def plain_path(segments: Sequence[str]) -> tuple[str, ...]:
-    """Write a whole path so; a slash at its end makes no difference."""
-    written = [plain(segment) for segment in segments]
+    """Write a whole path so, up to what a server could take for its query; a last slash is none."""
+    path, _, _ = "/".join(segments).replace("#", "?").partition("?")
+    written = [plain(segment) for segment in path.split("/")]
     while written and not written[-1]:
         written.pop()
     return tuple(written)

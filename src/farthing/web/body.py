@@ -13,8 +13,14 @@ from farthing.web.problems import HttpProblem
 _SUMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
-class ClientGone(Exception):
-    """The client hung up before its request was complete."""
+class ClientGone(Malformed):
+    """The client hung up before its request was complete, or the server could not read on.
+
+    Some servers say so by the same word; then somebody is still there to be told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("body-truncated", "the connection ended before the body did")
 
 
 async def read_body(

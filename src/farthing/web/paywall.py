@@ -16,7 +16,7 @@ from farthing.services.watch import UNWATCHED, Seen, Watch
 from farthing.services.watched_hub import WatchedHub
 from farthing.web import settlement
 from farthing.web.asgi import App, Message, Receive, Scope, Send
-from farthing.web.body import ClientGone, check_digest, content_digest, read_body
+from farthing.web.body import check_digest, content_digest, read_body
 from farthing.web.challenges import Challenges, accepted
 from farthing.web.discovery import OPENAPI
 from farthing.web.for_sale import standing
@@ -169,8 +169,6 @@ class Paywall:
             if opened:
                 passed = without_body(send)
             met = None if offer is None else await self._meet(request, offer, receive)
-        except ClientGone:
-            return
         except FarthingError as problem:
             met = problem_answer(problem, problem.more.pop("headers", ()))
             seen.named("turned-away")

@@ -15,6 +15,7 @@ import httpx
 from farthing.errors import BadConfig, FarthingError
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.web.asgi import Receive, Scope, Send, raw_headers
+from farthing.web.body import ClientGone
 from farthing.web.hops import backward, onward
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.problems import HttpProblem, problem_answer, send_answer
@@ -78,8 +79,7 @@ class ReverseProxy:
             else:
                 await send_answer(send, answer, head=head)
             return
-        if asked is not None:
-            await self._pass_on(asked, receive, send)
+        await self._pass_on(asked, receive, send)
 
     async def aclose(self) -> None:
         """Close the connections to the upstream."""
@@ -93,10 +93,10 @@ class ReverseProxy:
                 await self.aclose()
                 return
 
-    async def _ask(self, request: Incoming, receive: Receive) -> Asked | None:
-        """Send the request on, and wait for the head of the answer; None when the client left.
+    async def _ask(self, request: Incoming, receive: Receive) -> Asked:
+        """Send the request on, and wait for the head of the answer.
 
-        Raises: HttpProblem with 502, 503 or 504.
+        Raises: HttpProblem with 502, 503 or 504; ClientGone.
         """
         trace = raw_headers(self._watch.carried())
         headers = onward(
@@ -112,8 +112,6 @@ class ReverseProxy:
                 asked = await self._upstream.ask(
                     request.method, self._prefix + request.target.encode("ascii"), headers, body
                 )
-        except _Gone:
-            return None
         except TimeoutError:
             log.warning("upstream timed out")
             raise HttpProblem(
@@ -152,10 +150,6 @@ class ReverseProxy:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class _Gone(Exception):
-    """The client left before its request was complete."""
-
-
 async def _body(
     receive: Receive, deadline: asyncio.Timeout, seconds: float
 ) -> AsyncGenerator[bytes]:
@@ -164,7 +158,7 @@ async def _body(
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            raise ClientGone
         more = message.get("more_body", False)
         with contextlib.suppress(RuntimeError):  # The answer may have begun already.
             deadline.reschedule(asyncio.get_running_loop().time() + seconds)
@@ -185,7 +179,7 @@ async def _after(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[by
 
 
 async def _until_gone(asked: Asked, receive: Receive) -> None:
-    with contextlib.suppress(_Gone):
+    with contextlib.suppress(ClientGone):
         await asked.sent()
         while (await receive())["type"] != "http.disconnect":
             pass
