@@ -25,6 +25,7 @@ from farthing.observe.table import EVERY, HUB, SELLER
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
+from tests.web.api.access_table import KEYS, ROWS
 
 ROOT = Path(__file__).parents[2]
 AT_START = 0
@@ -35,6 +36,7 @@ NOTE = "\n<!-- Written from the code by `python -m tests.house.reference`; edit 
 def pages() -> dict[str, str]:
     """Write every page, by its file's name."""
     return {
+        "access.md": access(),
         "api.md": api(),
         "commands.md": command_page(),
         "configuration.md": configuration(),
@@ -265,6 +267,32 @@ def api() -> str:
             parts.append(f"\n`{endpoint.method} {endpoint.path}`: {endpoint.body.__doc__}\n\n")
             parts.append(members(schemas[endpoint.body.__name__]))
     return "".join(parts)
+
+
+def access() -> str:
+    """Write the page of who may ask what, from the table that the endpoints are tried against."""
+    asking = ("nobody", *KEYS, "device")
+    rows = [
+        (
+            f"`{row.request}`",
+            *("yes" if role in row.who else "" for role in asking),
+            " or ".join(sorted(row.whose)),
+            row.note,
+        )
+        for row in ROWS
+    ]
+    told = (
+        f"# Who may ask what\n{NOTE}\n"
+        "Each endpoint is asked by the tests as everybody, about things of one's own, of those\n"
+        "one deals with, and of strangers. The operator, by its key or at the hub's own socket,\n"
+        "may ask everything about everything. `nobody` is a request without a key; a key that is\n"
+        "unknown or revoked is refused everywhere (401), a key without the scope too (403). A\n"
+        "device signs its request and sees its own payments only.\n\n"
+        "*Whose* names the side of the thing on which the asker has to be. What is on no side of\n"
+        "the asker's is answered as what does not exist: with the same bytes, and after as many\n"
+        "questions to the database.\n\n"
+    )
+    return told + table(("request", *asking, "whose", "besides"), rows)
 
 
 def members(schema: dict[str, Any]) -> str:

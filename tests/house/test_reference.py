@@ -12,7 +12,7 @@ from .reference import FOLDER, all_commands, pages, raised
 
 
 @pytest.mark.parametrize(
-    "name", ["api", "commands", "configuration", "events", "metrics", "problems"]
+    "name", ["access", "api", "commands", "configuration", "events", "metrics", "problems"]
 )
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()

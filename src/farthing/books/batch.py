@@ -26,7 +26,7 @@ from farthing.core.decisions import Outcome, Unit
 from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
 from farthing.core.records import Read
-from farthing.errors import FarthingError, InvariantBroken, ensure
+from farthing.errors import FarthingError, InvariantBroken, Missing, ensure
 from farthing.keys import Signer
 
 _EXPIRIES_MAX = 1000
@@ -89,8 +89,13 @@ class Batch:
 
     def _decide(self, unit: Unit[Any]) -> tuple[Any, int | None] | FarthingError:
         self._view.leaf = self._tip.next_leaf + len(self._leaves)
+        self._view.looked.clear()
         try:
             planned = unit.plan(self._view)
+        except Missing as error:
+            reads, accounts = _hints([unit])
+            self._working.ask_anyway([*self._view.looked, *reads], accounts)
+            return error
         except FarthingError as error:
             return error  # Said no before anything moved.
         if isinstance(planned, Outcome):

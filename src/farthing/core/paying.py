@@ -131,9 +131,7 @@ class Authorise:
         return Outcome(Authorised(existing, fresh=ours and served))
 
     def _check_device(self, view: View) -> Device:
-        device = view.get(DEVICES, self.signed.order.device)
-        if device is None:
-            raise Unauthenticated("unknown-device", "enrol the device first: farthing enrol")
+        device = present(view.get(DEVICES, self.signed.order.device), "a device is kept for good")
         if device.revoked_ns:
             raise PaymentRefused("device-revoked", "the owner has revoked this device")
         if not any(k.public == self.key and k.signs_at(view.now_ns) for k in device.keys):

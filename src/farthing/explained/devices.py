@@ -5,7 +5,7 @@ HINTS = {
     "another-key-kept": "Use the same algorithm again, or choose another --purse.",
     "asset-not-allowed": 'Allow it with --max "1 EUR", in the asset that is asked.',
     "bad-code": "Ask the owner for a new code: farthing devices invite acc_… man_…",
-    "bad-signature": "Sign what docs/reference/device-keys.md names, with the enrolled key.",
+    "bad-signature": "Is it enrolled at this hub? Then sign as docs/reference/device-keys.md says.",
     "cannot-write": "Choose a file that can be written; nothing was paid.",
     "code-expired": "Ask the owner for a new code; codes are good for ten minutes.",
     "code-used": "Ask the owner for a new code; each is good once.",
@@ -36,5 +36,4 @@ HINTS = {
     "tls-not-trusted": "Trust the hub's certificate with --cacert FILE, if it is yours.",
     "too-many-keys": "Wait until an older key has run out.",
     "unknown-algorithm": "Choose ed25519 or p256.",
-    "unknown-device": "Enrol the device first: farthing enrol HUB_URL CODE",
 }

@@ -34,6 +34,7 @@ _INPUT = re.compile(
     re.ASCII,
 )
 _SIGNATURE = re.compile(rf"({_LABEL})=:([A-Za-z0-9+/=]*):", re.ASCII)
+_MISFIT = "the signature does not fit key and request; alg is that of the enrolled key"
 _COMMA = re.compile(r"[ \t]*,[ \t]*")
 _FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _DIGESTS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
@@ -140,10 +141,10 @@ def verify_request(claim: Claim, message: SignedMessage, public: str, *, now_s: 
     _check_covered(claim, message)
     _check_time(claim, now_s)
     if claim.algorithm != ALGORITHMS.get(public.partition(":")[0]):
-        raise Unauthenticated("signature-invalid", "alg is not that of the enrolled key")
+        raise Unauthenticated("signature-invalid", _MISFIT)
     components = [(name, _component(name, message, message.headers)) for name in claim.covered]
     if not keys.verify(public, claim.signature, signature_base(components, claim.parameters)):
-        raise Unauthenticated("signature-invalid", "the signature does not fit key and request")
+        raise Unauthenticated("signature-invalid", _MISFIT)
     _check_digest(message)
     return claim
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from farthing import ids
 from farthing.codec import from_base64url, to_base64url
+from farthing.core.devices import Device
 from farthing.core.owners import KeyRecord, Principal, Scope, secret_hash
-from farthing.errors import Malformed, Unauthenticated
+from farthing.errors import Malformed, Unauthenticated, present
 from farthing.protocols.message_signatures import (
     SeenNonces,
     SignedMessage,
@@ -84,21 +85,28 @@ class Access:
         Raises: Unauthenticated.
         """
         claim = read_claim(message.headers)
-        device = await self._directory.find(claim.key_id, afresh=True)
-        now_ns = self._ctx.clock()
-        keys = [key.public for key in device.keys if key.signs_at(now_ns)]
-        if device.revoked_ns or not keys:
-            raise Unauthenticated("device-revoked", "the owner has revoked this device")
+        device = await self._directory.read(claim.key_id)
+        now_s = self._ctx.now_s()
         fault: Unauthenticated | None = None
-        for public in keys:
+        for public in self._directory.keys_of(device):
             try:
-                verify_request(claim, message, public, now_s=now_ns // 10**9)
+                verify_request(claim, message, public, now_s=now_s)
             except Unauthenticated as refused:
                 fault = refused
                 continue
-            self._seen.take(claim, now_ns // 10**9)
-            return Principal(device.id, device.owner, frozenset(), device.id)
-        raise fault or Unauthenticated("signature-invalid", "no key of this device fits")
+            self._seen.take(claim, now_s)
+            return self._signer(device, public)
+        raise present(fault, "there is a key to try")
+
+    def _signer(self, device: Device | None, public: str) -> Principal:
+        """Tell who signed; a device may hear how it stands here, for it has proved who it is."""
+        now_ns = self._ctx.clock()
+        found = present(device, "nobody holds the key of a device that is not there")
+        if found.revoked_ns:
+            raise Unauthenticated("device-revoked", "the owner has revoked this device")
+        if not any(key.public == public and key.signs_at(now_ns) for key in found.keys):
+            raise Unauthenticated("signature-invalid", "this key was rotated out; use the newest")
+        return Principal(found.id, found.owner, frozenset(), found.id)
 
 
 def _looks_like_a_key(secret: str) -> bool:

@@ -105,7 +105,7 @@ def refused(town: Town) -> Iterator[tuple[str, dict[str, Any], int, str]]:
     yield "to itself", sign(payee="purse"), 422, "same-account"
     yield "nothing", sign(0), 422, "nothing-to-pay"
     yield "a revoked device", sign(machine="lost"), 422, "device-revoked"
-    yield "an unknown device", sign(device="dev_" + "0" * 26), 401, "unknown-device"
+    yield "an unknown device", sign(device="dev_" + "0" * 26), 401, "bad-signature"
 
 
 async def furnish(town: Town) -> None:

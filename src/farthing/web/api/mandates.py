@@ -4,7 +4,7 @@ from farthing.clock import parse_time
 from farthing.core.mandates import MANDATES, Budget, Mandate, RevokeMandate, SetMandate
 from farthing.core.owners import OWNERS
 from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
-from farthing.errors import Malformed
+from farthing.errors import Forbidden, Malformed
 from farthing.money import UNITS_MAX, parse_units
 from farthing.store.queries import one
 from farthing.web.api import answers, bodies, shapes
@@ -26,6 +26,8 @@ async def change_mandate(call: Call) -> Reply:
     """Set a mandate anew, whole; what was spent this period still counts."""
     body = call.body(bodies.MandateBody)
     before = await own_row(call, MANDATES, call.path["mandate"], "mandate")
+    if body.owner not in (None, before.owner):
+        raise Forbidden("not-your-owner", "a mandate stays with its owner")
     wanted = await _mandate(call, body, before.id, before.owner)
     unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=False)
     return await call.once(unit, shapes.show_mandate)
