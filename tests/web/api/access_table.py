@@ -61,6 +61,8 @@ POST /v1/offers                         | owner seller             | owner
 GET  /v1/offers                         | owner seller read        | | shows the asker's own
 PUT  /v1/offers/{offer}                 | owner seller             | owner
 POST /v1/offers/{offer}/withdraw        | owner seller             | owner
+GET  /discovery/resources               | anybody                  | | shows what sellers list
+GET  /llms.txt                          | anybody                  |
 GET  /supported                         | anybody                  |
 POST /verify                            | nobody seller            | payee | without a key only form, signature and time
 POST /settle                            | seller                   | payee
