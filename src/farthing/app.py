@@ -226,9 +226,12 @@ async def _admit(
         mine = certify(root(), signer.public, ctx.clock() // NS - 1)
         rows.append(mine)
         first.insert(0, AdmitKey(mine))
-    wrong = certificate_fault(mine, ctx.identity.root_public)
-    if wrong is not None:
-        raise BadConfig("another-root-key", f"the signing key's certificate does not fit: {wrong}")
+    for row in rows:  # Also those of older keys: a new key of another hub's root fits by itself.
+        wrong = certificate_fault(row, ctx.identity.root_public)
+        if wrong is not None:
+            raise BadConfig(
+                "another-root-key", f"the certificate of {row.key} does not fit: {wrong}"
+            )
     for answer in await ctx.books.commit(first):
         if isinstance(answer, FarthingError):
             raise answer

@@ -246,3 +246,15 @@ def test_a_devices_key_is_protected_and_no_process_has_a_secret_in_its_arguments
         assert len(listed.splitlines()) == 2
         assert not re.search(r"fk_|farthing-key|horse", listed)
         assert not any(word in listed for word in [*seeds(hub.home / "hub" / "keys"), seed])
+
+
+def test_another_hubs_whole_key_folder_stops_the_start(
+    farthing: Terminal, keys: Path, tmp_path: Path
+):
+    assert farthing("accounts", "open", "USD").code == 0
+    other = Terminal(tmp_path / "other")
+    other("init")
+    shutil.rmtree(keys)
+    shutil.copytree(tmp_path / "other" / "hub" / "keys", keys)
+    told = farthing("accounts", "list")
+    assert (told.code, "another-root-key" in told.err) == (8, True)
