@@ -18,9 +18,18 @@ from farthing.terminal.tables import columns
 EXIT_CODES = "exit-codes"
 
 
+def _begun(begun: str) -> list[str]:
+    """Complete a code for the shell."""
+    return [code for code in sorted(_known()) if code.startswith(begun)]
+
+
 def explain(
     code: Annotated[
-        str, typer.Argument(help="A problem, a refusal, an event, exit-3; all of them [none].")
+        str,
+        typer.Argument(
+            help="A problem, a refusal, an event, exit-3; all of them [none].",
+            autocompletion=_begun,
+        ),
     ] = "",
 ) -> Any:
     """Say what a code means and what to do: of a problem, a refusal, an event or an exit.
