@@ -91,7 +91,11 @@ class KeysSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often the API may be asked; over it, 429 with `Retry-After`. This machine is free."""
+    """How often the API may be asked, and how much clients may take at once.
+
+    Over them the answer is 429 where one client has its share, 503 where all together have
+    everything. This machine and trusted proxies are held to the whole alone.
+    """
 
     address_per_second: Annotated[
         int, _told("requests without a key from one address, on average; 0: no limit", ge=0)
@@ -104,6 +108,18 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures_per_minute: Annotated[
         int, _told("proofs that do not hold (keys, signatures, codes) from one address", ge=0)
     ] = 60
+    connections_per_address: Annotated[int, _told("connections from one address", ge=1)] = 1024
+    requests_bytes_max: Annotated[
+        int, _told("bytes of requests in memory, of all clients together", ge=1_048_576)
+    ] = 67_108_864
+    answers_bytes_max: Annotated[
+        int, _told("bytes of answers that wait to be read, of all together", ge=1_048_576)
+    ] = 67_108_864
+    stall_seconds: Annotated[
+        int, _told("how long a client may neither send nor read what is due", ge=1, le=3_600)
+    ] = 30
+    streams_max: Annotated[int, _told("event streams and exports at once", ge=1)] = 1000
+    streams_per_owner: Annotated[int, _told("and of one owner", ge=1)] = 100
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,11 +10,11 @@ import structlog
 import typer
 import uvicorn
 
-from farthing.cli.listening import listen, serve_on
+from farthing.cli.listening import guard_of, listen, serve_on
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
-from farthing.cli.serving import common_settings
+from farthing.cli.serving import bounded_settings, common_settings
 from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, load_config
 from farthing.errors import BadConfig
@@ -23,6 +23,7 @@ from farthing.observe.seller_watch import SellerWatch
 from farthing.observe.tracing import open_tracing
 from farthing.selling import paywall
 from farthing.web.discovery import OPENAPI
+from farthing.web.door import BoundedServer
 from farthing.web.metrics_page import read_address, seller_page, served_beside
 from farthing.web.paywall import Paywall
 from farthing.web.proxy import ReverseProxy
@@ -72,10 +73,12 @@ def proxy(
     if tls_cert:
         tls_context(tls_cert, tls_key)
     configure_logs(loaded.log.format, loaded.log.level)
-    settings = {
+    guard = guard_of(loaded, trusted_proxy or [], files_each=2)
+    settings: dict[str, Any] = {
         "ssl_certfile": tls_cert or None,
         "ssl_keyfile": tls_key or None,
         **common_settings(),
+        **bounded_settings(guard),
     }
     shown_at = read_address(metrics) if metrics else None
     tracing = open_tracing(loaded.tracing.endpoint, "proxy", loaded.tracing.percent)
@@ -96,13 +99,14 @@ def proxy(
     beside = listen(*shown_at) if shown_at else None
     scheme = "https" if tls_cert else "http"
     log.info("proxy.starting", upstream=upstream, url=f"{scheme}://{host}:{port}")
-    run(_serve(wall, front, settings, listener, watch, beside))
+    server = BoundedServer(uvicorn.Config(wall, **settings), guard)
+    run(_serve(wall, front, server, listener, watch, beside))
 
 
 async def _serve(
     wall: Paywall,
     front: ReverseProxy,
-    settings: dict[str, Any],
+    server: uvicorn.Server,
     listener: socket.socket,
     watch: SellerWatch,
     beside: socket.socket | None,

@@ -14,7 +14,7 @@ import typer
 import uvicorn
 
 from farthing.app import Hub, key_ring, open_hub, passphrase_of
-from farthing.cli.listening import listen, serve_on
+from farthing.cli.listening import guard_of, listen, serve_on
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption, with_config
@@ -30,6 +30,8 @@ from farthing.sockets import clear_away, make_room
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
+from farthing.web.door import BoundedServer, guarded
+from farthing.web.guard import Guard
 from farthing.web.metrics_page import read_address, served_beside
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
@@ -175,10 +177,11 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
         say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
     tracing = open_tracing(config.tracing.endpoint, "hub", config.tracing.percent)
     hub = await _open(config, accept_rollback, tracing)
-    app = HubApp(hub.desk)
     proxies = config.server.trusted_proxies
+    guard = guard_of(config, proxies)
+    app = HubApp(hub.desk, guard.requests)
     public = PrivateOnly(app, Trust(proxies)) if proxies else app
-    servers = [_tcp_server(config, public), _socket_server(config, LocalOperator(app))]
+    servers = [_tcp_server(config, public, guard), _socket_server(config, LocalOperator(app))]
     told = EventLog(hub.ctx, config.log.format) if _tells_events(config) else None
     try:
         if told is not None:
@@ -251,17 +254,19 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def _tcp_server(config: Config, app: Any) -> uvicorn.Server:
+class _QuietBoundedServer(_QuietServer, BoundedServer):
+    """The same, with bounded connections."""
+
+
+def _tcp_server(config: Config, app: Any, guard: Guard) -> uvicorn.Server:
     server = config.server
-    return _QuietServer(
-        uvicorn.Config(
-            app,
-            ssl_certfile=server.tls_cert or None,
-            ssl_keyfile=server.tls_key or None,
-            limit_concurrency=server.connections_max,
-            **common_settings(),
-        )
+    settings = uvicorn.Config(
+        app,
+        ssl_certfile=server.tls_cert or None,
+        ssl_keyfile=server.tls_key or None,
+        **(common_settings() | bounded_settings(guard)),
     )
+    return _QuietBoundedServer(settings, guard)
 
 
 def _socket_server(config: Config, app: Any) -> uvicorn.Server:
@@ -280,6 +285,7 @@ def common_settings() -> dict[str, Any]:
     """Give the settings that every server of ours has."""
     return {
         "http": StrictHttp,
+        "ws": "none",
         "loop": "none",
         "lifespan": "off",
         "access_log": False,
@@ -291,3 +297,8 @@ def common_settings() -> dict[str, Any]:
         "backlog": 2048,
         "proxy_headers": False,
     }
+
+
+def bounded_settings(guard: Guard) -> dict[str, Any]:
+    """Give the settings of a server whose connections are bounded, and so its requests."""
+    return {"http": guarded(guard), "limit_concurrency": guard.places.most}

@@ -2,6 +2,7 @@
 
 from farthing.errors import FarthingError
 from farthing.services.desk import Desk
+from farthing.sharing import Room
 from farthing.web.api import (
     devices,
     discovery,
@@ -39,10 +40,13 @@ def all_endpoints() -> list[Endpoint]:
 
 
 class HubApp:
-    """The API as an ASGI application; it refuses WebSockets and answers lifespan."""
+    """The API as an ASGI application; it refuses WebSockets and answers lifespan.
 
-    def __init__(self, desk: Desk) -> None:
-        self.router = Router(desk, all_endpoints())
+    Shape: `requests` is the room for requests that its servers share.
+    """
+
+    def __init__(self, desk: Desk, requests: Room | None = None) -> None:
+        self.router = Router(desk, all_endpoints(), requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request."""

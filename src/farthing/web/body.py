@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from farthing.errors import Malformed, TooLarge
 from farthing.web.asgi import Message, Receive
+from farthing.web.guard import Adds
 from farthing.web.incoming import Incoming
 from farthing.web.problems import HttpProblem
 
@@ -24,11 +25,11 @@ class ClientGone(Malformed):
 
 
 async def read_body(
-    request: Incoming, receive: Receive, *, bytes_max: int, seconds_max: float
+    request: Incoming, receive: Receive, *, bytes_max: int, seconds_max: float, adds: Adds
 ) -> bytes:
-    """Read a whole request body.
+    """Read a whole request body; `adds` may say that there is no room for it.
 
-    Raises: TooLarge `body-too-large`; HttpProblem `body-too-slow` (408); ClientGone.
+    Raises: TooLarge `body-too-large`; HttpProblem `body-too-slow` (408); ClientGone; Unavailable.
     """
     if request.length is not None and request.length > bytes_max:
         raise _too_large(bytes_max)
@@ -36,14 +37,14 @@ async def read_body(
         return b""
     try:
         async with asyncio.timeout(seconds_max):
-            return await _collect(receive, bytes_max)
+            return await _collect(receive, bytes_max, adds)
     except TimeoutError:
         raise HttpProblem(
             408, "body-too-slow", f"send the body within {seconds_max:g} seconds"
         ) from None
 
 
-async def _collect(receive: Receive, bytes_max: int) -> bytes:
+async def _collect(receive: Receive, bytes_max: int, adds: Adds) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -54,6 +55,7 @@ async def _collect(receive: Receive, bytes_max: int) -> bytes:
         size += len(part)
         if size > bytes_max:
             raise _too_large(bytes_max)
+        adds(len(part))
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)

@@ -31,6 +31,11 @@ class Corked:
         if self._bytes > _KEPT_BYTES_MAX:
             self._flush()
 
+    def write_eof(self) -> None:
+        """Send what was kept, and say that nothing follows."""
+        self._flush()
+        self._transport.write_eof()
+
     def close(self) -> None:
         """Send what was kept, and close."""
         self._flush()

@@ -71,6 +71,9 @@ def counted_as(address: str) -> str:
     if ":" not in address:
         return address[:_TEXT_MAX]
     try:
-        return str(ipaddress.ip_network(f"{address}/{_IPV6_NETWORK}", strict=False))
+        read = ipaddress.IPv6Address(address)
     except ValueError:
         return address[:_TEXT_MAX]
+    if read.ipv4_mapped is not None:  # As a socket for both kinds of address shows IPv4.
+        return str(read.ipv4_mapped)
+    return str(ipaddress.ip_network((int(read), _IPV6_NETWORK), strict=False))

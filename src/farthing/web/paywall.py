@@ -14,12 +14,14 @@ from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.services.hub import Hub
 from farthing.services.watch import UNWATCHED, Seen, Watch
 from farthing.services.watched_hub import WatchedHub
+from farthing.sharing import Room
 from farthing.web import settlement
 from farthing.web.asgi import App, Message, Receive, Scope, Send
 from farthing.web.body import check_digest, content_digest, read_body
 from farthing.web.challenges import Challenges, accepted
 from farthing.web.discovery import OPENAPI
 from farthing.web.for_sale import standing
+from farthing.web.guard import Intake
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
@@ -94,6 +96,7 @@ class Paywall:
             lambda: clock() / NS, self._limits.asks_per_second, self._limits.asks_burst
         )
         self._pages = MachinePages(openapi)
+        self._bodies = Room(self._limits.bodies_memory_bytes)
         self._running: set[asyncio.Task[None]] = set()
 
     def wrap(self, app: App) -> Self:
@@ -158,9 +161,25 @@ class Paywall:
         return until_drained
 
     async def _http(self, app: App, scope: Scope, receive: Receive, send: Send, seen: Seen) -> None:
-        passed = send
         try:
             request = read_request(scope)
+        except FarthingError as problem:
+            await self._refuse(problem, scope, send, seen)
+            return
+        with Intake(self._bodies) as intake:
+            await self._serve(app, request, receive, send, seen, intake)
+
+    async def _serve(
+        self,
+        app: App,
+        request: Incoming,
+        receive: Receive,
+        send: Send,
+        seen: Seen,
+        intake: Intake,
+    ) -> None:
+        passed = send
+        try:
             page = self._page_for_machines(request)
             if page:
                 await self._tell(page, app, request, receive, send)
@@ -168,11 +187,9 @@ class Paywall:
             offer, opened = self._find(request)
             if opened:
                 passed = without_body(send)
-            met = None if offer is None else await self._meet(request, offer, receive)
+            met = None if offer is None else await self._meet(request, offer, receive, intake)
         except FarthingError as problem:
-            met = problem_answer(problem, problem.more.pop("headers", ()))
-            seen.named("turned-away")
-            await send_answer(send, met, head=scope["method"] == "HEAD")
+            await self._refuse(problem, request.scope, send, seen)
             return
         if isinstance(met, Answer):
             seen.named("asked")
@@ -181,6 +198,11 @@ class Paywall:
             await app(request.scope, receive, passed)
         else:
             await self._take(met, app, receive, send, seen)
+
+    async def _refuse(self, problem: FarthingError, scope: Scope, send: Send, seen: Seen) -> None:
+        answer = problem_answer(problem, problem.more.pop("headers", ()))
+        seen.named("turned-away")
+        await send_answer(send, answer, head=scope["method"] == "HEAD")
 
     def _page_for_machines(self, request: Incoming) -> str:
         """Tell which page for machines is asked for that nobody has put a price on; or nothing.
@@ -262,7 +284,9 @@ class Paywall:
         ways = [prices.find(request.method, path, now) for path in self._readings(request)]
         return next((found for found in ways if found.priced), ways[0])
 
-    async def _meet(self, request: Incoming, offer: Offer, receive: Receive) -> Answer | Deal:
+    async def _meet(
+        self, request: Incoming, offer: Offer, receive: Receive, intake: Intake
+    ) -> Answer | Deal:
         """Ask for the payment, or read it."""
         self._trust.check_private(request)
         if is_websocket(request):
@@ -270,7 +294,8 @@ class Paywall:
         if len(request.resource) > RESOURCE_CHARACTERS_MAX:
             limit = f"method, path and query have at most {RESOURCE_CHARACTERS_MAX} characters"
             raise HttpProblem(414, "target-too-long", limit)
-        self._pace.take(self._trust.address(request))
+        intake.who = self._trust.address(request)
+        self._pace.take(intake.who)
         credential = self._challenges.credential(request)
         body: bytes | None = None
         if offer.bind_body:
@@ -279,6 +304,7 @@ class Paywall:
                 receive,
                 bytes_max=self._limits.body_bytes,
                 seconds_max=self._limits.body_seconds,
+                adds=intake.add,
             )
             check_digest(request.values(b"content-digest"), body)
         terms = self._terms(request, offer, body or b"")

@@ -9,6 +9,11 @@ from farthing.web.incoming import Incoming, scheme_of
 from farthing.web.pace import counted_as
 from farthing.web.problems import HttpProblem
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+HERE = ("127.0.0.1", "::1")
+"""This machine, which many programs and people may ask from."""
+
 UNIX = "unix"
 """Stands for a proxy that reaches us over a Unix socket."""
 
@@ -56,6 +61,13 @@ class Trust:
             return ""
         return counted_as(client[0])
 
+    def counted(self, client: str) -> str:
+        """Give what a connection is counted under; empty where many may come from its address."""
+        address = _address(client)
+        if client in HERE or address is None or self._is_proxy(address):
+            return ""
+        return counted_as(client)
+
     def check_private(self, request: Incoming) -> None:
         """Refuse plain HTTP, except from this very machine with no proxy between.
 
@@ -76,10 +88,13 @@ class Trust:
         if not client:
             return self._unix
         address = _address(client[0])
-        return address is not None and any(address in network for network in self._networks)
+        return address is not None and self._is_proxy(address)
+
+    def _is_proxy(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -13,9 +13,8 @@ from farthing.web.asgi import Scope
 from farthing.web.incoming import read_request
 from farthing.web.pace import Pace, counted_as
 from farthing.web.problems import HttpProblem
-from farthing.web.trust import Trust
+from farthing.web.trust import HERE, Trust
 
-_HERE = ("127.0.0.1", "::1")
 _FAILED_CODES = ("bad-code", "code-used", "code-expired")
 
 
@@ -48,7 +47,7 @@ class Rates:
         Raises: HttpProblem `too-many-requests` (429) with `Retry-After`.
         """
         if principal is None:
-            address = self._address(scope)
+            address = self.address(scope)
             self._addresses.take(address)
             return address
         if principal.owner:
@@ -59,14 +58,14 @@ class Rates:
         """Count a proof that did not hold; beyond the limit 429 is said in its place."""
         if isinstance(error, Unauthenticated) or error.code in _FAILED_CODES:
             try:
-                self._failures.take(self._address(scope))
+                self._failures.take(self.address(scope))
             except HttpProblem as limit:
                 return limit
         return error
 
-    def _address(self, scope: Scope) -> str:
+    def address(self, scope: Scope) -> str:
         """Give the address to count under; empty for this machine, which is free."""
         if self._trust is not None:
             return self._trust.address(read_request(scope))
         client = scope.get("client")
-        return "" if not client or client[0] in _HERE else counted_as(client[0])
+        return "" if not client or client[0] in HERE else counted_as(client[0])

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from farthing.errors import Malformed, TooLarge
 from farthing.web.asgi import Message, RawHeaders, Receive
+from farthing.web.guard import Adds
 from farthing.web.problems import HttpProblem
 
 _QUERY_MAX = 4096
@@ -57,10 +58,10 @@ def _nearest(name: str, known: Mapping[str, str]) -> str:
     return f"there is no parameter {name[:40]!r}; {hint}"
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    """Read a whole body, bounded in size and time.
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int, adds: Adds) -> bytes:
+    """Read a whole body, bounded in size and time; `adds` may say that there is no room for it.
 
-    Raises: TooLarge; Malformed `body-truncated`; HttpProblem with 408 or 415.
+    Raises: TooLarge; Malformed `body-truncated`; HttpProblem with 408 or 415; Unavailable.
     """
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpProblem(415, "content-encoding", "send the body without content encoding")
@@ -68,21 +69,24 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
     if message["type"] == "http.request" and not message.get("more_body", False):
         raw: bytes = message.get("body", b"")
         _bounded(raw, limit)
+        adds(len(raw))
         return raw
     try:
         async with asyncio.timeout(_BODY_SECONDS_MAX):
-            return await _collected(message, receive, limit)
+            return await _collected(message, receive, limit, adds)
     except TimeoutError:
         detail = f"send the body within {_BODY_SECONDS_MAX:g} seconds"
         raise HttpProblem(408, "body-too-slow", detail) from None
 
 
-async def _collected(message: Message, receive: Receive, limit: int) -> bytes:
+async def _collected(message: Message, receive: Receive, limit: int, adds: Adds) -> bytes:
     raw = bytearray()
     while True:
         if message["type"] == "http.disconnect":
             raise Malformed("body-truncated", "the body ended early")
-        raw += message.get("body", b"")
+        part = message.get("body", b"")
+        adds(len(part))
+        raw += part
         _bounded(raw, limit)
         if not message.get("more_body", False):
             return bytes(raw)

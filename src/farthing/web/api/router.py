@@ -21,12 +21,14 @@ from farthing.errors import (
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.services.watch import Seen
+from farthing.sharing import Room
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
 from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
 from farthing.web.body import check_digest
+from farthing.web.guard import Intake
 from farthing.web.problems import (
     Answer,
     HttpProblem,
@@ -46,10 +48,14 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Router:
-    """Serve a table of endpoints."""
+    """Serve a table of endpoints.
 
-    def __init__(self, desk: Desk, endpoints: Sequence[Endpoint]) -> None:
+    Shape: `room` is for the bodies of requests that are being answered.
+    """
+
+    def __init__(self, desk: Desk, endpoints: Sequence[Endpoint], room: Room | None = None) -> None:
         self._desk = desk
+        self._room = room or Room(desk.config.limits.requests_bytes_max)
         self._authority = _authority(desk.config.server.public_url)
         self._rates = Rates(desk.config, lambda: desk.ctx.clock() / NS)
         self._exact: dict[str, dict[str, Endpoint]] = {}
@@ -85,13 +91,18 @@ class Router:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; whatever goes wrong, with a problem."""
-        with self._desk.ctx.watch.request(scope["headers"]) as seen:
-            await self._serve(scope, receive, _Telling(send, seen))
+        with (
+            self._desk.ctx.watch.request(scope["headers"]) as seen,
+            Intake(self._room) as intake,
+        ):
+            await self._serve(scope, receive, _Telling(send, seen), intake)
 
-    async def _serve(self, scope: AsgiScope, receive: Receive, telling: "_Telling") -> None:
+    async def _serve(
+        self, scope: AsgiScope, receive: Receive, telling: "_Telling", intake: Intake
+    ) -> None:
         head = scope["method"] == "HEAD"
         try:
-            call = await self._read(scope, receive, telling)
+            call = await self._read(scope, receive, telling, intake)
             if head and call.endpoint.streams:
                 await send_answer(telling, _written(Reply(b""), call.endpoint), head=True)
                 return
@@ -106,7 +117,9 @@ class Router:
             if reply is not None:
                 await send_answer(telling, _written(reply, call.endpoint), head=head)
 
-    async def _read(self, scope: AsgiScope, receive: Receive, send: "_Telling") -> Call:
+    async def _read(
+        self, scope: AsgiScope, receive: Receive, send: "_Telling", intake: Intake
+    ) -> Call:
         path = _raw_path(scope)
         found = self._find(path)
         if found is None:
@@ -119,7 +132,8 @@ class Router:
             raise HttpProblem(405, "method-not-allowed", f"allowed: {', '.join(allowed)}")
         send.seen.named(endpoint.name)
         headers = read_headers(scope["headers"])
-        raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max)
+        intake.who = "" if scope.get(LOCAL) else self._rates.address(scope)
+        raw = await read_body(receive, headers, self._desk.config.server.body_bytes_max, intake.add)
         check_digest([headers.get("content-digest", "")], raw)
         query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
