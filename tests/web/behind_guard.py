@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,11 +19,19 @@ GET = HEAD + b"\r\n"
 
 
 @asynccontextmanager
-async def guarding(app: Any, guard: Guard, **config: Any) -> AsyncIterator[int]:
+async def guarding(
+    app: Any,
+    guard: Guard,
+    listener: socket.socket | None = None,
+    tls: ssl.SSLContext | None = None,
+    **config: Any,
+) -> AsyncIterator[int]:
     """Serve on a free port of every loopback address, and give the port."""
-    listener = socket.create_server(("0.0.0.0", 0))
+    listener = listener or socket.create_server(("0.0.0.0", 0))
     settings = {"http": guarded(guard), "log_level": "critical", "ws": "none", "lifespan": "off"}
     server = BoundedServer(uvicorn.Config(app, **(settings | config)), guard)
+    server.config.load()
+    server.config.ssl = tls
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn tells no other way
         await asyncio.sleep(0.005)

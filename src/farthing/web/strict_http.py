@@ -32,6 +32,9 @@ FREE_BYTES = 4 * 1024
 UNTOLD_BYTES_MAX = 2 * HEADER_BYTES_MAX
 """How much may come in without the parser telling anything of it; it keeps one header whole."""
 
+LINGER_BYTES_MAX = 1024 * 1024
+"""How much is taken, and dropped, of who still sends after a refusal."""
+
 UNREAD_BYTES = 16 * 1024
 """What may wait in a connection before its answer has to wait for the client."""
 
@@ -91,9 +94,13 @@ class StrictHttp(Patient):
         """Read on, but bound what the parser keeps: a header, trailer or chunk extension without
         end. What comes after a refusal is not looked at.
         """
-        if self._over or self.parser is None:
-            return
         self._untold += len(data)
+        if self._over:
+            if self._untold > LINGER_BYTES_MAX:
+                self.give_up()
+            return
+        if self.parser is None:
+            return
         if self._untold > UNTOLD_BYTES_MAX + len(data):
             self.cut(_too_large())
             return
