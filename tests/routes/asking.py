@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable
 
 AT_ONCE = 32
-QUIET_SECONDS = 0.3
-"""How long a server may say nothing before it is taken to have said all."""
+FIRST_SECONDS, QUIET_SECONDS = 2, 0.3
+"""How long a server may say nothing before it is taken to have said nothing, or all."""
 
 
 async def _ask(port: int, parts: list[bytes], room: asyncio.Semaphore) -> bytes:
@@ -18,8 +18,9 @@ async def _ask(port: int, parts: list[bytes], room: asyncio.Semaphore) -> bytes:
                 await writer.drain()
                 if len(parts) > 1:
                     await asyncio.sleep(0.01)
-            while piece := await asyncio.wait_for(reader.read(65536), QUIET_SECONDS):
-                answer += piece
+            patience: float = FIRST_SECONDS
+            while piece := await asyncio.wait_for(reader.read(65536), patience):
+                answer, patience = answer + piece, QUIET_SECONDS
         except (TimeoutError, OSError):
             pass
         writer.transport.abort()

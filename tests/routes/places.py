@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.server
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -91,6 +92,11 @@ def process(*command: str, port: int) -> Iterator[str]:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
+
+
+def nginx_user() -> str:
+    """Let nginx's workers be who we are: only then can they write where the test may."""
+    return "user root;" if os.geteuid() == 0 else ""
 
 
 # The middleware.
@@ -212,7 +218,7 @@ def before_node() -> Iterator[Place]:
 
 
 NGINX = """
-daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+daemon off; {user} pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
 events {{}}
 http {{
   access_log off; underscores_in_headers on; ignore_invalid_headers off;
@@ -233,7 +239,7 @@ def before_nginx(folder: Path) -> Iterator[Place]:
         pytest.skip("nginx is not here: make setup-system")
     site(folder / "site")
     port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, user=nginx_user()))
     command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with process(*command, port=port) as url, before(url) as place:
         yield place

@@ -35,6 +35,18 @@ def names(found: Iterator[tuple[Spelling, bytes]]) -> list[str]:
     return [f"{spelling.name}: {answer[:200]!r}" for spelling, answer in found]
 
 
+def paid(place: Place, spellings: list[Spelling]) -> list[list[bytes]]:
+    """Put a payment of its own into each request."""
+    with httpx.Client(base_url=place.url, trust_env=False) as client:
+        asked = {base: client.get(base.decode()) for base in (PAGE, GOLD)}
+    requests = []
+    for spelling in spellings:
+        base = GOLD if b"vault" in spelling.target.lower() else PAGE
+        [(name, value)] = place.shop.sign(asked[base], "x402").items()
+        requests.append(spelling.parts(f"{name}: {value}".encode()))
+    return requests
+
+
 @pytest.mark.parametrize("at", PLACES)
 def test_nothing_is_read_unpaid(at: str, tmp_path: Path, request: pytest.FixtureRequest):
     spellings = TABLE
@@ -43,6 +55,9 @@ def test_nothing_is_read_unpaid(at: str, tmp_path: Path, request: pytest.Fixture
     with PLACES[at](tmp_path) as place:
         answers = ask_all(place.url, [spelling.parts() for spelling in spellings])
         books = place.books()
+        plain = Spelling("plain")
+        [bought] = ask_all(place.url, paid(place, [plain]))
+    assert SECRET in bought, "who pays does read it"
     told = list(zip(spellings, answers, strict=True))
     assert not names((s, a) for s, a in told if SECRET in a)
     assert not names((s, a) for s, a in told if FAILED.search(a))
@@ -59,18 +74,6 @@ def test_without_a_paywall_many_of_them_do_read_it():
     read = sum(SECRET in answer for answer in answers)
     print(f"\nwithout a paywall: {read} of {len(TABLE)} read it")
     assert read > 500
-
-
-def paid(place: Place, spellings: list[Spelling]) -> list[list[bytes]]:
-    """Put a payment of its own into each request."""
-    with httpx.Client(base_url=place.url, trust_env=False) as client:
-        asked = {base: client.get(base.decode()) for base in (PAGE, GOLD)}
-    requests = []
-    for spelling in spellings:
-        base = GOLD if b"vault" in spelling.target.lower() else PAGE
-        [(name, value)] = place.shop.sign(asked[base], "x402").items()
-        requests.append(spelling.parts(f"{name}: {value}".encode()))
-    return requests
 
 
 @pytest.mark.parametrize("at", [*MIDDLEWARE, "proxy before the forgiving service"])
