@@ -5,6 +5,10 @@ from importlib.resources import files
 from farthing.errors import BadConfig
 from farthing.store.database import Database, Tx
 
+_MIGRATED = {
+    "sqlite": "SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'",
+    "postgresql": "SELECT count(to_regclass('migrations'))",
+}
 _POSTGRES = (("INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY"), ("BLOB", "BYTEA"))
 
 
@@ -41,6 +45,13 @@ def migrate(database: Database) -> list[str]:
         ):
             applied.append(name)
     return applied
+
+
+def schema_of(database: Database) -> int:
+    """Tell which schema a database has, without writing to it; 0 if it has none yet."""
+    if next(iter(database.stream(_MIGRATED[database.dialect])))[0] == 0:
+        return 0
+    return next(iter(database.stream("SELECT coalesce(max(number), 0) FROM migrations")))[0]
 
 
 def _prepare(tx: Tx) -> None:
