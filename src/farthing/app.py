@@ -140,7 +140,7 @@ async def open_hub(
     """
     ring = key_ring(config)
     if not ring.exists:
-        raise BadConfig("hub-not-initialised", "run: farthing init")
+        raise BadConfig("hub-not-initialised", f"there is no hub in {config.folder}")
     signer, root_public = ring.signing(), ring.root_public()
     challenge_secrets = ring.challenge_secrets()
     watch, faults = HubWatch(config.books.engine, tracing), Faults()

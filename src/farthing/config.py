@@ -44,7 +44,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def url(self) -> str:
         """Give the URL that the hub is reached at."""
         scheme = "https" if self.tls_cert else "http"
-        return self.public_url or f"{scheme}://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"{scheme}://{host}:{self.port}"
 
 
 class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

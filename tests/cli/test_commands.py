@@ -1,9 +1,13 @@
 """Commands without a running hub: what they print, and how they refuse."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+
+from farthing.cli.local import ask, local_client
+from farthing.config import load_config
 
 from .runner import Terminal
 
@@ -89,6 +93,20 @@ def test_every_mandate_can_be_listed_with_what_it_allows(
         (["payments", "--state", "paid"], 2, "invalid-filter"),
         (["payments", "--state", "held&role=x"], 2, "invalid-filter"),
         (["receipt", "verify", "/nowhere.json"], 8, "/nowhere.json"),
+        (["receipt", "verify", "/dev/null"], 2, "/dev/null: this is not JSON"),
+        (["owners", "create", " "], 2, "such as"),
+        (["keys", "create", "seler"], 2, "choose metrics, operator, owner, read, seller"),
+        (["audit", "--root-key", "foo"], 2, "malformed-key"),
+        (["backup", "/"], 8, "is a folder"),
+        (["backup", "/nowhere/x.backup"], 8, "there is no folder /nowhere"),
+        (["restore", "/nowhere.backup"], 8, "backup-missing"),
+        (["prices", "check", "/nowhere.toml"], 8, "/nowhere.toml"),
+        (["enrol", "hub.example", "CODE"], 2, "is no URL like https://hub.example"),
+        (["enrol", "ftp://hub.example", "CODE"], 2, "is no URL like"),
+        (["api", "GET", "/v1/accounts", "--hub", "hub.example"], 2, "is no URL like"),
+        (["api", "BREW", "/v1/accounts"], 2, "method-not-allowed"),
+        (["balances", "--hub", "http://hub.example"], 2, "not-private"),
+        (["explain", "nope"], 9, "no-such-code"),
         (["accounts", "list", "--config", "/nowhere.toml"], 8, "config-missing"),
         (
             ["proxy", "--upstream", "http://127.0.0.1:1", "--payee", "acc_" + "0" * 26],
@@ -102,15 +120,45 @@ def test_every_mandate_can_be_listed_with_what_it_allows(
 def test_a_refusal_is_one_line_that_says_what_to_do(
     farthing: Terminal, words: list[str], code: int, said: str
 ):
-    told = farthing(*words)
+    told = farthing(*words, FARTHING_KEY="fk_x")
     assert (told.code, told.out) == (code, "")
     assert said in told.err
 
 
-def test_without_a_hub_commands_say_how_to_make_one(tmp_path: Path):
-    told = Terminal(tmp_path)("balances")
+@pytest.mark.parametrize("command", ["balances", "hub-keys rotate", "hub-keys rotate-challenges"])
+def test_without_a_hub_commands_say_how_to_make_one(tmp_path: Path, command: str):
+    told = Terminal(tmp_path)(*command.split())
     assert (told.code, told.out) == (8, "")
+    assert f"there is no hub in {tmp_path / 'hub'}" in told.err
     assert "farthing init" in told.err
+    assert not (tmp_path / "hub").exists()
+
+
+@pytest.mark.parametrize("options", [["--owner", " "], ["--time-zone", "Mars"]])
+def test_an_owner_that_cannot_be_is_refused_before_a_hub_is_made(
+    tmp_path: Path, options: list[str]
+):
+    told = Terminal(tmp_path)("init", *options)
+    assert (told.code, told.out) == (2, "")
+    assert not (tmp_path / "hub").exists()
+
+
+def test_a_list_is_given_to_its_end_and_an_empty_one_says_so(farthing: Terminal):
+    none = farthing("devices", "list")
+    assert (none.code, none.out) == (0, "")
+    assert "No devices yet: farthing devices invite" in none.err
+    assert json.loads(farthing("devices", "list", "--json").out) == []
+
+    async def many() -> None:
+        async with local_client(load_config(farthing.home / "hub" / "farthing.toml")) as client:
+            owner = (await ask(client, "GET", "/v1/owners"))["items"][0]["id"]
+            for _ in range(510):
+                await ask(client, "POST", "/v1/accounts", {"asset": "USD", "owner": owner})
+
+    (farthing.home / "hub" / "farthing.toml").touch()
+    asyncio.run(many())
+    assert len(farthing("accounts", "list").out.splitlines()) == 510
+    assert len(farthing("balances").out.splitlines()) == 510
 
 
 def test_a_folder_that_cannot_be_written_is_no_crash(tmp_path: Path):

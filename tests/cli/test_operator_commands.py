@@ -85,7 +85,7 @@ def test_a_price_file_is_checked_with_the_line_of_its_fault(farthing: Terminal, 
     file = Path(prices)
     file.write_text(file.read_text().replace("0.5 USD", "a lot"))
     told = farthing("prices", "check", prices)
-    assert told.code != 0
+    assert told.code == 6
     assert "line" in told.err
 
 
@@ -152,6 +152,9 @@ def test_explain_tells_problems_refusals_events_and_exits(farthing: Terminal):
         "refus" in farthing("explain", "exit-3").out
         or "said no" in farthing("explain", "exit-3").out
     )
+    for name in ("insufficient_funds", "[insufficient-funds]", "INSUFFICIENT-FUNDS"):
+        assert "top" in farthing("explain", name).out
+    assert farthing("explain", "3").out == farthing("explain", "exit-3").out
     missed = farthing("explain", "mandat-budget")
     assert (missed.code, "did you mean mandate-budget" in missed.err) == (9, True)
     assert len(json.loads(farthing("explain", "--json").out)) > 200

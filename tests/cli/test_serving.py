@@ -63,6 +63,8 @@ def test_a_request_that_is_half_sent_is_finished_and_an_event_stream_ends(tmp_pa
 
         listening = threading.Thread(target=listen)
         listening.start()
+        while not heard:
+            time.sleep(0.02)
         with socket.create_connection(("127.0.0.1", hub.port)) as half:
             half.sendall(head.encode() + body[:5])
             time.sleep(0.3)

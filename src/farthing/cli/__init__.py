@@ -39,15 +39,9 @@ for _function in (serving.init, serving.serve, selling.proxy, pay, enrol):
 command(app, "rotate-key")(rotate_key)
 command(app, "protect-key")(protect_key)
 command(app, "unprotect-key")(unprotect_key)
-for _function in (
-    money.credit,
-    money.balances,
-    money.payments,
-    auditing.audit,
-    calling.api,
-    calling.tail,
-):
-    command(app)(_function)
+for _function in (money.credit, money.balances, money.payments, calling.api, calling.tail):
+    command(app, elsewhere=True)(_function)
+command(app)(auditing.audit)
 for _function in (doctor.doctor, backing_up.backup, backing_up.restore, explaining.explain):
     command(app)(_function)
 command(app, "upgrade-check")(backing_up.upgrade_check)

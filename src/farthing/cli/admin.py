@@ -5,14 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from farthing.cli import views
-from farthing.cli.local import ask_local
+from farthing.cli.local import ask_all, ask_hub, assets_of
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
-from farthing.config import load_config
 from farthing.errors import Malformed
 from farthing.money import Asset, parse_price
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import the_id
-from farthing.terminal.talk import say
+from farthing.terminal.talk import manners, say
 
 mandates_app = typer.Typer(help="What devices may spend.", no_args_is_help=True)
 offers_app = typer.Typer(help="Price tags.", no_args_is_help=True)
@@ -38,7 +37,7 @@ def _budget(text: str, asset: str, assets: dict[str, Asset]) -> dict[str, Any]:
     return {"name": f"per {per.strip()}", "per": per.strip(), "limit": units}
 
 
-@command(mandates_app, "create", lines=the_id)
+@command(mandates_app, "create", lines=the_id, elsewhere=True)
 def create_mandate(
     asset: Annotated[str, typer.Argument(help="What it counts, such as USD.")],
     *,
@@ -59,7 +58,7 @@ def create_mandate(
 
     Example: farthing mandates create USD --largest "0.50 USD" --budget "5 USD/day"
     """
-    assets = load_config(config).asset_table()
+    assets = assets_of(config)
     body: dict[str, Any] = {
         "asset": asset,
         "name": name,
@@ -72,26 +71,26 @@ def create_mandate(
         "ask_above": _units(ask_above, asset, assets) if ask_above else None,
         "expires": expires or None,
     }
-    return ask_local("POST", "/v1/mandates", body, config)
+    return ask_hub("POST", "/v1/mandates", body, config)
 
 
-@command(mandates_app, "list")
+@command(mandates_app, "list", elsewhere=True)
 def list_mandates(config: ConfigOption = None) -> Any:
     """List mandates. Example: farthing mandates list."""
-    items = ask_local("GET", "/v1/mandates?limit=500", config=config)["items"]
-    return Answer(items, views.mandates(load_config(config).asset_table()))
+    items = ask_all("/v1/mandates", config)
+    return Answer(items, views.mandates(assets_of(config)))
 
 
-@command(mandates_app, "revoke")
+@command(mandates_app, "revoke", elsewhere=True)
 def revoke_mandate(
     mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None
 ) -> Any:
     """Revoke a mandate at once. Example: farthing mandates revoke man_01j…"""
-    made = ask_local("POST", f"/v1/mandates/{mandate}/revoke", config=config)
-    return Answer(made, lambda m: views.mandates(load_config(config).asset_table())([m]))
+    made = ask_hub("POST", f"/v1/mandates/{mandate}/revoke", config=config)
+    return Answer(made, lambda m: views.mandates(assets_of(config))([m]))
 
 
-@command(offers_app, "create", lines=the_id)
+@command(offers_app, "create", lines=the_id, elsewhere=True)
 def create_offer(
     payee: Annotated[str, typer.Argument(help="Who is paid: acc_…")],
     path: Annotated[str, typer.Argument(help="What is sold: /page, /a/{name}, /a/*")],
@@ -110,7 +109,7 @@ def create_offer(
 
     Example: farthing offers create acc_01j… /weather "0.001 USD"
     """
-    amount = parse_price(price, load_config(config).asset_table())
+    amount = parse_price(price, assets_of(config))
     body = {
         "payee": payee,
         "path": path,
@@ -122,26 +121,26 @@ def create_offer(
         "free_for": free_for or [],
         "listed_at": listed_at,
     }
-    return ask_local("POST", "/v1/offers", body, config)
+    return ask_hub("POST", "/v1/offers", body, config)
 
 
-@command(offers_app, "list")
+@command(offers_app, "list", elsewhere=True)
 def list_offers(config: ConfigOption = None) -> Any:
     """List offers. Example: farthing offers list."""
-    items = ask_local("GET", "/v1/offers?limit=500", config=config)["items"]
-    return Answer(items, views.offers(load_config(config).asset_table()))
+    items = ask_all("/v1/offers", config)
+    return Answer(items, views.offers(assets_of(config)))
 
 
-@command(offers_app, "withdraw")
+@command(offers_app, "withdraw", elsewhere=True)
 def withdraw_offer(
     offer: Annotated[str, typer.Argument(help="off_…")], config: ConfigOption = None
 ) -> Any:
     """Take an offer down. Example: farthing offers withdraw off_01j…"""
-    made = ask_local("POST", f"/v1/offers/{offer}/withdraw", config=config)
-    return Answer(made, lambda o: views.offers(load_config(config).asset_table())([o]))
+    made = ask_hub("POST", f"/v1/offers/{offer}/withdraw", config=config)
+    return Answer(made, lambda o: views.offers(assets_of(config))([o]))
 
 
-@command(devices_app, "invite", lines=lambda made: [made["code"]])
+@command(devices_app, "invite", lines=lambda made: [made["code"]], elsewhere=True)
 def invite(
     account: Annotated[str, typer.Argument(help="What it spends from: acc_…")],
     mandate: Annotated[str, typer.Argument(help="Under which mandate: man_…")],
@@ -153,22 +152,22 @@ def invite(
     Example: farthing devices invite acc_01j… man_01j… --name "Charger 7"
     """
     body = {"account": account, "mandate": mandate, "name": name}
-    made = ask_local("POST", "/v1/devices/invitations", body, config)
-    url = ask_local("GET", "/v1/hub", config=config)["url"]
+    made = ask_hub("POST", "/v1/devices/invitations", body, config)
+    url = manners.get().hub or ask_hub("GET", "/v1/hub", config=config)["url"]
     say(f"On the device, until {made['expires']}: farthing enrol {url} {made['code']}")
     return made
 
 
-@command(devices_app, "list", lines=views.devices)
+@command(devices_app, "list", lines=views.devices, elsewhere=True)
 def list_devices(config: ConfigOption = None) -> Any:
     """List devices. Example: farthing devices list."""
-    return ask_local("GET", "/v1/devices?limit=500", config=config)["items"]
+    return ask_all("/v1/devices", config)
 
 
-@command(devices_app, "revoke")
+@command(devices_app, "revoke", elsewhere=True)
 def revoke_device(
     device: Annotated[str, typer.Argument(help="dev_…")], config: ConfigOption = None
 ) -> Any:
     """Revoke a device at once. Example: farthing devices revoke dev_01j…"""
-    made = ask_local("POST", f"/v1/devices/{device}/revoke", config=config)
+    made = ask_hub("POST", f"/v1/devices/{device}/revoke", config=config)
     return Answer(made, lambda d: views.devices([d]))

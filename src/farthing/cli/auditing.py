@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from farthing.cli.local import ask_local
+from farthing.cli.local import ask_hub
 from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
 from farthing.core.receipts import receipt_fault
@@ -33,19 +33,28 @@ def verify(
 
     Example: farthing receipt verify receipt.json --root-key ed25519:…
     """
-    sent = read_json(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
-    if not isinstance(sent, dict):
-        raise Malformed("malformed-receipt", "a receipt is a JSON object")
-    receipt = _receipt_in(cast(dict[str, Any], sent))
+    sent = _read(file)
+    receipt = _receipt_in(sent)
     if root_key:
         check_public_key(root_key)
-    trusted = root_key or ask_local("GET", "/.well-known/farthing", config=config)["root_key"]
+    trusted = root_key or ask_hub("GET", "/.well-known/farthing", config=config)["root_key"]
     fault = receipt_fault(receipt, trusted)
     if fault is not None:
         say(f"NOT valid: {fault}")
         return Answer(None, code=Exit.NOT_VALID)
     say(f"valid: signed for hub {fingerprint(trusted)}")
     return receipt["statement"]
+
+
+def _read(file: Path) -> Any:
+    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        sent = read_json(raw)
+    except Malformed as fault:
+        raise Malformed("malformed-receipt", f"{file}: {fault.detail}") from None
+    if not isinstance(sent, dict):
+        raise Malformed("malformed-receipt", f"{file}: a receipt is a JSON object")
+    return cast(dict[str, Any], sent)
 
 
 def _receipt_in(sent: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +76,8 @@ def audit(
 
     Example: farthing audit
     """
+    if root_key:
+        check_public_key(root_key)
     from farthing.cli.audit_run import run_audit  # noqa: PLC0415 - it opens the database itself
 
     return run_audit(config, root_key)

@@ -88,6 +88,8 @@ async def restore(
     loaded = _on_sqlite(load_config(config))
     if is_running(loaded):
         raise BadConfig("hub-running", "stop the hub before its books are put back")
+    if not file.is_file():
+        raise BadConfig("backup-missing", f"there is no file {file}")
     _make_way(loaded, force, yes)
     with _beside(_books(loaded)) as folder:
         manifest, sealed = copies.read_copy(file, folder)

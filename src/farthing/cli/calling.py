@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import secrets
 import sys
 from collections.abc import Coroutine
@@ -12,23 +11,18 @@ from typing import Annotated, Any, TypeVar
 import httpx
 import typer
 
-from farthing.cli.local import local_client
+from farthing.cli.local import hub_client
 from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
 from farthing.config import load_config
-from farthing.device.hub_calls import check_private
-from farthing.errors import BadConfig, Malformed, Unavailable
+from farthing.errors import Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
-from farthing.terminal.talk import emit
-from farthing.terminal.typed import header_fields, typed_file, without_userinfo
+from farthing.terminal.talk import emit, manners
+from farthing.terminal.typed import header_fields, typed_file
 from farthing.web.remote_hub import error_of
 
 T = TypeVar("T")
-
-HubOption = Annotated[
-    str, typer.Option("--hub", help="A hub elsewhere; $FARTHING_KEY has your API key for it.")
-]
 
 
 def api(
@@ -45,7 +39,6 @@ def api(
     include: Annotated[
         bool, typer.Option("--include", "-i", help="Write status and headers before the body.")
     ] = False,
-    hub: HubOption = "",
     config: ConfigOption = None,
 ) -> Any:
     """Ask the hub's API, as the operator here or with $FARTHING_KEY elsewhere.
@@ -60,7 +53,7 @@ def api(
     body = _body(data)
 
     async def run() -> httpx.Response:
-        async with _client(hub, config) as client:
+        async with hub_client(config) as client:
             return await client.request(method.upper(), path, headers=fields, content=body)
 
     return _told(_reached(run()), include)
@@ -101,40 +94,25 @@ def _body(data: str) -> bytes | None:
     return data.encode() if data else None
 
 
-def _client(hub: str, config: Path | None) -> Any:
-    if not hub:
-        return local_client(load_config(config))
-    key = os.environ.get("FARTHING_KEY", "")
-    if not key:
-        raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
-    if not key.isascii():
-        raise BadConfig("key-missing", "what $FARTHING_KEY has is no API key")
-    check_private(
-        httpx.URL(without_userinfo(hub)), plain_http=False
-    )  # The key would be read on the way.
-    return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
-
-
 def tail(
     *,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind: payment.held …")] = None,
     after: Annotated[str, typer.Option(help="From this event on; 0 is the first.")] = "",
-    hub: HubOption = "",
     config: ConfigOption = None,
 ) -> Any:
     """Show events as they happen; Ctrl-C ends it.
 
     Example: farthing tail --kind payment.captured --kind payment.refused
     """
-    if not hub and not is_running(load_config(config)):
+    if not manners.get().hub and not is_running(load_config(config)):
         raise Unavailable("hub-not-running", "there is nothing to follow: no hub runs here")
-    return _reached(_follow(hub, config, set(kind or []), after))
+    return _reached(_follow(config, set(kind or []), after))
 
 
-async def _follow(hub: str, config: Path | None, kinds: set[str], after: str) -> None:
+async def _follow(config: Path | None, kinds: set[str], after: str) -> None:
     query = {"after": after} if after else {}
     async with (
-        _client(hub, config) as client,
+        hub_client(config) as client,
         client.stream("GET", "/v1/events", params=query, timeout=None) as response,
     ):
         if response.status_code >= 400:

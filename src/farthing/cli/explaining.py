@@ -41,7 +41,9 @@ def explain(
         return Answer(sorted(_known()), lambda names: names)
     if name == EXIT_CODES:
         return Answer(_exits(), lambda rows: columns((str(r["exit"]), r["means"]) for r in rows))
-    found = _event(name) or _exit(name) or _problem(name)
+    name = f"exit-{name}" if name.isdigit() else name
+    # On the command line codes stand in brackets, and x402 writes them with underscores.
+    found = _event(name) or _exit(name) or _problem(name) or _problem(name.replace("_", "-"))
     if found is None:
         near = difflib.get_close_matches(name, _known(), 3)
         mean = f"did you mean {', '.join(near)}?" if near else "farthing explain lists all of them"

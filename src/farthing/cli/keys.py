@@ -8,7 +8,7 @@ import typer
 
 from farthing.app import key_ring, open_hub, passphrase_of
 from farthing.cli import views
-from farthing.cli.local import ask_local, is_running
+from farthing.cli.local import ask_all, ask_hub, is_running
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
 from farthing.config import Config, load_config
 from farthing.errors import BadConfig
@@ -23,30 +23,30 @@ keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 hub_keys_app = typer.Typer(help="The hub's own signing keys.", no_args_is_help=True)
 
 
-@command(keys_app, "create", lines=lambda made: [made["secret"]])
+@command(keys_app, "create", lines=lambda made: [made["secret"]], elsewhere=True)
 def create(
-    scope: Annotated[list[str], typer.Argument(help="operator, owner, seller, read.")],
+    scope: Annotated[list[str], typer.Argument(help="operator, owner, seller, read, metrics.")],
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     owner: OwnerOption = "",
     config: ConfigOption = None,
 ) -> Any:
     """Make an API key and print it, once. Example: farthing keys create seller --label shop."""
     body = {"scopes": scope, "label": label, "owner": owner_of(owner, config)}
-    made = ask_local("POST", "/v1/keys", body, config)
+    made = ask_hub("POST", "/v1/keys", body, config)
     say(f"{made['id']}, shown once:")
     return made
 
 
-@command(keys_app, "list", lines=views.keys)
+@command(keys_app, "list", lines=views.keys, elsewhere=True)
 def list_keys(config: ConfigOption = None) -> Any:
     """List API keys, without their secrets. Example: farthing keys list."""
-    return ask_local("GET", "/v1/keys?limit=500", config=config)["items"]
+    return ask_all("/v1/keys", config)
 
 
-@command(keys_app, "revoke")
+@command(keys_app, "revoke", elsewhere=True)
 def revoke(key: Annotated[str, typer.Argument(help="key_…")], config: ConfigOption = None) -> Any:
     """Revoke an API key at once. Example: farthing keys revoke key_01j…"""
-    made = ask_local("POST", f"/v1/keys/{key}/revoke", config=config)
+    made = ask_hub("POST", f"/v1/keys/{key}/revoke", config=config)
     return Answer(made, lambda k: views.keys([k]))
 
 
@@ -66,7 +66,7 @@ def rotate(
     loaded = load_config(config)
     if is_running(loaded):
         raise BadConfig("hub-running", "stop the hub first; it reads its keys when it starts")
-    ring = key_ring(loaded)
+    ring = _initialised(loaded)
     root = ring.root(root_key)
     signer = ring.add_signing_key()
     try:
@@ -88,8 +88,11 @@ def rotate_challenges(config: ConfigOption = None) -> Any:
 
     Restart the hub and proxies afterwards. Example: farthing hub-keys rotate-challenges
     """
-    key_ring(load_config(config)).rotate_challenge_secret()
-    say("Restart the proxies of this hub, so that they use the new secret.")
+    ring = _initialised(load_config(config))
+    ring.rotate_challenge_secret()
+    say("Restart the hub and its proxies, so that they use the new secret.")
+    made = {"secrets": len(ring.challenge_secrets())}
+    return Answer(made, lambda _: [])
 
 
 @command(hub_keys_app, "protect", lines=lambda told: [f"sealed: {name}" for name in told["files"]])
@@ -100,19 +103,20 @@ def protect(passphrase_file: NewPassphrase = None, config: ConfigOption = None) 
 
     Example: farthing hub-keys protect --passphrase-file /etc/farthing/passphrase
     """
-    ring = _initialised(config)
-    passphrase = new_passphrase(passphrase_file, passphrase_of(load_config(config)))
+    loaded = load_config(config)
+    ring = _initialised(loaded)
+    passphrase = new_passphrase(passphrase_file, passphrase_of(loaded))
     return {"files": [str(path) for path in ring.reseal(passphrase)]}
 
 
 @command(hub_keys_app, "unprotect", lines=lambda told: [f"open: {name}" for name in told["files"]])
 def unprotect(config: ConfigOption = None) -> Any:
     """Take the passphrase off the hub's keys. Example: farthing hub-keys unprotect."""
-    return {"files": [str(path) for path in _initialised(config).reseal(None)]}
+    return {"files": [str(path) for path in _initialised(load_config(config)).reseal(None)]}
 
 
-def _initialised(config: Path | None) -> KeyRing:
-    ring = key_ring(load_config(config))
+def _initialised(config: Config) -> KeyRing:
+    ring = key_ring(config)
     if not ring.exists:
-        raise BadConfig("hub-not-initialised", f"there are no keys in {ring.folder}")
+        raise BadConfig("hub-not-initialised", f"there is no hub in {config.folder}")
     return ring

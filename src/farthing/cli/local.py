@@ -1,16 +1,23 @@
-"""Talking to this machine's hub: over its own socket when it runs, else by opening it here."""
+"""Talking to a hub: this machine's over its own socket, or by opening it here; or one elsewhere."""
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from farthing.codec import read_json
 from farthing.config import Config, load_config
-from farthing.errors import FarthingError, Unavailable
+from farthing.device.hub_calls import check_private
+from farthing.errors import BadConfig, Unavailable
+from farthing.money import Asset
 from farthing.sockets import is_running, socket_path
+from farthing.terminal.talk import manners
+from farthing.terminal.typed import without_userinfo
 from farthing.web.remote_hub import error_of
 
 if TYPE_CHECKING:
@@ -18,6 +25,25 @@ if TYPE_CHECKING:
 
 _BASE = "http://farthing.local"
 _TRIES, _PAUSE_SECONDS = 50, 0.1
+
+
+def hub_client(config: Path | None) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    """Give a client of the hub that `--hub` names, or of this machine's.
+
+    Raises: BadConfig `key-missing`; Malformed `not-private`, `malformed-url`.
+    """
+    hub = manners.get().hub
+    return _remote_client(hub) if hub else local_client(load_config(config))
+
+
+def _remote_client(hub: str) -> httpx.AsyncClient:
+    key = os.environ.get("FARTHING_KEY", "").strip()
+    if not key:
+        raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
+    if not (key.isascii() and key.isprintable()):
+        raise BadConfig("key-missing", "what $FARTHING_KEY has is no API key")
+    check_private(without_userinfo(hub), plain_http=False)  # The key would be read on the way.
+    return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
 
 
 @contextlib.asynccontextmanager
@@ -66,24 +92,56 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = Non
     """
     try:
         answer = await client.request(method, path, json=body)
-    except httpx.HTTPError as fault:
-        raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        told = str(fault) or type(fault).__name__
+        raise Unavailable("hub-unreachable", f"the hub does not answer: {told}") from None
     if answer.status_code >= 400:
         raise error_of(answer)
-    return answer.json()
+    return read_json(answer.content)
 
 
-def ask_local(method: str, path: str, body: Any = None, config: Path | None = None) -> Any:
-    """Ask this machine's hub once.
+def ask_hub(method: str, path: str, body: Any = None, config: Path | None = None) -> Any:
+    """Ask the hub once: the one that `--hub` names, or this machine's.
 
     Raises: FarthingError.
     """
 
     async def run() -> Any:
-        async with local_client(load_config(config)) as client:
+        async with hub_client(config) as client:
             return await ask(client, method, path, body)
 
     return asyncio.run(run())
 
 
-__all__ = ["FarthingError", "ask", "ask_local", "is_running", "local_client", "socket_path"]
+def ask_all(path: str, config: Path | None = None) -> list[dict[str, Any]]:
+    """Ask for a list, page by page to its end.
+
+    Raises: FarthingError.
+    """
+
+    async def run() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        async with hub_client(config) as client:
+            while True:
+                page = await ask(client, "GET", f"{path}?limit=500{cursor}")
+                found += page["items"]
+                if not page["next"]:
+                    return found
+                cursor = f"&cursor={page['next']}"
+
+    return asyncio.run(run())
+
+
+def assets_of(config: Path | None) -> dict[str, Asset]:
+    """Give the assets that the hub counts, by code.
+
+    Raises: FarthingError.
+    """
+    if not manners.get().hub:
+        return load_config(config).asset_table()
+    told = ask_hub("GET", "/.well-known/farthing", config=config)["assets"]
+    return {one["code"]: Asset(one["code"], one["scale"]) for one in told}
+
+
+__all__ = ["ask", "ask_all", "ask_hub", "assets_of", "hub_client", "is_running", "local_client"]

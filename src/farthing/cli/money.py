@@ -5,12 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from farthing.cli import views
-from farthing.cli.local import ask_local
+from farthing.cli.local import ask_all, ask_hub, assets_of
 from farthing.cli.options import ConfigOption
-from farthing.config import load_config
-from farthing.money import Asset, parse_price
+from farthing.money import parse_price
 from farthing.terminal.frame import Answer
-from farthing.terminal.tables import Row, columns
 from farthing.terminal.talk import manners, say
 
 
@@ -23,9 +21,9 @@ def credit(
 
     Example: farthing credit acc_01j… "10 USD"
     """
-    price = parse_price(amount, load_config(config).asset_table())
+    price = parse_price(amount, assets_of(config))
     body = {"account": account, "units": str(price.units), "asset": price.asset.code}
-    made = ask_local("POST", "/v1/credits", body, config)
+    made = ask_hub("POST", "/v1/credits", body, config)
     say(f"{account} got {price} of test money")
     return made if manners.get().as_json else None
 
@@ -35,27 +33,14 @@ def balances(config: ConfigOption = None) -> Any:
 
     Example: farthing balances
     """
-    items = ask_local("GET", "/v1/accounts?limit=500", config=config)["items"]
+    items = ask_all("/v1/accounts", config)
     say(views.TEST_MONEY)
-    return Answer(items, lambda rows: _balances(rows, load_config(config).asset_table()))
-
-
-def _balances(items: list[Row], assets: dict[str, Asset]) -> Any:
-    rows = (
-        (
-            item["id"],
-            views.money_text(item["balance"]["available"], item["asset"], assets),
-            item["state"],
-            item["name"],
-        )
-        for item in reversed(items)
-    )
-    return columns(rows, right=(1,))
+    return Answer(items, views.balances(assets_of(config)))
 
 
 def payments(
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 20,
-    state: Annotated[str, typer.Option(help="Only in this state.")] = "",
+    state: Annotated[str, typer.Option(help="Only in this state: awaiting, held, captured …")] = "",
     config: ConfigOption = None,
 ) -> Any:
     """Show the newest payments.
@@ -63,6 +48,6 @@ def payments(
     Example: farthing payments --state refused
     """
     query = f"?limit={limit}" + (f"&state={state}" if state else "")
-    items = ask_local("GET", f"/v1/payments{query}", config=config)["items"]
+    items = ask_hub("GET", f"/v1/payments{query}", config=config)["items"]
     say(views.TEST_MONEY)
-    return Answer(items, views.payments(load_config(config).asset_table()))
+    return Answer(items, views.payments(assets_of(config)))

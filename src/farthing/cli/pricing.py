@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from farthing.cli.local import ask_local
+from farthing.cli.local import ask_all, assets_of
 from farthing.cli.options import ConfigOption
-from farthing.config import load_config
 from farthing.core.paths import AmbiguousPath, normal_path
 from farthing.core.paths import Path as UrlPath
 from farthing.core.prices import METHODS, Offer, PriceList, parse_pattern, priced_method
@@ -18,8 +17,9 @@ from farthing.errors import BadConfig, Malformed
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import columns
+from farthing.terminal.talk import fail
 from farthing.web.hub_offers import offer_of
-from farthing.web.price_file import read_prices
+from farthing.web.price_file import BadPriceFile, read_prices
 
 prices_app = typer.Typer(help="What costs how much.", no_args_is_help=True)
 
@@ -34,7 +34,11 @@ def check(
     file: Annotated[Path, typer.Argument(help="The price file.")], config: ConfigOption = None
 ) -> Answer:
     """Read a price file, and list what it sells. Example: farthing prices check prices.toml."""
-    found = _list(file, "", config)
+    try:
+        found = _list(file, "", config)
+    except BadPriceFile as fault:
+        fail(fault)
+        return Answer(None, code=Exit.NOT_VALID)
     rows = [
         {
             "offer": offer.name,
@@ -53,7 +57,7 @@ def check(
     )
 
 
-@command(prices_app, "explain")
+@command(prices_app, "explain", elsewhere=True)
 def explain(
     method: Annotated[str, typer.Argument(help="GET, POST …")],
     url: Annotated[str, typer.Argument(help="The path, or the whole URL.")],
@@ -155,24 +159,13 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _list(file: Path | None, payee: str, config: Path | None) -> PriceList:
-    assets = load_config(config).asset_table()
+    assets = assets_of(config)
     if file is not None:
         return read_prices(file.read_text(), assets, str(file))
     if not payee:
         raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
-    items = _all_offers(config)
+    items = ask_all("/v1/offers", config)
     mine = [item for item in items if item["payee"] == payee and item["withdrawn_at"] is None]
     if not mine:
         raise Malformed("nothing-priced", f"{payee} has no offers: farthing offers list")
     return PriceList(tuple(offer_of(item, assets) for item in mine), payee=payee)
-
-
-def _all_offers(config: Path | None) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = ask_local("GET", f"/v1/offers?limit=500{cursor}", config=config)
-        found += page["items"]
-        if not page["next"]:
-            return found
-        cursor = f"&cursor={page['next']}"

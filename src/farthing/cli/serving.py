@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import structlog
 import typer
 import uvicorn
@@ -22,13 +23,16 @@ from farthing.cli.running import run
 from farthing.cli.sampling import fill
 from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, Config, load_config
-from farthing.errors import BadConfig, Unavailable
+from farthing.core.periods import check_zone
+from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.logs import configure_logs
+from farthing.misfits import misfit
 from farthing.observe.tracing import Tracing, open_tracing
 from farthing.services.event_log import EventLog
 from farthing.sockets import clear_away, make_room
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
+from farthing.web.api.bodies import OwnerBody
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.door import BoundedServer, guarded
 from farthing.web.guard import Guard
@@ -95,6 +99,8 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
     """
     ring = key_ring(config)
     there = f"there is a hub in {config.folder} already; start it with farthing serve"
+    wanted = {"name": owner, "time_zone": check_zone(time_zone)}
+    _check_owner(wanted)
     if is_running(config):
         raise BadConfig("hub-exists", there)
     config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,10 +111,10 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
         # Keys without an owner are of an `init` that could not reach its books: it goes on here.
         if begun and (await ask(client, "GET", "/v1/owners?limit=1"))["items"]:
             raise BadConfig("hub-exists", there)
-        made = await ask(client, "POST", "/v1/owners", {"name": owner, "time_zone": time_zone})
+        made = await ask(client, "POST", "/v1/owners", wanted)
         scopes = ["operator", "owner", "seller", "read"]
-        wanted = {"owner": made["id"], "scopes": scopes, "label": "first key"}
-        key = await ask(client, "POST", "/v1/keys", wanted)
+        first = {"owner": made["id"], "scopes": scopes, "label": "first key"}
+        key = await ask(client, "POST", "/v1/keys", first)
         hub = await ask(client, "GET", "/.well-known/farthing")
     return {
         "hub": hub["hub"],
@@ -117,6 +123,14 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
         "owner": made["id"],
         "key": key["secret"],
     }
+
+
+def _check_owner(wanted: dict[str, str]) -> None:
+    """Look at the owner before keys and books are made for it."""
+    try:
+        msgspec.convert(wanted, OwnerBody)
+    except msgspec.ValidationError as fault:
+        raise Malformed("invalid-body", misfit(OwnerBody, fault)) from None
 
 
 def serve(
@@ -136,8 +150,6 @@ def serve(
     loaded = load_config(config)
     changes = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
     given = {name: value for name, value in changes.items() if value is not None}
-    import msgspec  # noqa: PLC0415
-
     server = msgspec.structs.replace(loaded.server, **given)
     settings = msgspec.structs.replace(loaded, server=server)
     check_exposure(settings)

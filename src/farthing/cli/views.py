@@ -1,11 +1,11 @@
 """How each noun is shown to a person; scripts take --json."""
 
-from typing import Any
-
 from farthing.money import Amount, Asset
 from farthing.terminal.tables import Row, listing
+from farthing.terminal.talk import Lines
 
 TEST_MONEY = "All of this is test money."
+_NO_ACCOUNTS = "No accounts yet: farthing accounts open USD"
 
 
 def money_text(units: str, code: str, assets: dict[str, Asset]) -> str:
@@ -21,20 +21,49 @@ def ended(item: Row, member: str, word: str) -> str:
     return f"{word} {item[member]}" if item[member] else "open"
 
 
-owners = listing(lambda o: (o["id"], o["name"], o["time_zone"]))
-accounts = listing(lambda a: (a["id"], a["asset"], a["state"], a["name"]))
+owners = listing(
+    "owner name zone",
+    lambda o: (o["id"], o["name"], o["time_zone"]),
+    none="No owners yet: farthing owners create NAME",
+)
+accounts = listing(
+    "account asset state name",
+    lambda a: (a["id"], a["asset"], a["state"], a["name"]),
+    none=_NO_ACCOUNTS,
+)
 devices = listing(
-    lambda d: (d["id"], d["account"], d["mandate"], ended(d, "revoked_at", "revoked"), d["name"])
+    "device account mandate state name",
+    lambda d: (d["id"], d["account"], d["mandate"], ended(d, "revoked_at", "revoked"), d["name"]),
+    none="No devices yet: farthing devices invite acc_… man_…",
 )
 keys = listing(
-    lambda k: (k["id"], ",".join(k["scopes"]), ended(k, "revoked_at", "revoked"), k["label"])
+    "key scopes state label",
+    lambda k: (k["id"], ",".join(k["scopes"]), ended(k, "revoked_at", "revoked"), k["label"]),
+    none="No API keys yet: farthing keys create SCOPE",
 )
 
 
-def mandates(assets: dict[str, Asset]) -> Any:
+def balances(assets: dict[str, Asset]) -> Lines:
+    """Show accounts with what they hold."""
+    return listing(
+        "account available state name",
+        lambda a: (
+            a["id"],
+            money_text(a["balance"]["available"], a["asset"], assets),
+            a["state"],
+            a["name"],
+        ),
+        right=(1,),
+        none=_NO_ACCOUNTS,
+    )
+
+
+def mandates(assets: dict[str, Asset]) -> Lines:
     """Show mandates with what they allow."""
     return listing(
-        lambda m: (m["id"], ended(m, "revoked_at", "revoked"), m["name"], _allows(m, assets))
+        "mandate state name allows",
+        lambda m: (m["id"], ended(m, "revoked_at", "revoked"), m["name"], _allows(m, assets)),
+        none="No mandates yet: farthing mandates create USD",
     )
 
 
@@ -51,9 +80,10 @@ def _allows(mandate: Row, assets: dict[str, Asset]) -> str:
 _LISTS = ("payees", "categories", "hours")
 
 
-def offers(assets: dict[str, Asset]) -> Any:
+def offers(assets: dict[str, Asset]) -> Lines:
     """Show offers with their prices."""
     return listing(
+        "offer method path price payee state",
         lambda o: (
             o["id"],
             o["method"],
@@ -63,12 +93,18 @@ def offers(assets: dict[str, Asset]) -> Any:
             ended(o, "withdrawn_at", "withdrawn"),
         ),
         right=(3,),
+        none="No offers yet: farthing offers create acc_… /path PRICE",
     )
 
 
-def payments(assets: dict[str, Asset]) -> Any:
+def payments(assets: dict[str, Asset]) -> Lines:
     """Show payments: when, which, how it stands, how much, to whom, for what."""
-    return listing(lambda p: _payment(p, assets), right=(3,))
+    return listing(
+        "when payment state amount payee resource why",
+        lambda p: _payment(p, assets),
+        right=(3,),
+        none="No such payments yet.",
+    )
 
 
 def _payment(item: Row, assets: dict[str, Asset]) -> tuple[str, ...]:

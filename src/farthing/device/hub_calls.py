@@ -40,14 +40,25 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "unknown-there"
 
 
-def check_private(url: httpx.URL, *, plain_http: bool) -> None:
+def check_private(url: httpx.URL | str, *, plain_http: bool) -> None:
     """Refuse to send a credential, or a code, where others can read it.
 
-    Raises: Malformed `not-private` for plain HTTP to anything but this machine.
+    Raises: Malformed `not-private` for plain HTTP to anything but this machine; `malformed-url`.
     """
+    url = _whole(url)
     if url.scheme != "https" and url.host not in _LOOPBACK and not plain_http:
         detail = f"{url.scheme}://{url.host} can be read by others; use https, or allow plain HTTP"
         raise Malformed("not-private", detail)
+
+
+def _whole(url: httpx.URL | str) -> httpx.URL:
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        read = httpx.URL()
+    if read.scheme in ("http", "https") and read.host:
+        return read
+    raise Malformed("malformed-url", f"{str(url)!r} is no URL like https://hub.example")
 
 
 class Borrowed(httpx.AsyncBaseTransport):
@@ -109,9 +120,10 @@ async def ask_hub(
     Raises: Malformed `not-private`; Unavailable when the hub cannot be reached or is busy;
             the hub's own refusal, as Forbidden with its code.
     """
+    check_private(url, plain_http=plain_http)
     fields = {"content-type": "application/json"}
     request = http.build_request("POST", url, content=canonical_json(body), headers=fields)
-    return await _answer(http, request, plain_http=plain_http)
+    return await _answer(http, request)
 
 
 async def look_at_hub(
@@ -121,13 +133,11 @@ async def look_at_hub(
 
     Raises: as `ask_hub` does.
     """
-    return await _answer(http, http.build_request("GET", url), plain_http=plain_http)
+    check_private(url, plain_http=plain_http)
+    return await _answer(http, http.build_request("GET", url))
 
 
-async def _answer(
-    http: httpx.AsyncClient, request: httpx.Request, *, plain_http: bool
-) -> dict[str, Any]:
-    check_private(request.url, plain_http=plain_http)
+async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
     try:
         response = await http.send(request)
     except httpx.HTTPError as fault:

@@ -8,6 +8,7 @@ HINTS = {
     "bad-realm": "Name the public host name of what you sell.",
     "bad-trusted-proxy": "Write an address, a network such as 10.0.0.0/8, or unix.",
     "bad-upstream": "Write it like http://127.0.0.1:8000.",
+    "duplicate-settlement": "Serve a payment once; look it up by the id in extra.payment.",
     "handler-failed": "Nothing was taken. The seller's log has the reason.",
     "malformed-listing": "Write it like https://shop.example; leave it out to be listed nowhere.",
     "malformed-offer": "Upgrade hub and seller to the same version.",

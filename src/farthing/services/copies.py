@@ -86,8 +86,12 @@ def write_copy(target: Path, manifest: Manifest, books: Path, heads: bytes, keys
 def check_target(target: Path, hub: str) -> None:
     """Check that a backup may take a file's name: nobody has it, or an older backup of this hub.
 
-    Raises: BadConfig `file-exists`.
+    Raises: BadConfig `file-exists`, `cannot-write`.
     """
+    if target.is_dir():
+        raise BadConfig("cannot-write", f"{target} is a folder; name a file in it")
+    if not target.absolute().parent.is_dir():
+        raise BadConfig("cannot-write", f"there is no folder {target.absolute().parent}")
     if not (target.exists() or target.is_symlink()):
         return
     try:

@@ -7,16 +7,17 @@ be served twice for one payment. Who lost an answer asks again under the same ke
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from farthing.books.base import Done
 from farthing.core.idempotency import Once
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import Payment, State
 from farthing.core.settling import Capture, Settle, Settled
+from farthing.errors import Conflict
 from farthing.services.context import Context
 from farthing.services.payments import Payments, shown_state
+
+_NOW, _BEFORE = b"now", b"before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +44,37 @@ async def settle(
     by: str | None,
     key: Key,
     bearer: str = "",
-) -> tuple[Payment, Done[Any], bool]:
+) -> tuple[Payment, Done[Any]]:
     """Capture what was held for an order, or charge it at once.
 
-    Shape:  the payment, the commit it was last changed in, and whether this call, or the first
-            under its key, is the one that captured it.
-    Raises: as `Payments.authorise` and `Payments.capture` do.
+    Shape:  the payment and the commit it was last changed in.
+    Raises: as `Payments.authorise` and `Payments.capture` do; Conflict `duplicate-settlement`
+            where neither this call nor the first under its key is the one that captured it.
     """
     done = await payments.authorise(
         signed, hold_seconds=hold_seconds, capture=True, keyed=keyed, claim=key.claim, bearer=bearer
     )
     payment, fresh = done.answer
     state = shown_state(payment, ctx.clock())
-    if state is State.CAPTURED and fresh:
-        return payment, done, True
-    if state is not State.HELD and not (state is State.CAPTURED and key.scoped):
-        return payment, done, False
+    if (state is State.CAPTURED and fresh) or state not in (State.HELD, State.CAPTURED):
+        return payment, done
+    if state is State.CAPTURED and not key.scoped:
+        raise _again(payment)
     unit = Once(
         Settle(Capture(payment.id, by)),
         *(key.scoped, key.content, 200, _written),
         final=lambda settled: settled.now,
     )
     captured = await ctx.books.commit_one(unit, by or "")
-    now = msgspec.json.decode(captured.answer.body, type=bool)
-    return await payments.find(payment.id), captured, now
+    settled = await payments.find(payment.id)
+    if settled.state is State.CAPTURED and captured.answer.body != _NOW:
+        raise _again(settled)
+    return settled, captured
+
+
+def _again(payment: Payment) -> Conflict:
+    return Conflict("duplicate-settlement", "this payment was captured before", payment=payment.id)
 
 
 def _written(settled: Settled) -> bytes:
-    return msgspec.json.encode(settled.now)
+    return _NOW if settled.now else _BEFORE

@@ -82,11 +82,17 @@ _ON_THIS_DISK = {
 """Found on this disk, not typed."""
 
 
+_OUR_FAULT = {"internal-error", "invariant-broken"}
+"""Also where a hub elsewhere says so of itself."""
+
+
 def exit_of(error: FarthingError) -> Exit:
     """Give the exit code of an error; an error may carry its own as `exit`."""
     own = getattr(error, "exit", None)
     if isinstance(own, Exit):
         return own
+    if error.code in _OUR_FAULT:
+        return Exit.BUG
     if error.code in _ON_THIS_DISK:
         return Exit.SETTINGS
     return next((code for kind, code in _BY_KIND if isinstance(error, kind)), Exit.BUG)

@@ -16,10 +16,11 @@ Lines = Callable[[Any], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How this command was asked to talk: `--json`, `--no-input`."""
+    """How this command was asked to talk: `--json`, `--no-input`; and with whom: `--hub`."""
 
     as_json: bool = False
     no_input: bool = False
+    hub: str = ""
 
 
 manners: ContextVar[Manners] = ContextVar("manners", default=Manners())  # noqa: B039 - frozen

@@ -160,7 +160,7 @@ async def settle(call: Call) -> Reply:
     await require_payee(call, signed.order.payee)
     payments = call.desk.payments
     try:
-        payment, done, now = await settling.settle(
+        payment, done = await settling.settle(
             *(payments, call.desk.ctx, signed),
             hold_seconds=min(seconds, call.desk.config.payments.hold_seconds_max),
             keyed=keyed,
@@ -172,12 +172,9 @@ async def settle(call: Call) -> Reply:
     except (Unavailable, OutcomeUnknown) as error:
         raise HttpProblem(503, error.code, error.detail, retry_after=1) from None
     except FarthingError as error:
-        return _unsettled(error.code, error.detail, hub)
+        return _unsettled(error.code, error.detail, hub, error.more)
     if payment.state is not State.CAPTURED:
         return _unsettled(*_why(payment, shown_state(payment, call.desk.ctx.clock())), hub)
-    if not now:
-        detail = "this payment was captured before; serve it once, and look it up by its id"
-        return _unsettled("duplicate-settlement", detail, hub, {"payment": payment.id})
     return Reply(
         {
             "success": True,
@@ -190,7 +187,7 @@ async def settle(call: Call) -> Reply:
     )
 
 
-def _unsettled(code: str, detail: str, hub: str, extra: dict[str, str] | None = None) -> Reply:
+def _unsettled(code: str, detail: str, hub: str, extra: Mapping[str, Any] | None = None) -> Reply:
     told = {
         "success": False,
         "errorReason": error_reason(code),
