@@ -112,7 +112,6 @@ async def _serve(
     beside: socket.socket | None,
 ) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wall.reload_prices)
-    server = uvicorn.Server(uvicorn.Config(wall, **settings))
     try:
         async with (
             served_beside(beside, seller_page(wall, watch), common_settings()),
