@@ -156,7 +156,7 @@ def _chunked(raw: bytes) -> object:
         body = chunks.pop(0) if chunks else b""
         return {"type": "http.request", "body": body, "more_body": bool(chunks)}
 
-    return asyncio.run(reading.read_body(receive, {}, 64))
+    return asyncio.run(reading.read_body(receive, {}, 64, lambda _count: None))
 
 
 def _challenge(raw: bytes) -> object:

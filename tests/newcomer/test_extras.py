@@ -21,7 +21,8 @@ NEEDS = {
 
 def test_every_extra_is_needed_by_something_that_is_tried_here():
     told = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert set(NEEDS) == set(told["project"]["optional-dependencies"])
+    served_by_itself = {"granian"}  # A command of its own; nothing of ours imports it.
+    assert set(NEEDS) | served_by_itself == set(told["project"]["optional-dependencies"])
 
 
 @pytest.mark.parametrize("environment", ["highest"], indirect=True)
