@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 
-from farthing.errors import BadConfig, FarthingError
+from farthing.bounded import read_text
+from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.misfits import misfit
 from farthing.money import Asset
 
@@ -275,8 +276,8 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        return tomllib.loads(read_text(file))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed) as fault:
         raise BadConfig("config-unreadable", f"{file}: {fault}") from None
 
 

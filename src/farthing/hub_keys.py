@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from farthing import secret_files
+from farthing.bounded import read_file
 from farthing.errors import BadConfig, Malformed
 from farthing.keys import (
     Signer,
@@ -92,7 +93,7 @@ class KeyRing:
         file = self.folder / _PUBLIC
         if not file.exists():
             self._note_root(self._root(self.folder / _ROOT).public)
-        words = file.read_text("ascii", "replace").split()
+        words = read_file(file).decode("ascii", "replace").split()
         if len(words) != 2 or words[0] != _PUBLIC_FORMAT:
             raise Malformed("malformed-key-file", f"{file} is not a root's public key")
         return check_public_key(words[1])

@@ -10,8 +10,10 @@ import structlog
 from cryptography import x509
 
 from farthing.books.sql import QUEUE_MAX, SqlBooks
+from farthing.bounded import read_file
 from farthing.clock import NS
 from farthing.config import Config
+from farthing.errors import Malformed
 from farthing.observe.hub_watch import HubWatch
 from farthing.services.desk import Desk
 from farthing.store.standing import Standing, read_standing
@@ -107,8 +109,8 @@ def disk_figures(config: Config) -> Iterator[tuple[str, float] | tuple[str, floa
 
 def _expiry(file: Path) -> float:
     try:
-        certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    except (OSError, ValueError):
+        certificate = x509.load_pem_x509_certificate(read_file(file))
+    except (OSError, ValueError, Malformed):
         return 0  # What cannot be read cannot be used at the next start either.
     return certificate.not_valid_after_utc.astimezone(UTC).timestamp()
 

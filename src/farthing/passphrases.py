@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from farthing.bounded import read_file
 from farthing.errors import BadConfig
 from farthing.secret_files import check_mode
 from farthing.terminal.talk import ask_secret
@@ -28,9 +29,9 @@ def told_passphrase(environ: Mapping[str, str], file: Path | None = None) -> byt
         file = Path(environ[FILE_VARIABLE])
     if file is not None:
         check_mode(file)
-        return _first_line(file.read_bytes(), str(file))
+        return _first_line(read_file(file), str(file))
     if credential.exists():  # systemd keeps it from others by its own means.
-        return _first_line(credential.read_bytes(), str(credential))
+        return _first_line(read_file(credential), str(credential))
     if VARIABLE in environ:
         return _first_line(os.fsencode(environ[VARIABLE]), f"${VARIABLE}")
     return None

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from farthing import sealing
+from farthing.bounded import read_file
 from farthing.errors import BadConfig, Malformed
 from farthing.sealing import Passphrase
 
@@ -13,11 +14,11 @@ _OPEN_TO_OTHERS = 0o077
 def read_secret(path: Path, passphrase: Passphrase = sealing.nobody) -> bytes:
     """Read a secret, and open it if it is sealed; refuse a file that others could read.
 
-    Raises: Malformed `key-file-open-to-others`, `malformed-key-file`; BadConfig
+    Raises: Malformed `key-file-open-to-others`, `malformed-key-file`, `file-too-long`; BadConfig
             `passphrase-needed`, `wrong-passphrase`.
     """
     check_mode(path)
-    raw = path.read_bytes()
+    raw = read_file(path)
     if not sealing.is_sealed(raw):
         return raw
     try:
@@ -65,7 +66,7 @@ def reseal(path: Path, opened_by: Passphrase, passphrase: bytes | None) -> bool:
 
 def is_sealed(path: Path) -> bool:
     """Tell whether a file is under a passphrase."""
-    return sealing.is_sealed(path.read_bytes())
+    return sealing.is_sealed(read_file(path))
 
 
 def sync_folder(path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from farthing.bounded import read_file, read_stream
 from farthing.cli.local import ask_hub
 from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
@@ -47,7 +48,7 @@ def verify(
 
 
 def _read(file: Path) -> Any:
-    raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    raw = read_stream(sys.stdin.buffer, "stdin") if str(file) == "-" else read_file(file)
     try:
         sent = read_json(raw)
     except Malformed as fault:

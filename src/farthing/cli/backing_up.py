@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from farthing.app import key_ring
+from farthing.bounded import read_file
 from farthing.cli.audit_run import audit_books, progress_bar
 from farthing.cli.local import is_running
 from farthing.cli.options import ConfigOption
@@ -26,7 +27,7 @@ from farthing.keys import fingerprint
 from farthing.passphrases import told_passphrase
 from farthing.sealing import PASSPHRASE_BYTES_MIN
 from farthing.services import copies
-from farthing.services.heads import HeadsFile
+from farthing.services.heads import FILE_BYTES_MAX, HeadsFile
 from farthing.store.migrate import migrate, migrations
 from farthing.store.sqlite import SqliteDatabase
 from farthing.store.sqlite_copy import copy_books
@@ -166,7 +167,7 @@ def _books(config: Config) -> Path:
 def _heads_of(config: Config) -> bytes:
     path = config.path(config.audit.heads_path)
     older = path.with_name(path.name + ".1")
-    raw = b"".join(p.read_bytes() for p in (older, path) if p.exists())
+    raw = b"".join(read_file(p, FILE_BYTES_MAX) for p in (older, path) if p.exists())
     return raw[: raw.rfind(b"\n") + 1]
 
 
@@ -216,7 +217,7 @@ def _held(ring: KeyRing) -> dict[str, bytes]:
     """Give the keys as they lie there: those under a passphrase stay under it."""
     public = ring.folder / "root.pub"
     files = [*ring.files(), *([public] if public.exists() else [])]
-    return {file.name: file.read_bytes() for file in files}
+    return {file.name: read_file(file) for file in files}
 
 
 def _passphrase(file: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from farthing.bounded import read_file, read_text
 from farthing.cli.options import ConfigOption
 from farthing.config import SECTIONS, config_file, load_config, setting_faults
 from farthing.errors import BadConfig
@@ -42,7 +43,7 @@ def check(
 
 def found_faults(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """Name every fault: unreadable TOML, unknown names, values out of place, and what is unsafe."""
-    text = path.read_text(errors="replace") if path.exists() else ""
+    text = read_file(path).decode("utf-8", "replace") if path.exists() else ""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
@@ -88,7 +89,7 @@ def show(config: ConfigOption = None) -> Answer:
     """
     loaded = load_config(config)
     path = config_file(config, os.environ)
-    content = tomllib.loads(path.read_text()) if path.exists() else {}
+    content = tomllib.loads(read_text(path)) if path.exists() else {}
     rows = [
         {
             "setting": f"{section}.{field}",

@@ -17,7 +17,7 @@ from farthing.errors import FarthingError
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.tables import columns
-from farthing.web.price_file import read_prices
+from farthing.web.price_file import price_text, read_prices
 
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 _BEFORE: list[Look] = [
@@ -96,5 +96,5 @@ def _no_hub(config: Config) -> Iterator[Finding]:
 
 
 def _prices(config: Config, file: Path) -> Iterator[Finding]:
-    found = read_prices(file.read_text(), config.asset_table(), str(file))
+    found = read_prices(price_text(file), config.asset_table(), str(file))
     yield Finding("prices", "ok", f"{len(found.offers)} offers in {file}")

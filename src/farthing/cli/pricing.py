@@ -19,7 +19,7 @@ from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import fail
 from farthing.web.hub_offers import offer_of
-from farthing.web.price_file import BadPriceFile, read_prices
+from farthing.web.price_file import BadPriceFile, price_text, read_prices
 
 prices_app = typer.Typer(help="What costs how much.", no_args_is_help=True)
 
@@ -161,7 +161,7 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
 def _list(file: Path | None, payee: str, config: Path | None) -> PriceList:
     assets = assets_of(config)
     if file is not None:
-        return read_prices(file.read_text(), assets, str(file))
+        return read_prices(price_text(file), assets, str(file))
     if not payee:
         raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
     items = ask_all("/v1/offers", config)

@@ -9,6 +9,7 @@ Source: RFC 9325 (recommendations for TLS); docs/howto/tls-and-reverse-proxies.m
 import ssl
 from pathlib import Path
 
+from farthing.bounded import read_file
 from farthing.errors import BadConfig
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
@@ -24,7 +25,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     """
     for file in (certificate, key):
         try:
-            Path(file).read_bytes()
+            read_file(Path(file))
         except OSError as fault:
             raise BadConfig("tls-unusable", f"{file}: {fault.strerror}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from farthing.bounded import read_file
 from farthing.errors import Malformed
 
 
@@ -115,7 +116,7 @@ class FolderJournal:
     def _entries(self) -> Iterator[Entry]:
         for path in sorted(self._path.glob("*.json")):
             with contextlib.suppress(FileNotFoundError):
-                yield _read(path, path.read_bytes())
+                yield _read(path, read_file(path))
 
 
 class _ClaimedFile:
@@ -183,7 +184,7 @@ def _claim_file(path: Path) -> _ClaimedFile:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_nlink == 0:
             raise FileNotFoundError(path)  # Resolved by another client while we were opening it.
-        return _ClaimedFile(_read(path, path.read_bytes()), path, descriptor)
+        return _ClaimedFile(_read(path, read_file(path)), path, descriptor)
     except BaseException:
         os.close(descriptor)
         raise

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from farthing import keys
+from farthing.bounded import read_file
 from farthing.core.orders import Order, SignedOrder
 from farthing.device.journal import FolderJournal, Journal, MemoryJournal
 from farthing.errors import Malformed, ensure
@@ -132,7 +133,7 @@ def open_purse(path: Path, passphrase: Passphrase | None = None) -> Purse:
             `key-file-open-to-others`; BadConfig `passphrase-needed`, `wrong-passphrase`.
     """
     try:
-        membership = msgspec.json.decode((path / _FILE).read_bytes(), type=Membership)
+        membership = msgspec.json.decode(read_file(path / _FILE), type=Membership)
     except FileNotFoundError:
         detail = f"there is no purse in {path}; run: farthing enrol HUB_URL CODE --purse {path}"
         raise Malformed("no-purse", detail) from None

@@ -13,6 +13,7 @@ HINTS = {
     "content-encoding": "Send the body without compression.",
     "control-characters": "Leave control characters out of names and other text.",
     "digest-mismatch": "Compute Content-Digest over the very bytes that are sent.",
+    "file-too-long": "Look whether it is the right file; what is read here is small.",
     "head-too-slow": "Send the whole head of the request at once.",
     "headers-too-large": "Send fewer or shorter headers; cookies are often the reason.",
     "invalid-body": "Compare it with the schema in /openapi.json; the detail names the place.",

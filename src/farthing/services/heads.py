@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from farthing.bounded import read_stream
 from farthing.clock import NS
 from farthing.codec import to_base64url
 from farthing.core.audit_faults import broken
@@ -32,6 +33,9 @@ KEPT = 20_000
 
 _LINE_BYTES = 480
 _TAIL_BYTES = 4096
+
+FILE_BYTES_MAX = 4 * KEPT * _LINE_BYTES
+"""The longest heads file that is read: four times what a hub lets it grow to."""
 
 
 class Transacts(Protocol):
@@ -149,9 +153,11 @@ def _whole_lines(path: Path, tail_bytes: int | None = None) -> list[bytes]:
             skipped = tail_bytes is not None and size > tail_bytes
             if skipped:
                 file.seek(-(tail_bytes or 0), os.SEEK_END)
-            lines = file.read().split(b"\n")
+            lines = read_stream(file, str(path), FILE_BYTES_MAX).split(b"\n")
     except FileNotFoundError:
         return []
+    except Malformed as fault:
+        raise _broken(fault.detail) from None
     return lines[1 if skipped else 0 : -1]  # What follows the last line feed is empty or torn.
 
 
@@ -159,10 +165,12 @@ def _read(path: Path, line: bytes) -> Head:
     try:
         return read_head_line(line)
     except Malformed as fault:
-        raise BadConfig(
-            "heads-file-broken",
-            f"{path}: {fault.detail}; put it aside only if you know that nobody changed it",
-        ) from None
+        raise _broken(f"{path}: {fault.detail}") from None
+
+
+def _broken(what: str) -> BadConfig:
+    detail = f"{what}; put it aside only if you know that nobody changed it"
+    return BadConfig("heads-file-broken", detail)
 
 
 def check_not_rolled_back(

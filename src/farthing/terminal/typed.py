@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from farthing.bounded import read_file, read_stream
 from farthing.errors import Malformed
 
 _LINE_CHARACTERS_MAX = 16 * 1024
+_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 
 def header_fields(options: Sequence[str]) -> list[tuple[str, str]]:
@@ -34,12 +36,12 @@ def _field(line: str) -> tuple[str, str]:
 def typed_file(name: str) -> bytes:
     """Read what an option names as `@FILE`, or stdin for `@-`.
 
-    Raises: Malformed `malformed-option`.
+    Raises: Malformed `malformed-option`, `file-too-long`.
     """
     if name == "-":
-        return sys.stdin.buffer.read()
+        return read_stream(sys.stdin.buffer, "stdin", _FILE_BYTES_MAX)
     try:
-        return Path(name).read_bytes()
+        return read_file(Path(name), _FILE_BYTES_MAX)
     except OSError as fault:
         raise Malformed("malformed-option", f"{name}: {fault.strerror}") from None
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from farthing.bounded import read_file
 from farthing.core.prices import BadPrice, Offer, PriceList
-from farthing.errors import BadConfig, FarthingError
+from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.misfits import misfit
 from farthing.money import Asset, parse_price
 from farthing.web.price_rows import ROWS, OfferRow, PriceFile
@@ -41,6 +42,19 @@ class BadPriceFile(BadConfig):
         self.line = line
         place = f"{path}, line {line}" if line else path
         super().__init__("bad-price-file", f"{place}: {what}")
+
+
+def price_text(file: Path) -> str:
+    """Load a price file's text.
+
+    Raises: BadPriceFile for one that is too long or not UTF-8; OSError.
+    """
+    try:
+        return read_file(file, FILE_BYTES_MAX).decode("utf-8")
+    except Malformed:
+        raise BadPriceFile(str(file), 0, f"it has more than {FILE_BYTES_MAX} bytes") from None
+    except UnicodeDecodeError:
+        raise BadPriceFile(str(file), 0, "it is not UTF-8") from None
 
 
 def read_prices(text: str, assets: Mapping[str, Asset], name: str = "prices.toml") -> PriceList:
@@ -227,15 +241,10 @@ class PriceBook:
 
     def _load(self) -> str:
         try:
-            raw = self._path.read_bytes()
-            if len(raw) > FILE_BYTES_MAX:
-                raise BadPriceFile(str(self._path), 0, f"it has more than {FILE_BYTES_MAX} bytes")
-            return raw.decode("utf-8")
+            return price_text(self._path)
         except OSError as problem:
             reason = problem.strerror or "it cannot be read"
             raise BadPriceFile(str(self._path), 0, reason) from None
-        except UnicodeDecodeError:
-            raise BadPriceFile(str(self._path), 0, "it is not UTF-8") from None
 
     def _look(self) -> tuple[Any, ...]:
         try:

@@ -12,6 +12,7 @@ import httpx
 from cryptography import x509
 
 from farthing.app import key_ring
+from farthing.bounded import read_file
 from farthing.cli.looks import Finding, State
 from farthing.cli.looks.clock import beside
 from farthing.cli.serving import check_exposure
@@ -35,7 +36,7 @@ def listening(config: Config) -> Iterator[Finding]:
         yield Finding("network", "ok", f"{server.host}:{server.port}, no TLS of its own")
         return
     tls_context(server.tls_cert, server.tls_key)
-    certificate = x509.load_pem_x509_certificate(Path(server.tls_cert).read_bytes())
+    certificate = x509.load_pem_x509_certificate(read_file(Path(server.tls_cert)))
     days = (certificate.not_valid_after_utc - datetime.now(UTC)).days
     state: State = "fail" if days < 0 else "warn" if days < _CERTIFICATE_DAYS_MIN else "ok"
     yield Finding("certificate", state, f"{days} days left, {ssl.OPENSSL_VERSION}", "renew it")
