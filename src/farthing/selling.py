@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from farthing.app import key_ring
+from farthing.asking import LIST_BYTES_MAX, ask_now
 from farthing.config import Config, load_config
 from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, Malformed, Unavailable
@@ -126,7 +127,7 @@ def offers_now(client: httpx.Client) -> list[dict[str, Any]]:
 
 def _told(client: httpx.Client, path: str) -> Any:
     try:
-        return client.get(path).raise_for_status().json()
+        return ask_now(client, path, LIST_BYTES_MAX).raise_for_status().json()
     except (httpx.HTTPError, ValueError) as problem:
         raise Unavailable("hub-unreachable", f"the hub does not answer: {problem}") from None
 

@@ -1,7 +1,6 @@
 """`farthing api` and `farthing tail`: the hub's own API and events, from a terminal."""
 
 import asyncio
-import json
 import secrets
 import sys
 from collections.abc import Coroutine
@@ -11,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import httpx
 import typer
 
+from farthing import asking
 from farthing.cli.local import hub_client
 from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
@@ -52,11 +52,12 @@ def api(
     fields = _fields(method, header or [], data)
     body = _body(data)
 
-    async def run() -> httpx.Response:
+    async def run() -> Answer:
         async with hub_client(config) as client:
-            return await client.request(method.upper(), path, headers=fields, content=body)
+            request = client.build_request(method.upper(), path, headers=fields, content=body)
+            return await _told(await client.send(request, stream=True), include)
 
-    return _told(_reached(run()), include)
+    return _reached(run())
 
 
 def _reached(work: Coroutine[Any, Any, T]) -> T:
@@ -66,22 +67,28 @@ def _reached(work: Coroutine[Any, Any, T]) -> T:
         raise Unavailable("hub-unreachable", f"the hub does not answer: {fault}") from None
 
 
-def _told(response: httpx.Response, include: bool) -> Answer:
+async def _told(response: httpx.Response, include: bool) -> Answer:
     if include:
         print(f"HTTP/1.1 {response.status_code} {response.reason_phrase}")
         for name, value in response.headers.multi_items():
             print(f"{name}: {value}")
         print(flush=True)
     if response.status_code >= 400:
-        raise error_of(response)
-    if "json" in response.headers.get("content-type", ""):
-        return Answer(read_json(response.content))
-    sys.stdout.buffer.write(response.content)
+        raise error_of(await asking.whole(response))
+    if response.headers.get("content-type", "").partition(";")[0] == "application/json":
+        return Answer(read_json((await asking.whole(response, asking.LIST_BYTES_MAX)).content))
+    try:
+        async for part in response.aiter_bytes():
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+    finally:
+        await response.aclose()
     return Answer(None)
 
 
 def _fields(method: str, headers: list[str], data: str) -> dict[str, str]:
     fields: dict[str, str] = {"content-type": "application/json"} if data else {}
+    fields["accept-encoding"] = "identity"
     fields |= {name.lower(): value for name, value in header_fields(headers)}
     if method.upper() == "POST":
         fields.setdefault("idempotency-key", secrets.token_urlsafe(16))
@@ -110,17 +117,16 @@ def tail(
 
 
 async def _follow(config: Path | None, kinds: set[str], after: str) -> None:
-    query = {"after": after} if after else {}
+    query, plain = ({"after": after} if after else {}), {"accept-encoding": "identity"}
     async with (
         hub_client(config) as client,
-        client.stream("GET", "/v1/events", params=query, timeout=None) as response,
+        client.stream("GET", "/v1/events", params=query, headers=plain, timeout=None) as response,
     ):
         if response.status_code >= 400:
-            await response.aread()
-            raise error_of(response)
-        async for line in response.aiter_lines():
-            if line.startswith("data: "):
-                _show(json.loads(line.removeprefix("data: ")), kinds)
+            raise error_of(await asking.whole(response))
+        async for line in asking.lines(response, asking.ANSWER_BYTES_MAX):
+            if line.startswith(b"data: "):
+                _show(read_json(line.removeprefix(b"data: ")), kinds)
 
 
 def _show(event: dict[str, Any], kinds: set[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from farthing import asking
 from farthing.codec import read_json
 from farthing.config import Config, load_config
 from farthing.device.hub_calls import check_private
@@ -91,7 +92,8 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = Non
     Raises: the FarthingError that its problem tells of.
     """
     try:
-        answer = await client.request(method, path, json=body)
+        request = client.build_request(method, path, json=body)
+        answer = await asking.ask(client, request, asking.LIST_BYTES_MAX)
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         told = str(fault) or type(fault).__name__
         raise Unavailable("hub-unreachable", f"the hub does not answer: {told}") from None

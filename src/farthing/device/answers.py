@@ -1,5 +1,6 @@
 """What a seller's answer to a credential means: the one place that reads statuses and codes."""
 
+import zlib
 from enum import Enum, auto
 from typing import Any, NamedTuple, cast
 
@@ -7,9 +8,11 @@ import httpx
 
 from farthing.device.hub_calls import ANSWER_BYTES_MAX, read_object, text_of
 from farthing.device.patience import retry_after
+from farthing.device.peeked import Peeked
 
 _WAITING = frozenset({429, 502, 503, 504})
 _UNREADABLE = "malformed-credential"
+_ZLIB_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 class Meaning(Enum):
@@ -34,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 async def read_answer(response: httpx.Response, now_ns: int) -> Verdict:
-    """Understand an answer; the body is read only where it is a problem."""
+    """Understand an answer; the body is looked at only where it may be a problem."""
     status = response.status_code
     if status < 400:
         return Verdict(Meaning.ANSWERED)
@@ -60,11 +63,25 @@ def _meaning(status: int, code: str, wait: float) -> Meaning:
 
 
 async def bounded_body(response: httpx.Response) -> bytes:
-    """Read an error's body into the response; one that is too long for a problem stays unread."""
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length[:12]) > ANSWER_BYTES_MAX:
+    """Read an error's body as far as a problem can reach; nothing of a longer or broken one.
+
+    Shape: whoever reads the response after this gets all of it, as it came.
+    """
+    body = Peeked(cast(httpx.AsyncByteStream, response.stream))
+    response.stream = body
+    raw = await body.peek(ANSWER_BYTES_MAX)
+    return _unpacked(raw, response.headers.get("content-encoding", "identity"))
+
+
+def _unpacked(raw: bytes, coding: str) -> bytes:
+    """Undo a compression, as far as a problem can reach; nothing of what is longer or broken."""
+    if coding == "identity":
+        return raw
+    if coding not in _ZLIB_WINDOWS:
         return b""
+    unpacker = zlib.decompressobj(_ZLIB_WINDOWS[coding])
     try:
-        return await response.aread()
-    except (httpx.TransportError, httpx.StreamError, httpx.DecodingError):
+        plain = unpacker.decompress(raw, ANSWER_BYTES_MAX)
+    except zlib.error:
         return b""
+    return plain if unpacker.eof else b""

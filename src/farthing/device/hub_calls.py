@@ -6,7 +6,7 @@ from typing import Any, cast
 import httpx
 import msgspec
 
-from farthing import ids
+from farthing import asking, ids
 from farthing.clock import NS, Clock
 from farthing.codec import canonical_json, read_json
 from farthing.device.purse import Purse
@@ -83,7 +83,8 @@ async def look_up(
     fields = signed_fields(purse, "GET", url, b"", clock())
     async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
         try:
-            response = await http.get(url, headers=fields)
+            request = http.build_request("GET", url, headers=fields)
+            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
         except httpx.HTTPError:
             return None
     if response.status_code == 404:
@@ -139,7 +140,7 @@ async def look_at_hub(
 
 async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
     try:
-        response = await http.send(request)
+        response = await asking.ask(http, request, ANSWER_BYTES_MAX)
     except httpx.HTTPError as fault:
         detail = f"{request.url}: {fault or type(fault).__name__}"
         raise Unavailable("hub-unreachable", detail) from None

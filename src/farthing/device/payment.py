@@ -84,12 +84,14 @@ class Delivery:
             case Meaning.ANSWERED:
                 return await self._answered(response)
             case Meaning.REFUSED:
+                await response.aclose()
                 return await self._refused(verdict)
             case Meaning.AWAITING_OWNER:
                 await response.aclose()
                 wait = verdict.retry_after_seconds
                 raise AwaitingOwner(self.claimed.entry.payment, wait)
             case Meaning.ALREADY_PAID:
+                await response.aclose()
                 await self._resolve()
                 paid = paid_for(self.purse, self.claimed.entry, response, verdict.receipt)
                 raise AlreadyPaid(verdict.detail or "the answer is no longer kept", paid)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from farthing import asking
 from farthing.clock import parse_time
 from farthing.codec import read_json
 from farthing.core.prices import Offer, PriceList
@@ -57,8 +58,9 @@ class HubOffers:
         cursor = ""
         for _ in range(_PAGES_MAX):
             query = {"limit": str(_PAGE), **({"cursor": cursor} if cursor else {})}
-            answer = (await self._client.get("/v1/offers", params=query)).raise_for_status()
-            page = read_page(answer.content)
+            request = self._client.build_request("GET", "/v1/offers", params=query)
+            answer = await asking.ask(self._client, request, asking.LIST_BYTES_MAX)
+            page = read_page(answer.raise_for_status().content)
             found += page.items
             cursor = page.next or ""
             if not cursor:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from farthing import asking
 from farthing.codec import read_json, to_base64url
 from farthing.core.orders import SignedOrder
 from farthing.errors import (
@@ -115,7 +116,8 @@ class RemoteHub:
         headers = headers | dict(self._watch.carried())
         for attempt in range(_TRIES):
             try:
-                answer = await self._client.post(path, json=body, headers=headers)
+                request = self._client.build_request("POST", path, json=body, headers=headers)
+                answer = await asking.ask(self._client, request)
             except httpx.ConnectError:
                 fault = Unavailable("hub-unreachable", "the hub does not answer")
             except httpx.HTTPError:

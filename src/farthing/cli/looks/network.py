@@ -12,6 +12,7 @@ import httpx
 from cryptography import x509
 
 from farthing.app import key_ring
+from farthing.asking import ask_now
 from farthing.bounded import read_file
 from farthing.cli.looks import Finding, State
 from farthing.cli.looks.clock import beside
@@ -56,7 +57,8 @@ def hub(config: Config) -> Iterator[Finding]:
     url = f"{'https' if server.tls_cert else 'http'}://{host}:{server.port}/readyz"
     try:
         # Its certificate is for another name, and was looked at before.
-        answer = httpx.get(url, timeout=_SECONDS, verify=not server.tls_cert)
+        with httpx.Client(timeout=_SECONDS, verify=not server.tls_cert) as client:
+            answer = ask_now(client, url)
     except httpx.HTTPError as fault:
         do = "it has a socket but no port: check [server] host and port"
         yield Finding("hub", "fail", f"{url}: {fault}", do)
@@ -72,7 +74,8 @@ def public_url(config: Config) -> Iterator[Finding]:
         return
     do = "check [server] public_url, its name, its certificate, and the proxy in front"
     try:
-        answer = httpx.get(f"{url}/.well-known/farthing", timeout=_SECONDS)
+        with httpx.Client(timeout=_SECONDS) as client:
+            answer = ask_now(client, f"{url}/.well-known/farthing")
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         state: State = "fail" if is_running(config) else "warn"
         yield Finding("public url", state, f"{url}: {fault}", do)
