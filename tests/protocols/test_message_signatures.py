@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from farthing import keys
-from farthing.errors import Unauthenticated, Unavailable
+from farthing.errors import TooMuch, Unauthenticated, Unavailable
 from farthing.protocols import message_signatures as signatures
 from farthing.protocols.message_signatures import SeenNonces, SignedMessage
 
@@ -261,10 +261,24 @@ def test_a_nonce_is_good_once_for_each_device():
 
 
 def test_remembered_nonces_are_bounded_and_forgotten_once_they_cannot_matter():
-    seen = SeenNonces(entries_max=2)
+    seen = SeenNonces(entries_max=3)
     for nonce in ("a", "b"):
         seen.take(check(signed(get(), nonce=nonce)), NOW)
     third = check(signed(get(), nonce="c"))
     with pytest.raises(Unavailable):
         seen.take(third, NOW)
     seen.take(third, NOW + 61)
+
+
+def test_one_device_never_takes_the_room_that_others_need_for_their_nonces():
+    seen = SeenNonces(entries_max=100)
+    greedy = [check(signed(get(), nonce=f"n{i}")) for i in range(50)]
+    for claim in greedy:
+        seen.take(claim, NOW)
+    one_more = check(signed(get(), nonce="one more"))
+    with pytest.raises(TooMuch):
+        seen.take(one_more, NOW)
+    for number in range(40):
+        seen.take(msgspec.structs.replace(one_more, key_id=f"dev_{number}"), NOW)
+    with pytest.raises(Unauthenticated):
+        seen.take(greedy[0], NOW)

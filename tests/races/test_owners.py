@@ -1,6 +1,7 @@
 """What owners decide while payments are on their way: revoked at once, answered once, used once."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
 from farthing.keys import Signer, new_signer
+from farthing.protocols.message_signatures import SignedMessage, sign_request
 from tests.web.api.town import body_of, enrolment
 
 from .market import PRICE, Buyer, Market
@@ -160,3 +162,18 @@ def test_one_rotation_sent_fifty_times_at_once_is_one(market: Market):
     told = market.post(f"/v1/devices/{buyer.device}/rotate", [body] * 50)
     assert {answer.status for answer in told} == {200}
     assert len(market.shown(f"/v1/devices/{buyer.device}")["keys"]) == 2
+
+
+def test_a_signed_request_repeated_to_every_hub_at_once_is_good_once(market: Market):
+    buyer = market.buyer()
+    authority = market.hubs[0].url.removeprefix("http://")
+    message = SignedMessage(method="GET", authority=authority, target="/v1/payments", headers={})
+    for number in range(5):
+        fields = sign_request(
+            buyer.signer, buyer.device, message, now_s=int(time.time()), nonce=f"nonce {number}"
+        )
+        headers = {"host": authority, **dict(fields)}
+        asks = [Ask(hub.url, "GET", "/v1/payments", None, headers) for hub in market.hubs] * 20
+        told = asyncio.run(at_once(asks))
+        assert Counter(answer.status for answer in told) == {200: 1, 401: len(asks) - 1}
+        assert {a.code for a in told if a.status == 401} == {"signature-replayed"}

@@ -1,5 +1,6 @@
 """What only PostgreSQL can do: be restarted, be lost in a commit, be shared, be set up badly."""
 
+import asyncio
 import signal
 import threading
 import time
@@ -191,3 +192,20 @@ def test_a_server_elsewhere_must_show_a_certificate_that_holds(dsn, environ, mod
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert conninfo_to_dict(_completed(dsn)).get("sslmode") == mode
+
+
+async def test_a_key_is_used_once_by_all_hubs_and_old_ones_are_let_go(postgres_dsn, readers):
+    first, second = (PostgresDatabase(postgres_dsn, readers) for _ in range(2))
+    migrate(first)
+    try:
+        for number in range(20):
+            key = number.to_bytes(16, "big")
+            used = [(first, second)[i % 2].use_once(key, 100 + number, 0) for i in range(8)]
+            assert sum(await asyncio.gather(*used)) == 1
+        for number in range(20, 30):
+            assert await second.use_once(number.to_bytes(16, "big"), 1000, over_s=120)
+        left = await first.read(lambda tx: tx.rows("SELECT until FROM used_keys ORDER BY until"))
+        assert left == [(1000,)] * 10
+    finally:
+        first.close()
+        second.close()

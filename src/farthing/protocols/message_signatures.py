@@ -8,6 +8,7 @@ Source: RFC 9421; RFC 9530 for `Content-Digest`; docs/reference/device-keys.md.
 """
 
 import hashlib
+import heapq
 import re
 from collections.abc import Mapping
 
@@ -15,7 +16,8 @@ import msgspec
 
 from farthing import keys
 from farthing.codec import from_base64, to_base64
-from farthing.errors import Malformed, Unauthenticated, Unavailable
+from farthing.errors import Malformed, TooMuch, Unauthenticated, Unavailable
+from farthing.sharing import Room
 
 TAG = "farthing"
 LIFETIME_SECONDS_MAX = 60
@@ -70,6 +72,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     covered: tuple[str, ...]
     parameters: str
     signature: bytes
+
+    def digest(self) -> bytes:
+        """Name who signed with which nonce, in 16 bytes."""
+        return hashlib.blake2s(f"{self.key_id} {self.nonce}".encode(), digest_size=16).digest()
 
 
 def content_digest(body: bytes) -> str:
@@ -150,27 +156,43 @@ def verify_request(claim: Claim, message: SignedMessage, public: str, *, now_s: 
 
 
 class SeenNonces:
-    """Nonces of the last two minutes: each may be used once by each key, in this process."""
+    """Nonces of the last two minutes: each may be used once by each key, in this process.
+
+    Shape: memory is bounded and shared: nobody may hold more of it than is left free for others.
+    """
 
     def __init__(self, entries_max: int = 100_000) -> None:
-        self._until: dict[tuple[str, str], int] = {}
-        self._entries_max = entries_max
+        self._room = Room(entries_max)
+        self._used: set[tuple[str, str]] = set()
+        self._ending: list[tuple[int, tuple[str, str]]] = []
 
     def take(self, claim: Claim, now_s: int) -> None:
         """Use up the nonce of a verified claim.
 
-        Raises: Unauthenticated `signature-replayed`; Unavailable when too many are remembered.
+        Raises: Unauthenticated `signature-replayed`; Unavailable, TooMuch where there is no room.
         """
+        self._forget(now_s)
         key = (claim.key_id, claim.nonce)
-        if self._until.get(key, 0) >= now_s:
-            raise Unauthenticated(
-                "signature-replayed", "this nonce was used; sign the request anew"
-            )
-        if len(self._until) >= self._entries_max:
-            self._until = {seen: until for seen, until in self._until.items() if until >= now_s}
-        if len(self._until) >= self._entries_max:
+        if key in self._used:
+            raise replayed()
+        verdict = self._room.take(claim.key_id)
+        if verdict == "full":
             raise Unavailable("too-busy", "too many signed requests; try again in a minute")
-        self._until[key] = claim.expires
+        if verdict:
+            raise TooMuch("too-much-at-once", "too many signed requests of this device in a minute")
+        self._used.add(key)
+        heapq.heappush(self._ending, (claim.expires, key))
+
+    def _forget(self, now_s: int) -> None:
+        while self._ending and self._ending[0][0] < now_s:
+            _, key = heapq.heappop(self._ending)
+            self._used.discard(key)
+            self._room.give(key[0])
+
+
+def replayed() -> Unauthenticated:
+    """Say that a nonce was used before."""
+    return Unauthenticated("signature-replayed", "this nonce was used; sign the request anew")
 
 
 def _members(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

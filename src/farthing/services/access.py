@@ -9,9 +9,12 @@ from farthing.core.devices import Device
 from farthing.core.owners import KeyRecord, Principal, Scope, secret_hash
 from farthing.errors import Malformed, Unauthenticated, present
 from farthing.protocols.message_signatures import (
+    SKEW_SECONDS_MAX,
+    Claim,
     SeenNonces,
     SignedMessage,
     read_claim,
+    replayed,
     verify_request,
 )
 from farthing.services.context import Context
@@ -44,7 +47,7 @@ class Access:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._directory = Directory(ctx)
-        self._seen = SeenNonces()
+        self._seen, self._since_s = SeenNonces(), ctx.now_s()
         self._kept: dict[bytes, KeyRecord] = {}
         self._forgotten = 0
 
@@ -94,9 +97,26 @@ class Access:
             except Unauthenticated as refused:
                 fault = refused
                 continue
-            self._seen.take(claim, now_s)
+            await self._use_up(claim, now_s)
             return self._signer(device, public)
         raise present(fault, "there is a key to try")
+
+    async def _use_up(self, claim: Claim, now_s: int) -> None:
+        """Let a signature be good once, at whichever hub on these books.
+
+        Raises: Unauthenticated `signature-replayed`; Unavailable.
+        """
+        self._seen.take(claim, now_s)
+        database = self._ctx.database
+        if database.exclusive:
+            if claim.created < self._since_s:
+                detail = "this hub has just started, and knows no signatures of before; sign anew"
+                raise Unauthenticated("signature-expired", detail)
+            return
+        # Another hub's clock may be behind ours, but by no more than a signature's may be.
+        over_s = now_s - SKEW_SECONDS_MAX
+        if not await database.use_once(claim.digest(), claim.expires, over_s):
+            raise replayed()
 
     def _signer(self, device: Device | None, public: str) -> Principal:
         """Tell who signed; a device may hear how it stands here, for it has proved who it is."""

@@ -56,6 +56,12 @@ _SESSION = b"""
            set_config('idle_in_transaction_session_timeout', '60s', false),
            set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)
 """
+# Each use lets go of some keys whose time is over; so there are never many more than are in use.
+_USE_ONCE = b"""
+    WITH over AS (DELETE FROM used_keys WHERE key IN (
+        SELECT key FROM used_keys WHERE until < %s ORDER BY until LIMIT 4 FOR UPDATE SKIP LOCKED))
+    INSERT INTO used_keys (key, until) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1
+"""
 _DURABLE = b"SELECT set_config('synchronous_commit', 'on', false)"
 
 
@@ -146,6 +152,20 @@ class PostgresDatabase:
             finally:
                 _roll_back(connection)
 
+    async def use_once(self, key: bytes, until_s: int, over_s: int) -> bool:
+        """Use up a key for all hubs on this database; it waits for no disk and no payment."""
+        values = (over_s, key, until_s)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._use_once, values
+        )
+
+    def _use_once(self, values: tuple[int, bytes, int]) -> bool:
+        try:
+            with self._pool.connection() as connection:
+                return bool(connection.execute(_USE_ONCE, values).fetchall())
+        except psycopg.Error as fault:
+            raise _meant(fault) from fault
+
     def stream(self, sql: str, values: Sequence[Any] = ()) -> RowStream:
         """Give a query's rows one after the other, on a connection of their own."""
         return self._stream(sql, values)
@@ -179,6 +199,12 @@ def _connect(dsn: str) -> Connection:
 def _prepare(connection: Connection) -> None:
     # One type for all integers: else each size of number would make another prepared statement.
     connection.adapters.register_dumper(int, Int8Dumper)
+
+
+def _prepare_reader(connection: Connection) -> None:
+    _prepare(connection)
+    # All that they ever write are keys that were used, which need not outlive the server.
+    connection.execute(b"SET synchronous_commit = off")
 
 
 def _completed(dsn: str) -> str:
@@ -246,7 +272,7 @@ def _pool(dsn: str) -> ConnectionPool[Connection]:
         kwargs={"autocommit": True},
         min_size=0,
         max_size=_READERS,
-        configure=_prepare,
+        configure=_prepare_reader,
         timeout=_POOL_SECONDS,
         name="farthing-readers",
         open=True,

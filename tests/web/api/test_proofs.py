@@ -135,3 +135,17 @@ async def test_a_revoked_device_may_not_even_ask(tmp_path: Path):
         await town.made("POST", f"/v1/devices/{meter.id}/revoke", who="buyer.owner")
         answer = await signed(town, "/v1/payments", meter)
         assert problem(answer) == (401, "device-revoked")
+
+
+async def test_what_was_signed_before_the_hub_started_may_have_been_used_and_is_refused(
+    tmp_path: Path,
+):
+    async with open_town(tmp_path) as town:
+        meter, now_s = town.machines["meter"], town.clock() // NS
+        for at, status in ((now_s, 200), (now_s - 5, 401)):
+            request = town.http.build_request("GET", "/v1/payments")
+            town.sign(request, meter, at=at)
+            answer = await town.http.send(request)
+            assert answer.status_code == status
+        assert problem(answer) == (401, "signature-expired")
+        assert "just started" in answer.json()["detail"]
