@@ -244,3 +244,60 @@ def test_a_forged_newest_head_is_an_error_and_no_rollback(database, tmp_path):
     with pytest.raises(BadConfig) as caught:
         check_not_rolled_back(database, heads)
     assert caught.value.code == "heads-file-broken"
+
+
+async def _noted(database, world, tmp_path, heads):
+    """A heads file that holds these heads of real books, and what an audit says of it."""
+    path = tmp_path / "heads.log"
+    path.write_bytes(b"".join(head_line(head) for head in heads))
+    return await audit(database, None, HeadsFile(path))
+
+
+async def test_heads_at_another_place_than_they_were_noted_at_are_named(
+    database, world, books, tmp_path
+):
+    heads = []
+    books._on_head = heads.append
+    for _ in range(24):
+        await world.account(units=5)
+    assert (await _noted(database, world, tmp_path, heads)).text == "ok"
+    turned = await _noted(database, world, tmp_path, heads[::-1])
+    assert turned.fault.table == "commit"
+    assert "heads file" in turned.fault.what
+    twice = await _noted(database, world, tmp_path, [*heads, heads[3]])
+    assert str(twice.fault).startswith(f"commit {heads[3].number}: the heads file")
+    late = await _noted(database, world, tmp_path, [*heads[:5], heads[6], heads[5], *heads[7:]])
+    # On PostgreSQL another hub process may note its head a little later.
+    assert late.ok == (database.dialect == "postgresql")
+
+
+def test_heads_of_several_processes_may_stand_a_little_apart(tmp_path):
+    from farthing.core.heads import misplaced_head
+
+    heads = _heads(40)
+    stored = {head.number: head.digest for head in heads}
+    of_two = [head for i in range(0, 40, 10) for k in (1, 0) for head in heads[i + k : i + 10 : 2]]
+    assert of_two != heads
+    assert misplaced_head(of_two, stored, 2) is None
+    assert misplaced_head(of_two, stored, 1) is not None
+    assert misplaced_head(heads[::-1], stored, 16) == heads[23]
+
+
+async def test_nuls_in_the_file_are_named_and_cut_off_at_the_end(tmp_path):
+    heads = _heads(3)
+    path = tmp_path / "heads.log"
+    whole = b"".join(head_line(head) for head in heads[:2])
+    for nuls in (1, 4000, 9000):
+        for written in (whole + bytes(nuls), bytes(nuls) + whole, bytes(nuls)):
+            path.write_bytes(written)
+            with pytest.raises(BadConfig) as caught:
+                HeadsFile(path).read()
+            assert caught.value.code == "heads-file-broken"
+        with pytest.raises(BadConfig):
+            HeadsFile(path).newest()  # There is no head left to go by.
+        path.write_bytes(whole + bytes(nuls))  # As a power cut may leave it.
+        file = HeadsFile(path)
+        assert file.newest() == heads[1]
+        file.append(heads[2])
+        assert file.read() == heads
+        file.close()

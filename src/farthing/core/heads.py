@@ -1,6 +1,7 @@
 """A signed head as one line of text, for the second place where heads are kept."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,3 +73,24 @@ def lost_heads(heads: Sequence[Head], stored: dict[int, bytes]) -> list[Head]:
     return [
         head for i, head in enumerate(heads) if lost[i] and (i + 1 == len(heads) or not lost[i + 1])
     ]
+
+
+def misplaced_head(heads: Sequence[Head], stored: dict[int, bytes], writers: int) -> Head | None:
+    """Find a head of these books that cannot have been noted where it stands.
+
+    Shape: each process notes its heads in order, so with that many `writers` no more heads can
+           follow each other downwards. Heads that the books lost are left out: after them the
+           numbers begin anew.
+    """
+    seen: set[int] = set()
+    ends: list[int] = []
+    for head in heads:
+        if stored.get(head.number) != head.digest:
+            continue
+        # The longest run downwards that ends here, by patience: negated, so that it ascends.
+        place = bisect_left(ends, -head.number)
+        if head.number in seen or place >= writers:
+            return head
+        seen.add(head.number)
+        ends[place : place + 1] = [-head.number]
+    return None

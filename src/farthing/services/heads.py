@@ -18,7 +18,7 @@ from farthing.core.audit_faults import broken
 from farthing.core.audit_leaf import read_statement
 from farthing.core.chain import Head, head_fault, proof_fault
 from farthing.core.events import PER_LEAF, Kind
-from farthing.core.heads import head_line, lost_heads, read_head_line
+from farthing.core.heads import head_line, lost_heads, misplaced_head, read_head_line
 from farthing.core.identity import CERTIFICATES, certificate_fault
 from farthing.core.owners import OPERATOR_OWNER
 from farthing.errors import BadConfig, Malformed
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 KEPT = 20_000
 """How many heads at least are kept; up to twice as many before the older half is dropped."""
+
+_WRITERS_MAX = {"sqlite": 1, "postgresql": 16}
+"""How many processes may note heads in one file, each a little later than its commit."""
 
 _LINE_BYTES = 480
 _TAIL_BYTES = 4096
@@ -48,7 +51,7 @@ class HeadsFile:
     """An append-only file of heads, bounded in size, with one older half beside it (`.1`).
 
     Shape: several processes may append to one file. A line that a crash tore at the end is
-           dropped; any other line that is no head is an error.
+           dropped when the next is written; any other line that is no head is an error.
     """
 
     def __init__(
@@ -81,10 +84,15 @@ class HeadsFile:
 
         Raises: BadConfig `heads-file-broken`.
         """
+        torn = b""
         for path in (self.path, self._older):
-            lines = _whole_lines(path, _TAIL_BYTES)
+            lines, rest = _lines_and_rest(path, _TAIL_BYTES)
+            if not lines:
+                lines, rest = _lines_and_rest(path)
             if lines:
                 return _read(path, lines[-1])
+            torn += rest
+        _check_rest(self.path, torn)
         return None
 
     def read(self) -> list[Head]:
@@ -92,8 +100,12 @@ class HeadsFile:
 
         Raises: BadConfig `heads-file-broken`.
         """
-        paths = (self._older, self.path)
-        return [_read(path, line) for path in paths for line in _whole_lines(path)]
+        heads: list[Head] = []
+        for path in (self._older, self.path):
+            lines, rest = _lines_and_rest(path)
+            heads += [_read(path, line) for line in lines]
+            _check_rest(path, rest)
+        return heads
 
     def close(self) -> None:
         """Close the file, and let the disk have it."""
@@ -140,25 +152,39 @@ def _is_still(file: int, path: Path) -> bool:
 
 
 def _drop_torn_line(file: int) -> None:
-    size = os.fstat(file).st_size
-    tail = os.pread(file, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-    if tail and not tail.endswith(b"\n"):
-        os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
+    size = end = os.fstat(file).st_size
+    while end:
+        start = max(0, end - _TAIL_BYTES)
+        found = os.pread(file, end - start, start).rfind(b"\n")
+        end = start + found + 1 if found >= 0 else start
+        if found >= 0:
+            break
+    if end < size:
+        os.ftruncate(file, end)
 
 
-def _whole_lines(path: Path, tail_bytes: int | None = None) -> list[bytes]:
+def _lines_and_rest(path: Path, tail_bytes: int | None = None) -> tuple[list[bytes], bytes]:
+    """Read whole lines, and what follows the last line feed: nothing, or a line that was torn."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             skipped = tail_bytes is not None and size > tail_bytes
             if skipped:
                 file.seek(-(tail_bytes or 0), os.SEEK_END)
-            lines = read_stream(file, str(path), FILE_BYTES_MAX).split(b"\n")
+            *lines, rest = read_stream(file, str(path), FILE_BYTES_MAX).split(b"\n")
     except FileNotFoundError:
-        return []
+        return [], b""
     except Malformed as fault:
         raise _broken(fault.detail) from None
-    return lines[1 if skipped else 0 : -1]  # What follows the last line feed is empty or torn.
+    return lines[1 if skipped else 0 :], rest
+
+
+def _check_rest(path: Path, rest: bytes) -> None:
+    if b"\0" in rest:
+        raise _broken(
+            f"{path}: NULs stand where a head should: a power cut may leave them at the end, which"
+            " the next start cuts off; anything else was somebody"
+        )
 
 
 def _read(path: Path, line: bytes) -> Head:
@@ -245,11 +271,16 @@ def _may_sign(tx: Tx, head: Head, root_public: str) -> bool:
 
 
 def check_heads(tx: Tx, heads: Sequence[Head], accepted: set[str]) -> None:
-    """Check that every head noted is in the books, or was given up on record.
+    """Check that every head noted is in the books, or was given up on record, and stands where
+    it was noted.
 
     Raises: Broken.
     """
     stored = head_digests(tx, [head.number for head in heads])
+    strayed = misplaced_head(heads, stored, _WRITERS_MAX[tx.dialect])
+    if strayed is not None:
+        what = "the heads file has it at a place where it cannot have been noted"
+        raise broken("commit", what, number=strayed.number)
     for head in lost_heads(heads, stored):
         lost = to_base64url(head.digest)
         if lost not in accepted:

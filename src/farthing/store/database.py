@@ -17,6 +17,11 @@ class Tx(Protocol):
     """One open transaction: rows by SQL, or whole records by table and key."""
 
     @property
+    def dialect(self) -> str:
+        """Which engine this is: `sqlite` or `postgresql`."""
+        ...
+
+    @property
     def alone(self) -> bool:
         """Whether nobody else has written since the last transaction here."""
         ...

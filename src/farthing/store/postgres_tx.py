@@ -45,6 +45,8 @@ class Shapes:
 class PostgresTx:
     """A transaction on one connection."""
 
+    dialect = "postgresql"
+
     alone = False
     """Another hub may have written at any time."""
 

@@ -28,6 +28,8 @@ _CHECKPOINT_PAGES = 16_000
 class SqliteTx:
     """A transaction on one connection."""
 
+    dialect = "sqlite"
+
     def __init__(self, connection: apsw.Connection, *, alone: bool = False) -> None:
         self._cursor = connection.cursor()
         self.alone = alone
