@@ -4,11 +4,13 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
+from farthing.core.closing import CloseSession, EndSession
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.mandates import Budget
 from farthing.core.refunds import GiveBack
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
 from farthing.keys import Ed25519Signer
+from farthing.testing.drawing import Drawer
 
 ROOT = Ed25519Signer(bytes(reversed(range(32))))
 DAY = Budget(name="day", per="day", limit=10_000)
@@ -47,7 +49,22 @@ async def live(world, signer):
     await world.do(SetAccountState(thawed, None, "frozen", world.fresh()))
     await world.do(SetAccountState(thawed, None, "open", world.fresh()))
     await world.do_all([world.pay(buyer, shop, 10 + i) for i in range(20)])
+    await draw(world, shop)
     return {"refused": refused.id, "held": waiting, "shop": shop}
+
+
+async def draw(world, shop):
+    """Open sessions: one that is drawn and topped up, one drawn and closed, one ended by time."""
+    own = Drawer(world, await world.spender(1_000), shop)
+    going, done, over = [await own.open(100) for _ in range(3)]
+    await own.top_up(going, 50)
+    await world.do(own.draw(going, 120, 3))
+    await own.top_up(done, 60)
+    await own.top_up(done, 40)
+    await world.do(own.draw(done, 130, 2))
+    await own.close(done, 125)
+    await world.do(EndSession(over.id, over.owner))
+    await world.do(CloseSession(over.id, None))
 
 
 async def paid(world, spender, payee, units, **terms):

@@ -104,6 +104,7 @@ def test_empty_books_pass(spoilt):
             "commits",
             "payments",
             "account_records",
+            "sessions",
         ]
     ]
     assert spoilt.audit(*wiped, heads=[]).text == "ok"

@@ -14,6 +14,7 @@ from farthing.core.paying import refused_by_rules
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal
+from farthing.core.sessions import is_deposit
 from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, present
 
@@ -85,4 +86,4 @@ def _approve(view: View, payment: Payment) -> Plan[Authorised] | Outcome[Authori
     held = msgspec.structs.replace(
         payment, hold_seconds=max(payment.hold_seconds, APPROVED_HOLD_SECONDS)
     )
-    return take(view, mandate, held)
+    return take(view, mandate, payment if is_deposit(payment.resource) else held)

@@ -24,6 +24,7 @@ class Said(msgspec.Struct):
 
     kind: str = ""
     payment: str = ""
+    session: str = ""
     subject: str = ""
 
 
@@ -224,6 +225,8 @@ def _fits_subject(leaf: StoredLeaf, said: Said) -> bool:
     try:
         if said.kind == "payment":
             return leaf.subject == ids.number("pay", said.payment)
+        if said.kind == "session":
+            return leaf.subject == ids.number("ses", said.session)
         encoded = said.subject.partition("_")[2]
         about = ids.decode(encoded) if len(encoded) == _ID_DIGITS else 0
     except Malformed:

@@ -54,7 +54,7 @@ class Walk:
         self.ended: dict[int, PendingState] = {}
         self.stated: dict[str, StoredLeaf] = {}
         self.accepted: set[str] = set()
-        self.holds_made = 0
+        self.holds_made = self.sessions_closed = 0
 
     def commit(self, row: StoredCommit) -> None:
         """Check the next commit: head, leaves, root, and where it leaves history.
@@ -129,6 +129,8 @@ class Walk:
     def _hear(self, leaf: StoredLeaf, said: Said) -> None:
         if said.kind == "payment":
             self.stated[said.payment] = leaf
+        elif said.kind == "session":
+            self.sessions_closed += 1
         elif said.kind == Kind.HUB_ROLLBACK_ACCEPTED:
             self.accepted.add(said.subject.removeprefix("head:"))
 

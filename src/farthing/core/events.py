@@ -38,6 +38,10 @@ class Kind(StrEnum):
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
+    SESSION_OPENED = "session.opened"
+    SESSION_TOPPED_UP = "session.topped_up"
+    SESSION_ENDED = "session.ended"
+    SESSION_CLOSED = "session.closed"
     HUB_KEY_ROTATED = "hub.key_rotated"
     HUB_ROLLBACK_ACCEPTED = "hub.rollback_accepted"
 
@@ -67,6 +71,10 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PAYMENT_EXPIRED: "a hold's time was over",
     Kind.PAYMENT_REFUNDED: "captured money was given back, all or part of it",
     Kind.PAYMENT_DELIVERY_INCOMPLETE: "an answer broke off after it was paid",
+    Kind.SESSION_OPENED: "a session was opened: its deposit is held",
+    Kind.SESSION_TOPPED_UP: "a session got a further deposit",
+    Kind.SESSION_ENDED: "a payer ended a session; its payee may still hand in what it has",
+    Kind.SESSION_CLOSED: "a session was closed: `captured` is taken, the rest is released",
     Kind.HUB_KEY_ROTATED: "a new signing key was admitted (the operator's event)",
     Kind.HUB_ROLLBACK_ACCEPTED: "older books were accepted on purpose (the operator's event)",
 }

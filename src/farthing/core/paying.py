@@ -12,6 +12,7 @@ from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.asks import ASKS, Ask, ask_key
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES, Device
+from farthing.core.funding import deposit_refusal
 from farthing.core.mandates import (
     MANDATES,
     Mandate,
@@ -28,6 +29,7 @@ from farthing.core.orders import (
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State, settled
 from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
+from farthing.core.sessions import is_deposit
 from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, present
 
@@ -44,7 +46,7 @@ class Authorise:
            was when that was checked, and only a hint of what to read; `only_recorded` answers
            replays and takes nothing new; `claim` names who asks, so that whoever lost the answer
            that let it serve gets that answer again; `serves` is false where nothing is served
-           for the payment.
+           for the payment; `deposit` is true where the order's resource opens or tops up a session.
     """
 
     signed: SignedOrder
@@ -57,6 +59,7 @@ class Authorise:
     only_recorded: bool = False
     claim: str = UNNAMED
     serves: bool = True
+    deposit: bool = False
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -78,6 +81,9 @@ class Authorise:
 
     def plan(self, view: View) -> Plan[Authorised] | Outcome[Authorised]:
         """Answer a replay as before; else judge a new order."""
+        if is_deposit(self.signed.order.resource) != self.deposit:
+            # What was signed to be held for vouchers is nobody's to charge, nor the reverse.
+            raise PaymentRefused("wrong-purpose", "its resource says what the order is for")
         recorded = self.recorded(view)
         if recorded is not None:
             return self.answer(view, recorded)
@@ -257,4 +263,7 @@ def refused_by_rules(
     if payee.state != "open":
         return Refusal.PAYEE_FROZEN
     now = view.now_ns // NS
-    return rule_refusal(mandate, payment.payee, payment.category, payment.amount, now)
+    refusal = rule_refusal(mandate, payment.payee, payment.category, payment.amount, now)
+    if refusal is None and is_deposit(payment.resource):
+        return deposit_refusal(view, payment)
+    return refusal

@@ -1,6 +1,7 @@
 """A payment: the life of one order, its states, and what is stated about it."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -86,6 +87,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         return ids.number("pay", self.id)
 
 
+NEVER_NS = 2**62
+"""When a hold ends that only its session ends."""
+
 MONEY = "test"
 """What the money is: no rail brings any other in yet, and every statement says so."""
 
@@ -157,6 +161,7 @@ def settled(
     answer: T,
     *more: Write,
     kind: Kind | None = None,
+    also: Sequence[Fact] = (),
 ) -> Outcome[T]:
     """Write a payment's new state, its statement, and the events its two owners may know."""
     kind = kind or EVENT_OF[payment.state]
@@ -175,6 +180,7 @@ def settled(
     if payment.payee_owner != payment.owner:
         told = body | body_of(reason=_payees_reason(payment) or None)
         facts.append(Fact(payment.payee_owner, kind, payment.id, told))
+    facts += also
     writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
     return Outcome(answer, writes, payment.number, statement(payment))
 

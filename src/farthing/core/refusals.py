@@ -14,6 +14,10 @@ class Refusal(StrEnum):
     MANDATE_CATEGORY = "mandate-category"
     MANDATE_HOURS = "mandate-hours"
     MANDATE_LARGEST = "mandate-largest"
+    NO_SUCH_SESSION = "no-such-session"
+    SESSION_OVER = "session-over"
+    SESSION_FULL = "session-full"
+    SESSION_ALIAS = "session-alias-taken"
     MANDATE_BUDGET = "mandate-budget"
     INSUFFICIENT_FUNDS = "insufficient-funds"
     DENIED = "denied"
@@ -30,6 +34,10 @@ EXPLAINED: dict[Refusal, str] = {
     Refusal.MANDATE_CATEGORY: "the mandate does not allow this category",
     Refusal.MANDATE_HOURS: "the mandate does not allow payments at this hour",
     Refusal.MANDATE_LARGEST: "the payment is larger than the mandate's largest payment",
+    Refusal.NO_SUCH_SESSION: "there is no such session between these two",
+    Refusal.SESSION_OVER: "the session's time is over, or it is closed",
+    Refusal.SESSION_FULL: "the session has as many deposits as it can; open another one",
+    Refusal.SESSION_ALIAS: "the payee has a session of this short name; use a new nonce",
     Refusal.MANDATE_BUDGET: "a budget of the mandate is used up for this period",
     Refusal.INSUFFICIENT_FUNDS: "the account does not hold enough; top it up",
     Refusal.DENIED: "the owner said no",

@@ -13,6 +13,7 @@ from farthing.core.events import Kind
 from farthing.core.ledger import Transfer, TransferFlags, TransferResult, linked
 from farthing.core.payments import PAYMENTS, Payment, Place, State, require_payment, settled
 from farthing.core.records import Read
+from farthing.core.sessions import is_deposit
 from farthing.errors import Conflict, Malformed, ensure
 
 _LEDGER_FIRST_NS = 1_000_000
@@ -51,10 +52,10 @@ class Capture:
         if view.now_ns >= payment.hold_ends_ns:
             return _released(view, payment, State.EXPIRED, "")
         require_unfrozen(view, payment.payer, payment.payee)
-        chain = _ends(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
+        chain = ending_chain(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
-            if not _made(results[0]):
+            if not was_made(results[0]):
                 return _ended_otherwise(view, payment, results[0])
             captured = msgspec.structs.replace(
                 payment,
@@ -133,10 +134,10 @@ class Void:
         if payment.state in (State.VOIDED, State.EXPIRED):
             return Outcome(payment)
         _require_held(payment)
-        chain = _ends(payment, TransferFlags.VOID_PENDING, Place.VOID, 0)
+        chain = ending_chain(payment, TransferFlags.VOID_PENDING, Place.VOID, 0)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
-            if not _made(results[0]):
+            if not was_made(results[0]):
                 return _ended_otherwise(view, payment, results[0])
             return _released(view, payment, State.VOIDED, self.reason)
 
@@ -184,11 +185,14 @@ class MarkDelivery:
 
 
 def _require_held(payment: Payment) -> None:
+    if is_deposit(payment.resource):
+        raise Conflict("session-deposit", "this hold is a session's; close the session")
     if payment.state is not State.HELD:
         raise Conflict("not-held", f"this payment is {payment.state.value}")
 
 
-def _ends(payment: Payment, flag: TransferFlags, place: int, units: int) -> list[Transfer]:
+def ending_chain(payment: Payment, flag: TransferFlags, place: int, units: int) -> list[Transfer]:
+    """End a hold and its budgets' in one chain: post `units` of them, or void them."""
     number = payment.number
     lines = range(payment.budgets, -1, -1)  # Budgets before money, as they were held.
     return linked(
@@ -209,7 +213,8 @@ def _ends(payment: Payment, flag: TransferFlags, place: int, units: int) -> list
     )
 
 
-def _made(results: Sequence[TransferResult]) -> bool:
+def was_made(results: Sequence[TransferResult]) -> bool:
+    """Tell whether a whole chain was made."""
     return all(result is TransferResult.CREATED for result in results)
 
 

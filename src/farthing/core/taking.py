@@ -8,10 +8,13 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import TransferCode
 from farthing.core.decisions import Outcome, Plan, View
+from farthing.core.events import Kind
+from farthing.core.funding import funded, session_facts
 from farthing.core.ledger import Account, Transfer, TransferFlags, TransferResult, linked
 from farthing.core.mandates import BudgetLine, Mandate, adjustment, budget_line, grant
-from farthing.core.payments import Authorised, Payment, Place, State, settled
+from farthing.core.payments import NEVER_NS, Authorised, Payment, Place, State, settled
 from farthing.core.refusals import Refusal
+from farthing.core.sessions import is_deposit
 from farthing.errors import ensure
 
 
@@ -100,11 +103,24 @@ def _taken(
         state=State.CAPTURED if captured else State.HELD,
         captured=payment.amount if captured else 0,
         budgets=len(lines),
-        hold_ends_ns=0 if captured else view.now_ns + payment.hold_seconds * NS,
+        hold_ends_ns=_ends_ns(view, payment),
         changed_ns=view.now_ns,
         leaf=view.leaf,
     )
-    return settled(view, taken, Authorised(taken, fresh=bool(taken.claim)))
+    answer = Authorised(taken, fresh=bool(taken.claim))
+    if not is_deposit(taken.resource):
+        return settled(view, taken, answer)
+    session, writes = funded(view, taken)
+    kind = Kind.SESSION_OPENED if len(session.deposits) == 1 else Kind.SESSION_TOPPED_UP
+    return settled(view, taken, answer, *writes, also=session_facts(session, kind))
+
+
+def _ends_ns(view: View, payment: Payment) -> int:
+    if payment.wants_capture:
+        return 0
+    if is_deposit(payment.resource):
+        return NEVER_NS  # Its session ends it, and a session always ends.
+    return view.now_ns + payment.hold_seconds * NS
 
 
 def _money_refusal(result: TransferResult) -> Refusal:

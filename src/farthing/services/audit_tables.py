@@ -14,6 +14,7 @@ from farthing.core.payments import PAYMENTS, Payment, Place
 from farthing.core.refunds import REFUNDS, Refund
 from farthing.core.replay import counters
 from farthing.errors import Malformed
+from farthing.services.audit_sessions import check_sessions
 from farthing.store import audit_rows as rows
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
@@ -26,7 +27,7 @@ class Tables:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self.payments = 0
+        self.payments = self.sessions = 0
 
     def compare(self, walk: Walk) -> None:
         """Compare what the walk has gathered since the last time, and empty it.
@@ -50,6 +51,7 @@ class Tables:
         self._check_account_records(walk)
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
+        self.sessions = check_sessions(self._tx, walk.sessions_closed)
 
     def _compare_holds(self, walk: Walk) -> None:
         wanted = list({**walk.holds, **walk.ended})

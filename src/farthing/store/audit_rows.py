@@ -190,6 +190,12 @@ def subjects(tx: Tx, leaves: Sequence[int]) -> dict[int, int]:
     return {row[0]: int.from_bytes(row[1], "big") for row in found}
 
 
+def statement(tx: Tx, leaf: int) -> bytes | None:
+    """Get what a leaf states."""
+    found = tx.rows("SELECT statement FROM leaves WHERE number = ?", (leaf,))
+    return found[0][0] if found else None
+
+
 def head_digests(tx: Tx, numbers: Sequence[int]) -> dict[int, bytes]:
     """Get the digests of the commits with these numbers."""
     rows = tx.rows_each("SELECT number, digest FROM commits WHERE number = ?", numbers)

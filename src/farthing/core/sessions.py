@@ -1,0 +1,234 @@
+"""Sessions: a deposit held once, drawn by vouchers of which the highest counts, closed once.
+
+A session is what the hold of a signed order turns into when its resource says so: the order's
+payment is the deposit, the session's id is the payment's under another prefix, and further
+deposits are payments of their own. Until a session is closed nothing is captured; then what was
+promised by the highest voucher is, and the rest is released.
+"""
+
+import re
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from farthing import ids
+from farthing.codec import canonical_json, from_base64url, to_base64url
+from farthing.core.decisions import View
+from farthing.core.payments import MONEY, Payment
+from farthing.core.records import Table
+from farthing.core.vouchers import Terms, session_alias
+from farthing.errors import Malformed, Missing
+from farthing.money import parse_units
+
+LIFETIME_SECONDS_MAX = 366 * 86400
+GRACE_SECONDS = 3600
+GRACE_SECONDS_MAX = 7 * 86400
+DEPOSITS_MAX = 15
+
+_OPENS, _TOPS_UP = "SESSION ", "TOPUP "
+_OPENING = re.compile(r"SESSION ([\w-]{43}) ([0-9]{1,8}) ([0-9]{1,6}) (.*)", re.ASCII)
+_TOPPING_UP = re.compile(r"TOPUP (ses_[0-9a-z]{26})", re.ASCII)
+
+
+class Phase(StrEnum):
+    """Where a session stands. An open one can be drawn, or handed in when its time is over."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class EndedBy(StrEnum):
+    """Who or what ended a session."""
+
+    NOBODY = ""
+    PAYER = "payer"
+    PAYEE = "payee"
+    OPERATOR = "operator"
+    TIME = "time"
+
+
+class Opening(NamedTuple):
+    """What an order that opens a session says of it.
+
+    Units: `lifetime_seconds` is how long it may be drawn, `grace_seconds` how long its payee may
+           then still hand in what it had accepted.
+    Shape: `tariff` is the SHA-256 of the tariff's canonical JSON; `purpose` says what is bought.
+    """
+
+    tariff: bytes
+    lifetime_seconds: int
+    grace_seconds: int
+    purpose: str
+
+    def resource(self) -> str:
+        """Write it as an order's resource."""
+        times = f"{self.lifetime_seconds} {self.grace_seconds}"
+        return f"{_OPENS}{to_base64url(self.tariff)} {times} {self.purpose}"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A deposit that vouchers draw.
+
+    Units: `deposit` is all that is held, `units` all that is promised, `captured` what was taken
+           at the end: smallest units. Times are ns.
+    Shape: `deposits` are the payments that hold its money, the opening one first; `voucher` is the
+           highest one accepted here; `tariff` names the tariff by its hash; `unsettled` counts
+           deposits of a closed session that are still held; `leaf` is its own newest statement's,
+           0 before there is one.
+    """
+
+    id: str
+    state: Phase
+    owner: str
+    payer: str
+    device: str
+    payee_owner: str
+    payee: str
+    asset: str
+    alias: bytes
+    tariff: bytes
+    key: str
+    purpose: str
+    deposit: int
+    deposits: list[str]
+    units: int
+    sequence: int
+    voucher: bytes
+    captured: int
+    unsettled: int
+    ended_by: EndedBy
+    ends_ns: int
+    closes_ns: int
+    created_ns: int
+    changed_ns: int
+    leaf: int
+
+    @property
+    def number(self) -> int:
+        """The 128-bit id; that of its opening payment."""
+        return ids.number("ses", self.id)
+
+    @property
+    def terms(self) -> Terms:
+        """What its vouchers sign along."""
+        return Terms(self.id, self.payee, self.asset, self.tariff)
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """Which session a payee's vouchers mean by eight bytes."""
+
+    key: bytes
+    session: str
+
+
+class TariffText(msgspec.Struct, frozen=True):
+    """A tariff as it was agreed, by its hash."""
+
+    digest: bytes
+    text: str
+
+
+SESSIONS = Table("sessions", Session, "id")
+ALIASES = Table("session_aliases", Alias, "key", passing=True)
+TARIFFS = Table("tariffs", TariffText, "digest")
+
+
+def is_deposit(resource: str) -> bool:
+    """Tell whether an order's resource makes its money a session's deposit, and nothing else."""
+    return resource.startswith((_OPENS, _TOPS_UP))
+
+
+def opening_of(resource: str) -> Opening | None:
+    """Read what an opening order says of its session; None if it tops one up.
+
+    Raises: Malformed `malformed-session`.
+    """
+    if resource.startswith(_TOPS_UP):
+        return None
+    read = _OPENING.fullmatch(resource)
+    if read is None:
+        raise Malformed("malformed-session", "write SESSION tariff lifetime grace purpose")
+    opening = Opening(from_base64url(read[1]), parse_units(read[2]), parse_units(read[3]), read[4])
+    if not 0 < opening.lifetime_seconds <= LIFETIME_SECONDS_MAX:
+        raise Malformed("malformed-session", f"a session lasts 1 to {LIFETIME_SECONDS_MAX} seconds")
+    if opening.grace_seconds > GRACE_SECONDS_MAX:
+        raise Malformed("malformed-session", f"grace is {GRACE_SECONDS_MAX} seconds at most")
+    return opening
+
+
+def top_up_resource(session: str) -> str:
+    """Write the resource of an order that adds to a session's deposit."""
+    return f"{_TOPS_UP}{session}"
+
+
+def session_topped_up(resource: str) -> str:
+    """Read which session an order tops up.
+
+    Raises: Malformed `malformed-session`.
+    """
+    read = _TOPPING_UP.fullmatch(resource)
+    if read is None:
+        raise Malformed("malformed-session", "write TOPUP and the session's id")
+    return read[1]
+
+
+def session_of(payment: Payment) -> str:
+    """Give the id of the session that a deposit belongs to."""
+    if payment.resource.startswith(_TOPS_UP):
+        return session_topped_up(payment.resource)
+    return ids.name("ses", payment.number)
+
+
+def alias_key(payee: str, alias: bytes) -> bytes:
+    """Give the key under which a payee's alias is found."""
+    return ids.number("acc", payee).to_bytes(16, "big") + alias
+
+
+def alias_of(session: str) -> bytes:
+    """Give a session's alias."""
+    return session_alias(ids.number("ses", session))
+
+
+def require_session(view: View, ident: str, party: str | None) -> Session:
+    """Get a session that this owner is a party to; the operator (None) may see all.
+
+    Raises: Missing.
+    """
+    session = view.get(SESSIONS, ident)
+    if session is None or party not in (None, session.owner, session.payee_owner):
+        raise Missing("no-such-session", "there is no such session here")
+    return session
+
+
+def session_statement(session: Session) -> bytes:
+    """State a closed session for the history: ids, amounts and hashes, no names."""
+    return canonical_json(
+        {
+            "asset": session.asset,
+            "captured": str(session.captured),
+            "deposit": str(session.deposit),
+            "device": session.device,
+            "ended_by": session.ended_by.value,
+            "kind": "session",
+            "money": MONEY,
+            "payee": session.payee,
+            "payer": session.payer,
+            "promised": str(session.units),
+            "sequence": str(session.sequence),
+            "session": session.id,
+            "state": session.state.value,
+            "tariff": to_base64url(session.tariff),
+        }
+    )
+
+
+def current(session: Session) -> dict[str, Any]:
+    """Give what a client needs to go on: said with every refusal of a voucher."""
+    return {
+        "session": session.id,
+        "state": session.state.value,
+        "deposit": str(session.deposit),
+        "promised": str(session.units),
+        "sequence": str(session.sequence),
+    }

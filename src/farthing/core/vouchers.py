@@ -1,0 +1,189 @@
+"""Vouchers: a device's signed, cumulative promise of about 107 bytes.
+
+The newest replaces all before it. A voucher is an untagged COSE_Sign1 (RFC 9052) in deterministic
+CBOR (RFC 8949, 4.2.1) of one fixed shape, so it is read by its shape: what was read is written
+again and compared, and nothing that only means the same is taken. What both sides agreed at
+opening is signed and never sent. `docs/reference/vouchers.md` has the format and test vectors.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from farthing.errors import Malformed
+from farthing.keys import ED25519, Signer
+from farthing.money import UNITS_MAX
+
+DOMAIN = "farthing-voucher-1"
+BYTES_MAX = 128
+ALIAS_BYTES, KEY_HINT_BYTES = 8, 4
+SEQUENCE_MAX = EXPIRY_MAX = 2**53 - 1
+
+_SIGNATURE_BYTES = 64
+_EDDSA, _ES256 = b"\xa1\x01\x27", b"\xa1\x01\x26"
+_SIGN1, _PROTECTED = b"\x84", b"\x43"
+_HINT, _SIGNATURE = b"\xa1\x04\x44", b"\x58\x40"
+_CLAIMS, _ALIAS = b"\xa4", b"\x01\x48"
+_WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
+
+
+class Terms(NamedTuple):
+    """What payer and payee agreed when the session was opened.
+
+    Shape: `tariff` is the SHA-256 of the tariff's canonical JSON.
+    """
+
+    session: str
+    payee: str
+    asset: str
+    tariff: bytes
+
+    def signed_along(self) -> bytes:
+        """Give the external data that every voucher of the session signs."""
+        texts = [_text(part) for part in (DOMAIN, self.session, self.payee, self.asset)]
+        return b"\x85" + b"".join(texts) + _bytes(self.tariff)
+
+
+class Claims(NamedTuple):
+    """What a voucher says.
+
+    Units: `units` is all that was promised in this session so far; `expiry` is Unix seconds.
+    Shape: `alias` names the session to its payee in 8 bytes and grants nothing; `sequence` counts
+           the session's vouchers.
+    """
+
+    alias: bytes
+    units: int
+    sequence: int
+    expiry: int
+
+
+class Voucher(NamedTuple):
+    """A voucher as it was read; its signature is not checked yet.
+
+    Shape: `key_hint` is the first 4 bytes of the SHA-256 of the signer's public key, a hint only.
+    """
+
+    claims: Claims
+    protected: bytes
+    key_hint: bytes
+    signature: bytes
+
+    def signed_bytes(self, terms: Terms) -> bytes:
+        """Give the bytes that were signed: COSE's Sig_structure (RFC 9052, 4.4)."""
+        return _signed(self.protected, terms, write_claims(self.claims))
+
+    def is_for(self, algorithm: str) -> bool:
+        """Tell whether it names the algorithm of the key it is checked against."""
+        return self.protected == _protected(algorithm)
+
+
+def sign_voucher(signer: Signer, terms: Terms, claims: Claims) -> bytes:
+    """Write and sign a voucher."""
+    algorithm = signer.public.partition(":")[0]
+    protected = _protected(algorithm)
+    signature = signer.sign(_signed(protected, terms, write_claims(claims)))
+    return _write(Voucher(claims, protected, key_hint(signer.public), signature))
+
+
+def read_voucher(raw: bytes) -> Voucher:
+    """Read a voucher in its one spelling.
+
+    Raises: Malformed `malformed-voucher`.
+    """
+    try:
+        voucher = _read(raw)
+    except (IndexError, KeyError, ValueError):
+        voucher = None
+    if voucher is None or _write(voucher) != raw:
+        raise Malformed("malformed-voucher", "this is not a voucher in its canonical form")
+    if not 0 < voucher.claims.units <= UNITS_MAX:
+        raise Malformed("malformed-voucher", "a voucher promises from one unit to 63 bits of them")
+    if max(voucher.claims.sequence, voucher.claims.expiry) > SEQUENCE_MAX:
+        raise Malformed("malformed-voucher", "sequence and expiry are of 53 bits at most")
+    return voucher
+
+
+def key_hint(public: str) -> bytes:
+    """Give the four bytes by which a voucher hints at its key."""
+    return hashlib.sha256(public.encode()).digest()[:KEY_HINT_BYTES]
+
+
+def session_alias(session: int) -> bytes:
+    """Give the 8 bytes by which a session's vouchers name it."""
+    return hashlib.sha256(b"farthing-alias-1\n" + session.to_bytes(16, "big")).digest()[:8]
+
+
+def write_claims(claims: Claims) -> bytes:
+    """Write a voucher's payload: four claims under the keys 1 to 4."""
+    return b"".join(
+        (
+            _CLAIMS + _ALIAS + claims.alias,
+            b"\x02" + _uint(0, claims.units),
+            b"\x03" + _uint(0, claims.sequence),
+            b"\x04" + _uint(0, claims.expiry),
+        )
+    )
+
+
+def _read(raw: bytes) -> Voucher | None:
+    if len(raw) > BYTES_MAX:
+        return None
+    protected, hint = raw[2:5], raw[8:12]
+    if protected not in (_EDDSA, _ES256):
+        return None
+    size, at = _read_uint(raw, 12, 2 << 5)
+    payload, signature = raw[at : at + size], raw[at + size + 2 :]
+    if len(signature) != _SIGNATURE_BYTES:
+        return None
+    units, after = _read_uint(payload, 12)
+    sequence, after = _read_uint(payload, after + 1)
+    expiry, _ = _read_uint(payload, after + 1)
+    return Voucher(Claims(payload[3:11], units, sequence, expiry), protected, hint, signature)
+
+
+def _read_uint(raw: bytes, at: int, major: int = 0) -> tuple[int, int]:
+    """Read a CBOR head, and tell where it ends."""
+    small = raw[at] - major
+    if small < 24:
+        return small, at + 1
+    end = at + 1 + _WIDTHS[small]
+    return int.from_bytes(raw[at + 1 : end], "big"), end
+
+
+def _write(voucher: Voucher) -> bytes:
+    return b"".join(
+        (
+            _SIGN1 + _PROTECTED + voucher.protected,
+            _HINT + voucher.key_hint,
+            _bytes(write_claims(voucher.claims)),
+            _SIGNATURE + voucher.signature,
+        )
+    )
+
+
+def _signed(protected: bytes, terms: Terms, payload: bytes) -> bytes:
+    parts = (b"\x84", _text("Signature1"), _PROTECTED + protected)
+    return b"".join(parts) + _bytes(terms.signed_along()) + _bytes(payload)
+
+
+def _protected(algorithm: str) -> bytes:
+    return _EDDSA if algorithm == ED25519 else _ES256
+
+
+def _bytes(raw: bytes) -> bytes:
+    return _uint(2, len(raw)) + raw
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return _uint(3, len(raw)) + raw
+
+
+def _uint(major: int, value: int) -> bytes:
+    """Write a CBOR head in its shortest form."""
+    if value < 24:
+        return bytes((major << 5 | value,))
+    for small, width in _WIDTHS.items():
+        if value < 1 << 8 * width:
+            return bytes((major << 5 | small,)) + value.to_bytes(width, "big")
+    raise Malformed("malformed-voucher", "a number of a voucher is larger than 64 bits")

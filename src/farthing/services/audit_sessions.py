@@ -1,0 +1,69 @@
+"""The audit of sessions: each compared with its deposits, and each deposit with a session."""
+
+from collections.abc import Iterator
+
+from farthing.core.audit_faults import Broken, broken
+from farthing.core.audit_sessions import session_fault
+from farthing.core.payments import PAYMENTS, State
+from farthing.core.sessions import SESSIONS, Phase, Session, is_deposit, session_of
+from farthing.store import audit_rows as rows
+from farthing.store.database import Tx
+from farthing.store.mapping import mapping
+
+_FUNDED = (State.HELD, State.CAPTURED, State.VOIDED)
+
+
+def check_sessions(tx: Tx, stated: int) -> int:
+    """Compare every session, and tell how many there are.
+
+    Shape: `stated` is how many sessions history says were closed.
+    Raises: Broken.
+    """
+    seen = closed = 0
+    for session in _sessions(tx):
+        deposits = tx.fetch(PAYMENTS, session.deposits)
+        statement = rows.statement(tx, session.leaf) if session.leaf else None
+        wrong = session_fault(session, deposits, statement)
+        if wrong is not None:
+            raise _session_broken(session.id, wrong)
+        seen += 1
+        closed += session.state is Phase.CLOSED
+    if closed != stated:
+        raise broken("sessions", f"history closed {stated} of them, {closed} are closed")
+    _check_deposits(tx)
+    return seen
+
+
+def _sessions(tx: Tx) -> Iterator[Session]:
+    mapped, after = mapping(SESSIONS), ""
+    while page := tx.rows(f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {rows.PAGE}", (after,)):
+        for row in page:
+            after = row[0]
+            try:
+                session = mapped.row(row)
+            except (ValueError, TypeError) as fault:
+                raise _session_broken(str(row[0]), f"it cannot be read: {fault}") from None
+            yield session
+
+
+def _check_deposits(tx: Tx) -> None:
+    """Find money that is held, or was, for a session that does not know of it."""
+    mapped, after = mapping(PAYMENTS), ""
+    sql = (
+        f"{mapped.select} WHERE id > ? AND (resource LIKE 'SESSION %' OR resource LIKE 'TOPUP %')"
+        f" ORDER BY id LIMIT {rows.PAGE}"
+    )
+    while page := tx.rows(sql, (after,)):
+        for row in page:
+            payment = mapped.row(row)
+            after = payment.id
+            if payment.state not in _FUNDED or not is_deposit(payment.resource):
+                continue
+            ident = session_of(payment)
+            session = tx.fetch(SESSIONS, [ident]).get(ident)
+            if session is None or payment.id not in session.deposits:
+                raise broken("payment", "its session does not know of it", name=payment.id)
+
+
+def _session_broken(ident: str, what: str) -> Broken:
+    return broken("session", what, name=ident)

@@ -1,0 +1,158 @@
+"""Vouchers: one spelling each, bound to what was agreed, read as strictly as written."""
+
+import cbor2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing.core.vouchers import (
+    BYTES_MAX,
+    EXPIRY_MAX,
+    SEQUENCE_MAX,
+    Claims,
+    Terms,
+    key_hint,
+    read_voucher,
+    session_alias,
+    sign_voucher,
+)
+from farthing.errors import Malformed
+from farthing.keys import Ed25519Signer, P256Signer, verify
+from farthing.money import UNITS_MAX
+
+SIGNERS = [Ed25519Signer(bytes(range(32))), P256Signer(bytes(range(1, 33)))]
+TERMS = Terms("ses_" + "0" * 26, "acc_" + "1" * 26, "USD", bytes(range(32)))
+CLAIMS = Claims(b"8 bytes!", 123_456, 77, 1_800_000_000)
+
+claims = st.builds(
+    Claims,
+    st.binary(min_size=8, max_size=8),
+    st.integers(1, UNITS_MAX),
+    st.integers(0, SEQUENCE_MAX),
+    st.integers(0, EXPIRY_MAX),
+)
+
+
+def holds(signer, raw, terms=TERMS):
+    """Tell whether a voucher is signed by this key under these terms."""
+    voucher = read_voucher(raw)
+    algorithm = signer.public.partition(":")[0]
+    message = voucher.signed_bytes(terms)
+    return voucher.is_for(algorithm) and verify(signer.public, voucher.signature, message)
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+@given(claims=claims)
+def test_what_is_signed_is_read_and_holds(signer, claims):
+    raw = sign_voucher(signer, TERMS, claims)
+    assert read_voucher(raw).claims == claims
+    assert read_voucher(raw).key_hint == key_hint(signer.public)
+    assert holds(signer, raw)
+    assert len(raw) <= BYTES_MAX
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_an_everyday_voucher_fits_a_small_tag_and_one_write_over_the_air(signer):
+    assert len(sign_voucher(signer, TERMS, CLAIMS)) <= 109
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+@given(claims=claims)
+def test_it_is_cose_and_deterministic_cbor_to_who_reads_it_with_a_library(signer, claims):
+    raw = sign_voucher(signer, TERMS, claims)
+    protected, unprotected, payload, signature = cbor2.loads(raw)
+    said = {1: claims.alias, 2: claims.units, 3: claims.sequence, 4: claims.expiry}
+    assert cbor2.loads(payload) == said
+    assert dict(unprotected) == {4: key_hint(signer.public)}
+    assert cbor2.dumps([protected, unprotected, payload, signature], canonical=True) == raw
+    along = cbor2.dumps(["farthing-voucher-1", *TERMS])
+    message = cbor2.dumps(["Signature1", protected, along, payload])
+    assert verify(signer.public, signature, message)
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_no_changed_byte_is_taken_for_the_same_voucher(signer):
+    raw = sign_voucher(signer, TERMS, CLAIMS)
+    for place in range(len(raw)):
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[place] ^= 1 << bit
+            try:
+                voucher = read_voucher(bytes(changed))
+            except Malformed:
+                continue
+            hint_alone = voucher.key_hint != key_hint(signer.public)
+            assert hint_alone or not holds(signer, bytes(changed)), (place, bit)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_voucher_holds_under_no_other_terms(part):
+    raw = sign_voucher(SIGNERS[0], TERMS, CLAIMS)
+    other = list(TERMS)
+    other[part] = bytes(32) if part == 3 else other[part][:-1] + "2"
+    assert not holds(SIGNERS[0], raw, Terms(*other))
+
+
+def test_a_signature_of_one_algorithm_is_none_of_the_other():
+    raw = sign_voucher(SIGNERS[0], TERMS, CLAIMS)
+    assert not holds(SIGNERS[1], raw)
+    assert not holds(SIGNERS[0], raw.replace(b"\xa1\x01\x27", b"\xa1\x01\x26"))
+
+
+@given(st.binary(max_size=200))
+def test_nonsense_is_malformed_and_nothing_else(raw):
+    with pytest.raises(Malformed):
+        read_voucher(raw)
+
+
+def _spelled(**more):
+    signer = SIGNERS[0]
+    good = sign_voucher(signer, TERMS, CLAIMS)
+    protected, unprotected, payload, signature = cbor2.loads(good)
+    parts = {
+        "protected": protected,
+        "unprotected": dict(unprotected),
+        "payload": payload,
+        "signature": signature,
+    } | more
+    return cbor2.dumps(list(parts.values()))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        cbor2.dumps(cbor2.CBORTag(18, cbor2.loads(_spelled()))),
+        _spelled() + b"\0",
+        _spelled(unprotected={}),
+        _spelled(unprotected={4: b"123"}),
+        _spelled(unprotected={4: b"1234", 5: 1}),
+        _spelled(protected=b""),
+        _spelled(protected=cbor2.dumps({1: -8, 4: b"x"})),
+        _spelled(protected=cbor2.dumps({1: -37})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5, 3: 1})),
+        _spelled(payload=cbor2.dumps({2: 5, 1: b"8 bytes!", 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5, 3: 1, 4: 1, 5: 1})),
+        _spelled(payload=cbor2.dumps({1: b"7 bytes", 2: 5, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: -5, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5.0, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: True, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 0, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 2**63, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 2**64, 3: 1, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5, 3: 2**53, 4: 1})),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5, 3: 1, 4: 2**53})),
+        _spelled(payload=b"\xa4\x01\x488 bytes!\x02\x18\x05\x03\x01\x04\x01"),
+        _spelled(payload=b"\xbf\x01\x488 bytes!\x02\x05\x03\x01\x04\x01\xff"),
+        _spelled(signature=bytes(63)),
+        _spelled(signature=bytes(65)),
+    ],
+)
+def test_whatever_only_means_the_same_is_refused(raw):
+    with pytest.raises(Malformed) as raised:
+        read_voucher(raw)
+    assert raised.value.code == "malformed-voucher"
+
+
+def test_sessions_have_aliases_of_their_own():
+    assert len({session_alias(n) for n in range(1000)}) == 1000
