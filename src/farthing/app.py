@@ -35,6 +35,7 @@ from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back
 from farthing.services.payments import EmbeddedHub, Payments
+from farthing.services.sessions import Sessions
 from farthing.store.database import Database, Tx
 from farthing.store.mapping import mapping
 from farthing.store.migrate import migrate
@@ -182,7 +183,8 @@ async def open_hub(
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
-    desk = Desk(ctx, config, Payments(ctx), Access(ctx))
+    payments = Payments(ctx)
+    desk = Desk(ctx, config, payments, Sessions(ctx, payments), Access(ctx))
     worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault

@@ -8,11 +8,18 @@ import structlog
 
 from farthing.clock import NS
 from farthing.core.answers import AnswerAsk
+from farthing.core.closing import CloseSession, SettleDeposit
 from farthing.core.idempotency import KEPT_SECONDS
 from farthing.core.settling import Expire
 from farthing.errors import FarthingError
 from farthing.services.context import Context
-from farthing.store.queries import asks_over, forget_answers, holds_over
+from farthing.store.queries import (
+    asks_over,
+    forget_answers,
+    holds_over,
+    sessions_due,
+    sessions_unsettled,
+)
 
 log = structlog.get_logger()
 _EVERY_SECONDS = 0.5
@@ -64,10 +71,21 @@ class Worker:
         asks = await ctx.database.read(lambda tx: asks_over(tx, now))
         await ctx.books.commit([Expire(payment) for payment in holds])
         await ctx.books.commit([AnswerAsk(payment, None, "lapse") for payment in asks])
+        due = await self._close_sessions(now)
         self._looked += 1
         if self._looked % _CLEAN_EVERY == 0:
             await self._forget(now - KEPT_SECONDS * NS)
-        return len(holds) + len(asks)
+        return len(holds) + len(asks) + due
+
+    async def _close_sessions(self, now: int) -> int:
+        """Close sessions whose time and grace are over, and settle what a crash left unsettled."""
+        ctx = self._ctx
+        due = await ctx.database.read(lambda tx: sessions_due(tx, now))
+        await ctx.books.commit([CloseSession(session, None, due=True) for session in due])
+        unsettled = await ctx.database.read(sessions_unsettled)
+        deposits = [deposit for session in unsettled for deposit in session.deposits]
+        await ctx.books.commit([SettleDeposit(deposit) for deposit in deposits])
+        return len(due) + len(unsettled)
 
     async def _forget(self, before_ns: int) -> None:
         await self._ctx.books.tidy(lambda tx: forget_answers(tx, before_ns))

@@ -14,7 +14,7 @@ from farthing.core.payments import State
 from farthing.core.refunds import GiveBack
 from farthing.core.sessions import SESSIONS, EndedBy, Phase
 from farthing.core.settling import Capture, Void
-from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
+from farthing.errors import Conflict, Malformed, Missing, PaymentRefused
 from farthing.testing.drawing import HOUR, Drawer
 
 DAY = Budget(name="day", per="day", limit=1000)
@@ -192,9 +192,18 @@ async def test_the_ledger_never_releases_a_deposit_by_itself(world):
 async def test_only_its_payee_closes_and_only_its_payer_ends(world):
     own, stranger = await drawer(world), await world.owner()
     session = await own.open(500)
-    await refused(world, CloseSession(session.id, session.owner), "not-the-payee", Forbidden)
-    await refused(world, EndSession(session.id, session.payee_owner), "not-the-payer", Forbidden)
-    for unit in (CloseSession(session.id, stranger), EndSession(session.id, stranger)):
+    close, end = (
+        CloseSession(session.id, session.owner),
+        EndSession(session.id, session.payee_owner),
+    )
+    other = EndSession(session.id, session.owner, "dev_other")
+    for unit in (
+        close,
+        end,
+        other,
+        CloseSession(session.id, stranger),
+        EndSession(session.id, stranger),
+    ):
         await refused(world, unit, "no-such-session", Missing)
 
 

@@ -9,8 +9,8 @@ from farthing.core.vouchers import (
     BYTES_MAX,
     EXPIRY_MAX,
     SEQUENCE_MAX,
+    Agreed,
     Claims,
-    Terms,
     key_hint,
     read_voucher,
     session_alias,
@@ -21,7 +21,7 @@ from farthing.keys import Ed25519Signer, P256Signer, verify
 from farthing.money import UNITS_MAX
 
 SIGNERS = [Ed25519Signer(bytes(range(32))), P256Signer(bytes(range(1, 33)))]
-TERMS = Terms("ses_" + "0" * 26, "acc_" + "1" * 26, "USD", bytes(range(32)))
+AGREED = Agreed("ses_" + "0" * 26, "acc_" + "1" * 26, "USD", bytes(range(32)))
 CLAIMS = Claims(b"8 bytes!", 123_456, 77, 1_800_000_000)
 
 claims = st.builds(
@@ -33,18 +33,18 @@ claims = st.builds(
 )
 
 
-def holds(signer, raw, terms=TERMS):
-    """Tell whether a voucher is signed by this key under these terms."""
+def holds(signer, raw, agreed=AGREED):
+    """Tell whether a voucher is signed by this key under what was agreed."""
     voucher = read_voucher(raw)
     algorithm = signer.public.partition(":")[0]
-    message = voucher.signed_bytes(terms)
+    message = voucher.signed_bytes(agreed)
     return voucher.is_for(algorithm) and verify(signer.public, voucher.signature, message)
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
 @given(claims=claims)
 def test_what_is_signed_is_read_and_holds(signer, claims):
-    raw = sign_voucher(signer, TERMS, claims)
+    raw = sign_voucher(signer, AGREED, claims)
     assert read_voucher(raw).claims == claims
     assert read_voucher(raw).key_hint == key_hint(signer.public)
     assert holds(signer, raw)
@@ -53,26 +53,26 @@ def test_what_is_signed_is_read_and_holds(signer, claims):
 
 @pytest.mark.parametrize("signer", SIGNERS)
 def test_an_everyday_voucher_fits_a_small_tag_and_one_write_over_the_air(signer):
-    assert len(sign_voucher(signer, TERMS, CLAIMS)) <= 109
+    assert len(sign_voucher(signer, AGREED, CLAIMS)) <= 109
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
 @given(claims=claims)
 def test_it_is_cose_and_deterministic_cbor_to_who_reads_it_with_a_library(signer, claims):
-    raw = sign_voucher(signer, TERMS, claims)
+    raw = sign_voucher(signer, AGREED, claims)
     protected, unprotected, payload, signature = cbor2.loads(raw)
     said = {1: claims.alias, 2: claims.units, 3: claims.sequence, 4: claims.expiry}
     assert cbor2.loads(payload) == said
     assert dict(unprotected) == {4: key_hint(signer.public)}
     assert cbor2.dumps([protected, unprotected, payload, signature], canonical=True) == raw
-    along = cbor2.dumps(["farthing-voucher-1", *TERMS])
+    along = cbor2.dumps(["farthing-voucher-1", *AGREED])
     message = cbor2.dumps(["Signature1", protected, along, payload])
     assert verify(signer.public, signature, message)
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
 def test_no_changed_byte_is_taken_for_the_same_voucher(signer):
-    raw = sign_voucher(signer, TERMS, CLAIMS)
+    raw = sign_voucher(signer, AGREED, CLAIMS)
     for place in range(len(raw)):
         for bit in range(8):
             changed = bytearray(raw)
@@ -87,14 +87,14 @@ def test_no_changed_byte_is_taken_for_the_same_voucher(signer):
 
 @pytest.mark.parametrize("part", range(4))
 def test_a_voucher_holds_under_no_other_terms(part):
-    raw = sign_voucher(SIGNERS[0], TERMS, CLAIMS)
-    other = list(TERMS)
+    raw = sign_voucher(SIGNERS[0], AGREED, CLAIMS)
+    other = list(AGREED)
     other[part] = bytes(32) if part == 3 else other[part][:-1] + "2"
-    assert not holds(SIGNERS[0], raw, Terms(*other))
+    assert not holds(SIGNERS[0], raw, Agreed(*other))
 
 
 def test_a_signature_of_one_algorithm_is_none_of_the_other():
-    raw = sign_voucher(SIGNERS[0], TERMS, CLAIMS)
+    raw = sign_voucher(SIGNERS[0], AGREED, CLAIMS)
     assert not holds(SIGNERS[1], raw)
     assert not holds(SIGNERS[0], raw.replace(b"\xa1\x01\x27", b"\xa1\x01\x26"))
 
@@ -107,7 +107,7 @@ def test_nonsense_is_malformed_and_nothing_else(raw):
 
 def _spelled(**more):
     signer = SIGNERS[0]
-    good = sign_voucher(signer, TERMS, CLAIMS)
+    good = sign_voucher(signer, AGREED, CLAIMS)
     protected, unprotected, payload, signature = cbor2.loads(good)
     parts = {
         "protected": protected,

@@ -23,6 +23,8 @@ from farthing.protocols.mpp import Mpp, challenge_id
 from farthing.protocols.x402 import X402
 from farthing.protocols.x402_client import write
 
+from .session_vectors import sessions
+
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "vectors"
 NOW = "2026-11-22T21:00:00Z"
 NOW_NS = parse_time(NOW) * 1_000_000_000
@@ -384,7 +386,13 @@ def _fields(members: dict[str, str]) -> dict[str, Any]:
 
 def all_vectors() -> dict[str, dict[str, Any]]:
     """Give every file's content by its name."""
-    return {"orders": orders(), "signatures": signatures(), "mpp": mpp(), "x402": x402()}
+    return {
+        "orders": orders(),
+        "signatures": signatures(),
+        "mpp": mpp(),
+        "x402": x402(),
+        "sessions": sessions(),
+    }
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from .make_vectors import FOLDER
 from .test_vectors import FILES
 
 PAGE = (FOLDER.parent / "methods.md").read_text()
+SESSIONS = (FOLDER.parent / "sessions.md").read_text()
 
 
 def test_the_pages_example_is_the_first_vector():
@@ -18,9 +19,9 @@ def test_the_pages_example_is_the_first_vector():
     assert FILES["x402"]["payload"]["payload"]["signature"] in PAGE
 
 
-def test_every_vector_file_is_named_on_the_page():
+def test_every_vector_file_is_named_on_a_page():
     published = {path.name for path in FOLDER.glob("*.json")}
-    assert published == set(re.findall(r"\(vectors/([a-z0-9]+\.json)\)", PAGE))
+    assert published == set(re.findall(r"\(vectors/([a-z0-9]+\.json)\)", PAGE + SESSIONS))
 
 
 def test_every_code_of_the_vectors_is_explained():

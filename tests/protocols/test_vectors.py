@@ -9,6 +9,9 @@ from farthing import ids, keys
 from farthing.clock import parse_time
 from farthing.codec import from_base64url
 from farthing.core.orders import order_from_members, payment_id
+from farthing.core.sessions import opening_of
+from farthing.core.tariffs import owed, read_tariff
+from farthing.core.vouchers import Agreed, read_voucher
 from farthing.errors import Malformed
 from farthing.protocols import client
 from farthing.protocols.base import BadCredential, Terms
@@ -19,7 +22,7 @@ from . import make_vectors
 
 FILES = {
     name: json.loads((make_vectors.FOLDER / f"{name}.json").read_text())
-    for name in ("orders", "signatures", "mpp", "x402")
+    for name in ("orders", "signatures", "mpp", "x402", "sessions")
 }
 
 
@@ -105,3 +108,41 @@ def test_a_payer_makes_the_published_order_of_the_published_402(file: str, field
     now_ns = parse_time(content["now"]) * 1_000_000_000
     order = ask.order(content["order"]["device"], now_ns, lambda: content["order"]["nonce"])
     assert order.members() == content["order"]
+
+
+@named(FILES["sessions"]["tariffs"])
+def test_a_tariff_is_named_and_costs_this(case: dict[str, Any]):
+    tariff = read_tariff(case["members"])
+    assert tariff.written().decode() == case["canonical"]
+    assert tariff.digest() == from_base64url(case["hash"])
+    assert {count: str(owed(tariff, int(count))) for count in case["owed"]} == case["owed"]
+
+
+def test_an_opening_is_written_like_this():
+    case = FILES["sessions"]["opening"]
+    opening = opening_of(case["resource"])
+    assert opening is not None
+    assert opening.resource() == case["resource"]
+    assert opening.lifetime_seconds == case["lifetime_seconds"]
+    assert opening.grace_seconds == case["grace_seconds"]
+    assert opening.purpose == case["purpose"]
+
+
+@pytest.mark.parametrize("case", FILES["sessions"]["good"], ids=lambda case: case["units"])
+def test_a_voucher_signs_to_these_bytes(case: dict[str, Any]):
+    said = FILES["sessions"]["agreed"]
+    tariff = from_base64url(said["tariff"])
+    agreed = Agreed(said["session"], said["payee"], said["asset"], tariff)
+    voucher = read_voucher(bytes.fromhex(case["voucher_hex"]))
+    assert agreed.signed_along().hex() == said["signed_along_hex"]
+    assert voucher.signed_bytes(agreed).hex() == case["signed_hex"]
+    assert voucher.claims.alias.hex() == case["alias_hex"]
+    assert (str(voucher.claims.units), voucher.claims.expiry) == (case["units"], case["expiry"])
+    public = FILES["sessions"]["public"]
+    assert keys.verify(public, voucher.signature, bytes.fromhex(case["signed_hex"]))
+
+
+@named(FILES["sessions"]["bad"])
+def test_this_is_no_voucher(case: dict[str, Any]):
+    with pytest.raises(Malformed):
+        read_voucher(bytes.fromhex(case["voucher_hex"]))

@@ -53,7 +53,7 @@ def test_a_missing_session_is_found(spoilt, where):
 def test_a_voucher_of_somebody_else_is_found(spoilt):
     session = only(spoilt, OPEN)
     claims = Claims(session.alias, 140, 9, 2**40)
-    forged = sign_voucher(Ed25519Signer(b"x" * 32), session.terms, claims)
+    forged = sign_voucher(Ed25519Signer(b"x" * 32), session.agreed, claims)
     sql = "UPDATE sessions SET voucher = ?, units = 140, sequence = 9 WHERE id = ?"
     report = spoilt.audit((sql, (forged, session.id)))
     assert "not signed by its device" in report.text

@@ -100,7 +100,7 @@ def _voucher_fault(session: Session) -> str | None:
     if claims.units > session.deposit:
         return "its voucher promises more than its deposit"
     algorithm = session.key.partition(":")[0]
-    message = voucher.signed_bytes(session.terms)
+    message = voucher.signed_bytes(session.agreed)
     if not voucher.is_for(algorithm) or not verify(session.key, voucher.signature, message):
         return "its voucher is not signed by its device"
     return None

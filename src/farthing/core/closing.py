@@ -24,12 +24,13 @@ from farthing.core.sessions import (
     Phase,
     Session,
     current,
-    require_session,
+    paid_by,
+    paid_to,
     session_of,
     session_statement,
 )
 from farthing.core.settling import ending_chain, was_made
-from farthing.errors import Conflict, Forbidden, Malformed, ensure, present
+from farthing.errors import Conflict, Malformed, Missing, ensure, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class EndSession:
 
     def plan(self, view: View) -> Outcome[Session]:
         """End it now; again is no harm."""
-        session = require_session(view, self.session, self.by)
-        if self.by not in (None, session.owner) or self.device not in ("", session.device):
-            raise Forbidden("not-the-payer", "its payee closes a session; only its payer ends it")
+        session = paid_by(view, self.session, self.by)
+        if self.device not in ("", session.device):
+            raise Missing("no-such-session", "there is no such session here")
         if session.state is Phase.CLOSED or view.now_ns >= session.ends_ns:
             return Outcome(session)
         ended = msgspec.structs.replace(
@@ -93,9 +94,7 @@ class CloseSession:
 
     def plan(self, view: View) -> Outcome[Session]:
         """Close it once; again with the same amount is no harm."""
-        session = require_session(view, self.session, self.by)
-        if self.by not in (None, session.payee_owner):
-            raise Forbidden("not-the-payee", "its payer ends a session; only its payee closes it")
+        session = paid_to(view, self.session, self.by)
         units = session.units if self.units is None else self.units
         if session.state is Phase.CLOSED:
             if self.units in (None, session.captured):

@@ -12,7 +12,7 @@ from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
 from farthing.core.payments import NEVER_NS
 from farthing.core.records import Read, Write
-from farthing.core.sessions import SESSIONS, Phase, Session, current, require_session
+from farthing.core.sessions import SESSIONS, Phase, Session, current, paid_to
 from farthing.core.vouchers import Claims
 from farthing.errors import Conflict, PaymentRefused, present
 
@@ -43,7 +43,7 @@ class Draw:
 
     def plan(self, view: View) -> Outcome[Session]:
         """Count what is promised now, unless it was counted before."""
-        session = require_session(view, self.session, self.by)
+        session = paid_to(view, self.session, self.by)
         claims = self.claims
         if session.state is Phase.CLOSED:
             raise Conflict("session-closed", "this session is closed", **current(session))

@@ -7,6 +7,7 @@ promised by the highest voucher is, and the rest is released.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ import msgspec
 
 from farthing import ids
 from farthing.codec import canonical_json, from_base64url, to_base64url
-from farthing.core.decisions import View
+from farthing.core.decisions import Outcome, View
 from farthing.core.payments import MONEY, Payment
-from farthing.core.records import Table
-from farthing.core.vouchers import Terms, session_alias
+from farthing.core.records import Read, Table, Write
+from farthing.core.tariffs import Tariff
+from farthing.core.vouchers import Agreed, session_alias
 from farthing.errors import Malformed, Missing
 from farthing.money import parse_units
 
@@ -110,9 +112,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return ids.number("ses", self.id)
 
     @property
-    def terms(self) -> Terms:
+    def agreed(self) -> Agreed:
         """What its vouchers sign along."""
-        return Terms(self.id, self.payee, self.asset, self.tariff)
+        return Agreed(self.id, self.payee, self.asset, self.tariff)
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -132,6 +134,22 @@ class TariffText(msgspec.Struct, frozen=True):
 SESSIONS = Table("sessions", Session, "id")
 ALIASES = Table("session_aliases", Alias, "key", passing=True)
 TARIFFS = Table("tariffs", TariffText, "digest")
+
+
+class KeepTariff(NamedTuple):
+    """Remember a tariff's text under its hash; orders and vouchers carry the hash alone."""
+
+    tariff: Tariff
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[None]:
+        """Keep it once."""
+        digest = self.tariff.digest()
+        if view.get(TARIFFS, digest) is not None:
+            return Outcome(None)
+        text = TariffText(digest, self.tariff.written().decode())
+        return Outcome(None, [Write(TARIFFS, text)])
 
 
 def is_deposit(resource: str) -> bool:
@@ -190,13 +208,25 @@ def alias_of(session: str) -> bytes:
     return session_alias(ids.number("ses", session))
 
 
-def require_session(view: View, ident: str, party: str | None) -> Session:
-    """Get a session that this owner is a party to; the operator (None) may see all.
+def paid_by(view: View, ident: str, owner: str | None) -> Session:
+    """Get a session that this owner pays; the operator (None) may act for all.
 
     Raises: Missing.
     """
+    return _of(owner, lambda session: session.owner, view, ident)
+
+
+def paid_to(view: View, ident: str, owner: str | None) -> Session:
+    """Get a session that this owner is paid by; the operator (None) may act for all.
+
+    Raises: Missing.
+    """
+    return _of(owner, lambda session: session.payee_owner, view, ident)
+
+
+def _of(owner: str | None, side: Callable[[Session], str], view: View, ident: str) -> Session:
     session = view.get(SESSIONS, ident)
-    if session is None or party not in (None, session.owner, session.payee_owner):
+    if session is None or owner not in (None, side(session)):
         raise Missing("no-such-session", "there is no such session here")
     return session
 

@@ -3,7 +3,7 @@
 A tariff is agreed when a session is opened: its canonical JSON is hashed into the order and into
 every voucher. What is owed always follows from the whole count, so fractions of a unit add up and
 none is lost: a thousand requests of 0.0004 units cost as much as one of 0.4.
-`docs/reference/tariffs.md` has the grammar and worked examples.
+`docs/reference/sessions.md` has the grammar and worked examples.
 """
 
 import hashlib

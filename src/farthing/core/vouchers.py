@@ -3,7 +3,7 @@
 The newest replaces all before it. A voucher is an untagged COSE_Sign1 (RFC 9052) in deterministic
 CBOR (RFC 8949, 4.2.1) of one fixed shape, so it is read by its shape: what was read is written
 again and compared, and nothing that only means the same is taken. What both sides agreed at
-opening is signed and never sent. `docs/reference/vouchers.md` has the format and test vectors.
+opening is signed and never sent. `docs/reference/sessions.md` has the format and test vectors.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _CLAIMS, _ALIAS = b"\xa4", b"\x01\x48"
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
-class Terms(NamedTuple):
+class Agreed(NamedTuple):
     """What payer and payee agreed when the session was opened.
 
     Shape: `tariff` is the SHA-256 of the tariff's canonical JSON.
@@ -68,20 +68,20 @@ class Voucher(NamedTuple):
     key_hint: bytes
     signature: bytes
 
-    def signed_bytes(self, terms: Terms) -> bytes:
+    def signed_bytes(self, agreed: Agreed) -> bytes:
         """Give the bytes that were signed: COSE's Sig_structure (RFC 9052, 4.4)."""
-        return _signed(self.protected, terms, write_claims(self.claims))
+        return _signed(self.protected, agreed, write_claims(self.claims))
 
     def is_for(self, algorithm: str) -> bool:
         """Tell whether it names the algorithm of the key it is checked against."""
         return self.protected == _protected(algorithm)
 
 
-def sign_voucher(signer: Signer, terms: Terms, claims: Claims) -> bytes:
+def sign_voucher(signer: Signer, agreed: Agreed, claims: Claims) -> bytes:
     """Write and sign a voucher."""
     algorithm = signer.public.partition(":")[0]
     protected = _protected(algorithm)
-    signature = signer.sign(_signed(protected, terms, write_claims(claims)))
+    signature = signer.sign(_signed(protected, agreed, write_claims(claims)))
     return _write(Voucher(claims, protected, key_hint(signer.public), signature))
 
 
@@ -161,9 +161,9 @@ def _write(voucher: Voucher) -> bytes:
     )
 
 
-def _signed(protected: bytes, terms: Terms, payload: bytes) -> bytes:
+def _signed(protected: bytes, agreed: Agreed, payload: bytes) -> bytes:
     parts = (b"\x84", _text("Signature1"), _PROTECTED + protected)
-    return b"".join(parts) + _bytes(terms.signed_along()) + _bytes(payload)
+    return b"".join(parts) + _bytes(agreed.signed_along()) + _bytes(payload)
 
 
 def _protected(algorithm: str) -> bytes:

@@ -7,6 +7,7 @@ from farthing.config import Config
 from farthing.services.access import Access
 from farthing.services.context import Context
 from farthing.services.payments import Payments
+from farthing.services.sessions import Sessions
 
 
 async def _no_metrics() -> bytes:
@@ -28,6 +29,7 @@ class Desk:
     ctx: Context
     config: Config
     payments: Payments
+    sessions: Sessions
     access: Access
     closing: bool = False
     streams: int = 0

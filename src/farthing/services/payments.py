@@ -64,7 +64,7 @@ class Payments:
         """
         with self._ctx.watch.step("authorise") as step:
             step.part("verify")
-            device, key = await self._who(signed, bearer)
+            device, key = await self.who(signed, bearer)
             unit = Authorise(
                 signed,
                 key,
@@ -89,9 +89,13 @@ class Payments:
         Raises: Unauthenticated, Unavailable.
         """
         with self._ctx.watch.step("verify"):
-            await self._who(signed, bearer)
+            await self.who(signed, bearer)
 
-    async def _who(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
+    async def who(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
+        """Find the device that signed an order, and its key.
+
+        Raises: Unauthenticated, Unavailable.
+        """
         order, signature = signed.order, signed.signature
         message, verifier = order.signed_bytes(), self.verifier
         return await who_signed(self._directory, verifier, order.device, signature, message, bearer)

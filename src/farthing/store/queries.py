@@ -8,6 +8,7 @@ from farthing.core.offers import OFFERS, OfferRecord
 from farthing.core.owners import KEYS, KeyRecord
 from farthing.core.payments import PAYMENTS, Payment
 from farthing.core.records import Row, Table
+from farthing.core.sessions import SESSIONS, Session
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
 
@@ -117,11 +118,32 @@ def listed_offers(
     return [mapped.row(row) for row in tx.rows(sql, [*values, limit, offset])], total
 
 
+def sessions_due(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
+    """List open sessions whose time and grace are over."""
+    sql = (
+        "SELECT id FROM sessions WHERE state = 'open' AND closes_ns <= ? ORDER BY closes_ns LIMIT ?"
+    )
+    return [row[0] for row in tx.rows(sql, (now_ns, limit))]
+
+
+def sessions_unsettled(tx: Tx, limit: int = 500) -> list[Session]:
+    """List closed sessions whose deposits are still held, but for those of frozen accounts."""
+    mapped = mapping(SESSIONS)
+    sides = "payer IN (?) AND payee IN (?)".replace(
+        "?", "SELECT id FROM account_records WHERE state = 'open'"
+    )
+    return [
+        mapped.row(row)
+        for row in tx.rows(f"{mapped.select} WHERE unsettled > 0 AND {sides} LIMIT ?", (limit,))
+    ]
+
+
 def next_deadline(tx: Tx) -> int | None:
-    """Tell when the next hold or ask ends. Units: ns."""
+    """Tell when the next hold, ask or session ends. Units: ns."""
     rows = tx.rows(
         "SELECT MIN(t) FROM (SELECT MIN(hold_ends_ns) AS t FROM payments WHERE state = 'held'"
-        " UNION ALL SELECT MIN(ask_ends_ns) AS t FROM payments WHERE state = 'awaiting') AS ends"
+        " UNION ALL SELECT MIN(ask_ends_ns) AS t FROM payments WHERE state = 'awaiting'"
+        " UNION ALL SELECT MIN(closes_ns) AS t FROM sessions WHERE state = 'open') AS ends"
     )
     return rows[0][0]
 

@@ -62,7 +62,7 @@ class Drawer:
         """Sign a voucher."""
         expiry = expiry or session.ends_ns // 1_000_000_000
         claims = Claims(session.alias, units, sequence, expiry)
-        return sign_voucher(self.spender.signer, session.terms, claims)
+        return sign_voucher(self.spender.signer, session.agreed, claims)
 
     def draw(
         self,

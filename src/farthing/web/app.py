@@ -12,6 +12,7 @@ from farthing.web.api import (
     offers,
     owners,
     payments,
+    sessions,
     streams,
 )
 from farthing.web.api.endpoint import Endpoint
@@ -29,6 +30,7 @@ def all_endpoints() -> list[Endpoint]:
     return [
         *hub.endpoints(all_endpoints),
         *payments.ENDPOINTS,
+        *sessions.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,
         *mandates.ENDPOINTS,

@@ -31,6 +31,14 @@ POST /v1/payments/{payment}/refunds     | seller                   | payee
 GET  /v1/payments/{payment}/refunds     | owner seller read        | payer payee
 POST /v1/payments/{payment}/approve     | owner                    | payer
 POST /v1/payments/{payment}/deny        | owner                    | payer
+POST /v1/sessions                       | anybody                  | | the order is signed by its device
+GET  /v1/sessions                       | owner seller read device | | shows what the asker pays or is paid
+GET  /v1/sessions/{session}             | owner seller read device | payer payee
+POST /v1/sessions/{session}/deposits    | anybody                  | | the order is signed by its device
+POST /v1/sessions/{session}/vouchers    | anybody                  | | the voucher is signed by the session's device; late ones as its payee
+POST /v1/vouchers                       | anybody                  | | each voucher is signed by its session's device; late ones as their payee
+POST /v1/sessions/{session}/end         | owner device             | payer
+POST /v1/sessions/{session}/close       | seller                   | payee
 GET  /v1/events                         | owner seller read        | | shows the asker's own
 GET  /v1/payments/export                | owner seller read        | | shows what the asker pays or is paid
 POST /v1/owners                         | operator                 |

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
 from farthing.core.orders import SignedOrder
+from farthing.core.sessions import top_up_resource
 from farthing.keys import new_signer
 
 from .access_table import KEYS, Row
@@ -31,7 +32,7 @@ NEEDS = {
     "capture": "held", "void": "held", "approve": "asked", "deny": "asked",
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
-            "owner": "own", "payee": "acc", "payment": "pay"}  # fmt: skip
+            "session": "ses", "owner": "own", "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
 _numbers = itertools.count(1)
 
@@ -132,6 +133,14 @@ class Parties:
         body = body_of(self.town.order(5, machine=machine, payee=self.town.accounts[paid]))
         return (await self._made("/v1/payments/authorise", body | {"hold_seconds": 600}))["payment"]
 
+    async def session(self, relation: str) -> Any:
+        """Open a session between the sides that this relation has."""
+        payer, paid = SIDES[relation]
+        machine = "sibling" if relation == "sibling" else payer
+        payee = self.town.accounts[paid]
+        self.newest = await self.town.session(machine=machine, payee=payee)
+        return self.newest
+
     async def request(self, row: Row, relation: str = "") -> Request:
         """Write a request that is right if the asker may ask it, about a new thing.
 
@@ -147,6 +156,8 @@ class Parties:
     async def _ident(self, kind: str, row: Row, relation: str, party: str) -> str:
         if relation == "nowhere":
             return nobodys(kind)
+        if kind == "session":
+            return (await self.session(relation or "payer"))["id"]
         if kind == "payment":
             return await self.payment(NEEDS.get(row.path.rpartition("/")[2], "paid"), relation)
         return await getattr(self, kind)(party)
@@ -210,6 +221,25 @@ async def _assigning(parties: Parties, party: str) -> Any:
     return {"mandate": await parties.mandate(party)}
 
 
+async def _opening(parties: Parties, _party: str) -> Any:
+    return parties.town.opening(machine=ME, payee=parties.town.accounts[THEM])
+
+
+async def _topping_up(parties: Parties, _party: str) -> Any:
+    payee, ident = parties.town.accounts[THEM], parties.newest["id"]
+    return parties.town.payment(5, machine=ME, payee=payee, resource=top_up_resource(ident))
+
+
+async def _drawing(parties: Parties, _party: str) -> Any:
+    return {"voucher": parties.town.voucher(parties.newest, 1, machine=ME)}
+
+
+async def _drawing_many(parties: Parties, _party: str) -> Any:
+    session = await parties.session("payer")
+    voucher = parties.town.voucher(session, 1, machine=ME)
+    return {"vouchers": [{"session": session["id"], "voucher": voucher}]}
+
+
 async def _offering(parties: Parties, party: str) -> Any:
     return {"payee": parties.town.accounts[party], "path": "/y", "asset": "USD", "amount": "1"}
 
@@ -227,6 +257,10 @@ ORDERS = {
 
 BODIES = {
     "POST /v1/payments": _paying,
+    "POST /v1/sessions": _opening,
+    "POST /v1/sessions/{session}/deposits": _topping_up,
+    "POST /v1/sessions/{session}/vouchers": _drawing,
+    "POST /v1/vouchers": _drawing_many,
     "POST /v1/payments/{payment}/delivery": fixed(reason="cut"),
     "POST /v1/owners": fixed(name="new"),
     "POST /v1/keys": fixed(scopes=["read"]),

@@ -11,6 +11,7 @@ import msgspec
 from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
 from farthing.core.receipts import receipt_fault
+from farthing.core.sessions import top_up_resource
 from farthing.keys import new_signer
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
@@ -72,6 +73,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await mandates_and_offers(ask)
         await devices(ask)
         await payments(ask)
+        await sessions(ask)
         await facilitator(ask)
         silent = {endpoint.name for endpoint in all_endpoints()} - ask.heard - {"events", "metrics"}
         assert silent == set()
@@ -220,6 +222,34 @@ async def asks(ask: Told) -> None:
         assert (await ask("POST", f"{path}/{verb}", who="buyer.owner"))["state"] == state
         again = await town.ask("POST", "/v1/payments", body)
         assert again.status_code == (200 if verb == "approve" else 422)
+
+
+async def sessions(ask: Told) -> None:
+    town = ask.town
+    opened = await ask("POST", "/v1/sessions", town.opening(500), who="nobody")
+    session = opened["session"]
+    path = f"/v1/sessions/{session['id']}"
+    top_up = town.payment(50, resource=top_up_resource(session["id"]))
+    more = await ask("POST", f"{path}/deposits", top_up, who="nobody")
+    assert (opened["payment"]["state"], more["session"]["deposit"]) == ("held", "550")
+    drawn = await ask(
+        "POST", f"{path}/vouchers", {"voucher": town.voucher(session, 520)}, who="nobody"
+    )
+    assert (drawn["promised"], drawn["deposit"]) == ("520", "550")
+    many = [
+        {"session": session["id"], "voucher": town.voucher(session, units)} for units in (530, 5)
+    ]
+    items = (await ask("POST", "/v1/vouchers", {"vouchers": many}, who="nobody"))["vouchers"]
+    assert items[0]["drawn"]["promised"] == "530"
+    assert items[1]["problem"]["code"] == "voucher-superseded"
+    ended = await ask("POST", f"{path}/end", who="meter")
+    assert (ended["state"], ended["ended_by"]) == ("open", "payer")
+    closed = await ask("POST", f"{path}/close", who="seller.seller")
+    assert (closed["state"], closed["captured"], closed["unsettled"]) == ("closed", "530", 0)
+    shown = await ask("GET", path, who="meter")
+    assert shown["tariff"]["counts"] == "request"
+    del shown["tariff"]
+    assert (await ask("GET", "/v1/sessions", who="buyer.read"))["items"] == [shown]
 
 
 async def facilitator(ask: Told) -> None:

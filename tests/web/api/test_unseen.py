@@ -129,6 +129,11 @@ async def proofs(parties: Parties) -> AsyncIterator[Case]:
         yield Case("rotate", there, nowhere)
         there, nowhere = (_signing(d) for d in (device, nobodys("device")))
         yield Case("signed", there, nowhere)
+    session = await parties.session("stranger")
+    voucher = {"voucher": town.voucher(session, 1, machine="thief")}
+    paths = [f"/v1/sessions/{s}/vouchers" for s in (session["id"], nobodys("session"))]
+    there, nowhere = (asking("POST", path, voucher, NOBODY) for path in paths)
+    yield Case("voucher", there, nowhere)
     for payees in [(town.accounts[THEM], nobodys("account"))]:
         bodies = [
             body_of(forged(parties, nobodys("device"), payee)) | {"category": "tea"}

@@ -12,11 +12,14 @@ import msgspec
 
 from farthing import ids
 from farthing.app import Hub, key_ring, open_hub
-from farthing.clock import NS, system_clock
-from farthing.codec import to_base64url
+from farthing.clock import NS, parse_time, system_clock
+from farthing.codec import from_base64url, to_base64url
 from farthing.config import BooksSettings, Config, Server
 from farthing.core.devices import enrolment_bytes
 from farthing.core.orders import Order, SignedOrder
+from farthing.core.sessions import Opening
+from farthing.core.tariffs import flat_rate
+from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.keys import Ed25519Signer, Signer, new_signer
 from farthing.protocols.message_signatures import SignedMessage, sign_request
 from farthing.web.app import HubApp, LocalOperator
@@ -25,6 +28,7 @@ URL = "http://hub.test"
 FUNDS = 1_000_000
 NOBODY = "nobody"
 LOCAL = "local"
+TARIFF = flat_rate("USD", "request", 1)
 
 
 @dataclass
@@ -128,6 +132,33 @@ class Town:
         """Hold a new order for its seller."""
         body = self.payment(amount, **members) | {"hold_seconds": seconds}
         return await self.made("POST", "/v1/payments/authorise", body, who="seller.seller")
+
+    def opening(
+        self, deposit: int = 1000, lifetime: int = 600, grace: int = 60, **members: Any
+    ) -> dict[str, Any]:
+        """Write the body that opens a session."""
+        resource = Opening(TARIFF.digest(), lifetime, grace, "GET /readings").resource()
+        body = self.payment(deposit, resource=resource, **members)
+        return body | {"tariff": TARIFF.members()}
+
+    async def session(self, deposit: int = 1000, **members: Any) -> dict[str, Any]:
+        """Open a session."""
+        opened = await self.made("POST", "/v1/sessions", self.opening(deposit, **members))
+        return opened["session"]
+
+    def voucher(
+        self, session: dict[str, Any], units: int, sequence: int = 1, *, machine: str = "meter"
+    ) -> str:
+        """Sign a voucher as its device sends it."""
+        tariff, alias = (from_base64url(session[name]) for name in ("tariff_hash", "alias"))
+        agreed = Agreed(session["id"], session["payee"], session["asset"], tariff)
+        claims = Claims(alias, units, sequence, parse_time(session["ends_at"]))
+        return to_base64url(sign_voucher(self.machines[machine].signer, agreed, claims))
+
+    async def draw(self, session: dict[str, Any], units: int, **more: Any) -> httpx.Response:
+        """Draw a session."""
+        body = {"voucher": self.voucher(session, units, **more)}
+        return await self.ask("POST", f"/v1/sessions/{session['id']}/vouchers", body)
 
     async def balance(self, name: str) -> dict[str, str]:
         """Tell what an account holds."""

@@ -179,6 +179,64 @@ class PaymentAnswer(TypedDict):
     receipt: NotRequired[dict[str, Any] | None]
 
 
+class SessionAnswer(TypedDict):
+    """A session; its tariff is given where one session is shown."""
+
+    id: str
+    state: str
+    ended_by: str | None
+    payer: str
+    device: str
+    payee: str
+    asset: str
+    alias: str
+    key: str
+    tariff_hash: str
+    purpose: str
+    deposit: str
+    deposits: list[str]
+    promised: str
+    sequence: str
+    captured: str
+    unsettled: int
+    ends_at: str
+    closes_at: str
+    money: str
+    created_at: str
+    changed_at: str
+    tariff: NotRequired[dict[str, Any]]
+
+
+class FundedAnswer(TypedDict):
+    """A deposit, and the session that it was held for; null while its owner is asked."""
+
+    payment: PaymentAnswer
+    session: SessionAnswer | None
+
+
+class DrawnAnswer(TypedDict):
+    """How far a session is drawn: the highest voucher counts."""
+
+    session: str
+    state: str
+    deposit: str
+    promised: str
+    sequence: str
+
+
+class DrawnItem(TypedDict):
+    """What became of one voucher of many."""
+
+    drawn: DrawnAnswer | None
+    problem: dict[str, Any] | None
+
+
+class DrawnItems(TypedDict):
+    """What became of each voucher, in order."""
+
+    vouchers: list[DrawnItem]
+
+
 class RefundAnswer(TypedDict):
     """A refund; `refunded` is all that was given back of its payment."""
 

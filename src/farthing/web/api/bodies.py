@@ -1,6 +1,6 @@
 """The API's bodies. Amounts are decimal strings of units; times RFC 3339 in UTC."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -146,6 +146,46 @@ class PaymentBody(Body, frozen=True, kw_only=True):
     order: OrderBody
     signature: Text
     category: Text = ""
+
+
+class SessionBody(Body, frozen=True, kw_only=True):
+    """A signed order that opens a session, and the tariff that it names by its hash."""
+
+    order: OrderBody
+    signature: Text
+    tariff: dict[str, Any]
+    category: Text = ""
+
+
+class DepositBody(Body, frozen=True, kw_only=True):
+    """A signed order that adds to a session's deposit."""
+
+    order: OrderBody
+    signature: Text
+
+
+Voucher = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class VoucherBody(Body, frozen=True, kw_only=True):
+    """A voucher in base64url; `late` where its payee hands in what it had accepted before."""
+
+    voucher: Voucher
+    late: bool = False
+
+
+class PresentedBody(Body, frozen=True, kw_only=True):
+    """A voucher for a session."""
+
+    session: Ident
+    voucher: Voucher
+
+
+class VouchersBody(Body, frozen=True, kw_only=True):
+    """Many vouchers at once."""
+
+    vouchers: Annotated[list[PresentedBody], msgspec.Meta(min_length=1, max_length=1000)]
+    late: bool = False
 
 
 class OnceBody(Body, frozen=True, kw_only=True):

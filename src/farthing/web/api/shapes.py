@@ -1,6 +1,7 @@
 """What the API shows of records. Amounts are decimal strings of units; times RFC 3339 in UTC."""
 
 from farthing.clock import NS, write_time, write_time_ns
+from farthing.codec import to_base64url
 from farthing.core.accounts import AccountRecord, balances
 from farthing.core.devices import Device
 from farthing.core.events import Event
@@ -10,6 +11,7 @@ from farthing.core.offers import OfferRecord
 from farthing.core.owners import KeyRecord, OwnerRecord
 from farthing.core.payments import MONEY, Payment
 from farthing.core.refunds import Refund
+from farthing.core.sessions import Session, is_deposit
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api import answers
@@ -148,11 +150,56 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
         "resource": payment.resource or None,
         "challenge": payment.challenge,
         "delivery": payment.delivery or None,
-        "hold_ends": write_time(payment.hold_ends_ns // NS) if payment.hold_ends_ns else None,
+        "hold_ends": _hold_ends(payment),
         "ask_ends": write_time(payment.ask_ends_ns // NS) if payment.ask_ends_ns else None,
         "money": MONEY,
         "created_at": write_time_ns(payment.created_ns),
         "changed_at": write_time_ns(payment.changed_ns),
+    }
+
+
+def _hold_ends(payment: Payment) -> str | None:
+    if not payment.hold_ends_ns or is_deposit(payment.resource):
+        return None  # A deposit's hold ends with its session.
+    return write_time(payment.hold_ends_ns // NS)
+
+
+def show_session(session: Session) -> answers.SessionAnswer:
+    """Write a session."""
+    return {
+        "id": session.id,
+        "state": session.state.value,
+        "ended_by": session.ended_by.value or None,
+        "payer": session.payer,
+        "device": session.device,
+        "payee": session.payee,
+        "asset": session.asset,
+        "alias": to_base64url(session.alias),
+        "key": session.key,
+        "tariff_hash": to_base64url(session.tariff),
+        "purpose": session.purpose,
+        "deposit": str(session.deposit),
+        "deposits": session.deposits,
+        "promised": str(session.units),
+        "sequence": str(session.sequence),
+        "captured": str(session.captured),
+        "unsettled": session.unsettled,
+        "ends_at": write_time_ns(session.ends_ns),
+        "closes_at": write_time_ns(session.closes_ns),
+        "money": MONEY,
+        "created_at": write_time_ns(session.created_ns),
+        "changed_at": write_time_ns(session.changed_ns),
+    }
+
+
+def show_drawn(session: Session) -> answers.DrawnAnswer:
+    """Write how far a session is drawn."""
+    return {
+        "session": session.id,
+        "state": session.state.value,
+        "deposit": str(session.deposit),
+        "promised": str(session.units),
+        "sequence": str(session.sequence),
     }
 
 
