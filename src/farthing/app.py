@@ -31,6 +31,7 @@ from farthing.observe.tracing import Tracing
 from farthing.observing import Faults, Observed
 from farthing.passphrases import KeysPassphrase
 from farthing.services.access import Access
+from farthing.services.batches import Batches
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back
@@ -184,7 +185,7 @@ async def open_hub(
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
     payments = Payments(ctx)
-    desk = Desk(ctx, config, payments, Sessions(ctx, payments), Access(ctx))
+    desk = Desk(ctx, config, payments, Sessions(ctx, payments), Batches(ctx, payments), Access(ctx))
     worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault

@@ -21,7 +21,7 @@ LIFETIME_SECONDS_MAX = 3600
 SKEW_SECONDS_MAX = 60
 
 _TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
-_RESOURCE_MAX = 2048
+RESOURCE_CHARACTERS_MAX = 2048
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +79,10 @@ def order_from_members(members: dict[str, str]) -> Order:
     for name, value in members.items():
         if not isinstance(value, str) or _TEXT.fullmatch(value) is None:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise Malformed("malformed-order", f"{name} is text of printable ASCII characters")
-        if len(value) > _RESOURCE_MAX:
-            raise Malformed("malformed-order", f"{name} is longer than {_RESOURCE_MAX} characters")
+        if len(value) > RESOURCE_CHARACTERS_MAX:
+            raise Malformed(
+                "malformed-order", f"{name} is longer than {RESOURCE_CHARACTERS_MAX} characters"
+            )
     ids.decode(members["nonce"])
     return Order(
         hub=members["hub"],

@@ -31,6 +31,7 @@ HINTS = {
     "insufficient-seller-balance": "Top your account up, then send the same refund id again.",
     "invalid-challenge": "Ask for the resource again, and pay the new challenge.",
     "lifetime-too-long": "Sign an order that expires sooner.",
+    "malformed-batch": "Write the batch as docs/reference/batches.md says.",
     "malformed-challenge": "The seller's 402 is broken; tell the seller.",
     "malformed-credential": "Build the credential as docs/reference/methods.md says.",
     "malformed-order": "Build the order as docs/reference/methods.md says.",

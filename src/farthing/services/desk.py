@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from farthing.config import Config
 from farthing.services.access import Access
+from farthing.services.batches import Batches
 from farthing.services.context import Context
 from farthing.services.payments import Payments
 from farthing.services.sessions import Sessions
@@ -30,6 +31,7 @@ class Desk:
     config: Config
     payments: Payments
     sessions: Sessions
+    batches: Batches
     access: Access
     closing: bool = False
     streams: int = 0

@@ -64,7 +64,7 @@ class Payments:
         """
         with self._ctx.watch.step("authorise") as step:
             step.part("verify")
-            device, key = await self.who(signed, bearer)
+            device, key = await self.who_ordered(signed, bearer)
             unit = Authorise(
                 signed,
                 key,
@@ -89,16 +89,24 @@ class Payments:
         Raises: Unauthenticated, Unavailable.
         """
         with self._ctx.watch.step("verify"):
-            await self.who(signed, bearer)
+            await self.who_ordered(signed, bearer)
 
-    async def who(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
+    async def who_ordered(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
         """Find the device that signed an order, and its key.
 
         Raises: Unauthenticated, Unavailable.
         """
-        order, signature = signed.order, signed.signature
-        message, verifier = order.signed_bytes(), self.verifier
-        return await who_signed(self._directory, verifier, order.device, signature, message, bearer)
+        order = signed.order
+        return await self.who(order.device, signed.signature, order.signed_bytes(), bearer)
+
+    async def who(
+        self, device: str, signature: bytes, message: bytes, bearer: str
+    ) -> tuple[Device, str]:
+        """Find the device that signed a message, and its key.
+
+        Raises: Unauthenticated, Unavailable.
+        """
+        return await who_signed(self._directory, self.verifier, device, signature, message, bearer)
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""

@@ -71,7 +71,7 @@ class Sessions:
     async def _deposit(self, signed: SignedOrder, category: str, bearer: str) -> Done[Authorised]:
         with self._ctx.watch.step("authorise") as step:
             step.part("verify")
-            device, key = await self._payments.who(signed, bearer)
+            device, key = await self._payments.who_ordered(signed, bearer)
             unit = Authorise(
                 signed,
                 key,

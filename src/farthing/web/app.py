@@ -4,6 +4,7 @@ from farthing.errors import FarthingError
 from farthing.services.desk import Desk
 from farthing.sharing import Room
 from farthing.web.api import (
+    batches,
     devices,
     discovery,
     facilitator,
@@ -30,6 +31,7 @@ def all_endpoints() -> list[Endpoint]:
     return [
         *hub.endpoints(all_endpoints),
         *payments.ENDPOINTS,
+        *batches.ENDPOINTS,
         *sessions.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,

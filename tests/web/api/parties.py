@@ -221,6 +221,10 @@ async def _assigning(parties: Parties, party: str) -> Any:
     return {"mandate": await parties.mandate(party)}
 
 
+async def _batching(parties: Parties, _party: str) -> Any:
+    return {"payments": [body_of(parties.order("payer"))]}
+
+
 async def _opening(parties: Parties, _party: str) -> Any:
     return parties.town.opening(machine=ME, payee=parties.town.accounts[THEM])
 
@@ -257,6 +261,7 @@ ORDERS = {
 
 BODIES = {
     "POST /v1/payments": _paying,
+    "POST /v1/payments/batch": _batching,
     "POST /v1/sessions": _opening,
     "POST /v1/sessions/{session}/deposits": _topping_up,
     "POST /v1/sessions/{session}/vouchers": _drawing,

@@ -73,6 +73,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await mandates_and_offers(ask)
         await devices(ask)
         await payments(ask)
+        await batches(ask)
         await sessions(ask)
         await facilitator(ask)
         silent = {endpoint.name for endpoint in all_endpoints()} - ask.heard - {"events", "metrics"}
@@ -222,6 +223,16 @@ async def asks(ask: Told) -> None:
         assert (await ask("POST", f"{path}/{verb}", who="buyer.owner"))["state"] == state
         again = await town.ask("POST", "/v1/payments", body)
         assert again.status_code == (200 if verb == "approve" else 422)
+
+
+async def batches(ask: Told) -> None:
+    town = ask.town
+    orders = [town.payment(5), town.payment(200_000), town.payment(7) | {"signature": "x"}]
+    told = await ask("POST", "/v1/payments/batch", {"payments": orders}, who="nobody")
+    paid, refused, broken = told["payments"]
+    assert (paid["state"], paid["problem"]) == ("captured", None)
+    assert (refused["state"], refused["problem"]["code"]) == ("refused", "mandate-largest")
+    assert (broken["id"], broken["problem"]["code"]) == (None, "malformed-base64")
 
 
 async def sessions(ask: Told) -> None:

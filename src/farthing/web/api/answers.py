@@ -237,6 +237,20 @@ class DrawnItems(TypedDict):
     vouchers: list[DrawnItem]
 
 
+class BatchItem(TypedDict):
+    """What became of one order of many; `problem` says why nothing was paid."""
+
+    id: str | None
+    state: str | None
+    problem: dict[str, Any] | None
+
+
+class BatchAnswer(TypedDict):
+    """What became of each order, in their order."""
+
+    payments: list[BatchItem]
+
+
 class RefundAnswer(TypedDict):
     """A refund; `refunded` is all that was given back of its payment."""
 

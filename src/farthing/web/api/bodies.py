@@ -157,11 +157,19 @@ class SessionBody(Body, frozen=True, kw_only=True):
     category: Text = ""
 
 
-class DepositBody(Body, frozen=True, kw_only=True):
-    """A signed order that adds to a session's deposit."""
+class SignedBody(Body, frozen=True, kw_only=True):
+    """A signed order."""
 
     order: OrderBody
     signature: Text
+
+
+class BatchBody(Body, frozen=True, kw_only=True):
+    """Orders that are signed one by one; or one `batch` in base64url with its one signature."""
+
+    payments: Annotated[list[SignedBody], msgspec.Meta(max_length=1000)] = []
+    batch: Annotated[str, msgspec.Meta(max_length=1_048_576)] = ""
+    signature: Text = ""
 
 
 Voucher = Annotated[str, msgspec.Meta(max_length=200)]

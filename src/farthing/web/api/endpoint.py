@@ -123,7 +123,8 @@ class Endpoint:
     """One thing that can be asked.
 
     Shape: `scopes` None lets anybody ask; `devices` lets a device ask with its signature;
-           a handler that answers None has sent its own answer; `streams` tells that it may.
+           a handler that answers None has sent its own answer; `streams` tells that it may;
+           `body_bytes_max` is the least that its body may have, whatever the setting.
     """
 
     method: str
@@ -139,6 +140,7 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     media: str = "application/json"
     streams: bool = False
+    body_bytes_max: int = 0
 
 
 def _refuse_control(value: Any) -> None:

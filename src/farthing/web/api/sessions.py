@@ -46,7 +46,7 @@ async def open_session(call: Call) -> Reply:
 
 async def top_up(call: Call) -> Reply:
     """Add a deposit that the session's device signed for."""
-    body = call.body(bodies.DepositBody)
+    body = call.body(bodies.SignedBody)
     signed = signed_order(body)
     _require_deposit(signed.order.resource)
     if session_topped_up(signed.order.resource) != call.path["session"]:
@@ -209,7 +209,7 @@ ENDPOINTS = [
         "Add to a session's deposit",
         top_up,
         scopes=None,
-        body=bodies.DepositBody,
+        body=bodies.SignedBody,
         answer=answers.FundedAnswer,
     ),
     Endpoint(
