@@ -1,4 +1,8 @@
-"""A market hall for these tests: a real hub, a real paywall before a stall, and a buyer."""
+"""A market hall for these tests: a real hub, a real paywall before a stall, and a buyer.
+
+The stall stands in the paywall's own process (the middleware), or behind the proxy on a socket of
+its own. Either is asked over a socket, of a real server.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -21,25 +25,61 @@ from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
 from farthing.web.limits import Limits
 from farthing.web.paywall import Paywall
+from farthing.web.proxy import ReverseProxy
 from tests.web.api.town import Town, open_town
-from tests.web.shop import Counter
+from tests.web.shop import Counter, serving
 
 USD = Asset("USD", 6)
 PRICE = 1500
 URL = "http://shop.example"
-HERE, AWAY = ("127.0.0.1", 40000), ("203.0.113.9", 40000)
+AWAY = ("203.0.113.9", 40000)
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+MIDDLEWARE, PROXY = "middleware", "proxy"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder for the books, and how the stall is sold: one of `MIDDLEWARE`, `PROXY`."""
+
+    folder: Path
+    surface: str
+
+
+class At(httpx.AsyncHTTPTransport):
+    """Sends whatever is asked to one server, with the `Host` that was asked for."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._to = httpx.URL(url)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the server."""
+        request.url = request.url.copy_with(
+            scheme=self._to.scheme, host=self._to.host, port=self._to.port
+        )
+        return await super().handle_async_request(request)
 
 
 @dataclass
 class Hall:
-    """A stall at `/paid` and `/item/{name}`, its buyer's client, and the town around."""
+    """A stall at `/paid` and `/item/{name}`, its buyer's client, and the town around.
+
+    `url` is where the paywall's server listens; `shop` is what the paywall stands before.
+    """
 
     town: Town
     stall: Counter
+    shop: Any
     wall: Paywall
     http: httpx.AsyncClient
+    url: str = ""
     machine: str = "meter"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Be served as the paywall that stands now."""
+        await self.wall(scope, receive, send)
 
     async def ask(self, method: str = "GET", path: str = "/paid", **more: Any) -> httpx.Response:
         """Send one request."""
@@ -88,19 +128,14 @@ class Hall:
         """List every payment the hub has recorded."""
         return (await self.town.made("GET", "/v1/payments", who="operator"))["items"]
 
-    def client(self, address: tuple[str, int] = HERE, **more: Any) -> httpx.AsyncClient:
+    def client(self, address: tuple[str, int], **more: Any) -> httpx.AsyncClient:
         """Give a client that comes from another address."""
-        transport = httpx.ASGITransport(self.wall, client=address)
+        transport = httpx.ASGITransport(self, client=address)
         return httpx.AsyncClient(transport=transport, **({"base_url": URL} | more))
 
-    def another_wall(self, **changes: Any) -> Paywall:
-        """Put another paywall before the same stall: a restart, or another configuration."""
-        return Paywall(self.stall, **(_wall(self.town) | changes))
-
     def become(self, **changes: Any) -> None:
-        """Restart the paywall: what it kept in memory is gone."""
-        self.wall = self.another_wall(**changes)
-        self.http = self.client()
+        """Restart the paywall, perhaps with other settings: what it kept in memory is gone."""
+        self.wall = Paywall(self.shop, **(_wall(self.town) | changes))
 
 
 def _wall(town: Town) -> dict[str, Any]:
@@ -122,17 +157,33 @@ def _wall(town: Town) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def open_hall(
-    folder: Path, stall: Counter | None = None, *, clock: Any = system_clock, **wall: Any
+    place: Place, stall: Counter | None = None, *, clock: Any = system_clock, **wall: Any
 ) -> AsyncIterator[Hall]:
     """Open a hub in a folder and a stall behind its paywall."""
-    async with open_town(folder, clock=clock) as town:
-        stall = stall or Counter()
-        paywall = Paywall(stall, **(_wall(town) | wall))
-        hall = Hall(town, stall, paywall, httpx.AsyncClient())
-        hall.http = hall.client()
-        yield hall
-        await paywall.drain()
-        await hall.http.aclose()
+    stall = stall or Counter()
+    async with (
+        open_town(place.folder, clock=clock) as town,
+        _before(stall, place.surface) as shop,
+    ):
+        paywall = Paywall(shop, **(_wall(town) | wall))
+        hall = Hall(town, stall, shop, paywall, httpx.AsyncClient())
+        async with (
+            serving(hall) as hall.url,
+            httpx.AsyncClient(transport=At(hall.url), base_url=URL, timeout=20) as hall.http,
+        ):
+            yield hall
+        await hall.wall.drain()
+
+
+@contextlib.asynccontextmanager
+async def _before(stall: Counter, surface: str) -> AsyncIterator[Any]:
+    if surface == MIDDLEWARE:
+        yield stall
+        return
+    async with serving(stall, http="httptools") as behind:
+        proxy = ReverseProxy(behind)
+        yield proxy
+        await proxy.aclose()
 
 
 def challenge_of(answer: httpx.Response) -> dict[str, str]:
@@ -175,4 +226,4 @@ def asks_afresh(answer: httpx.Response, before: httpx.Response | None = None) ->
     return bool(new) and (before is None or new != challenge_of(before)["id"])
 
 
-__all__ = ["AWAY", "HERE", "PRICE", "Counter", "Hall", "Limits", "open_hall"]
+__all__ = ["AWAY", "PRICE", "Counter", "Hall", "Limits", "Place", "open_hall"]

@@ -12,7 +12,7 @@ from farthing.errors import BadConfig
 from farthing.protocols.mpp import check_realm
 from tests.web.api.town import open_town
 
-from .hall import PRICE, Counter, Hall, challenge_of, inside, open_hall
+from .hall import PRICE, Counter, Hall, Place, challenge_of, inside, open_hall
 from .test_x402 import facilitator_body
 
 
@@ -22,9 +22,9 @@ async def revoke(hall: Hall) -> None:
     await hall.town.made("POST", f"/v1/devices/{device}/revoke", who="buyer.owner")
 
 
-async def test_order_of_checks(tmp_path: Path):
+async def test_order_of_checks(place: Place):
     """Farthing, Order of checks: a device revoked since gets its earlier answer, nothing new."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying, unused = [hall.credential(await hall.ask()) for _ in range(2)]
         assert (await hall.ask(headers=paying)).status_code == 200
         await revoke(hall)
@@ -34,9 +34,9 @@ async def test_order_of_checks(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_one_credential_one_run(tmp_path: Path):
+async def test_one_credential_one_run(place: Place):
     """Farthing, One credential: after a restart, 409 already-paid with receipt and status URL."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask())
         await hall.ask(headers=paying)
         hall.become()
@@ -51,9 +51,9 @@ async def test_one_credential_one_run(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_awaiting(tmp_path: Path):
+async def test_awaiting(place: Place):
     """Farthing, Awaiting: 403 with Retry-After and Location; the same credential goes on after."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"
         paying = hall.credential(await hall.ask())
@@ -77,17 +77,17 @@ async def test_the_api_answers_202_while_the_owner_is_asked(tmp_path: Path):
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
-async def test_nobody_pays_for_a_failure(tmp_path: Path, status: int):
+async def test_nobody_pays_for_a_failure(place: Place, status: int):
     """Farthing, Capture: a response head of 400 and above releases the money."""
-    async with open_hall(tmp_path, Counter(status)) as hall:
+    async with open_hall(place, Counter(status)) as hall:
         assert (await hall.pay()).status_code == status
         assert await hall.earned() == 0
         assert [payment["state"] for payment in await hall.payments()] == ["voided"]
 
 
-async def test_the_realm_is_configured(tmp_path: Path):
+async def test_the_realm_is_configured(place: Place):
     """Farthing, Challenges: the realm is configuration, whatever Host says, and has no |."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answer = await hall.ask(headers={"host": "evil.example"})
         assert challenge_of(answer)["realm"] == "shop.example"
         for realm in ("a|b", "", "é"):
@@ -108,9 +108,9 @@ def test_public_without_tls(host: str):
     "path",
     ["/paid/../free", "/paid%2fx", "/item/%2e%2e", "//paid", "/paid;x", "/item/a%00", "/item/%ff"],
 )
-async def test_what_is_priced_is_what_is_served(tmp_path: Path, path: str):
+async def test_what_is_priced_is_what_is_served(place: Place, path: str):
     """Farthing, Paths: whatever two programs could read in two ways is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         # An ASGI scope as a server makes it: the client library would tidy the path up.
         sent: list[dict] = []
         scope = {
@@ -130,17 +130,17 @@ async def test_what_is_priced_is_what_is_served(tmp_path: Path, path: str):
         assert hall.stall.runs == 0
 
 
-async def test_unpriced_paths_fail_closed(tmp_path: Path):
+async def test_unpriced_paths_fail_closed(place: Place):
     """Farthing, Paths: an unmatched path under a priced prefix is closed, another one is free."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         assert (await hall.ask(path="/paid/more")).json()["code"] == "unpriced-path"
         assert (await hall.ask(path="/PAID")).json()["code"] == "unpriced-path"
         assert (await hall.ask(path="/free")).status_code == 200
 
 
-async def test_the_handler_learns_who_paid(tmp_path: Path):
+async def test_the_handler_learns_who_paid(place: Place):
     """Farthing, Upstreams: who paid is told by the paywall alone; other schemes pass through."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         faked = {"farthing-payer": "dev_me", "farthing_amount": "9 USD", "x-original-url": "/free"}
         assert (await hall.pay(headers=faked)).status_code == 200
         [payment] = await hall.payments()
@@ -156,9 +156,9 @@ async def test_the_handler_learns_who_paid(tmp_path: Path):
         assert "payment-signature" not in hall.stall.seen
 
 
-async def test_an_anonymous_verify_is_no_oracle(tmp_path: Path):
+async def test_an_anonymous_verify_is_no_oracle(place: Place):
     """Farthing, Facilitator: an anonymous verify checks the form, and holds and tells nothing."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         before = await hall.payments()
         told = await hall.town.made("POST", "/verify", await facilitator_body(hall))
         assert told["isValid"] is True and "payer" not in told and told["extra"]["checked"]
@@ -178,18 +178,18 @@ async def test_the_hubs_identity(tmp_path: Path):
         assert receipt_fault(paid["receipt"], told["root_key"]) is not None
 
 
-async def test_receipts_are_in_the_signed_format(tmp_path: Path):
+async def test_receipts_are_in_the_signed_format(place: Place):
     """Farthing, Receipts: what the payer gets verifies offline with the root key alone."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         receipt = inside((await hall.pay()).headers["payment-receipt"])["receipt"]
         root = hall.town.hub.ctx.identity.root_public
         assert receipt_fault(receipt, root) is None
         assert receipt["statement"]["captured"] == str(PRICE)
 
 
-async def test_status_oracle(tmp_path: Path):
+async def test_status_oracle(place: Place):
     """Farthing, Status: a payment is found by its id and by its challenge, by its own device."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         await hall.ask(headers=hall.credential(asked))
         challenge = challenge_of(asked)["id"]

@@ -16,7 +16,7 @@ from farthing.web.proxy import ReverseProxy
 from tests.web.api.town import open_town
 from tests.web.shop import Counter, Shop, raw, selling, serving
 
-from .hall import PRICE, open_hall
+from .hall import PRICE, Place, open_hall
 
 VARIES = {"www-authenticate", "payment-receipt", "payment-response", "payment-required"}
 
@@ -26,9 +26,9 @@ def fields_of(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in VARIES}
 
 
-async def test_head(tmp_path: Path):
+async def test_head(place: Place):
     """RFC 9110, §9.3.2: HEAD has the fields of GET, no content, and the same price."""
-    async with open_hall(tmp_path, Counter(headers=[(b"content-length", b"5")])) as hall:
+    async with open_hall(place, Counter(headers=[(b"content-length", b"5")])) as hall:
         got, head = await hall.ask(), await hall.ask("HEAD")
         assert (head.status_code, head.content) == (402, b"")
         assert set(head.headers) == set(got.headers)
@@ -39,9 +39,9 @@ async def test_head(tmp_path: Path):
         assert await hall.earned() == 2 * PRICE
 
 
-async def test_method_not_allowed(tmp_path: Path):
+async def test_method_not_allowed(place: Place):
     """RFC 9110, §15.5.6: 405 names the allowed methods."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answer = await hall.ask("OPTIONS")
         assert answer.status_code == 405
         assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
@@ -50,9 +50,9 @@ async def test_method_not_allowed(tmp_path: Path):
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
-async def test_unknown_methods(tmp_path: Path, method: str):
+async def test_unknown_methods(place: Place, method: str):
     """RFC 9110, §15.6.2: methods nobody here knows are refused; TRACE reflects nothing."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for answer in (
             await hall.ask(method, headers={"x-secret": "tell"}),
             await hall.ask(method, "/free", headers={"x-secret": "tell"}),
@@ -118,21 +118,21 @@ async def test_hop_by_hop_fields():
     assert upstream.seen["farthing-payment-id"] in shop.hub.payments
 
 
-async def test_paid_answers_are_private(tmp_path: Path):
+async def test_paid_answers_are_private(place: Place):
     """RFC 9111, §3.5 and §5.2.2: no shared cache may keep a paid answer, whoever says so."""
     stall = Counter(
         headers=[(b"cache-control", b"Public"), (b"cache-control", b"S-MaxAge=5"),
                  (b"cdn-cache-control", b"max-age=5"), (b"surrogate-control", b"max-age=5")]
     )  # fmt: skip
-    async with open_hall(tmp_path, stall) as hall:
+    async with open_hall(place, stall) as hall:
         answer = await hall.pay()
         assert answer.headers.get_list("cache-control") == ["private"]
         assert not {"cdn-cache-control", "surrogate-control"} & set(answer.headers)
 
 
-async def test_problems(tmp_path: Path):
+async def test_problems(place: Place):
     """RFC 9457, §3: every refusal is problem+json with type, title, status and a stable code."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answers = [
             await hall.ask(path="/paid/none"),
             await hall.ask("OPTIONS"),
@@ -148,9 +148,9 @@ async def test_problems(tmp_path: Path):
             assert answer.json()["status"] == answer.status_code >= 400
 
 
-async def test_content_digest(tmp_path: Path):
+async def test_content_digest(place: Place):
     """RFC 9530, §2: a SHA-256 or SHA-512 Content-Digest that is not the body's is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for name, known in (("sha-256", hashlib.sha256), ("sha-512", hashlib.sha512)):
             digest = base64.b64encode(known(b"body").digest()).decode()
             good = {"content-digest": f"md5=:AAAA:, {name}=:{digest}:"}

@@ -1,14 +1,13 @@
 """Buyers' idempotency keys: one payment and one answer per key and content."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from farthing.clock import system_clock
 from farthing.testing.worlds import HandClock
 
-from .hall import PRICE, Counter, Hall, open_hall
+from .hall import PRICE, Counter, Hall, Place, open_hall
 
 KEY = {"idempotency-key": "order-1"}
 
@@ -20,9 +19,9 @@ async def buy(hall: Hall, path: str = "/paid", body: bytes = b"one", key: str = 
 
 
 @pytest.mark.parametrize("language", ["mpp", "x402"])
-async def test_a_new_credential_under_the_same_key(tmp_path: Path, language: str):
+async def test_a_new_credential_under_the_same_key(place: Place, language: str):
     """MPP draft, Idempotency: a repeated POST gets the first answer and is not charged again."""
-    async with open_hall(tmp_path, Counter(headers=[(b"x-mark", b"first")])) as hall:
+    async with open_hall(place, Counter(headers=[(b"x-mark", b"first")])) as hall:
         first = await buy(hall, language=language)
         again = await buy(hall, language=language)
         assert (again.status_code, again.content) == (200, b"goods")
@@ -31,9 +30,9 @@ async def test_a_new_credential_under_the_same_key(tmp_path: Path, language: str
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_another_request_under_the_same_key(tmp_path: Path):
+async def test_another_request_under_the_same_key(place: Place):
     """Idempotency-Key draft, §2.6: the same key with another request is 409, nothing is taken."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await buy(hall, "/item/one")
         for path, body in (("/item/two", b"one"), ("/item/one", b"two"), ("/item/one?x=1", b"one")):
             answer = await buy(hall, path, body)
@@ -42,9 +41,9 @@ async def test_another_request_under_the_same_key(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_keys_are_scoped(tmp_path: Path):
+async def test_keys_are_scoped(place: Place):
     """Farthing, Idempotency: a key belongs to its device, method and route, and to no other."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await buy(hall)
         await buy(hall, "/item/one")
         await hall.pay("PUT", content=b"one", headers=KEY)
@@ -56,9 +55,9 @@ async def test_keys_are_scoped(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (6 * PRICE, 6)
 
 
-async def test_a_key_is_looked_at_after_the_proof(tmp_path: Path):
+async def test_a_key_is_looked_at_after_the_proof(place: Place):
     """Farthing, Idempotency: a key says nothing to whoever has not proved to be its device."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await buy(hall)
         for body in (b"one", b"two"):
             asked = await hall.ask("POST", content=body)
@@ -68,9 +67,9 @@ async def test_a_key_is_looked_at_after_the_proof(tmp_path: Path):
         assert await hall.earned() == PRICE
 
 
-async def test_many_at_once(tmp_path: Path):
+async def test_many_at_once(place: Place):
     """MPP draft, Idempotency: twenty credentials under one key at once are one payment."""
-    async with open_hall(tmp_path, Counter(seconds=0.1)) as hall:
+    async with open_hall(place, Counter(seconds=0.1)) as hall:
         asked = await asyncio.gather(*(hall.ask("POST", content=b"one") for _ in range(20)))
         answers = await asyncio.gather(
             *(hall.ask("POST", content=b"one", headers=KEY | hall.credential(one)) for one in asked)
@@ -79,9 +78,9 @@ async def test_many_at_once(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_after_a_restart(tmp_path: Path):
+async def test_after_a_restart(place: Place):
     """Farthing, Idempotency: after a restart a known key is 409 already-paid with the receipt."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         first = await buy(hall)
         hall.become()
         again = await buy(hall)
@@ -92,19 +91,19 @@ async def test_after_a_restart(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_a_first_try_that_took_nothing(tmp_path: Path):
+async def test_a_first_try_that_took_nothing(place: Place):
     """Farthing, Idempotency: a key whose first try took no money is tried anew."""
-    async with open_hall(tmp_path, Counter(500)) as hall:
+    async with open_hall(place, Counter(500)) as hall:
         assert (await buy(hall)).status_code == 500
         hall.stall.status = 200
         assert [(await buy(hall)).status_code for _ in range(2)] == [200, 200]
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 2)
 
 
-async def test_a_key_lives_for_a_day(tmp_path: Path):
+async def test_a_key_lives_for_a_day(place: Place):
     """Farthing, Idempotency: the first answer is kept for 24 hours, then the key is new."""
     clock = HandClock(system_clock())
-    async with open_hall(tmp_path, clock=clock) as hall:
+    async with open_hall(place, clock=clock) as hall:
         await buy(hall)
         clock.move(86_000)
         assert (await buy(hall)).content == b"goods"
@@ -115,9 +114,9 @@ async def test_a_key_lives_for_a_day(tmp_path: Path):
 
 
 @pytest.mark.parametrize("key", ["", "x" * 129, "a\tb", "caf\xe9"])
-async def test_an_odd_key(tmp_path: Path, key: str):
+async def test_an_odd_key(place: Place, key: str):
     """Idempotency-Key draft, §2.1: a key that cannot be read is 400 before money is looked at."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask("POST")
         headers = [*hall.credential(asked).items(), ("idempotency-key", key.encode("latin-1"))]
         answer = await hall.ask("POST", headers=headers)
@@ -125,9 +124,9 @@ async def test_an_odd_key(tmp_path: Path, key: str):
         assert hall.stall.runs == 0
 
 
-async def test_an_approved_payment_is_served_under_its_key(tmp_path: Path):
+async def test_an_approved_payment_is_served_under_its_key(place: Place):
     """Farthing, Idempotency: an order that waits for its owner is one, however often signed."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"
         asked = [await buy(hall) for _ in range(2)]

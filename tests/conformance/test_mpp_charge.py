@@ -1,26 +1,34 @@
 """The MPP charge intent: what a request says, and what is verified before anything is served."""
 
-from pathlib import Path
-
 from farthing.core.prices import Offer, PriceList
 from farthing.money import Amount, parse_units
 from tests.web.shop import Counter, Shop, selling
 
-from .hall import METHODS, PRICE, USD, challenge_of, inside, mpp_field, mpp_message, open_hall
+from .hall import (
+    METHODS,
+    PRICE,
+    USD,
+    Place,
+    challenge_of,
+    inside,
+    mpp_field,
+    mpp_message,
+    open_hall,
+)
 
 
-async def test_request_members(tmp_path: Path):
+async def test_request_members(place: Place):
     """MPP charge, Request Schema: amount in base units as text, currency, recipient; no expiry."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         request = inside(challenge_of(await hall.ask())["request"])
         assert parse_units(request["amount"]) == PRICE
         assert (request["currency"], request["recipient"]) == ("USD", hall.town.accounts["shop"])
         assert not {"expires", "expiry", "expiresAt"} & set(request)
 
 
-async def test_amount_and_recipient_are_those_signed(tmp_path: Path):
+async def test_amount_and_recipient_are_those_signed(place: Place):
     """MPP charge, Verification: another amount or recipient than the request's is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         for changes in ({"amount": 1}, {"payee": hall.town.accounts["purse"]}, {"asset": "EUR"}):
             answer = await hall.ask(headers=hall.credential(asked, **changes))
@@ -29,9 +37,9 @@ async def test_amount_and_recipient_are_those_signed(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_challenge_of_another_offer(tmp_path: Path):
+async def test_challenge_of_another_offer(place: Place):
     """MPP charge, Verification: a challenge pays for the resource it was made for, no other."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask(path="/item/one"))
         for method, path in (("GET", "/item/two"), ("POST", "/item/one"), ("GET", "/item/one?x=1")):
             answer = await hall.ask(method, path, headers=paying)
@@ -39,9 +47,9 @@ async def test_challenge_of_another_offer(tmp_path: Path):
         assert (await hall.ask(path="/item/one", headers=paying)).status_code == 200
 
 
-async def test_replay_with_other_bytes(tmp_path: Path):
+async def test_replay_with_other_bytes(place: Place):
     """MPP charge, Replay Protection: the same proof in other bytes is the same payment."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask())
         assert (await hall.ask(headers=paying)).status_code == 200
         message = mpp_message(paying)
@@ -51,9 +59,9 @@ async def test_replay_with_other_bytes(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_the_challenged_price_is_honoured(tmp_path: Path):
+async def test_the_challenged_price_is_honoured(place: Place):
     """MPP charge, Verification: the amount of the challenge holds though the price has changed."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         dearer = Offer(name="paid", path="/paid", price=Amount(9 * PRICE, USD), methods=METHODS)
         hall.become(prices=PriceList(offers=(dearer,)))

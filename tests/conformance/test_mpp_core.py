@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from farthing.testing.worlds import HandClock
 from .hall import (
     PRICE,
     Counter,
+    Place,
     asks_afresh,
     challenge_of,
     inside,
@@ -27,18 +27,18 @@ from .hall import (
 MPP_TYPE = "https://paymentauth.org/problems/"
 
 
-async def test_no_credential(tmp_path: Path):
+async def test_no_credential(place: Place):
     """MPP draft, Status Codes: without a credential, 402 with a fresh challenge each time."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         first = await hall.ask()
         assert asks_afresh(first) and asks_afresh(await hall.ask(), first)
         assert first.json()["type"] == MPP_TYPE + "payment-required"
 
 
 @pytest.mark.parametrize("value", ["!!!", "e30", "bnVsbA", "eyJhIjox", "e30=", "W10"])
-async def test_malformed_credential(tmp_path: Path, value: str):
+async def test_malformed_credential(place: Place, value: str):
     """MPP draft, Status Codes: an unreadable credential is 402 malformed-credential, asked anew."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         answer = await hall.ask(headers={"authorization": f"Payment {value}"})
         assert asks_afresh(answer, asked)
@@ -46,9 +46,9 @@ async def test_malformed_credential(tmp_path: Path, value: str):
         assert hall.stall.runs == 0
 
 
-async def test_unknown_challenge(tmp_path: Path):
+async def test_unknown_challenge(place: Place):
     """MPP draft, Status Codes: an id this server never gave is 402 invalid-challenge."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
         message["challenge"]["id"] = to_base64url(bytes(32))
@@ -58,10 +58,10 @@ async def test_unknown_challenge(tmp_path: Path):
         assert await hall.payments() == []
 
 
-async def test_expired_challenge(tmp_path: Path):
+async def test_expired_challenge(place: Place):
     """MPP draft, Status Codes: an expired challenge is 402 payment-expired, asked anew."""
     clock = HandClock(system_clock())
-    async with open_hall(tmp_path, clock=clock) as hall:
+    async with open_hall(place, clock=clock) as hall:
         asked = await hall.ask()
         late = hall.credential(asked)
         clock.move(301)
@@ -71,9 +71,9 @@ async def test_expired_challenge(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_bad_proof(tmp_path: Path):
+async def test_bad_proof(place: Place):
     """MPP draft, Status Codes: a proof that does not hold is 402 verification-failed."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
         message["payload"]["signature"] = to_base64url(bytes(64))
@@ -83,9 +83,9 @@ async def test_bad_proof(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_policy_denies(tmp_path: Path):
+async def test_policy_denies(place: Place):
     """MPP draft, Status Codes: where the payment is sound but policy says no, 403, no challenge."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"
         answer = await hall.pay()
@@ -94,9 +94,9 @@ async def test_policy_denies(tmp_path: Path):
         assert "payment-required" not in answer.headers
 
 
-async def test_every_402_has_a_challenge(tmp_path: Path):
+async def test_every_402_has_a_challenge(place: Place):
     """MPP draft, Status Codes: no 402 without a challenge, whatever failed, the handler too."""
-    async with open_hall(tmp_path, Counter(402)) as hall:
+    async with open_hall(place, Counter(402)) as hall:
         asked = await hall.ask()
         for sent in ("Payment x", "Payment e30", "Payment"):
             assert asks_afresh(await hall.ask(headers={"authorization": sent}))
@@ -105,9 +105,9 @@ async def test_every_402_has_a_challenge(tmp_path: Path):
         assert (await hall.pay()).status_code == 403  # The handler's own 402 asks for nothing.
 
 
-async def test_the_api_has_no_402(tmp_path: Path):
+async def test_the_api_has_no_402(place: Place):
     """MPP draft, Status Codes: the hub's API sells nothing, and refuses payments with 422."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         order = hall.town.payment(999_999_999)
         for path in ("/v1/payments", "/v1/payments/authorise"):
             answer = await hall.town.ask("POST", path, order, who="seller.seller")
@@ -118,16 +118,16 @@ async def test_the_api_has_no_402(tmp_path: Path):
         assert (answer.status_code, answer.json()["code"]) == (422, "order-expired")
 
 
-async def test_other_faults_are_not_402(tmp_path: Path):
+async def test_other_faults_are_not_402(place: Place):
     """MPP draft, Status Codes: a missing resource or method is 404 or 405, not 402."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         assert (await hall.ask(path="/paid/none")).status_code == 404
         assert (await hall.ask("OPTIONS")).status_code == 405
 
 
-async def test_required_parameters(tmp_path: Path):
+async def test_required_parameters(place: Place):
     """MPP draft, Challenge, required parameters: id, realm, method, intent, JCS request."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         told = challenge_of(await hall.ask())
         assert told["id"] and told["realm"] == "shop.example"
         assert re.fullmatch("[a-z]+", told["method"])
@@ -136,9 +136,9 @@ async def test_required_parameters(tmp_path: Path):
         assert from_base64url(told["request"]) == canonical_json(inside(told["request"]))
 
 
-async def test_optional_parameters(tmp_path: Path):
+async def test_optional_parameters(place: Place):
     """MPP draft, Challenge, optional parameters: expires always, digest for bodies, flat opaque."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         told = challenge_of(await hall.ask("POST", content=b"body"))
         assert parse_time(told["expires"]) > system_clock() // 10**9
         digest = to_base64url(hashlib.sha256(b"body").digest())
@@ -149,9 +149,9 @@ async def test_optional_parameters(tmp_path: Path):
         assert "digest" not in challenge_of(await hall.ask())
 
 
-async def test_binding_is_the_recommended_hmac(tmp_path: Path):
+async def test_binding_is_the_recommended_hmac(place: Place):
     """MPP draft, Challenge Binding: the id is HMAC-SHA256 over seven slots joined by |."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         told = challenge_of(await hall.ask("POST", content=b"body"))
         slots = ("realm", "method", "intent", "request", "expires", "digest", "opaque")
         joined = "|".join(told.get(slot, "") for slot in slots)
@@ -161,9 +161,9 @@ async def test_binding_is_the_recommended_hmac(tmp_path: Path):
 
 
 @pytest.mark.parametrize("slot", ["realm", "request", "expires", "digest", "opaque"])
-async def test_binding_is_verified(tmp_path: Path, slot: str):
+async def test_binding_is_verified(place: Place, slot: str):
     """MPP draft, Challenge Binding: a credential whose parameters were changed is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
         cheaper = inside(message["challenge"]["request"]) | {"amount": "1"}
@@ -180,9 +180,9 @@ async def test_binding_is_verified(tmp_path: Path, slot: str):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_digest_is_compared(tmp_path: Path):
+async def test_digest_is_compared(place: Place):
     """MPP draft, Request Body Digest Binding: another body than the challenge's is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask("POST", content=b"one thing"))
         for other in (b"another thing", b""):
             answer = await hall.ask("POST", content=other, headers=paying)
@@ -192,9 +192,9 @@ async def test_digest_is_compared(tmp_path: Path):
         assert (await hall.ask("POST", content=b"one thing", headers=paying)).status_code == 200
 
 
-async def test_receipt(tmp_path: Path):
+async def test_receipt(place: Place):
     """MPP draft, Payment-Receipt: status success, method, timestamp and reference on 2xx."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answer = await hall.pay()
         receipt = inside(answer.headers["payment-receipt"])
         assert (receipt["status"], receipt["method"]) == ("success", "farthing")
@@ -204,10 +204,10 @@ async def test_receipt(tmp_path: Path):
 
 
 @pytest.mark.parametrize("status", [303, 400, 402, 404, 500])
-async def test_no_receipt_but_on_success(tmp_path: Path, status: int):
+async def test_no_receipt_but_on_success(place: Place, status: int):
     """MPP draft, Payment-Receipt: never on errors, nor beyond 2xx, even if the handler sets one."""
     stall = Counter(status, headers=[(b"payment-receipt", b"e30")])
-    async with open_hall(tmp_path, stall) as hall:
+    async with open_hall(place, stall) as hall:
         answer = await hall.pay()
         assert "payment-receipt" not in answer.headers
         assert await hall.earned() == (PRICE if status < 400 else 0)
@@ -240,10 +240,10 @@ class Barter(Mpp):
         ("farthing/charge;q=7", ["farthing", "barter"]),
     ],
 )
-async def test_accept_payment(tmp_path: Path, accept: str | None, methods: list[str]):
+async def test_accept_payment(place: Place, accept: str | None, methods: list[str]):
     """MPP draft, Client Payment Preferences: it filters and orders, or is ignored."""
     secret = [bytes(32)]
-    async with open_hall(tmp_path, languages=[Mpp(secret), Barter(secret), X402()]) as hall:
+    async with open_hall(place, languages=[Mpp(secret), Barter(secret), X402()]) as hall:
         sent = {} if accept is None else {"accept-payment": accept}
         answer = await hall.ask(headers=sent)
         told = answer.headers.get_list("www-authenticate")
@@ -253,9 +253,9 @@ async def test_accept_payment(tmp_path: Path, accept: str | None, methods: list[
         assert len(refused.headers.get_list("www-authenticate")) == len(methods)
 
 
-async def test_problem_details(tmp_path: Path):
+async def test_problem_details(place: Place):
     """MPP draft, Error Response Format: problem+json with type, title, status and detail."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for answer in (await hall.ask(), await hall.ask(headers={"authorization": "Payment x"})):
             assert answer.headers["content-type"] == "application/problem+json"
             told = answer.json()
@@ -263,9 +263,9 @@ async def test_problem_details(tmp_path: Path):
             assert told["type"].startswith(MPP_TYPE) and told["title"] and told["detail"]
 
 
-async def test_unknown_members_are_ignored(tmp_path: Path):
+async def test_unknown_members_are_ignored(place: Place):
     """MPP draft, Versioning: unknown parameters and fields of the envelope are ignored."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         message = mpp_message(hall.credential(await hall.ask()))
         message["source"] = "did:key:z6Mk"
         message["later"] = {"version": 2}

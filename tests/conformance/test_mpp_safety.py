@@ -1,7 +1,6 @@
 """The MPP core draft on safety: transport, secrets, replay, concurrency, caches, floods."""
 
 import asyncio
-from pathlib import Path
 
 from farthing.clock import system_clock
 from farthing.hub_keys import KeyRing
@@ -14,6 +13,7 @@ from .hall import (
     AWAY,
     PRICE,
     Counter,
+    Place,
     asks_afresh,
     mpp_field,
     mpp_message,
@@ -21,9 +21,9 @@ from .hall import (
 )
 
 
-async def test_sizes(tmp_path: Path):
+async def test_sizes(place: Place):
     """MPP draft, Header sizes: challenges below 8 KB, credentials of 4 KB and more are read."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask(path="/paid?q=" + "x" * 1500)
         assert len(asked.headers["www-authenticate"]) < 8192
         message = mpp_message(hall.credential(asked)) | {"source": "did:key:" + "z" * 6000}
@@ -31,9 +31,9 @@ async def test_sizes(tmp_path: Path):
         assert paid.status_code == 200
 
 
-async def test_nothing_over_plain_http(tmp_path: Path):
+async def test_nothing_over_plain_http(place: Place):
     """MPP draft, Transport Security: no challenge and no credential over plain HTTP from afar."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask())
         async with hall.client(AWAY) as far:
             for headers in ({}, paying):
@@ -45,10 +45,10 @@ async def test_nothing_over_plain_http(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_secret_rotation(tmp_path: Path):
+async def test_secret_rotation(place: Place):
     """MPP draft, Secret Management: the previous secret's challenges hold after a rotation."""
-    ring = KeyRing(tmp_path / "keys")
-    async with open_hall(tmp_path) as hall:
+    ring = KeyRing(place.folder / "keys")
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         ring.rotate_challenge_secret()
         hall.become(languages=[Mpp(ring.challenge_secrets()), X402()])
@@ -62,9 +62,9 @@ async def test_secret_rotation(tmp_path: Path):
         assert answer.json()["code"] == "invalid-challenge"
 
 
-async def test_single_use(tmp_path: Path):
+async def test_single_use(place: Place):
     """MPP draft, Replay Protection: a challenge pays once; another order for it is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         assert (await hall.ask(headers=hall.credential(asked))).status_code == 200
         await hall.town.enrol("other", "purse", hall.town.machines["meter"].mandate)
@@ -74,18 +74,18 @@ async def test_single_use(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_concurrent_use(tmp_path: Path):
+async def test_concurrent_use(place: Place):
     """MPP draft, Concurrent Request Handling: one settlement and one delivery per credential."""
-    async with open_hall(tmp_path, Counter(seconds=0.05)) as hall:
+    async with open_hall(place, Counter(seconds=0.05)) as hall:
         paying = hall.credential(await hall.ask())
         answers = await asyncio.gather(*(hall.ask(headers=paying) for _ in range(20)))
         assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"goods")}
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_unpaid_requests_change_nothing(tmp_path: Path):
+async def test_unpaid_requests_change_nothing(place: Place):
     """MPP draft, Idempotency: an unpaid request runs nothing and changes no state."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         before = await hall.town.dump()
         await hall.ask("POST", content=b"do it")
         await hall.ask("POST", content=b"do it", headers={"authorization": "Payment x"})
@@ -93,23 +93,23 @@ async def test_unpaid_requests_change_nothing(tmp_path: Path):
         assert hall.stall.runs == 0
 
 
-async def test_caching(tmp_path: Path):
+async def test_caching(place: Place):
     """MPP draft, Caching: 402 is no-store; with a receipt an answer is private, never public."""
     stall = Counter(
         headers=[(b"cache-control", b"public, max-age=60, s-maxage=9"), (b"vary", b"x")]
     )
-    async with open_hall(tmp_path, stall) as hall:
+    async with open_hall(place, stall) as hall:
         assert (await hall.ask()).headers["cache-control"] == "no-store"
         paid = await hall.pay()
         assert paid.headers["cache-control"] == "private, max-age=60"
         assert paid.headers["vary"] == "x"
 
 
-async def test_rate_limit(tmp_path: Path):
+async def test_rate_limit(place: Place):
     """MPP draft, Denial of Service: challenges and checks are limited by address, 429 and when."""
     limits = Limits(asks_per_second=0.5, asks_burst=4)
     clock = HandClock(system_clock())
-    async with open_hall(tmp_path, limits=limits, clock=clock) as hall:
+    async with open_hall(place, limits=limits, clock=clock) as hall:
         async with hall.client(AWAY, base_url="https://shop.example") as far:
             for _ in range(6):  # Whoever pays is not slowed.
                 asked = await far.get("/paid")
@@ -124,9 +124,9 @@ async def test_rate_limit(tmp_path: Path):
         assert asks_afresh(await hall.ask())
 
 
-async def test_several_credentials(tmp_path: Path):
+async def test_several_credentials(place: Place):
     """MPP draft, Multiple credentials: several Payment credentials in one request are 400."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         one, two = hall.credential(asked), hall.credential(asked, "x402")
         twice = f"{one['authorization']}, {one['authorization']}"

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
@@ -12,7 +11,10 @@ import structlog
 from farthing.codec import to_base64url
 from farthing.logs import configure_logs
 
-from .hall import Counter, Hall, mpp_field, mpp_message, open_hall, opened, x402_field
+from .hall import PROXY, Counter, Hall, Place, mpp_field, mpp_message, open_hall, opened, x402_field
+
+BUYERS = ("httpx", "httpcore")
+"""What the buyer of these tests logs of its own answers is not ours."""
 
 
 class Listener:
@@ -35,9 +37,13 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     configure_logs("json", "debug")
     structlog.configure(cache_logger_on_first_use=False)
     root.setLevel(logging.DEBUG)
-    for name in ("httpx", "httpcore", "asyncio", "farthing.paywall", "farthing.proxy"):
+    for name in ("asyncio", "farthing.paywall", "farthing.proxy"):
         logging.getLogger(name).setLevel(logging.DEBUG)
+    for name in BUYERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     yield heard
+    for name in BUYERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
     root.handlers[:], root.level = before, level
 
@@ -84,9 +90,9 @@ def _signature(paying: dict[str, str], language: str) -> str:
     return opened(paying["payment-signature"])["payload"]["signature"]
 
 
-async def test_logs_hold_no_secrets(tmp_path: Path, listener: Listener):
+async def test_logs_hold_no_secrets(place: Place, listener: Listener):
     """MPP draft, Credential Storage: no credential, receipt, key or code in any log or error."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         secrets = await everything(hall)
         for who, key in hall.town.keys.items():
             await hall.town.ask("GET", "/v1/payments", who=who)
@@ -106,23 +112,24 @@ async def test_logs_hold_no_secrets(tmp_path: Path, listener: Listener):
         signer = hall.town.machines["meter"].signer
         secrets += [to_base64url(signer.seed), signer.seed.hex()]
     text = listener.all()
-    assert "request.denied" in text and "the handler failed" in text
+    assert "request.denied" in text
+    assert "the handler failed" in text or place.surface == PROXY
     found = [secret[:12] for secret in secrets if secret and secret in text]
     assert found == []
 
 
-async def test_the_upstream_is_told_no_credential(tmp_path: Path):
+async def test_the_upstream_is_told_no_credential(place: Place):
     """MPP draft, Credential Storage: a handler and an upstream never see the payment itself."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for language in ("mpp", "x402"):
             await hall.pay(language=language)
             seen = json.dumps(hall.stall.seen)
             assert "Payment " not in seen and "payment-signature" not in seen
 
 
-async def test_errors_do_not_echo(tmp_path: Path):
+async def test_errors_do_not_echo(place: Place):
     """MPP draft, Credential Storage: an error names what is wrong and echoes none of it."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         message = mpp_message(hall.credential(await hall.ask()))
         message["payload"]["device"] = "a-thing-nobody-should-see"
         answer = await hall.ask(headers=mpp_field(message))

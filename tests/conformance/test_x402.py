@@ -1,7 +1,6 @@
 """x402 v2 for a seller and a facilitator: the wire shapes, what is verified, extensions."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from farthing.clock import system_clock
 from tests.web.shop import Counter, Shop, selling
 
-from .hall import PRICE, Hall, open_hall, opened, x402_field
+from .hall import PRICE, Hall, Place, open_hall, opened, x402_field
 
 SELLER = "seller.seller"
 
@@ -22,9 +21,9 @@ async def facilitator_body(hall: Hall, **changes: Any) -> dict[str, Any]:
     return {"x402Version": 2, "paymentPayload": payload, "paymentRequirements": required}
 
 
-async def test_payment_required(tmp_path: Path):
+async def test_payment_required(place: Place):
     """x402 v2, §5.1 PaymentRequired: version 2, resource, accepts with every required member."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answer = await hall.ask()
         told = opened(answer.headers["payment-required"])
         assert (answer.status_code, told["x402Version"]) == (402, 2)
@@ -37,16 +36,16 @@ async def test_payment_required(tmp_path: Path):
         assert isinstance(told["error"], str)
 
 
-async def test_network_is_caip_2(tmp_path: Path):
+async def test_network_is_caip_2(place: Place):
     """x402 v2, §5.1 PaymentRequired: the network has the shape of CAIP-2."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         [accepts] = opened((await hall.ask()).headers["payment-required"])["accepts"]
         assert re.fullmatch("[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}", accepts["network"])
 
 
-async def test_requirements_do_not_change_with_time(tmp_path: Path):
+async def test_requirements_do_not_change_with_time(place: Place):
     """x402 v2, §5.1 PaymentRequired: the requirements of a route can be compared by sellers."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         one, two = [(await hall.ask()).headers["payment-required"] for _ in range(2)]
         assert one == two
 
@@ -54,9 +53,9 @@ async def test_requirements_do_not_change_with_time(tmp_path: Path):
 @pytest.mark.parametrize(
     "info", [{}, {"required": True}, {"required": 0}, {"required": "false"}, None, []]
 )
-async def test_extensions_are_echoed(tmp_path: Path, info: Any):
+async def test_extensions_are_echoed(place: Place, info: Any):
     """x402 v2, §5.1 extensions: a client may append to an extension, not delete or overwrite."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         message["extensions"]["payment-identifier"]["info"] = info
         answer = await hall.ask(headers=x402_field(message))
@@ -78,9 +77,9 @@ async def test_extensions_are_echoed(tmp_path: Path, info: Any):
         ("extra", {"resource": "GET /other"}),
     ],
 )
-async def test_parameters_match_the_requirements(tmp_path: Path, name: str, value: Any):
+async def test_parameters_match_the_requirements(place: Place, name: str, value: Any):
     """x402 v2, §6.1.2 Verification: every accepted parameter is the original requirement's."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         message["accepted"][name] = value
         answer = await hall.ask(headers=x402_field(message))
@@ -90,9 +89,9 @@ async def test_parameters_match_the_requirements(tmp_path: Path, name: str, valu
         assert not told.get("success")
 
 
-async def test_signature_is_over_the_exact_amount(tmp_path: Path):
+async def test_signature_is_over_the_exact_amount(place: Place):
     """x402 v2, §6.1.2 Verification: a signature over another amount or payee does not hold."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         for changes in ({"amount": PRICE - 1}, {"amount": PRICE + 1}, {"resource": ""}):
             answer = await hall.ask(headers=hall.credential(asked, "x402", **changes))
@@ -100,9 +99,9 @@ async def test_signature_is_over_the_exact_amount(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_balance_is_verified(tmp_path: Path):
+async def test_balance_is_verified(place: Place):
     """x402 v2, §6.1.2 Verification: a payer without the money is refused, and told so."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         await hall.town.made(
             "POST",
             "/v1/accounts",
@@ -120,9 +119,9 @@ async def test_balance_is_verified(tmp_path: Path):
         assert opened(answer.headers["payment-response"])["errorReason"] == "insufficient_funds"
 
 
-async def test_time_window(tmp_path: Path):
+async def test_time_window(place: Place):
     """x402 v2, §10.1 Replay: an order has an explicit window, no longer than was asked."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked, now = await hall.ask(), system_clock() // 10**9
         for expires, code in ((now - 5, "order-expired"), (now + 900, "lifetime-too-long")):
             answer = await hall.ask(headers=hall.credential(asked, "x402", expires=expires))
@@ -130,9 +129,9 @@ async def test_time_window(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
-async def test_nonce_is_unique(tmp_path: Path):
+async def test_nonce_is_unique(place: Place):
     """x402 v2, §10.1 Replay: a nonce pays once; on another route it is refused."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked, nonce = await hall.ask(), hall.nonce()
         paying = hall.credential(asked, "x402", nonce=nonce)
         assert (await hall.ask(headers=paying)).status_code == 200
@@ -144,16 +143,16 @@ async def test_nonce_is_unique(tmp_path: Path):
 
 
 @pytest.mark.parametrize("value", ["%%%", "bnVsbA==", "e30=", "eyJ4NDAyVmVyc2lvbiI6MX0="])
-async def test_malformed_payload(tmp_path: Path, value: str):
+async def test_malformed_payload(place: Place, value: str):
     """x402 v2, HTTP transport, Error Handling: a malformed payload is 400."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         answer = await hall.ask(headers={"payment-signature": value})
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")
 
 
-async def test_failed_verification(tmp_path: Path):
+async def test_failed_verification(place: Place):
     """x402 v2, HTTP transport, Error Handling: a failed check is 402 with PAYMENT-RESPONSE."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         asked = await hall.ask()
         answer = await hall.ask(headers=hall.credential(asked, "x402", amount=1))
         told = opened(answer.headers["payment-response"])
@@ -163,9 +162,9 @@ async def test_failed_verification(tmp_path: Path):
         assert opened(answer.headers["payment-required"])["accepts"]
 
 
-async def test_settlement_response(tmp_path: Path):
+async def test_settlement_response(place: Place):
     """x402 v2, §5.3 SettlementResponse: success, transaction, network, payer on a paid answer."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         told = opened((await hall.pay(language="x402")).headers["payment-response"])
         [payment] = await hall.payments()
         assert (told["success"], told["transaction"]) == (True, payment["id"])
@@ -183,18 +182,18 @@ async def test_the_resource_comes_after_settlement():
     assert (shop.spent, shop.states) == (0, ["voided"])
 
 
-async def test_supported(tmp_path: Path):
+async def test_supported(place: Place):
     """x402 v2, §7.3 GET /supported: kinds with version, scheme and network; extensions; signers."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         told = await hall.town.made("GET", "/supported")
         hub = hall.town.hub.ctx.identity.hub
         kind = {"x402Version": 2, "scheme": "exact", "network": f"farthing:{hub}"}
         assert told == {"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}}
 
 
-async def test_verify_and_settle(tmp_path: Path):
+async def test_verify_and_settle(place: Place):
     """x402 v2, §7.1 and §7.2: verify holds, settle captures; the shapes are the specification's."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         body = await facilitator_body(hall)
         verified = await hall.town.made("POST", "/verify", body, who=SELLER)
         assert (verified["isValid"], verified["payer"]) == (True, hall.town.accounts["purse"])
@@ -204,9 +203,9 @@ async def test_verify_and_settle(tmp_path: Path):
         assert await hall.earned() == PRICE
 
 
-async def test_a_settlement_succeeds_once(tmp_path: Path):
+async def test_a_settlement_succeeds_once(place: Place):
     """x402 v2, exact_svm Duplicate Settlement: a second settlement is refused as one."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         body = await facilitator_body(hall)
         first = await hall.town.made("POST", "/settle", body, who=SELLER)
         again = await hall.town.made("POST", "/settle", body, who=SELLER)
@@ -215,9 +214,9 @@ async def test_a_settlement_succeeds_once(tmp_path: Path):
         assert await hall.earned() == PRICE
 
 
-async def test_verify_refuses(tmp_path: Path):
+async def test_verify_refuses(place: Place):
     """x402 v2, §9 Error Codes: a refusal is isValid false or success false with a reason."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         body = await facilitator_body(hall, amount=1)
         told = await hall.town.made("POST", "/verify", body, who=SELLER)
         assert told["isValid"] is False and told["invalidReason"]
@@ -232,9 +231,9 @@ def identified(message: dict[str, Any], identifier: Any) -> dict[str, str]:
     return x402_field(message)
 
 
-async def test_payment_identifier(tmp_path: Path):
+async def test_payment_identifier(place: Place):
     """x402 v2, extension payment-identifier: same id and request, one payment and its answer."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for _ in range(3):
             paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
             answer = await hall.ask(headers=identified(paying, "order-0123456789"))
@@ -242,9 +241,9 @@ async def test_payment_identifier(tmp_path: Path):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
-async def test_payment_identifier_of_something_else(tmp_path: Path):
+async def test_payment_identifier_of_something_else(place: Place):
     """x402 v2, extension payment-identifier: the same id with another payload is 409."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         for path, status in (("/item/one", 200), ("/item/two", 409)):
             asked = await hall.ask(path=path)
             paying = opened(hall.credential(asked, "x402")["payment-signature"])
@@ -255,9 +254,9 @@ async def test_payment_identifier_of_something_else(tmp_path: Path):
 
 
 @pytest.mark.parametrize("identifier", ["short", "x" * 129, "with space 012345", "é" * 20, 7, None])
-async def test_payment_identifier_form(tmp_path: Path, identifier: Any):
+async def test_payment_identifier_form(place: Place, identifier: Any):
     """x402 v2, extension payment-identifier: 16 to 128 characters of A-Za-z0-9_- or 400."""
-    async with open_hall(tmp_path) as hall:
+    async with open_hall(place) as hall:
         paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         answer = await hall.ask(headers=identified(paying, identifier))
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")

@@ -136,19 +136,35 @@ class Counter:
         return {name.decode(): value.decode() for name, value in self.scope["headers"]}
 
 
+class PromptServer(uvicorn.Server):
+    """A server that says when it stands, and ends at once when told."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.standing, self.ending = asyncio.Event(), asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait, where uvicorn looks ten times a second."""
+        await self.on_tick(0)
+        self.standing.set()
+        await self.ending.wait()
+        self.should_exit = True
+
+
 @asynccontextmanager
 async def serving(app: Any, **config: Any) -> AsyncIterator[str]:
     """Run a real server on a free port of this machine."""
     listener = socket.create_server(("127.0.0.1", 0))
     settings = {"http": StrictHttp, "log_level": "critical", "ws": "none", "lifespan": "off"}
-    server = uvicorn.Server(uvicorn.Config(app, **(settings | config)))
+    server = PromptServer(uvicorn.Config(app, **(settings | config)))
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn tells no other way
-        await asyncio.sleep(0.005)
+    await asyncio.wait(
+        [task, asyncio.create_task(server.standing.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.ending.set()
         await task
         listener.close()
 
