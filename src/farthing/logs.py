@@ -25,6 +25,7 @@ def configure_logs(form: str, level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
+        keep_to_one_line,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -55,4 +56,12 @@ def hide_secrets(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, A
     for name in event:
         if name.lower() in _SECRETS and name != "code":
             event[name] = "[hidden]"
+    return event
+
+
+def keep_to_one_line(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Write control characters of a message as escapes, so that nobody begins a line with them."""
+    message = event.get("event")
+    if isinstance(message, str) and not message.isprintable():
+        event["event"] = message.encode("unicode_escape").decode("ascii")
     return event

@@ -36,6 +36,7 @@ class MovesAndRefuses:
         return Plan(then, chains=[[self.transfer]])
 
 
+@pytest.mark.rule("asvs.2.3.3", on="hub")
 async def test_a_refusal_never_leaves_money_moved(world):
     from farthing import ids
 

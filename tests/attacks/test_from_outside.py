@@ -21,6 +21,7 @@ async def test_a_capture_that_comes_as_the_hold_ends_is_told_so_at_once(tmp_path
             assert (late.status_code, late.json()["code"]) == (409, "not-held")
 
 
+@pytest.mark.rule("rfc9530.compared", on="hub")
 async def test_a_body_that_is_not_what_its_digest_says_is_refused(tmp_path: Path):
     zeros = {"content-digest": "sha-256=:" + "A" * 43 + "=:"}
     body = {"asset": "USD"}

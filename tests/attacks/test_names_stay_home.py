@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from tests.web.api.town import open_town
 
 SECRET = "Jane's birthday"
 
 
+@pytest.mark.rule("asvs.8.2.3", on="hub")
 async def test_a_budgets_name_reaches_neither_the_payee_nor_the_history(tmp_path):
     async with open_town(tmp_path) as town:
         budget = {"name": SECRET, "per": "day", "limit": "1"}

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+
 from farthing import ids
 from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
@@ -16,6 +18,7 @@ from farthing.store.queries import page
 FUNDS, LIMIT = 500, 300
 
 
+@pytest.mark.rule("asvs.15.4", on="hub")
 async def test_a_storm_of_everything_loses_makes_and_doubles_nothing(world):
     chance = random.Random(7)
     day = Budget(name="day", per="day", limit=LIMIT)

@@ -104,6 +104,7 @@ UNITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("asvs.2.2.1", on="hub")
 @pytest.mark.parametrize("units", UNITS, ids=repr)
 async def test_units_are_written_one_way(tmp_path, units):
     async with open_town(tmp_path) as town:
@@ -121,6 +122,7 @@ async def test_units_are_written_one_way(tmp_path, units):
         assert await town.available("shop") == 0
 
 
+@pytest.mark.rule("rfc7493.numbers", on="hub")
 @pytest.mark.parametrize(
     "members",
     [

@@ -189,6 +189,7 @@ def test_a_hub_that_could_not_start_lets_go_of_its_books(
     asyncio.run(started())
 
 
+@pytest.mark.rule("asvs.14.2.1", on="hub")
 def test_headers_come_from_a_file_and_a_url_has_no_password(farthing: Terminal, tmp_path: Path):
     fields = tmp_path / "fields"
     fields.write_text("Accept: application/json\n\nIdempotency-Key: k-1\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 import httpx
+import pytest
 
 from farthing import ids
 from farthing.core.orders import Order, SignedOrder
@@ -120,6 +121,7 @@ def test_a_database_of_a_newer_farthing_is_refused(tmp_path: Path):
         assert "upgrade" in refused.stderr
 
 
+@pytest.mark.rule("farthing.old-receipts", on="hub")
 def test_after_a_rotation_new_heads_have_a_new_key_and_old_receipts_still_verify(tmp_path: Path):
     signer = new_signer()
     with HubProcess(tmp_path) as hub:

@@ -163,7 +163,7 @@ async def open_hall(
     stall = stall or Counter()
     async with (
         open_town(place.folder, clock=clock) as town,
-        _before(stall, place.surface) as shop,
+        before(stall, place.surface) as shop,
     ):
         paywall = Paywall(shop, **(_wall(town) | wall))
         hall = Hall(town, stall, shop, paywall, httpx.AsyncClient())
@@ -176,7 +176,8 @@ async def open_hall(
 
 
 @contextlib.asynccontextmanager
-async def _before(stall: Counter, surface: str) -> AsyncIterator[Any]:
+async def before(stall: Counter, surface: str) -> AsyncIterator[Any]:
+    """Give what a paywall stands before: the stall itself, or the proxy to it."""
     if surface == MIDDLEWARE:
         yield stall
         return

@@ -1,82 +1,72 @@
-"""Writes docs/reference/conformance.md from these tests: `python -m tests.conformance.make_page`.
+"""Writes docs/reference/conformance.md from the rules and the tests that name them.
 
-Each test's docstring says what it shows: `Source, place: statement.`
+Run: `python -m tests.conformance.make_page`.
 """
 
-import ast
-import re
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
-FOLDER = Path(__file__).parent
-PAGE = FOLDER.parents[1] / "docs" / "reference" / "conformance.md"
-SOURCES = {
-    "MPP draft": "The Payment HTTP Authentication Scheme, draft-httpauth-payment-00",
-    "MPP charge": "MPP: the charge intent",
-    "MPP discovery": "MPP: discovery",
-    "x402 v2": "x402 v2, its HTTP transport and extensions",
-    "RFC": "RFCs",
-    "Idempotency-Key draft": "The Idempotency-Key HTTP header field",
-    "Farthing": "Where the specifications leave room: our own rules",
-}
-_SHOWN = re.compile(r"(RFC \d+|[A-Z][\w-]*(?: draft| charge| discovery)?|x402 v2), (.+?): (.+)\.")
+from .rules import Rule, all_rules, chapters, shown
 
-HEAD = """# Conformance: what is demanded, and the test that shows it
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "conformance.md"
 
-Written from the tests in `tests/conformance` by `python -m tests.conformance.make_page`; a test
-fails when this page is not theirs. Each row is shown on a real hub and a real paywall, or on a
-strict stand-in where a fault has to be arranged. `docs/reference/methods.md` specifies our method
-itself, with vectors that are tested apart.
+HEAD = """# Conformance: what is demanded, and the tests that show it
 
-Not offered yet, and so not shown: MPP and x402 sessions (`session`, `upto`, `batch-settlement`),
-JSON-RPC and MCP transports, `x-payment-info` in a seller's own OpenAPI document, and x402's
-`bazaar`, `offer-and-receipt` and `sign-in-with-x` extensions. Our payment method needs an enrolled
-device; a seller who wants to serve anybody offers another method beside it. Where a seller's app
-authenticates its callers, that belongs in front of the paywall, so that 401 comes before 402.
+Written by `python -m tests.conformance.make_page` from the rules in `tests/conformance/rules` and
+from the tests that name them (`@pytest.mark.rule`); a test fails when this page is not theirs,
+when a rule has no test on one of its surfaces, and when a test names no rule.
+`docs/reference/methods.md` specifies our own payment method, with vectors that are tested apart.
+
+**On** says where a rule is shown: the hub's API, the middleware in a seller's app, the proxy before
+a service; and under which server, where it is about bytes on the wire.
+
+{figures}
 """
-
-
-class Row(NamedTuple):
-    """One demand and the test that shows it."""
-
-    source: str
-    place: str
-    statement: str
-    test: str
-
-
-def rows() -> Iterator[Row]:
-    """Read every test's docstring.
-
-    Raises: ValueError for a test that does not say what it shows.
-    """
-    for file in sorted(FOLDER.glob("test_*.py")):
-        if file.name == "test_page.py":
-            continue
-        for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
-                "test_"
-            ):
-                shown = _SHOWN.fullmatch(" ".join((ast.get_docstring(node) or "").split()))
-                if shown is None:
-                    raise ValueError(f"{file.name}: {node.name} does not say what it shows")
-                yield Row(shown[1], shown[2], shown[3], f"{file.stem}.{node.name}")
 
 
 def page() -> str:
     """Write the page."""
-    parts, found = [HEAD], list(rows())
-    for source, title in SOURCES.items():
-        mine = [row for row in found if row.source == source or row.source.split()[0] == source]
-        if not mine:
-            continue
-        parts.append(f"\n## {title}\n\n| where | what | test |\n|---|---|---|\n")
-        for row in mine:
-            place = f"{row.source}, {row.place}" if source == "RFC" else row.place
-            statement = row.statement.replace("|", "\\|")
-            parts.append(f"| {place} | {statement} | `{row.test}` |\n")
+    tests: defaultdict[str, list[str]] = defaultdict(list)
+    for one in shown():
+        tests[one.rule].append(one.test)
+    parts = [HEAD.format(figures=_figures(len({t for some in tests.values() for t in some})))]
+    for chapter in chapters():
+        parts.append(f"\n## {chapter.title}\n\nSource: {chapter.source}.\n\n")
+        parts.append("| rule | where | what | on | tests |\n|---|---|---|---|---|\n")
+        parts += [_row(rule, tests[rule.id]) for rule in chapter.rules if rule.on]
+    parts.append(
+        "\n## Not yet, or in part\n\n| rule | where | what | why not |\n|---|---|---|---|\n"
+    )
+    parts += [
+        f"| `{rule.id}` | {rule.where} | {_cell(rule.says)} | {_cell(rule.later or rule.part)} |\n"
+        for rule in all_rules()
+        if not rule.on
+    ]
     return "".join(parts)
+
+
+def _figures(tests: int) -> str:
+    rules = all_rules()
+    held = sum(bool(rule.on) for rule in rules)
+    return (
+        f"{held} rules are held and shown by {tests} tests; {len(rules) - held} rules do not apply "
+        "yet, or are kept in part."
+    )
+
+
+def _row(rule: Rule, tests: list[str]) -> str:
+    where = " ".join(part for part in (rule.where, f"({rule.level})" if rule.level else "") if part)
+    says = _cell(f"{rule.says} {rule.note}".strip())
+    names = "<br>".join(f"`{_short(test)}`" for test in tests)
+    return f"| `{rule.id}` | {where} | {says} | {', '.join(rule.surfaces)} | {names} |\n"
+
+
+def _short(test: str) -> str:
+    return test.removeprefix("conformance/").replace(".py::", "::")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

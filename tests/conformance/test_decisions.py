@@ -22,8 +22,9 @@ async def revoke(hall: Hall) -> None:
     await hall.town.made("POST", f"/v1/devices/{device}/revoke", who="buyer.owner")
 
 
+@pytest.mark.rule("farthing.order-of-checks")
 async def test_order_of_checks(place: Place):
-    """Farthing, Order of checks: a device revoked since gets its earlier answer, nothing new."""
+    """A device revoked since gets its earlier answer, nothing new."""
     async with open_hall(place) as hall:
         paying, unused = [hall.credential(await hall.ask()) for _ in range(2)]
         assert (await hall.ask(headers=paying)).status_code == 200
@@ -34,8 +35,9 @@ async def test_order_of_checks(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.already-paid")
 async def test_one_credential_one_run(place: Place):
-    """Farthing, One credential: after a restart, 409 already-paid with receipt and status URL."""
+    """After a restart, 409 already-paid with receipt and status URL."""
     async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask())
         await hall.ask(headers=paying)
@@ -51,8 +53,9 @@ async def test_one_credential_one_run(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.awaiting", "mpp.retry-after")
 async def test_awaiting(place: Place):
-    """Farthing, Awaiting: 403 with Retry-After and Location; the same credential goes on after."""
+    """403 with Retry-After and Location; the same credential goes on after."""
     async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"
@@ -67,8 +70,9 @@ async def test_awaiting(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.awaiting-202", on="hub")
 async def test_the_api_answers_202_while_the_owner_is_asked(tmp_path: Path):
-    """Farthing, Awaiting: POST /v1/payments answers 202 and where to look."""
+    """POST /v1/payments answers 202 and where to look."""
     async with open_town(tmp_path) as town:
         await town.enrol("shy", "purse", await town.mandate(ask_above="10"))
         answer = await town.ask("POST", "/v1/payments", town.payment(machine="shy"))
@@ -76,17 +80,19 @@ async def test_the_api_answers_202_while_the_owner_is_asked(tmp_path: Path):
         assert answer.headers["location"] == f"/v1/payments/{answer.json()['id']}"
 
 
+@pytest.mark.rule("farthing.capture-at-the-head")
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 async def test_nobody_pays_for_a_failure(place: Place, status: int):
-    """Farthing, Capture: a response head of 400 and above releases the money."""
+    """A response head of 400 and above releases the money."""
     async with open_hall(place, Counter(status)) as hall:
         assert (await hall.pay()).status_code == status
         assert await hall.earned() == 0
         assert [payment["state"] for payment in await hall.payments()] == ["voided"]
 
 
+@pytest.mark.rule("farthing.realm")
 async def test_the_realm_is_configured(place: Place):
-    """Farthing, Challenges: the realm is configuration, whatever Host says, and has no |."""
+    """The realm is configuration, whatever Host says, and has no |."""
     async with open_hall(place) as hall:
         answer = await hall.ask(headers={"host": "evil.example"})
         assert challenge_of(answer)["realm"] == "shop.example"
@@ -95,21 +101,23 @@ async def test_the_realm_is_configured(place: Place):
                 check_realm(realm)
 
 
+@pytest.mark.rule("farthing.tls-or-loopback", "owasp-api.8", on="hub")
 @pytest.mark.parametrize("host", ["0.0.0.0", "203.0.113.9", "::"])
 def test_public_without_tls(host: str):
-    """Farthing, Challenges: listening publicly needs TLS or a trusted proxy."""
+    """Listening publicly needs TLS or a trusted proxy."""
     with pytest.raises(BadConfig):
         check_exposure(Config(folder="x", server=Server(host=host)))
     check_exposure(Config(folder="x", server=Server(host=host, trusted_proxies=["10.0.0.1"])))
     check_exposure(Config(folder="x", server=Server()))
 
 
+@pytest.mark.rule("farthing.one-reading")
 @pytest.mark.parametrize(
     "path",
     ["/paid/../free", "/paid%2fx", "/item/%2e%2e", "//paid", "/paid;x", "/item/a%00", "/item/%ff"],
 )
 async def test_what_is_priced_is_what_is_served(place: Place, path: str):
-    """Farthing, Paths: whatever two programs could read in two ways is refused."""
+    """Whatever two programs could read in two ways is refused."""
     async with open_hall(place) as hall:
         # An ASGI scope as a server makes it: the client library would tidy the path up.
         sent: list[dict] = []
@@ -130,16 +138,18 @@ async def test_what_is_priced_is_what_is_served(place: Place, path: str):
         assert hall.stall.runs == 0
 
 
+@pytest.mark.rule("farthing.closed-prefix")
 async def test_unpriced_paths_fail_closed(place: Place):
-    """Farthing, Paths: an unmatched path under a priced prefix is closed, another one is free."""
+    """An unmatched path under a priced prefix is closed, another one is free."""
     async with open_hall(place) as hall:
         assert (await hall.ask(path="/paid/more")).json()["code"] == "unpriced-path"
         assert (await hall.ask(path="/PAID")).json()["code"] == "unpriced-path"
         assert (await hall.ask(path="/free")).status_code == 200
 
 
+@pytest.mark.rule("asvs.4.1.3", "farthing.who-paid", "farthing.other-schemes")
 async def test_the_handler_learns_who_paid(place: Place):
-    """Farthing, Upstreams: who paid is told by the paywall alone; other schemes pass through."""
+    """Who paid is told by the paywall alone; other schemes pass through."""
     async with open_hall(place) as hall:
         faked = {"farthing-payer": "dev_me", "farthing_amount": "9 USD", "x-original-url": "/free"}
         assert (await hall.pay(headers=faked)).status_code == 200
@@ -156,8 +166,9 @@ async def test_the_handler_learns_who_paid(place: Place):
         assert "payment-signature" not in hall.stall.seen
 
 
+@pytest.mark.rule("farthing.no-oracle", on="hub")
 async def test_an_anonymous_verify_is_no_oracle(place: Place):
-    """Farthing, Facilitator: an anonymous verify checks the form, and holds and tells nothing."""
+    """An anonymous verify checks the form, and holds and tells nothing."""
     async with open_hall(place) as hall:
         before = await hall.payments()
         told = await hall.town.made("POST", "/verify", await facilitator_body(hall))
@@ -165,8 +176,9 @@ async def test_an_anonymous_verify_is_no_oracle(place: Place):
         assert await hall.payments() == before == []
 
 
+@pytest.mark.rule("farthing.identity", "farthing.receipts", on="hub")
 async def test_the_hubs_identity(tmp_path: Path):
-    """Farthing, Identity: the hub's id is of its root key, and its signing keys are certified."""
+    """The hub's id is of its root key, and its signing keys are certified."""
     async with open_town(tmp_path) as town:
         told = await town.made("GET", "/.well-known/farthing")
         assert re.fullmatch("[a-z2-7]{32}", told["hub"])
@@ -178,8 +190,9 @@ async def test_the_hubs_identity(tmp_path: Path):
         assert receipt_fault(paid["receipt"], told["root_key"]) is not None
 
 
+@pytest.mark.rule("farthing.receipts")
 async def test_receipts_are_in_the_signed_format(place: Place):
-    """Farthing, Receipts: what the payer gets verifies offline with the root key alone."""
+    """What the payer gets verifies offline with the root key alone."""
     async with open_hall(place) as hall:
         receipt = inside((await hall.pay()).headers["payment-receipt"])["receipt"]
         root = hall.town.hub.ctx.identity.root_public
@@ -187,8 +200,9 @@ async def test_receipts_are_in_the_signed_format(place: Place):
         assert receipt["statement"]["captured"] == str(PRICE)
 
 
+@pytest.mark.rule("farthing.status", on="hub middleware proxy")
 async def test_status_oracle(place: Place):
-    """Farthing, Status: a payment is found by its id and by its challenge, by its own device."""
+    """A payment is found by its id and by its challenge, by its own device."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         await hall.ask(headers=hall.credential(asked))
@@ -202,8 +216,9 @@ async def test_status_oracle(place: Place):
         assert stranger.status_code == 404
 
 
+@pytest.mark.rule("farthing.own-sales", on="hub")
 async def test_sellers_settle_only_their_own(tmp_path: Path):
-    """Farthing, Remote sellers: an order is authorised by the payee's own key and no other's."""
+    """An order is authorised by the payee's own key and no other's."""
     async with open_town(tmp_path) as town:
         body = town.payment()
         told = await town.ask("POST", "/v1/payments/authorise", body, who="buyer.seller")
@@ -222,8 +237,9 @@ async def test_sellers_settle_only_their_own(tmp_path: Path):
         assert [one["fresh"] for one in again] == [True, False]
 
 
+@pytest.mark.rule("discovery.operations", on="hub")
 async def test_discovery(tmp_path: Path):
-    """MPP discovery, OpenAPI: /openapi.json is JSON, names every operation, and offers nothing."""
+    """/openapi.json is JSON, names every operation, and offers nothing."""
     async with open_town(tmp_path) as town:
         answer = await town.ask("GET", "/openapi.json")
         assert answer.headers["content-type"].startswith("application/json")

@@ -18,9 +18,10 @@ async def buy(hall: Hall, path: str = "/paid", body: bytes = b"one", key: str = 
     return await hall.pay("POST", path, content=body, headers=headers, **more)
 
 
+@pytest.mark.rule("mpp.idempotency")
 @pytest.mark.parametrize("language", ["mpp", "x402"])
 async def test_a_new_credential_under_the_same_key(place: Place, language: str):
-    """MPP draft, Idempotency: a repeated POST gets the first answer and is not charged again."""
+    """A repeated POST gets the first answer and is not charged again."""
     async with open_hall(place, Counter(headers=[(b"x-mark", b"first")])) as hall:
         first = await buy(hall, language=language)
         again = await buy(hall, language=language)
@@ -30,8 +31,9 @@ async def test_a_new_credential_under_the_same_key(place: Place, language: str):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("idempotency-key.conflict")
 async def test_another_request_under_the_same_key(place: Place):
-    """Idempotency-Key draft, §2.6: the same key with another request is 409, nothing is taken."""
+    """The same key with another request is 409, nothing is taken."""
     async with open_hall(place) as hall:
         await buy(hall, "/item/one")
         for path, body in (("/item/two", b"one"), ("/item/one", b"two"), ("/item/one?x=1", b"one")):
@@ -41,8 +43,9 @@ async def test_another_request_under_the_same_key(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.key-scope")
 async def test_keys_are_scoped(place: Place):
-    """Farthing, Idempotency: a key belongs to its device, method and route, and to no other."""
+    """A key belongs to its device, method and route, and to no other."""
     async with open_hall(place) as hall:
         await buy(hall)
         await buy(hall, "/item/one")
@@ -55,8 +58,9 @@ async def test_keys_are_scoped(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (6 * PRICE, 6)
 
 
+@pytest.mark.rule("farthing.key-after-proof")
 async def test_a_key_is_looked_at_after_the_proof(place: Place):
-    """Farthing, Idempotency: a key says nothing to whoever has not proved to be its device."""
+    """A key says nothing to whoever has not proved to be its device."""
     async with open_hall(place) as hall:
         await buy(hall)
         for body in (b"one", b"two"):
@@ -67,8 +71,9 @@ async def test_a_key_is_looked_at_after_the_proof(place: Place):
         assert await hall.earned() == PRICE
 
 
+@pytest.mark.rule("mpp.idempotency")
 async def test_many_at_once(place: Place):
-    """MPP draft, Idempotency: twenty credentials under one key at once are one payment."""
+    """Twenty credentials under one key at once are one payment."""
     async with open_hall(place, Counter(seconds=0.1)) as hall:
         asked = await asyncio.gather(*(hall.ask("POST", content=b"one") for _ in range(20)))
         answers = await asyncio.gather(
@@ -78,8 +83,9 @@ async def test_many_at_once(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.key-after-restart")
 async def test_after_a_restart(place: Place):
-    """Farthing, Idempotency: after a restart a known key is 409 already-paid with the receipt."""
+    """After a restart a known key is 409 already-paid with the receipt."""
     async with open_hall(place) as hall:
         first = await buy(hall)
         hall.become()
@@ -91,8 +97,9 @@ async def test_after_a_restart(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.key-of-nothing")
 async def test_a_first_try_that_took_nothing(place: Place):
-    """Farthing, Idempotency: a key whose first try took no money is tried anew."""
+    """A key whose first try took no money is tried anew."""
     async with open_hall(place, Counter(500)) as hall:
         assert (await buy(hall)).status_code == 500
         hall.stall.status = 200
@@ -100,8 +107,9 @@ async def test_a_first_try_that_took_nothing(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 2)
 
 
+@pytest.mark.rule("farthing.key-for-a-day")
 async def test_a_key_lives_for_a_day(place: Place):
-    """Farthing, Idempotency: the first answer is kept for 24 hours, then the key is new."""
+    """The first answer is kept for 24 hours, then the key is new."""
     clock = HandClock(system_clock())
     async with open_hall(place, clock=clock) as hall:
         await buy(hall)
@@ -113,9 +121,10 @@ async def test_a_key_lives_for_a_day(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (2 * PRICE, 2)
 
 
+@pytest.mark.rule("idempotency-key.form")
 @pytest.mark.parametrize("key", ["", "x" * 129, "a\tb", "caf\xe9"])
 async def test_an_odd_key(place: Place, key: str):
-    """Idempotency-Key draft, §2.1: a key that cannot be read is 400 before money is looked at."""
+    """A key that cannot be read is 400 before money is looked at."""
     async with open_hall(place) as hall:
         asked = await hall.ask("POST")
         headers = [*hall.credential(asked).items(), ("idempotency-key", key.encode("latin-1"))]
@@ -124,8 +133,9 @@ async def test_an_odd_key(place: Place, key: str):
         assert hall.stall.runs == 0
 
 
+@pytest.mark.rule("farthing.key-while-asked")
 async def test_an_approved_payment_is_served_under_its_key(place: Place):
-    """Farthing, Idempotency: an order that waits for its owner is one, however often signed."""
+    """An order that waits for its owner is one, however often signed."""
     async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"

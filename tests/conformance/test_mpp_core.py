@@ -27,17 +27,19 @@ from .hall import (
 MPP_TYPE = "https://paymentauth.org/problems/"
 
 
+@pytest.mark.rule("mpp.no-credential")
 async def test_no_credential(place: Place):
-    """MPP draft, Status Codes: without a credential, 402 with a fresh challenge each time."""
+    """Without a credential, 402 with a fresh challenge each time."""
     async with open_hall(place) as hall:
         first = await hall.ask()
         assert asks_afresh(first) and asks_afresh(await hall.ask(), first)
         assert first.json()["type"] == MPP_TYPE + "payment-required"
 
 
+@pytest.mark.rule("mpp.malformed")
 @pytest.mark.parametrize("value", ["!!!", "e30", "bnVsbA", "eyJhIjox", "e30=", "W10"])
 async def test_malformed_credential(place: Place, value: str):
-    """MPP draft, Status Codes: an unreadable credential is 402 malformed-credential, asked anew."""
+    """An unreadable credential is 402 malformed-credential, asked anew."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         answer = await hall.ask(headers={"authorization": f"Payment {value}"})
@@ -46,8 +48,9 @@ async def test_malformed_credential(place: Place, value: str):
         assert hall.stall.runs == 0
 
 
+@pytest.mark.rule("mpp.unknown-challenge")
 async def test_unknown_challenge(place: Place):
-    """MPP draft, Status Codes: an id this server never gave is 402 invalid-challenge."""
+    """An id this server never gave is 402 invalid-challenge."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
@@ -58,8 +61,9 @@ async def test_unknown_challenge(place: Place):
         assert await hall.payments() == []
 
 
+@pytest.mark.rule("mpp.expired-challenge")
 async def test_expired_challenge(place: Place):
-    """MPP draft, Status Codes: an expired challenge is 402 payment-expired, asked anew."""
+    """An expired challenge is 402 payment-expired, asked anew."""
     clock = HandClock(system_clock())
     async with open_hall(place, clock=clock) as hall:
         asked = await hall.ask()
@@ -71,8 +75,9 @@ async def test_expired_challenge(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("mpp.bad-proof")
 async def test_bad_proof(place: Place):
-    """MPP draft, Status Codes: a proof that does not hold is 402 verification-failed."""
+    """A proof that does not hold is 402 verification-failed."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
@@ -83,8 +88,9 @@ async def test_bad_proof(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("mpp.policy")
 async def test_policy_denies(place: Place):
-    """MPP draft, Status Codes: where the payment is sound but policy says no, 403, no challenge."""
+    """Where the payment is sound but policy says no, 403, no challenge."""
     async with open_hall(place) as hall:
         await hall.town.enrol("shy", "purse", await hall.town.mandate(ask_above="10"))
         hall.machine = "shy"
@@ -94,8 +100,9 @@ async def test_policy_denies(place: Place):
         assert "payment-required" not in answer.headers
 
 
+@pytest.mark.rule("mpp.402-asks")
 async def test_every_402_has_a_challenge(place: Place):
-    """MPP draft, Status Codes: no 402 without a challenge, whatever failed, the handler too."""
+    """No 402 without a challenge, whatever failed, the handler too."""
     async with open_hall(place, Counter(402)) as hall:
         asked = await hall.ask()
         for sent in ("Payment x", "Payment e30", "Payment"):
@@ -105,8 +112,9 @@ async def test_every_402_has_a_challenge(place: Place):
         assert (await hall.pay()).status_code == 403  # The handler's own 402 asks for nothing.
 
 
+@pytest.mark.rule("mpp.402-asks", on="hub")
 async def test_the_api_has_no_402(place: Place):
-    """MPP draft, Status Codes: the hub's API sells nothing, and refuses payments with 422."""
+    """The hub's API sells nothing, and refuses payments with 422."""
     async with open_hall(place) as hall:
         order = hall.town.payment(999_999_999)
         for path in ("/v1/payments", "/v1/payments/authorise"):
@@ -118,15 +126,17 @@ async def test_the_api_has_no_402(place: Place):
         assert (answer.status_code, answer.json()["code"]) == (422, "order-expired")
 
 
+@pytest.mark.rule("mpp.not-for-other-faults")
 async def test_other_faults_are_not_402(place: Place):
-    """MPP draft, Status Codes: a missing resource or method is 404 or 405, not 402."""
+    """A missing resource or method is 404 or 405, not 402."""
     async with open_hall(place) as hall:
         assert (await hall.ask(path="/paid/none")).status_code == 404
         assert (await hall.ask("OPTIONS")).status_code == 405
 
 
+@pytest.mark.rule("mpp.challenge-id", "mpp.request-encoding")
 async def test_required_parameters(place: Place):
-    """MPP draft, Challenge, required parameters: id, realm, method, intent, JCS request."""
+    """Id, realm, method, intent, JCS request."""
     async with open_hall(place) as hall:
         told = challenge_of(await hall.ask())
         assert told["id"] and told["realm"] == "shop.example"
@@ -136,8 +146,9 @@ async def test_required_parameters(place: Place):
         assert from_base64url(told["request"]) == canonical_json(inside(told["request"]))
 
 
+@pytest.mark.rule("mpp.expires", "mpp.digest", "mpp.opaque")
 async def test_optional_parameters(place: Place):
-    """MPP draft, Challenge, optional parameters: expires always, digest for bodies, flat opaque."""
+    """Expires always, digest for bodies, flat opaque."""
     async with open_hall(place) as hall:
         told = challenge_of(await hall.ask("POST", content=b"body"))
         assert parse_time(told["expires"]) > system_clock() // 10**9
@@ -149,8 +160,9 @@ async def test_optional_parameters(place: Place):
         assert "digest" not in challenge_of(await hall.ask())
 
 
+@pytest.mark.rule("mpp.binding-hmac")
 async def test_binding_is_the_recommended_hmac(place: Place):
-    """MPP draft, Challenge Binding: the id is HMAC-SHA256 over seven slots joined by |."""
+    """The id is HMAC-SHA256 over seven slots joined by |."""
     async with open_hall(place) as hall:
         told = challenge_of(await hall.ask("POST", content=b"body"))
         slots = ("realm", "method", "intent", "request", "expires", "digest", "opaque")
@@ -160,9 +172,10 @@ async def test_binding_is_the_recommended_hmac(place: Place):
         assert told["id"] == to_base64url(expected)
 
 
+@pytest.mark.rule("mpp.binding")
 @pytest.mark.parametrize("slot", ["realm", "request", "expires", "digest", "opaque"])
 async def test_binding_is_verified(place: Place, slot: str):
-    """MPP draft, Challenge Binding: a credential whose parameters were changed is refused."""
+    """A credential whose parameters were changed is refused."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         message = mpp_message(hall.credential(asked))
@@ -180,8 +193,9 @@ async def test_binding_is_verified(place: Place, slot: str):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("mpp.digest-compared")
 async def test_digest_is_compared(place: Place):
-    """MPP draft, Request Body Digest Binding: another body than the challenge's is refused."""
+    """Another body than the challenge's is refused."""
     async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask("POST", content=b"one thing"))
         for other in (b"another thing", b""):
@@ -192,8 +206,9 @@ async def test_digest_is_compared(place: Place):
         assert (await hall.ask("POST", content=b"one thing", headers=paying)).status_code == 200
 
 
+@pytest.mark.rule("mpp.receipt")
 async def test_receipt(place: Place):
-    """MPP draft, Payment-Receipt: status success, method, timestamp and reference on 2xx."""
+    """Status success, method, timestamp and reference on 2xx."""
     async with open_hall(place) as hall:
         answer = await hall.pay()
         receipt = inside(answer.headers["payment-receipt"])
@@ -203,9 +218,10 @@ async def test_receipt(place: Place):
         assert receipt["reference"] == payment["id"]
 
 
+@pytest.mark.rule("mpp.no-receipt-for-errors")
 @pytest.mark.parametrize("status", [303, 400, 402, 404, 500])
 async def test_no_receipt_but_on_success(place: Place, status: int):
-    """MPP draft, Payment-Receipt: never on errors, nor beyond 2xx, even if the handler sets one."""
+    """Never on errors, nor beyond 2xx, even if the handler sets one."""
     stall = Counter(status, headers=[(b"payment-receipt", b"e30")])
     async with open_hall(place, stall) as hall:
         answer = await hall.pay()
@@ -226,6 +242,7 @@ class Barter(Mpp):
         return headers is None
 
 
+@pytest.mark.rule("mpp.accept-payment")
 @pytest.mark.parametrize(
     ("accept", "methods"),
     [
@@ -241,7 +258,7 @@ class Barter(Mpp):
     ],
 )
 async def test_accept_payment(place: Place, accept: str | None, methods: list[str]):
-    """MPP draft, Client Payment Preferences: it filters and orders, or is ignored."""
+    """It filters and orders, or is ignored."""
     secret = [bytes(32)]
     async with open_hall(place, languages=[Mpp(secret), Barter(secret), X402()]) as hall:
         sent = {} if accept is None else {"accept-payment": accept}
@@ -253,8 +270,9 @@ async def test_accept_payment(place: Place, accept: str | None, methods: list[st
         assert len(refused.headers.get_list("www-authenticate")) == len(methods)
 
 
+@pytest.mark.rule("mpp.problems")
 async def test_problem_details(place: Place):
-    """MPP draft, Error Response Format: problem+json with type, title, status and detail."""
+    """Problem+json with type, title, status and detail."""
     async with open_hall(place) as hall:
         for answer in (await hall.ask(), await hall.ask(headers={"authorization": "Payment x"})):
             assert answer.headers["content-type"] == "application/problem+json"
@@ -263,8 +281,9 @@ async def test_problem_details(place: Place):
             assert told["type"].startswith(MPP_TYPE) and told["title"] and told["detail"]
 
 
+@pytest.mark.rule("mpp.unknown-ignored")
 async def test_unknown_members_are_ignored(place: Place):
-    """MPP draft, Versioning: unknown parameters and fields of the envelope are ignored."""
+    """Unknown parameters and fields of the envelope are ignored."""
     async with open_hall(place) as hall:
         message = mpp_message(hall.credential(await hall.ask()))
         message["source"] = "did:key:z6Mk"

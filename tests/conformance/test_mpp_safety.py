@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from farthing.clock import system_clock
 from farthing.hub_keys import KeyRing
 from farthing.protocols.mpp import Mpp
@@ -21,8 +23,9 @@ from .hall import (
 )
 
 
+@pytest.mark.rule("mpp.challenge-size", "mpp.credential-size")
 async def test_sizes(place: Place):
-    """MPP draft, Header sizes: challenges below 8 KB, credentials of 4 KB and more are read."""
+    """Challenges below 8 KB, credentials of 4 KB and more are read."""
     async with open_hall(place) as hall:
         asked = await hall.ask(path="/paid?q=" + "x" * 1500)
         assert len(asked.headers["www-authenticate"]) < 8192
@@ -31,8 +34,9 @@ async def test_sizes(place: Place):
         assert paid.status_code == 200
 
 
+@pytest.mark.rule("mpp.no-plain-http")
 async def test_nothing_over_plain_http(place: Place):
-    """MPP draft, Transport Security: no challenge and no credential over plain HTTP from afar."""
+    """No challenge and no credential over plain HTTP from afar."""
     async with open_hall(place) as hall:
         paying = hall.credential(await hall.ask())
         async with hall.client(AWAY) as far:
@@ -45,8 +49,9 @@ async def test_nothing_over_plain_http(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("mpp.secret-rotation")
 async def test_secret_rotation(place: Place):
-    """MPP draft, Secret Management: the previous secret's challenges hold after a rotation."""
+    """The previous secret's challenges hold after a rotation."""
     ring = KeyRing(place.folder / "keys")
     async with open_hall(place) as hall:
         asked = await hall.ask()
@@ -62,8 +67,9 @@ async def test_secret_rotation(place: Place):
         assert answer.json()["code"] == "invalid-challenge"
 
 
+@pytest.mark.rule("mpp.single-use")
 async def test_single_use(place: Place):
-    """MPP draft, Replay Protection: a challenge pays once; another order for it is refused."""
+    """A challenge pays once; another order for it is refused."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         assert (await hall.ask(headers=hall.credential(asked))).status_code == 200
@@ -74,8 +80,9 @@ async def test_single_use(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("farthing.one-run", "mpp.concurrent-use")
 async def test_concurrent_use(place: Place):
-    """MPP draft, Concurrent Request Handling: one settlement and one delivery per credential."""
+    """One settlement and one delivery per credential."""
     async with open_hall(place, Counter(seconds=0.05)) as hall:
         paying = hall.credential(await hall.ask())
         answers = await asyncio.gather(*(hall.ask(headers=paying) for _ in range(20)))
@@ -83,8 +90,9 @@ async def test_concurrent_use(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("mpp.unpaid-runs-nothing", "mpp.unpaid-changes-nothing")
 async def test_unpaid_requests_change_nothing(place: Place):
-    """MPP draft, Idempotency: an unpaid request runs nothing and changes no state."""
+    """An unpaid request runs nothing and changes no state."""
     async with open_hall(place) as hall:
         before = await hall.town.dump()
         await hall.ask("POST", content=b"do it")
@@ -93,8 +101,9 @@ async def test_unpaid_requests_change_nothing(place: Place):
         assert hall.stall.runs == 0
 
 
+@pytest.mark.rule("mpp.no-store", "mpp.private")
 async def test_caching(place: Place):
-    """MPP draft, Caching: 402 is no-store; with a receipt an answer is private, never public."""
+    """402 is no-store; with a receipt an answer is private, never public."""
     stall = Counter(
         headers=[(b"cache-control", b"public, max-age=60, s-maxage=9"), (b"vary", b"x")]
     )
@@ -105,8 +114,9 @@ async def test_caching(place: Place):
         assert paid.headers["vary"] == "x"
 
 
+@pytest.mark.rule("asvs.2.4.1", "mpp.retry-after", "mpp.rate-limit", "rfc6585.429")
 async def test_rate_limit(place: Place):
-    """MPP draft, Denial of Service: challenges and checks are limited by address, 429 and when."""
+    """Challenges and checks are limited by address, 429 and when."""
     limits = Limits(asks_per_second=0.5, asks_burst=4)
     clock = HandClock(system_clock())
     async with open_hall(place, limits=limits, clock=clock) as hall:
@@ -124,8 +134,9 @@ async def test_rate_limit(place: Place):
         assert asks_afresh(await hall.ask())
 
 
+@pytest.mark.rule("mpp.several-credentials")
 async def test_several_credentials(place: Place):
-    """MPP draft, Multiple credentials: several Payment credentials in one request are 400."""
+    """Several Payment credentials in one request are 400."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         one, two = hall.credential(asked), hall.credential(asked, "x402")

@@ -4,12 +4,16 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
-from farthing.codec import to_base64url
+from farthing.app import key_ring
+from farthing.clock import NS, parse_time
+from farthing.codec import from_base64url, to_base64url
 from farthing.logs import configure_logs
+from tests.web.api.town import open_town
 
 from .hall import PROXY, Counter, Hall, Place, mpp_field, mpp_message, open_hall, opened, x402_field
 
@@ -90,8 +94,9 @@ def _signature(paying: dict[str, str], language: str) -> str:
     return opened(paying["payment-signature"])["payload"]["signature"]
 
 
+@pytest.mark.rule("asvs.16.2.5", "mpp.not-logged", "mpp.secret", on="hub middleware proxy")
 async def test_logs_hold_no_secrets(place: Place, listener: Listener):
-    """MPP draft, Credential Storage: no credential, receipt, key or code in any log or error."""
+    """No credential, receipt, key or code in any log or error."""
     async with open_hall(place) as hall:
         secrets = await everything(hall)
         for who, key in hall.town.keys.items():
@@ -118,8 +123,9 @@ async def test_logs_hold_no_secrets(place: Place, listener: Listener):
     assert found == []
 
 
+@pytest.mark.rule("mpp.not-passed-on")
 async def test_the_upstream_is_told_no_credential(place: Place):
-    """MPP draft, Credential Storage: a handler and an upstream never see the payment itself."""
+    """A handler and an upstream never see the payment itself."""
     async with open_hall(place) as hall:
         for language in ("mpp", "x402"):
             await hall.pay(language=language)
@@ -127,8 +133,9 @@ async def test_the_upstream_is_told_no_credential(place: Place):
             assert "Payment " not in seen and "payment-signature" not in seen
 
 
+@pytest.mark.rule("mpp.not-logged")
 async def test_errors_do_not_echo(place: Place):
-    """MPP draft, Credential Storage: an error names what is wrong and echoes none of it."""
+    """An error names what is wrong and echoes none of it."""
     async with open_hall(place) as hall:
         message = mpp_message(hall.credential(await hall.ask()))
         message["payload"]["device"] = "a-thing-nobody-should-see"
@@ -138,3 +145,48 @@ async def test_errors_do_not_echo(place: Place):
         payload["payload"]["nonce"] = "a-thing-nobody-should-see"
         answer = await hall.ask(headers=x402_field(payload))
         assert "nobody-should-see" not in answer.text
+
+
+@pytest.mark.rule("mpp.not-passed-on")
+@pytest.mark.parametrize("joined", ["Bearer theirs, Payment {}", "Payment {}, Bearer theirs"])
+async def test_a_credential_beside_another_is_taken_out_too(place: Place, joined: str):
+    """Of several schemes in one field the payment alone is taken out."""
+    async with open_hall(place) as hall:
+        paying = hall.credential(await hall.ask())["authorization"].removeprefix("Payment ")
+        answer = await hall.ask(headers={"authorization": joined.format(paying)})
+        assert (answer.status_code, answer.content) == (200, b"goods")
+        assert hall.stall.seen["authorization"] == "Bearer theirs"
+
+
+@pytest.mark.rule("asvs.6.4.1", "asvs.11.5.1", on="hub")
+async def test_codes_and_keys_are_kept_as_hashes(tmp_path: Path):
+    """What opens something is long, never the same twice, and stands nowhere in the books."""
+    async with open_town(tmp_path) as town:
+        wanted = {"account": town.accounts["purse"], "mandate": town.machines["meter"].mandate}
+        invited = [
+            await town.made(
+                "POST", "/v1/devices/invitations", wanted | {"name": str(i)}, who="local"
+            )
+            for i in range(8)
+        ]
+        codes = [one["code"] for one in invited]
+        assert all(len(code.replace("-", "")) == 16 for code in codes)  # 79 bits of 30 letters.
+        assert len({letter for code in codes for letter in code}) > 20
+        assert all(parse_time(one["expires"]) > town.clock() // NS for one in invited)
+        keys = list(town.keys.values())
+        assert len({*codes, *keys}) == len(codes) + len(keys)
+        assert all(len(from_base64url(key.removeprefix("fk_"))) >= 16 for key in keys)
+        books = json.dumps(await town.dump(), default=bytes.hex)
+        for secret in (*codes, *(code.replace("-", "") for code in codes), *keys):
+            assert secret not in books and secret.encode().hex() not in books
+
+
+@pytest.mark.rule("mpp.secret", on="hub")
+async def test_key_files_are_for_their_user_alone(tmp_path: Path):
+    """The root key, what signs and what binds challenges can be read by one user alone."""
+    async with open_town(tmp_path) as town:
+        ring = key_ring(town.hub.desk.config)
+        ring.rotate_challenge_secret()
+        assert len(ring.files()) == 3
+        for file in ring.files():
+            assert file.stat().st_mode & 0o077 == 0

@@ -8,7 +8,7 @@ import pytest
 from farthing.clock import system_clock
 from tests.web.shop import Counter, Shop, selling
 
-from .hall import PRICE, Hall, Place, open_hall, opened, x402_field
+from .hall import PRICE, Hall, Place, before, open_hall, opened, x402_field
 
 SELLER = "seller.seller"
 
@@ -21,8 +21,9 @@ async def facilitator_body(hall: Hall, **changes: Any) -> dict[str, Any]:
     return {"x402Version": 2, "paymentPayload": payload, "paymentRequirements": required}
 
 
+@pytest.mark.rule("x402.payment-required", "x402.amounts")
 async def test_payment_required(place: Place):
-    """x402 v2, §5.1 PaymentRequired: version 2, resource, accepts with every required member."""
+    """Version 2, resource, accepts with every required member."""
     async with open_hall(place) as hall:
         answer = await hall.ask()
         told = opened(answer.headers["payment-required"])
@@ -36,25 +37,28 @@ async def test_payment_required(place: Place):
         assert isinstance(told["error"], str)
 
 
+@pytest.mark.rule("x402.network")
 async def test_network_is_caip_2(place: Place):
-    """x402 v2, §5.1 PaymentRequired: the network has the shape of CAIP-2."""
+    """The network has the shape of CAIP-2."""
     async with open_hall(place) as hall:
         [accepts] = opened((await hall.ask()).headers["payment-required"])["accepts"]
         assert re.fullmatch("[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}", accepts["network"])
 
 
+@pytest.mark.rule("x402.stable-requirements")
 async def test_requirements_do_not_change_with_time(place: Place):
-    """x402 v2, §5.1 PaymentRequired: the requirements of a route can be compared by sellers."""
+    """The requirements of a route can be compared by sellers."""
     async with open_hall(place) as hall:
         one, two = [(await hall.ask()).headers["payment-required"] for _ in range(2)]
         assert one == two
 
 
+@pytest.mark.rule("x402.extensions")
 @pytest.mark.parametrize(
     "info", [{}, {"required": True}, {"required": 0}, {"required": "false"}, None, []]
 )
 async def test_extensions_are_echoed(place: Place, info: Any):
-    """x402 v2, §5.1 extensions: a client may append to an extension, not delete or overwrite."""
+    """A client may append to an extension, not delete or overwrite."""
     async with open_hall(place) as hall:
         message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         message["extensions"]["payment-identifier"]["info"] = info
@@ -64,6 +68,7 @@ async def test_extensions_are_echoed(place: Place, info: Any):
         assert (await hall.ask(headers=x402_field(message))).status_code == 200
 
 
+@pytest.mark.rule("x402.requirements-match")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -78,7 +83,7 @@ async def test_extensions_are_echoed(place: Place, info: Any):
     ],
 )
 async def test_parameters_match_the_requirements(place: Place, name: str, value: Any):
-    """x402 v2, §6.1.2 Verification: every accepted parameter is the original requirement's."""
+    """Every accepted parameter is the original requirement's."""
     async with open_hall(place) as hall:
         message = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         message["accepted"][name] = value
@@ -89,8 +94,9 @@ async def test_parameters_match_the_requirements(place: Place, name: str, value:
         assert not told.get("success")
 
 
+@pytest.mark.rule("x402.exact-amount")
 async def test_signature_is_over_the_exact_amount(place: Place):
-    """x402 v2, §6.1.2 Verification: a signature over another amount or payee does not hold."""
+    """A signature over another amount or payee does not hold."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         for changes in ({"amount": PRICE - 1}, {"amount": PRICE + 1}, {"resource": ""}):
@@ -99,8 +105,9 @@ async def test_signature_is_over_the_exact_amount(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("x402.balance")
 async def test_balance_is_verified(place: Place):
-    """x402 v2, §6.1.2 Verification: a payer without the money is refused, and told so."""
+    """A payer without the money is refused, and told so."""
     async with open_hall(place) as hall:
         await hall.town.made(
             "POST",
@@ -119,8 +126,9 @@ async def test_balance_is_verified(place: Place):
         assert opened(answer.headers["payment-response"])["errorReason"] == "insufficient_funds"
 
 
+@pytest.mark.rule("x402.time-window")
 async def test_time_window(place: Place):
-    """x402 v2, §10.1 Replay: an order has an explicit window, no longer than was asked."""
+    """An order has an explicit window, no longer than was asked."""
     async with open_hall(place) as hall:
         asked, now = await hall.ask(), system_clock() // 10**9
         for expires, code in ((now - 5, "order-expired"), (now + 900, "lifetime-too-long")):
@@ -129,8 +137,9 @@ async def test_time_window(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (0, 0)
 
 
+@pytest.mark.rule("farthing.nonce-decides", "x402.nonce")
 async def test_nonce_is_unique(place: Place):
-    """x402 v2, §10.1 Replay: a nonce pays once; on another route it is refused."""
+    """A nonce pays once; on another route it is refused."""
     async with open_hall(place) as hall:
         asked, nonce = await hall.ask(), hall.nonce()
         paying = hall.credential(asked, "x402", nonce=nonce)
@@ -142,16 +151,18 @@ async def test_nonce_is_unique(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("x402.http-malformed")
 @pytest.mark.parametrize("value", ["%%%", "bnVsbA==", "e30=", "eyJ4NDAyVmVyc2lvbiI6MX0="])
 async def test_malformed_payload(place: Place, value: str):
-    """x402 v2, HTTP transport, Error Handling: a malformed payload is 400."""
+    """A malformed payload is 400."""
     async with open_hall(place) as hall:
         answer = await hall.ask(headers={"payment-signature": value})
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-credential")
 
 
+@pytest.mark.rule("x402.http-failed")
 async def test_failed_verification(place: Place):
-    """x402 v2, HTTP transport, Error Handling: a failed check is 402 with PAYMENT-RESPONSE."""
+    """A failed check is 402 with PAYMENT-RESPONSE."""
     async with open_hall(place) as hall:
         asked = await hall.ask()
         answer = await hall.ask(headers=hall.credential(asked, "x402", amount=1))
@@ -162,8 +173,9 @@ async def test_failed_verification(place: Place):
         assert opened(answer.headers["payment-required"])["accepts"]
 
 
+@pytest.mark.rule("x402.settlement-response")
 async def test_settlement_response(place: Place):
-    """x402 v2, §5.3 SettlementResponse: success, transaction, network, payer on a paid answer."""
+    """Success, transaction, network, payer on a paid answer."""
     async with open_hall(place) as hall:
         told = opened((await hall.pay(language="x402")).headers["payment-response"])
         [payment] = await hall.payments()
@@ -172,18 +184,20 @@ async def test_settlement_response(place: Place):
         assert told["amount"] == str(PRICE)
 
 
-async def test_the_resource_comes_after_settlement():
-    """x402 v2, Server-SR1 and SR2: content only after settlement; a failed one rolls back."""
+@pytest.mark.rule("x402.served-after-settlement", "x402.rolled-back")
+async def test_the_resource_comes_after_settlement(place: Place):
+    """Content only after settlement; a failed one rolls back."""
     shop, handler = Shop(), Counter(body=b"the goods")
     shop.hub.fail("capture", 9)
-    async with selling(shop, handler) as client:
+    async with before(handler, place.surface) as sold, selling(shop, sold) as client:
         answer = await shop.pay(client, "GET", "/paid", "x402")
     assert answer.status_code == 503 and b"goods" not in answer.content
     assert (shop.spent, shop.states) == (0, ["voided"])
 
 
+@pytest.mark.rule("x402.supported", on="hub")
 async def test_supported(place: Place):
-    """x402 v2, §7.3 GET /supported: kinds with version, scheme and network; extensions; signers."""
+    """Kinds with version, scheme and network; extensions; signers."""
     async with open_hall(place) as hall:
         told = await hall.town.made("GET", "/supported")
         hub = hall.town.hub.ctx.identity.hub
@@ -191,8 +205,9 @@ async def test_supported(place: Place):
         assert told == {"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}}
 
 
+@pytest.mark.rule("x402.verify-and-settle", on="hub")
 async def test_verify_and_settle(place: Place):
-    """x402 v2, §7.1 and §7.2: verify holds, settle captures; the shapes are the specification's."""
+    """Verify holds, settle captures; the shapes are the specification's."""
     async with open_hall(place) as hall:
         body = await facilitator_body(hall)
         verified = await hall.town.made("POST", "/verify", body, who=SELLER)
@@ -203,8 +218,9 @@ async def test_verify_and_settle(place: Place):
         assert await hall.earned() == PRICE
 
 
+@pytest.mark.rule("x402.duplicate-settlement", on="hub")
 async def test_a_settlement_succeeds_once(place: Place):
-    """x402 v2, exact_svm Duplicate Settlement: a second settlement is refused as one."""
+    """A second settlement is refused as one."""
     async with open_hall(place) as hall:
         body = await facilitator_body(hall)
         first = await hall.town.made("POST", "/settle", body, who=SELLER)
@@ -214,8 +230,9 @@ async def test_a_settlement_succeeds_once(place: Place):
         assert await hall.earned() == PRICE
 
 
+@pytest.mark.rule("x402.error-codes", on="hub")
 async def test_verify_refuses(place: Place):
-    """x402 v2, §9 Error Codes: a refusal is isValid false or success false with a reason."""
+    """A refusal is isValid false or success false with a reason."""
     async with open_hall(place) as hall:
         body = await facilitator_body(hall, amount=1)
         told = await hall.town.made("POST", "/verify", body, who=SELLER)
@@ -231,8 +248,9 @@ def identified(message: dict[str, Any], identifier: Any) -> dict[str, str]:
     return x402_field(message)
 
 
+@pytest.mark.rule("x402.payment-identifier")
 async def test_payment_identifier(place: Place):
-    """x402 v2, extension payment-identifier: same id and request, one payment and its answer."""
+    """Same id and request, one payment and its answer."""
     async with open_hall(place) as hall:
         for _ in range(3):
             paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
@@ -241,8 +259,9 @@ async def test_payment_identifier(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("x402.payment-identifier-conflict")
 async def test_payment_identifier_of_something_else(place: Place):
-    """x402 v2, extension payment-identifier: the same id with another payload is 409."""
+    """The same id with another payload is 409."""
     async with open_hall(place) as hall:
         for path, status in (("/item/one", 200), ("/item/two", 409)):
             asked = await hall.ask(path=path)
@@ -253,9 +272,10 @@ async def test_payment_identifier_of_something_else(place: Place):
         assert (await hall.earned(), hall.stall.runs) == (PRICE, 1)
 
 
+@pytest.mark.rule("x402.payment-identifier-form")
 @pytest.mark.parametrize("identifier", ["short", "x" * 129, "with space 012345", "é" * 20, 7, None])
 async def test_payment_identifier_form(place: Place, identifier: Any):
-    """x402 v2, extension payment-identifier: 16 to 128 characters of A-Za-z0-9_- or 400."""
+    """16 to 128 characters of A-Za-z0-9_- or 400."""
     async with open_hall(place) as hall:
         paying = opened(hall.credential(await hall.ask(), "x402")["payment-signature"])
         answer = await hall.ask(headers=identified(paying, identifier))

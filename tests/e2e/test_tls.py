@@ -90,6 +90,8 @@ def check_policy(url, chain):
     assert _hands(url, ssl.create_default_context(cafile=str(chain)))[0] == "TLSv1.3"
 
 
+@pytest.mark.rule("asvs.12.1.1", on="hub proxy")
+@pytest.mark.rule("mpp.tls", on="hub proxy uvicorn")
 def test_a_device_enrols_and_pays_over_tls(tmp_path, certificate):
     chain, secret = certificate
     settings = {
@@ -131,6 +133,7 @@ def test_a_device_enrols_and_pays_over_tls(tmp_path, certificate):
         hub.stop()
 
 
+@pytest.mark.rule("owasp-api.8", on="hub proxy")
 @pytest.mark.parametrize("command", ["serve", "proxy"])
 def test_listening_beyond_this_machine_without_tls_is_refused(tmp_path, command):
     hub = HubProcess(tmp_path)
@@ -165,6 +168,7 @@ def test_a_certificates_key_under_a_passphrase_is_named_and_nobody_is_asked(tmp_
     assert "under a passphrase" in told.err
 
 
+@pytest.mark.rule("asvs.12.3.1", on="middleware proxy")
 def test_a_key_is_not_sent_to_a_hub_elsewhere_over_plain_http(tmp_path):
     more = ["--upstream", "http://127.0.0.1:1", "--payee", "acc_1"]
     refusals = {"http://hub.example:8402": "not-private", "ftp://hub.example": "malformed-url"}

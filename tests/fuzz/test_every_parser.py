@@ -75,6 +75,7 @@ def test_every_parser_has_a_name_of_its_own():
     assert len(set(NAMES)) == len(NAMES)
 
 
+@pytest.mark.rule("asvs.1.5.2", on="hub middleware proxy")
 @pytest.mark.parametrize("parser", PARSERS, ids=NAMES)
 def test_hard_bytes_are_read_or_refused_in_bounded_time(parser: Parser):
     for raw in HARD:

@@ -11,6 +11,7 @@ from farthing.web.problems import MPP_CODES
 from .reference import FOLDER, all_commands, pages, raised
 
 
+@pytest.mark.rule("asvs.2.1.2", on="hub")
 @pytest.mark.parametrize(
     "name", ["access", "api", "commands", "configuration", "events", "metrics", "problems"]
 )

@@ -111,6 +111,7 @@ async def test_no_label_tells_of_an_owner_a_device_a_path_or_an_id(tmp_path: Pat
     assert not [secret for secret in secrets if secret in page]
 
 
+@pytest.mark.rule("asvs.13.4", on="hub")
 @pytest.mark.parametrize(
     ("who", "status"),
     [

@@ -134,10 +134,12 @@ def test_a_signature_does_not_fit_any_other_request(change):
     assert refused(changed(signed(post()), **change)) == "signature-invalid"
 
 
+@pytest.mark.rule("trap.body-beside-signature", on="hub")
 def test_another_body_is_refused():
     assert refused(changed(signed(post()), body=b'{"a":2}')) == "content-digest-mismatch"
 
 
+@pytest.mark.rule("rfc9421.components", on="hub")
 def test_a_body_smuggled_into_a_signed_get_is_refused():
     assert refused(changed(signed(get()), body=b"{}")) == "signature-incomplete"
 
@@ -154,11 +156,13 @@ def test_another_key_is_refused():
     assert refused(signed(get()), public=P256.public) == "signature-invalid"
 
 
+@pytest.mark.rule("rfc9421.algorithm", on="hub")
 def test_the_algorithm_follows_the_enrolled_key_and_not_the_message():
     message = with_header(signed(get()), "signature-input", '"ed25519"', '"ecdsa-p256-sha256"')
     assert refused(message) == "signature-invalid"
 
 
+@pytest.mark.rule("rfc9421.time", on="hub")
 @pytest.mark.parametrize(("later", "good"), [(-61, False), (-60, True), (60, True), (61, False)])
 def test_a_signature_lives_for_a_minute_on_either_side(later, good):
     message = signed(get())
@@ -168,11 +172,13 @@ def test_a_signature_lives_for_a_minute_on_either_side(later, good):
         assert refused(message, now_s=NOW + later) == "signature-expired"
 
 
+@pytest.mark.rule("rfc9421.time", on="hub")
 def test_a_signature_that_promises_itself_a_day_is_refused():
     message = with_header(signed(get()), "signature-input", f"{NOW + 60}", f"{NOW + 86400}")
     assert refused(message) == "signature-expired"
 
 
+@pytest.mark.rule("rfc9421.components", on="hub")
 @pytest.mark.parametrize("name", ["@method", "@authority", "@path", "@query"])
 def test_every_part_must_be_covered(name):
     for listed in (f'"{name}" ', f' "{name}"'):
@@ -250,6 +256,7 @@ def test_a_covered_header_that_was_taken_out_is_noticed():
     assert refused(changed(message, headers=headers)) == "signature-incomplete"
 
 
+@pytest.mark.rule("rfc9421.nonce", on="hub")
 def test_a_nonce_is_good_once_for_each_device():
     seen = SeenNonces()
     claim = check(signed(get()))

@@ -52,6 +52,7 @@ def test_this_is_no_order(case: dict[str, Any]):
         order_from_members(case["members"])
 
 
+@pytest.mark.rule("rfc8032.keys", on="hub")
 @named(FILES["signatures"]["keys"])
 def test_a_key_is_usable_or_not(case: dict[str, Any]):
     if case["usable"]:
@@ -61,6 +62,7 @@ def test_a_key_is_usable_or_not(case: dict[str, Any]):
             keys.check_public_key(case["public"])
 
 
+@pytest.mark.rule("asvs.9.1.1", "farthing.one-verdict", "trap.small-order", on="hub")
 @named(FILES["signatures"]["signatures"])
 def test_there_is_one_verdict_on_a_signature(case: dict[str, Any]):
     message = bytes.fromhex(FILES["signatures"]["message_hex"])

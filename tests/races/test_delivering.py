@@ -52,6 +52,7 @@ def told_plainly(told: list[Told]) -> bool:
     return codes <= {"payment-in-progress", "already-paid"}
 
 
+@pytest.mark.rule("mpp.concurrent-use", on="middleware")
 @pytest.mark.parametrize(("language", "mode"), [("mpp", "held"), ("x402", "charged")])
 def test_a_credential_shown_two_hundred_times_to_two_shops_is_delivered_once(
     street: Market, language: str, mode: str

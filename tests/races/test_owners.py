@@ -41,6 +41,7 @@ def events_of(market: Market, buyer: Buyer) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.rule("farthing.revocation", on="hub")
 @pytest.mark.parametrize("noun", ["devices", "mandates"])
 def test_nothing_new_is_taken_after_a_revocation_but_holds_that_stood_are_captured(
     market: Market, noun: str
@@ -91,6 +92,7 @@ def test_a_frozen_account_pays_nobody_once_the_freeze_was_answered(market: Marke
     assert market.paid(buyer)
 
 
+@pytest.mark.rule("owasp-api.6", on="hub")
 def test_an_owner_who_says_yes_and_no_at_once_is_heard_once(market: Market):
     buyer, taken = market.buyer(ask_above="1"), 0
     for _ in range(5):
@@ -116,6 +118,7 @@ def test_an_owner_who_says_yes_and_no_at_once_is_heard_once(market: Market):
     assert market.spent(buyer) == taken * PRICE
 
 
+@pytest.mark.rule("asvs.6.5.1", "owasp-api.6", on="hub")
 def test_an_invitation_used_by_fifty_devices_at_once_enrols_one(market: Market):
     buyer = market.buyer()
     code = market.code(buyer.account, buyer.mandate)

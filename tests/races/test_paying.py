@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from tests.web.api.test_facilitator import x402_body
 from tests.web.api.town import body_of
 
@@ -34,6 +36,7 @@ def test_two_orders_that_share_a_nonce_are_one_payment_and_a_conflict(market: Ma
     assert market.spent(buyer) == int(taken.pop())
 
 
+@pytest.mark.rule("asvs.2.3.2", on="hub")
 def test_a_hundred_orders_at_once_spend_a_budget_to_its_last_unit_and_no_more(market: Market):
     buyer = market.buyer(budgets=[{"name": "day", "per": "day", "limit": str(30 * PRICE + 1)}])
     told = market.post("/v1/payments", [body_of(market.order(buyer)) for _ in range(100)])
@@ -42,6 +45,7 @@ def test_a_hundred_orders_at_once_spend_a_budget_to_its_last_unit_and_no_more(ma
     assert market.spent(buyer) == 30 * PRICE
 
 
+@pytest.mark.rule("mpp.consumed-at-once", on="hub")
 def test_of_two_hundred_sellers_who_ask_for_one_order_one_may_serve(market: Market):
     buyer = market.buyer()
     body = body_of(market.order(buyer)) | {"hold_seconds": 600}
@@ -55,6 +59,7 @@ def test_of_two_hundred_sellers_who_ask_for_one_order_one_may_serve(market: Mark
     assert market.spent(buyer) == PRICE
 
 
+@pytest.mark.rule("farthing.verify-holds", on="hub")
 def test_a_facilitator_asked_at_once_verifies_once_and_settles_once(market: Market):
     buyer = market.buyer()
     body = x402_body(None, market.order(buyer))

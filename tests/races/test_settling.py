@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from farthing import ids
 from tests.web.api.town import body_of
 
@@ -20,6 +22,7 @@ def ends(market: Market, payment: str, *ways: tuple[str, object]) -> list[Told]:
     return asyncio.run(at_once(asks))
 
 
+@pytest.mark.rule("asvs.2.3.4", on="hub")
 def test_of_captures_and_voids_at_once_one_kind_wins_each_hold(market: Market):
     buyer, captured = market.buyer(), 0
     payments = [market.hold(buyer) for _ in range(10)]
@@ -95,6 +98,7 @@ def test_one_refund_sent_two_hundred_times_at_once_is_given_once(market: Market)
     assert market.spent(buyer) == PRICE - 14
 
 
+@pytest.mark.rule("asvs.2.3.1", on="hub")
 def test_a_refund_before_its_capture_is_never_given(market: Market):
     buyer = market.buyer()
     payment = market.hold(buyer)

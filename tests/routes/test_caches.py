@@ -77,6 +77,7 @@ def client_of(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, trust_env=False, timeout=20)
 
 
+@pytest.mark.rule("rfc9111.real-caches", on="middleware proxy")
 @pytest.mark.parametrize("front", ["middleware", "proxy"])
 def test_a_paid_answer_and_a_402_are_for_their_own_client(cached: list[Any], front: str):
     url, shop = cached[front == "proxy"]

@@ -47,6 +47,7 @@ def paid(place: Place, spellings: list[Spelling]) -> list[list[bytes]]:
     return requests
 
 
+@pytest.mark.rule("asvs.4.2.1", "rfc9112.spellings", on="middleware proxy uvicorn granian")
 @pytest.mark.parametrize("at", PLACES)
 def test_nothing_is_read_unpaid(at: str, tmp_path: Path, request: pytest.FixtureRequest):
     spellings = TABLE

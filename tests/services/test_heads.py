@@ -143,6 +143,7 @@ async def _restored(tmp_path, readers, writer, clock):
     return database, books, heads, account
 
 
+@pytest.mark.rule("farthing.newest-head", on="hub")
 async def test_a_hub_refuses_books_older_than_their_newest_head(
     tmp_path, readers, clock, writer_thread
 ):
@@ -158,6 +159,7 @@ async def test_a_hub_refuses_books_older_than_their_newest_head(
     database.close()
 
 
+@pytest.mark.rule("farthing.newest-head", on="hub")
 async def test_an_accepted_rollback_stays_on_record(tmp_path, readers, clock, writer_thread):
     database, books, heads, account = await _restored(tmp_path, readers, writer_thread, clock)
     lost = check_not_rolled_back(database, heads, accept=True)

@@ -91,6 +91,7 @@ def test_bytes_keep_every_value(database):
     assert database.transact(work) == {every, b"", b"\\x00"}
 
 
+@pytest.mark.rule("asvs.2.3.3", on="hub")
 async def test_nothing_of_a_transaction_that_raises_stays(database):
     def work(tx):
         tx.put(ASSETS, [USD])

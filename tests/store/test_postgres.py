@@ -170,6 +170,7 @@ def test_what_names_no_database_is_refused(readers):
     assert raised.value.code == "malformed-dsn"
 
 
+@pytest.mark.rule("asvs.12.3.1", on="hub")
 @pytest.mark.parametrize(
     ("dsn", "environ", "mode"),
     [

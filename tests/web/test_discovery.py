@@ -59,6 +59,7 @@ def anyio_backend():
     return "asyncio"
 
 
+@pytest.mark.rule("discovery.document", "discovery.amount", "discovery.caching", on="middleware")
 @pytest.mark.anyio
 async def test_an_openapi_document_tells_each_price_as_the_draft_has_it():
     answer = await asked("/openapi.json")
@@ -119,6 +120,7 @@ async def test_head_has_no_body_and_other_methods_go_to_the_app():
     assert (await asked("/openapi.json", method="POST")).text == "nothing"
 
 
+@pytest.mark.rule("discovery.https", on="middleware")
 @pytest.mark.anyio
 async def test_it_can_be_switched_off_and_travels_in_private_only():
     assert (await asked("/openapi.json", limits=Limits(discovery=False))).status_code == 404

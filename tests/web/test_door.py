@@ -17,6 +17,7 @@ from .behind_guard import GET, client, clients, guarding, problem_in, until
 from .shop import Counter, raw, serving
 
 
+@pytest.mark.rule("owasp-api.4", on="uvicorn")
 async def test_beyond_its_places_a_server_says_503_and_each_place_is_given_back():
     guard = Guard(connections_max=3)
     async with guarding(Counter(), guard) as port:

@@ -88,6 +88,7 @@ def test_headers_without_end_are_cut_off_before_they_fill_memory():
     assert handler.runs == 0
 
 
+@pytest.mark.rule("asvs.4.2.1", on="middleware uvicorn")
 def test_a_smuggled_second_request_is_not_answered():
     answer, handler = send(
         b"POST /free HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -101,6 +102,7 @@ def test_an_old_client_without_a_host_is_served():
     assert answer.startswith(b"HTTP/1.1 200 ") and handler.runs == 1
 
 
+@pytest.mark.rule("trap.routing", on="middleware")
 def test_what_is_looked_up_is_what_the_handler_sees():
     answer, handler = send(
         b"GET /fr%65e/%c3%a5%20b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"

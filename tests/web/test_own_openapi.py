@@ -96,6 +96,7 @@ def offers(document, method, path):
     return document["paths"][path][method]["x-payment-info"]["offers"]
 
 
+@pytest.mark.rule("discovery.operations", on="middleware")
 async def test_every_priced_operation_has_its_price_and_a_402_and_the_rest_is_as_it_was():
     app = shop_api()
     answer = await told(app)
@@ -340,6 +341,7 @@ async def test_new_prices_are_told_at_once_and_switching_it_off_leaves_the_docum
     assert left.json() == json.loads(json.dumps(app.openapi()))
 
 
+@pytest.mark.rule("discovery.document", "discovery.operations", on="proxy")
 async def test_behind_the_proxy_it_is_the_same():
     async with serving(shop_api()) as behind:
         front = ReverseProxy(behind)

@@ -61,6 +61,7 @@ def test_duplicates_do_not_wait_one_after_the_other_for_a_hub_that_is_away():
     asyncio.run(story())
 
 
+@pytest.mark.rule("farthing.one-run", on="middleware")
 def test_an_honest_retry_gets_the_first_answer():
     async def story():
         shop, handler = Shop(), Counter(headers=[(b"x-mark", b"first")])
@@ -76,6 +77,7 @@ def test_an_honest_retry_gets_the_first_answer():
     asyncio.run(story())
 
 
+@pytest.mark.rule("farthing.already-paid", on="middleware")
 def test_an_answer_too_long_to_keep_is_followed_by_already_paid_with_the_receipt():
     async def story():
         shop, handler = Shop(), Counter(body=b"x" * (ANSWER_BYTES_MAX + 1))
@@ -199,6 +201,7 @@ def test_an_endless_stream_ends_when_its_client_leaves():
     asyncio.run(story())
 
 
+@pytest.mark.rule("farthing.broken-off", on="middleware")
 @pytest.mark.parametrize(("on_broken", "spent"), [("keep", 1500), ("refund", 0)])
 def test_an_answer_that_breaks_off_is_recorded_and_refunded_where_the_seller_says_so(
     on_broken, spent

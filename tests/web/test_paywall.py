@@ -140,6 +140,7 @@ def test_a_capture_that_was_made_but_never_heard_of_is_given_back():
     asyncio.run(story())
 
 
+@pytest.mark.rule("asvs.16.5.3", "farthing.unknown-outcome", on="middleware")
 @pytest.mark.parametrize(("fault", "status"), [("fail", 503), ("lose_replies", 504)])
 def test_a_hub_that_is_away_or_unheard_never_leads_to_another_challenge(fault, status):
     async def story():
@@ -251,6 +252,7 @@ def test_a_body_is_bound_to_its_price():
     asyncio.run(story())
 
 
+@pytest.mark.rule("owasp-api.4", on="middleware")
 def test_a_body_over_the_limit_is_refused_unless_the_offer_does_not_bind_it():
     big = b"x" * (2 * 1024 * 1024)
 

@@ -42,6 +42,7 @@ def test_a_priced_upstream_is_paid_through_the_proxy_and_learns_who_paid():
     asyncio.run(story())
 
 
+@pytest.mark.rule("farthing.one-reading", "trap.routing", on="proxy")
 def test_the_upstream_gets_the_path_that_was_priced_and_the_query_as_sent():
     async def story():
         shop, upstream = Shop(), Counter()
@@ -80,6 +81,7 @@ def test_answers_pass_as_they_are():
     asyncio.run(story())
 
 
+@pytest.mark.rule("owasp-api.10", on="proxy")
 def test_cookies_of_one_client_never_reach_another():
     async def story():
         upstream = Counter(headers=[(b"set-cookie", b"session=secret; Path=/")])
@@ -122,6 +124,7 @@ def test_an_upstream_that_is_too_late_costs_nothing():
     asyncio.run(story())
 
 
+@pytest.mark.rule("owasp-api.10", on="proxy")
 def test_an_upstream_that_talks_nonsense_costs_nothing():
     async def nonsense(reader, writer):
         await reader.read(100)
@@ -141,6 +144,7 @@ def test_an_upstream_that_talks_nonsense_costs_nothing():
     asyncio.run(story())
 
 
+@pytest.mark.rule("farthing.broken-off", on="proxy")
 def test_an_upstream_that_dies_in_mid_answer_is_recorded():
     async def dying(reader, writer):
         await reader.read(1000)
@@ -258,6 +262,7 @@ def test_an_upload_that_breaks_off_costs_nothing():
     asyncio.run(story())
 
 
+@pytest.mark.rule("asvs.4.4", on="proxy")
 def test_a_websocket_is_refused_with_a_problem():
     async def story():
         upstream = Counter()
@@ -273,6 +278,7 @@ def test_a_websocket_is_refused_with_a_problem():
     asyncio.run(story())
 
 
+@pytest.mark.rule("asvs.13.2.4", on="proxy")
 @pytest.mark.parametrize(
     "url", ["ftp://a", "a", "http://", "http://u:p@a", "http://a/?q", "http://a/#f"]
 )

@@ -27,6 +27,7 @@ def send(request: bytes, handler: Any = None) -> tuple[bytes, Any]:
     return asyncio.run(story())
 
 
+@pytest.mark.rule("rfc9112.trailers", on="middleware uvicorn")
 def test_what_follows_a_body_is_no_header():
     trailers = b"X-Late: 1\r\nFarthing-Payer: dev_me\r\nAuthorization: Payment x\r\nHost: b\r\n"
     answer, handler = send(CHUNKED + b"5\r\nhello\r\n0\r\n" + trailers + b"\r\n")
@@ -34,6 +35,7 @@ def test_what_follows_a_body_is_no_header():
     assert not {"x-late", "farthing-payer", "authorization"} & set(handler.seen)
 
 
+@pytest.mark.rule("rfc9112.upgrade", on="middleware uvicorn")
 @pytest.mark.parametrize("framing", [b"Content-Length: 40", b"Transfer-Encoding: chunked"])
 def test_a_body_cannot_pose_as_the_next_request_after_an_upgrade(framing):
     head = b"POST /free HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"
@@ -42,6 +44,7 @@ def test_a_body_cannot_pose_as_the_next_request_after_an_upgrade(framing):
     assert b"bad-framing" in answer and handler.runs == 0
 
 
+@pytest.mark.rule("rfc9112.upgrade", on="middleware uvicorn")
 def test_an_upgrade_nobody_knows_is_answered_plainly_and_the_connection_closed():
     head = b"GET /free HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
     answer, handler = send(head + b"GET /free HTTP/1.1\r\nHost: a\r\n\r\n")

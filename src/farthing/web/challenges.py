@@ -7,13 +7,14 @@ from farthing.clock import Clock
 from farthing.errors import Malformed
 from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.protocols.fields import mentions, without
 from farthing.protocols.preferences import preferred
 from farthing.web.incoming import Incoming
 from farthing.web.problems import Answer, HttpProblem, problem_answer
 
 CREDENTIAL = b"authorization"
 SIGNATURE = b"payment-signature"
-_SCHEME = "payment "
+_SCHEME = "payment"
 
 
 class PaymentRequired(HttpProblem):
@@ -101,13 +102,17 @@ def _fields(request: Incoming) -> Mapping[str, str]:
 
 
 def _pays(value: str) -> bool:
-    return value[: len(_SCHEME)].lower() == _SCHEME
+    return mentions(value, _SCHEME)
 
 
 def without_credentials(request: Incoming) -> list[tuple[bytes, bytes]]:
-    """Give the header fields that go on to the handler: all but the payment itself."""
-    return [
-        (name, value)
-        for name, value in request.headers
-        if name != SIGNATURE and not (name == CREDENTIAL and _pays(value.decode("latin-1")))
-    ]
+    """Give the header fields that go on to the handler: all but the payment itself.
+
+    Shape: of several schemes in one `Authorization` field the others are kept.
+    """
+    kept = [(name, value) for name, value in request.headers if name != SIGNATURE]
+    for place, (name, value) in enumerate(kept):
+        text = value.decode("latin-1")
+        if name == CREDENTIAL and _pays(text):
+            kept[place] = name, without(text, _SCHEME).encode("latin-1")
+    return [(name, value) for name, value in kept if value or name != CREDENTIAL]

@@ -107,14 +107,7 @@ def read_request(scope: Scope) -> Incoming:
         raise HttpProblem(431, "headers-too-large", f"send at most {HEADER_BYTES_MAX} bytes")
     if method not in METHODS:
         raise HttpProblem(501, "unknown-method", f"methods are {', '.join(sorted(METHODS))}")
-    target: bytes = scope.get(TARGET, b"/")
-    if not target.startswith(b"/"):
-        raise Malformed("absolute-target", "send the path alone, not a whole URL")
-    if b"#" in target:
-        raise AmbiguousPath("a fragment, from # on, is never sent")
-    version: str = scope.get("http_version", "1.1")
-    host = _one_host(headers, version)
-    length = _framing(headers, version)
+    host, length = read_envelope(scope, headers)
     path = normal_path(_raw_path(scope))
     query = normal_query(scope.get("query_string", b""))
     changed = dict(scope)
@@ -124,6 +117,22 @@ def read_request(scope: Scope) -> Incoming:
     changed["headers"] = [field for field in headers if read_before or not _is_ours(field[0])]
     changed[READ] = True
     return Incoming(changed, method, path, query, host, length)
+
+
+def read_envelope(scope: Scope, headers: RawHeaders) -> tuple[str, int | None]:
+    """Read whom a request is for and how long it is; refuse what could be read in two ways.
+
+    Shape:  names in `headers` are in lower case; the length is None where it is not announced.
+    Raises: AmbiguousPath; Malformed.
+    Source: RFC 9112, sections 3.2 and 6.
+    """
+    target: bytes = scope.get(TARGET, b"/")
+    if not target.startswith(b"/"):
+        raise Malformed("absolute-target", "send the path alone, not a whole URL")
+    if b"#" in target:
+        raise AmbiguousPath("a fragment, from # on, is never sent")
+    version: str = scope.get("http_version", "1.1")
+    return _one_host(headers, version), _framing(headers, version)
 
 
 def _raw_path(scope: Scope) -> bytes:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from farthing.web.app import all_endpoints
 
 from .access_table import ROWS, Row
@@ -61,11 +63,13 @@ async def ask(parties: Parties, request: Request, role: str) -> Any:
     return await parties.town.ask(*request, who=role)
 
 
+@pytest.mark.rule("owasp-api.9", on="hub")
 def test_every_endpoint_is_in_the_table_once():
     served = [f"{endpoint.method} {endpoint.path}" for endpoint in all_endpoints()]
     assert sorted(row.request for row in ROWS) == sorted(served)
 
 
+@pytest.mark.rule("asvs.6.3.4", "asvs.8.2.1", "owasp-api.1", "owasp-api.5", on="hub")
 async def test_everybody_is_let_in_where_the_table_says_and_nowhere_else(tmp_path: Path):
     wrong: list[Any] = []
     asked = 0
@@ -102,6 +106,7 @@ async def _ask_all(parties: Parties, row: Row, relation: str, wrong: list[Any]) 
 LISTS = [row for row in ROWS if row.method == "GET" and not row.whose and "nobody" not in row.who]
 
 
+@pytest.mark.rule("owasp-api.3", on="hub")
 async def test_what_is_listed_is_the_askers_own(tmp_path: Path):
     """Ids of what the others have stand in no list, stream or export, but in the operator's."""
     async with open_parties(tmp_path) as parties:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ async def check(town: Town, path: str, good: dict[str, Any], cases: Any, who: st
     assert await town.dump() == before
 
 
+@pytest.mark.rule("owasp-api.3", on="hub")
 async def test_bad_bodies_of_owners_and_their_things(tmp_path: Path):
     async with open_town(tmp_path) as town:
         own = {"owner": town.owners["buyer"]}
@@ -117,6 +119,7 @@ async def test_bad_bodies_of_owners_and_their_things(tmp_path: Path):
             assert problem(answer) == (400, "owner-missing")
 
 
+@pytest.mark.rule("asvs.2.2.1", on="hub")
 async def test_bad_mandates_and_offers(tmp_path: Path):
     budget = {"name": "b", "per": "day", "limit": "5"}
     async with open_town(tmp_path) as town:
@@ -167,6 +170,7 @@ async def test_bad_mandates_and_offers(tmp_path: Path):
         )
 
 
+@pytest.mark.rule("asvs.2.2.3", on="hub")
 async def test_an_offer_whose_time_ends_before_it_begins_is_refused(tmp_path: Path):
     async with open_town(tmp_path) as town:
         offer = {"payee": town.accounts["shop"], "path": "/x", "asset": "USD", "amount": "1"}
@@ -194,6 +198,7 @@ async def test_a_mandate_that_runs_out_is_made_once_and_not_again_afterwards(tmp
         assert (await town.ask("PUT", path, renewed, who=who)).status_code == 200
 
 
+@pytest.mark.rule("asvs.2.3.1", on="hub")
 async def test_bad_settlements(tmp_path: Path):
     async with open_town(tmp_path) as town:
         held = (await town.hold())["payment"]

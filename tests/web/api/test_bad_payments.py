@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.orders import Order, SignedOrder
@@ -182,6 +184,7 @@ async def test_bad_orders_are_refused_where_sellers_authorise(tmp_path: Path):
         await check(town, at_a_seller(town), "/v1/payments/authorise", "seller.seller")
 
 
+@pytest.mark.rule("asvs.9.1.1", on="hub")
 async def test_an_order_is_signed_by_its_own_device(tmp_path: Path):
     async with open_town(tmp_path) as town:
         await furnish(town)
@@ -215,6 +218,7 @@ async def test_the_same_order_again_gets_the_first_answer(tmp_path: Path):
         assert await town.dump() == before
 
 
+@pytest.mark.rule("farthing.nonce-decides", on="hub")
 async def test_a_nonce_used_for_another_order_is_a_conflict(tmp_path: Path):
     async with open_town(tmp_path) as town:
         nonce = town.nonce()
@@ -242,6 +246,7 @@ async def test_a_refusal_by_a_rule_is_recorded_and_moves_nothing(tmp_path: Path)
         assert await town.available("shop") == 0
 
 
+@pytest.mark.rule("farthing.order-of-checks", on="hub")
 async def test_a_revoked_device_still_gets_its_earlier_answer(tmp_path: Path):
     async with open_town(tmp_path) as town:
         body = town.payment()

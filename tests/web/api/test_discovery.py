@@ -34,6 +34,7 @@ async def listed(town: Town, query: str = "") -> dict:
     return await town.made("GET", f"/discovery/resources{query}")
 
 
+@pytest.mark.rule("x402.discovery-shape", on="hub")
 async def test_what_is_listed_has_the_shape_that_x402_gives_it(tmp_path: Path):
     async with open_town(tmp_path) as town:
         made = await offer(town, "/weather/{town}", description="The weather", category="data")
@@ -111,6 +112,7 @@ async def test_pages_and_filters(tmp_path: Path):
             assert answer.status_code == 400, query
 
 
+@pytest.mark.rule("x402.discovery-addresses", on="hub")
 @pytest.mark.parametrize(
     "more",
     [

@@ -60,6 +60,7 @@ async def test_verify_holds_and_settle_captures(tmp_path: Path):
         assert await town.available("shop") == 1500
 
 
+@pytest.mark.rule("farthing.verify-holds", on="hub")
 async def test_verify_twice_holds_once_and_says_yes_once(tmp_path: Path):
     async with open_town(tmp_path) as town:
         body = x402_body(town, town.order())
@@ -118,6 +119,7 @@ async def test_a_seller_who_lost_the_answer_gets_it_again_under_its_own_key(
         assert await town.available("shop") == 1500
 
 
+@pytest.mark.rule("farthing.revocation", on="hub")
 async def test_a_hold_made_before_a_revocation_may_be_settled_and_nothing_later(tmp_path: Path):
     async with open_town(tmp_path) as town:
         held, late = x402_body(town, town.order()), x402_body(town, town.order())
@@ -172,6 +174,7 @@ async def test_an_anonymous_verify_is_no_oracle_and_holds_nothing(tmp_path: Path
         assert await town.dump() == before
 
 
+@pytest.mark.rule("farthing.own-sales", on="hub")
 async def test_a_seller_verifies_and_settles_for_itself_only(tmp_path: Path):
     async with open_town(tmp_path) as town:
         before = await town.dump()

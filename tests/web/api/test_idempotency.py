@@ -23,6 +23,7 @@ async def post(town: Town, path: str, body: Any, who: str, key: str = "one") -> 
     return await town.ask("POST", path, body, who=who, headers={"idempotency-key": key})
 
 
+@pytest.mark.rule("idempotency-key.replay", on="hub")
 async def test_the_same_key_and_body_replay_the_first_answer(tmp_path: Path):
     async with open_town(tmp_path) as town:
         body = {"asset": "USD", "name": "savings"}
@@ -36,6 +37,7 @@ async def test_the_same_key_and_body_replay_the_first_answer(tmp_path: Path):
         assert other.json()["id"] != first.json()["id"]
 
 
+@pytest.mark.rule("idempotency-key.replay", on="hub")
 async def test_fifty_at_once_under_one_key_are_one(tmp_path: Path):
     async with open_town(tmp_path) as town:
         body = {"account": town.accounts["purse"], "units": "5", "asset": "USD"}
@@ -46,6 +48,7 @@ async def test_fifty_at_once_under_one_key_are_one(tmp_path: Path):
         assert await town.available("purse") == before + 5
 
 
+@pytest.mark.rule("idempotency-key.conflict", on="hub")
 async def test_the_same_key_with_another_body_or_path_is_a_conflict(tmp_path: Path):
     async with open_town(tmp_path) as town:
         await post(town, "/v1/accounts", {"asset": "USD"}, "buyer.owner")
@@ -68,6 +71,7 @@ async def test_keys_of_other_principals_and_routes_are_other_keys(tmp_path: Path
         assert answer.status_code == 201
 
 
+@pytest.mark.rule("farthing.secret-once", on="hub")
 async def test_a_secret_is_shown_once(tmp_path: Path):
     async with open_town(tmp_path) as town:
         meter = town.machines["meter"]
@@ -91,6 +95,7 @@ async def test_a_refusal_uses_no_key_up(tmp_path: Path):
         assert answer.status_code == 201
 
 
+@pytest.mark.rule("idempotency-key.form", on="hub")
 @pytest.mark.parametrize("key", ["x" * 129, "a\tb", "\u00ad"])
 async def test_an_odd_key_is_refused(tmp_path: Path, key: str):
     async with open_town(tmp_path) as town:
@@ -103,6 +108,7 @@ async def test_an_odd_key_is_refused(tmp_path: Path, key: str):
         assert problem(answer) == (400, "malformed-idempotency-key")
 
 
+@pytest.mark.rule("farthing.key-for-a-day", on="hub")
 async def test_a_key_is_forgotten_after_a_day(tmp_path: Path):
     clock = HandClock()
     async with open_town(tmp_path, clock=clock) as town:
@@ -148,6 +154,7 @@ async def test_a_payments_key_stays_with_its_order(tmp_path: Path):
         assert await town.dump() == before
 
 
+@pytest.mark.rule("farthing.key-after-proof", on="hub")
 async def test_a_forged_order_learns_nothing_of_a_key(tmp_path: Path):
     """The key is looked at only after the proof binds who asks."""
     async with open_town(tmp_path) as town:

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from farthing.clock import NS
 
 from .test_bad_payments import problem
 from .town import Machine, Town, open_town
 
 
+@pytest.mark.rule("owasp-api.5", on="hub")
 async def test_nobody_can_act_for_another_owner(tmp_path: Path):
     async with open_town(tmp_path) as town:
         before = await town.dump()
@@ -48,6 +51,7 @@ async def test_nobody_can_act_for_another_owner(tmp_path: Path):
         assert await town.dump() == before
 
 
+@pytest.mark.rule("owasp-api.2", on="hub")
 async def test_keys_that_are_unknown_revoked_or_odd_open_nothing(tmp_path: Path):
     async with open_town(tmp_path) as town:
         made = await town.made("GET", "/v1/keys", who="buyer.owner")
@@ -95,6 +99,7 @@ async def signed(town: Town, path: str, machine: Machine, **more: Any) -> Any:
     return await town.http.send(request)
 
 
+@pytest.mark.rule("owasp-api.2", on="hub")
 async def test_a_signed_request_counts_once_and_for_a_minute(tmp_path: Path):
     async with open_town(tmp_path) as town:
         meter, now = town.machines["meter"], town.clock() // NS

@@ -30,6 +30,7 @@ async def statuses(http: httpx.AsyncClient, count: int, path: str, **more: Any) 
     return [(await http.get(path, **more)).status_code for _ in range(count)]
 
 
+@pytest.mark.rule("mpp.retry-after", "rfc6585.429", on="hub")
 async def test_one_address_is_told_to_wait_and_how_long(tmp_path: Path):
     async with open_town(tmp_path) as town:
         http = client_of(town, address_per_second=1, address_burst=5)
@@ -52,6 +53,7 @@ async def test_an_ipv6_host_has_its_whole_network_to_itself_and_no_more(tmp_path
         assert await statuses(http, 1, "/.well-known/farthing") == [429]
 
 
+@pytest.mark.rule("owasp-api.4", on="hub")
 async def test_a_key_has_a_rate_of_its_own_wherever_it_comes_from(tmp_path: Path):
     async with open_town(tmp_path) as town:
         http = client_of(town, address_burst=1, key_per_second=1, key_burst=4)
@@ -62,6 +64,7 @@ async def test_a_key_has_a_rate_of_its_own_wherever_it_comes_from(tmp_path: Path
         assert await statuses(http, 1, "/v1/accounts", headers=other) != [429]
 
 
+@pytest.mark.rule("asvs.2.4.1", "asvs.6.3.1", on="hub")
 async def test_proofs_that_do_not_hold_are_slowed_and_good_ones_are_not(tmp_path: Path):
     async with open_town(tmp_path) as town:
         http = client_of(town, failures_per_minute=3)

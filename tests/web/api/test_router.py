@@ -73,13 +73,14 @@ async def run(app: Any, scope: dict[str, Any], messages: list[dict[str, Any]]) -
 
 def scope_of(path: str, key: str, method: str = "GET") -> dict[str, Any]:
     """Write the scope of a request."""
-    headers = [(b"authorization", f"Bearer {key}".encode())]
+    headers = [(b"host", b"hub.test"), (b"authorization", f"Bearer {key}".encode())]
     return {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(),
         "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1),
     }  # fmt: skip
 
 
+@pytest.mark.rule("asvs.16.5.1", "x402.http-internal", on="hub")
 async def test_a_bug_of_ours_is_a_problem_without_details_and_without_secrets(tmp_path: Path):
     async with open_town(tmp_path) as town:
         key = town.keys["buyer.read"]
@@ -104,6 +105,7 @@ async def test_a_request_that_breaks_off_changes_nothing(tmp_path: Path):
         assert await town.dump() == before
 
 
+@pytest.mark.rule("owasp-api.4", on="hub")
 async def test_a_body_in_many_pieces_is_one_and_bounded(tmp_path: Path):
     async with open_town(tmp_path) as town:
 
@@ -123,6 +125,7 @@ async def test_a_body_in_many_pieces_is_one_and_bounded(tmp_path: Path):
             assert (await town.http.send(request)).status_code == status
 
 
+@pytest.mark.rule("rfc9110.head", on="hub")
 async def test_head_is_get_without_its_body(tmp_path: Path):
     async with open_town(tmp_path) as town:
         for path in ("/healthz", "/.well-known/farthing", "/v1/payments", "/v1/payments/pay_x"):
@@ -134,6 +137,7 @@ async def test_head_is_get_without_its_body(tmp_path: Path):
         assert answer.status_code == 405
 
 
+@pytest.mark.rule("asvs.3.4.4", "asvs.14.2.2", on="hub")
 async def test_answers_are_not_kept_by_caches_and_not_sniffed(tmp_path: Path):
     async with open_town(tmp_path) as town:
         for path, kept in (("/v1/accounts", "no-store"), ("/openapi.json", "public, max-age=300")):

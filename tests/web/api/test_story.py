@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
@@ -65,6 +66,7 @@ def test_every_endpoint_but_a_stream_and_the_description_itself_describes_its_an
     assert silent == {"events", "export_payments", "llms", "openapi", "metrics"}
 
 
+@pytest.mark.rule("asvs.4.1.1", on="hub")
 async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
     async with open_town(tmp_path) as town:
         ask = Told(town)
@@ -194,6 +196,7 @@ async def payments(ask: Told) -> None:
     assert await town.available("purse") == FUNDS - 2000 - 400 + 100 - 50
 
 
+@pytest.mark.rule("farthing.names-stay-out", on="hub")
 async def test_what_people_write_stays_out_of_the_signed_history(tmp_path: Path):
     async with open_town(tmp_path) as town:
         budgets = [{"name": "Jane's pocket money", "per": "day", "limit": "10"}]
@@ -273,6 +276,7 @@ async def facilitator(ask: Told) -> None:
     assert "farthing enrol" in await ask("GET", "/llms.txt", who="nobody")
 
 
+@pytest.mark.rule("owasp-api.9", on="hub")
 def test_the_description_is_whole():
     endpoints = all_endpoints()
     told = describe(endpoints, "https://hub.example")

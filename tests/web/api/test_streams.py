@@ -20,7 +20,7 @@ class Listener:
     """A client of the event stream, on the bare application."""
 
     def __init__(self, town: Town, who: str, headers: dict[str, str] | None = None) -> None:
-        fields = {"authorization": f"Bearer {town.keys[who]}"} | (headers or {})
+        fields = {"host": "hub.test", "authorization": f"Bearer {town.keys[who]}"} | (headers or {})
         self._scope = {
             "type": "http", "method": "GET", "path": "/v1/events", "raw_path": b"/v1/events",
             "query_string": b"", "client": ("127.0.0.1", 1),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import pytest
 
 from farthing.app import open_hub
 from farthing.core.orders import SignedOrder
@@ -174,6 +175,7 @@ async def reopened(folder: Path, parties: Parties) -> AsyncIterator[Parties]:
         await hub.close()
 
 
+@pytest.mark.rule("asvs.8.2.2", on="hub")
 async def test_what_is_somebody_elses_and_what_is_nowhere_are_answered_alike(tmp_path: Path):
     cases: list[Case] = []
     async with open_parties(tmp_path) as parties:

@@ -29,6 +29,7 @@ from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
 from farthing.web.body import check_digest
 from farthing.web.guard import Intake
+from farthing.web.incoming import read_envelope
 from farthing.web.problems import (
     Answer,
     HttpProblem,
@@ -120,6 +121,8 @@ class Router:
     async def _read(
         self, scope: AsgiScope, receive: Receive, send: "_Telling", intake: Intake
     ) -> Call:
+        if not scope.get(LOCAL):
+            read_envelope(scope, [(name.lower(), value) for name, value in scope["headers"]])
         path = _raw_path(scope)
         found = self._find(path)
         if found is None:
