@@ -151,9 +151,15 @@ def test_i_json(text: str):
 @pytest.mark.rule("rfc8785.canonical", on="hub middleware proxy")
 def test_canonical_json():
     """Members sorted by UTF-16, no spaces; money is text, never a number."""
-    value: dict[str, Any] = {"é": 1, "b": "\u20ac", "a": [True, None], "\U0001f600": "x"}
+    value: dict[str, Any] = {
+        "é": 1,
+        "b": "\u20ac",
+        "a": [True, None],
+        "\U0001f600": "x",
+        "\ufb33": 0,
+    }
     written = canonical_json(value)
-    assert written == '{"a":[true,null],"b":"€","é":1,"😀":"x"}'.encode()
+    assert written == '{"a":[true,null],"b":"€","é":1,"😀":"x","\ufb33":0}'.encode()
     assert json.loads(written) == value
 
 
