@@ -122,6 +122,7 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 30
     streams_max: Annotated[int, _told("event streams and exports at once", ge=1)] = 1000
     streams_per_owner: Annotated[int, _told("and of one owner", ge=1)] = 100
+    streams_per_address: Annotated[int, _told("and to one address", ge=1)] = 200
 
 
 class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -81,7 +81,7 @@ class Observed(NamedTuple):
         put("farthing_worker_rounds_total", self.worker.rounds)
         put("farthing_worker_failures_total", self.worker.failures)
         put("farthing_heads_not_noted_total", self.faults.heads)
-        put("farthing_event_streams_open", self.desk.streams)
+        put("farthing_event_streams_open", self.desk.streams.open)
 
     def fault(self) -> str:
         """Say in a word why payments cannot be taken; nothing if they can."""

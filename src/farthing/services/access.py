@@ -91,7 +91,7 @@ class Access:
         device = await self._directory.read(claim.key_id)
         now_s = self._ctx.now_s()
         fault: Unauthenticated | None = None
-        for public in self._directory.keys_of(device):
+        for public in self._directory.keys_of(claim.key_id, device):
             try:
                 verify_request(claim, message, public, now_s=now_s)
             except Unauthenticated as refused:

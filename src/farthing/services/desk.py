@@ -1,14 +1,16 @@
 """Everything the ways in may call, in one place."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from farthing.config import Config
 from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context
+from farthing.services.event_feed import EventFeed
 from farthing.services.payments import Payments
 from farthing.services.sessions import Sessions
+from farthing.services.streams import Streams
 
 
 async def _no_metrics() -> bytes:
@@ -23,8 +25,9 @@ def _no_fault() -> str:
 class Desk:
     """The services of one running hub.
 
-    Shape: `streams` counts the event streams that are open; `metrics` writes the page of metrics;
-           `fault` says in a word why payments cannot be taken now, nothing if they can.
+    Shape: `streams` has places for long answers, `feed` the events that they tell; `metrics`
+           writes the page of metrics; `fault` says in a word why payments cannot be taken now,
+           nothing if they can.
     """
 
     ctx: Context
@@ -34,6 +37,12 @@ class Desk:
     batches: Batches
     access: Access
     closing: bool = False
-    streams: int = 0
     metrics: Callable[[], Awaitable[bytes]] = _no_metrics
     fault: Callable[[], str] = _no_fault
+    streams: Streams = field(init=False)
+    feed: EventFeed = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the places that the configuration allows."""
+        self.streams = Streams(self.config.limits)
+        self.feed = EventFeed(self.ctx, lambda: self.closing)

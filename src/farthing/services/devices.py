@@ -1,8 +1,10 @@
 """Finding devices and who signed what."""
 
+import hashlib
+
 from farthing.core.devices import DEVICES, Device
 from farthing.errors import Unauthenticated
-from farthing.keys import Ed25519Signer
+from farthing.keys import Ed25519Signer, P256Signer
 from farthing.services.context import Context
 from farthing.services.verifying import Verifier
 from farthing.store.queries import one
@@ -16,8 +18,9 @@ class Directory:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._kept: dict[str, Device] = {}
-        seed = ctx.random_bits(256).to_bytes(32, "big")
-        self._nobodys = [Ed25519Signer(seed).public]
+        self._seed = ctx.random_bits(255).to_bytes(32, "big")
+        one, other = Ed25519Signer(self._seed).public, P256Signer(self._seed).public
+        self._nobodys = [[one], [other], [one, one], [other, other]]
 
     def known(self, ident: str) -> Device | None:
         """Get a device as it was last seen here, without asking the database."""
@@ -32,13 +35,17 @@ class Directory:
             self._kept[ident] = device
         return device
 
-    def keys_of(self, device: Device | None) -> list[str]:
+    def keys_of(self, ident: str, device: Device | None) -> list[str]:
         """Give the keys a signature may be of; for a device that is not there, nobody's.
 
         Shape: so that a signature that does not hold is checked, and refused, in one way, and
-               nobody can find out by signing anything whether there is such a device.
+               nobody can find out by signing anything whether there is such a device. Of what
+               kind nobody's keys are, and how many, differs by id as it does among devices.
         """
-        return [key.public for key in device.keys] if device is not None else self._nobodys
+        if device is not None:
+            return [key.public for key in device.keys]
+        drawn = hashlib.blake2s(ident.encode(), digest_size=1, key=self._seed).digest()[0]
+        return self._nobodys[drawn % len(self._nobodys)]
 
 
 async def who_signed(
@@ -61,12 +68,12 @@ async def who_signed(
     line = f"{bearer} {device}"
     kept = directory.known(device)
     if kept is not None:
-        key = await verifier.match(directory.keys_of(kept), signature, message, line)
+        key = await verifier.match(directory.keys_of(device, kept), signature, message, line)
         if key:
             return kept, key
     found = await directory.read(device)
     if kept is None or found != kept:
-        key = await verifier.match(directory.keys_of(found), signature, message, line)
+        key = await verifier.match(directory.keys_of(device, found), signature, message, line)
         if found is not None and key:
             return found, key
     raise Unauthenticated("bad-signature", "no key of a device enrolled here made this signature")

@@ -11,13 +11,13 @@ import pytest
 
 from farthing.app import open_hub
 from farthing.core.orders import SignedOrder
-from farthing.keys import new_signer
+from farthing.keys import P256, new_signer
 from farthing.web.api.openapi import describe
 from farthing.web.app import HubApp, all_endpoints
 
 from .access_table import KEYS, ROWS, Row
 from .parties import ME, ORDERS, OTHERS, THEM, Parties, nobodys, open_parties, rotation
-from .statements import Statements
+from .statements import Statements, Verifications
 from .town import NOBODY, URL, Machine, body_of, config_in
 
 Send = Callable[[Parties], Awaitable[httpx.Response]]
@@ -201,3 +201,39 @@ async def test_what_is_somebody_elses_and_what_is_nowhere_are_answered_alike(tmp
     assert wrong == [], "\n".join(map(str, wrong))
     assert after == before
     assert len(cases) > 60
+
+
+async def tried(parties: Parties, counting: Verifications, device: str, sends: Any) -> list[int]:
+    """Count the signatures that are checked for a forgery of each kind, cold and warm."""
+    counts: list[int] = []
+    for send in (*sends(device), *sends(device)):
+        counting.taken()
+        assert (await send(parties)).status_code == 401
+        counts.append(counting.taken())
+    return counts
+
+
+async def test_as_many_signatures_are_checked_for_a_device_that_is_not_there(tmp_path: Path):
+    with Verifications() as counting:
+        async with open_parties(tmp_path) as parties:
+            town = parties.town
+            thief = town.machines["thief"] = Machine("", "", "", new_signer())
+
+            def sends(device: str) -> list[Send]:
+                order = body_of(forged(parties, device, town.accounts[ME]))
+                return [asking("POST", "/v1/payments", order, NOBODY), _signing(device)]
+
+            there = await tried(parties, counting, town.machines[THEM].id, sends)
+            assert there == [1, 1] * 2
+            nowhere = [
+                await tried(parties, counting, f"dev_{n:026}", sends) for n in range(1000, 1040)
+            ]
+            thief.signer = new_signer(P256)
+            nowhere += [
+                await tried(parties, counting, f"dev_{n:026}", sends) for n in range(1000, 1040)
+            ]
+    # As for devices with one key or two, of either kind: a signed request names the kind itself,
+    # and is not checked under a key of another.
+    assert {counts[0] for counts in nowhere} == {1, 2}
+    assert {counts[1] for counts in nowhere} == {0, 1, 2}
+    assert all(counts[:2] == counts[2:] for counts in nowhere)

@@ -39,7 +39,8 @@ class Reply:
 class Call:
     """One request, read: who asks, for what, with what.
 
-    Shape: `bearer` names who brought it: an owner, or the address of a stranger.
+    Shape: `bearer` names who brought it: an owner, or the address of a stranger; `address` is
+           empty for this machine.
     """
 
     desk: Desk
@@ -52,6 +53,7 @@ class Call:
     receive: Receive
     send: Send
     bearer: str
+    address: str = ""
 
     @property
     def asker(self) -> Principal:

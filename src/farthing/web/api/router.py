@@ -143,7 +143,17 @@ class Router:
         principal = await self._who(scope, endpoint, headers, raw)
         bearer = self._rates.take(scope, principal)
         return Call(
-            self._desk, endpoint, principal, values, query, headers, raw, receive, send, bearer
+            self._desk,
+            endpoint,
+            principal,
+            values,
+            query,
+            headers,
+            raw,
+            receive,
+            send,
+            bearer,
+            intake.who,
         )
 
     async def _who(

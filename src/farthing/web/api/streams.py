@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +18,6 @@ from farthing.web.api.lists import limit_of
 from farthing.web.api.payments import ANY, select
 
 _BEAT_SECONDS = 15.0
-_POLL_SECONDS = 0.5
 _BATCH = 200
 _COLUMNS = (
     "id", "state", "reason", "payer", "device", "payee", "asset", "amount", "captured",
@@ -35,25 +34,28 @@ def _number(text: str) -> int:
 async def events(call: Call) -> Reply | None:
     """Stream events as they happen; `Last-Event-ID` goes on after the last one seen."""
     last = call.headers.get("last-event-id") or call.query.get("after")
-    database = call.desk.ctx.database
-    cursor = _number(last) if last else await database.read(newest_event)
+    cursor = _number(last) if last else await call.desk.ctx.database.read(newest_event)
     if "limit" in call.query:
         return await _some(call, cursor if last else 0)
-    await _start(call, b"text/event-stream")
-    await _send(call, b": hello\n\n")
-    following = asyncio.create_task(_follow(call, cursor))
-    leaving = asyncio.create_task(_until_gone(call))
-    call.desk.streams += 1
-    try:
-        await asyncio.wait((following, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        call.desk.streams -= 1
-        leaving.cancel()
-        following.cancel()
-    with contextlib.suppress(asyncio.CancelledError, OSError):
-        await following
-        await _send(call, b"", more=False)
+    await _long(call, _told(call, cursor))
     return None
+
+
+async def _long(call: Call, answer: Coroutine[Any, Any, None]) -> None:
+    """Give a long answer, which holds a place, until it ends or nobody is there to hear it.
+
+    Raises: Unavailable `too-busy`; TooMuch `too-much-at-once`; nothing was said then.
+    """
+    with contextlib.closing(answer), call.desk.streams.place(call.asker.owner, call.address):
+        answering = asyncio.create_task(answer)
+        leaving = asyncio.create_task(_until_gone(call))
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await answering
 
 
 async def _until_gone(call: Call) -> None:
@@ -69,26 +71,21 @@ async def _some(call: Call, cursor: int) -> Reply:
     return Reply({"items": [shapes.show_event(event) for event in found]}, media="application/json")
 
 
-async def _follow(call: Call, cursor: int) -> None:
-    ctx, owner = call.desk.ctx, call.asker.sees
-    # Elsewhere another process may commit, of which no signal comes: look now and then.
-    patience = _BEAT_SECONDS if ctx.database.exclusive else _POLL_SECONDS
-    quiet = 0.0
-    while not call.desk.closing:
-        seen = ctx.committed.given
-        found = await ctx.database.read(
-            lambda tx, after=cursor: events_after(tx, owner, after, _BATCH)
-        )
-        if found:
-            cursor, quiet = found[-1].number, 0.0
-            await _send(call, b"".join(_sse(event) for event in found))
-            continue
-        if await ctx.committed.wait_past(seen, patience):
-            continue
-        quiet += patience
-        if quiet >= _BEAT_SECONDS:
-            quiet = 0.0
-            await _send(call, b": beat\n\n")
+async def _told(call: Call, cursor: int) -> None:
+    """Tell what happens from now on; a comment now and then keeps the connection alive."""
+    feed, owner = call.desk.feed, call.asker.sees
+    await _start(call, b"text/event-stream")
+    await _send(call, b": hello\n\n")
+    with feed.following(owner) as signal:
+        while not call.desk.closing:
+            seen = signal.given
+            found = await feed.after(owner, cursor, _BATCH)
+            if found:
+                cursor = found[-1].number
+                await _send(call, b"".join(_sse(event) for event in found))
+            elif not await signal.wait_past(seen, _BEAT_SECONDS):
+                await _send(call, b": beat\n\n")
+    await _send(call, b"", more=False)
 
 
 def _sse(event: Event) -> bytes:
@@ -107,6 +104,10 @@ async def _send(call: Call, body: bytes, more: bool = True) -> None:
 
 async def export(call: Call) -> None:
     """Stream all payments that the asker may see, as CSV or JSON lines, newest first."""
+    await _long(call, _exported(call))
+
+
+async def _exported(call: Call) -> None:
     form = call.query.get("format", "csv")
     if form not in ("csv", "jsonl"):
         raise Malformed("invalid-format", "format is csv or jsonl")
