@@ -102,7 +102,11 @@ def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
         if config.books.engine == "postgresql"
         else SqliteDatabase(config.path(config.books.path), readers)
     )
-    migrate(database)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()  # Or whoever is told why would hold the lock of the books on.
+        raise
     return database
 
 

@@ -18,6 +18,7 @@ HINTS = {
     "config-missing": "Write the file first, even an empty one, or leave --config out.",
     "config-unknown-key": "Correct the name; docs/reference/configuration.md lists each setting.",
     "config-unreadable": "Correct the TOML at the line that is named.",
+    "database-too-old": "Begin new books in another folder: farthing init. Drafts held test money.",
     "database-too-new": "Upgrade this software: pip install --upgrade farthing",
     "disk-too-full": "Free some room on the disk of the books first.",
     "heads-file-broken": "Run farthing audit, and keep the file for whoever looks into it.",

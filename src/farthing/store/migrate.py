@@ -9,6 +9,13 @@ _MIGRATED = {
     "sqlite": "SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'",
     "postgresql": "SELECT count(to_regclass('migrations'))",
 }
+_SETTLED = {
+    "sqlite": "SELECT count(*) FROM pragma_table_info('account_records') WHERE name = 'frozen_by'",
+    "postgresql": "SELECT count(*) FROM information_schema.columns WHERE table_name = "
+    "'account_records' AND column_name = 'frozen_by' AND table_schema = current_schema()",
+}
+"""Schema 2 was changed in place twice on its first day; only its last form is one to go on from."""
+
 _POSTGRES = (("INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY"), ("BLOB", "BYTEA"))
 
 
@@ -25,7 +32,7 @@ def migrations() -> list[tuple[int, str, str]]:
 def migrate(database: Database) -> list[str]:
     """Apply the migrations that are missing, each in a transaction of its own, and name them.
 
-    Raises: BadConfig `database-too-new`.
+    Raises: BadConfig `database-too-new`, `database-too-old`.
     """
     known = migrations()
     database.transact(_prepare)
@@ -38,6 +45,7 @@ def migrate(database: Database) -> list[str]:
             "database-too-new",
             f"the database has schema {newest} and this software knows {known[-1][0]}; upgrade it",
         )
+    check_settled(database)
     applied: list[str] = []
     for number, name, sql in known:
         if number not in done and database.transact(
@@ -52,6 +60,20 @@ def schema_of(database: Database) -> int:
     if next(iter(database.stream(_MIGRATED[database.dialect])))[0] == 0:
         return 0
     return next(iter(database.stream("SELECT coalesce(max(number), 0) FROM migrations")))[0]
+
+
+def check_settled(database: Database) -> None:
+    """Refuse books that were begun by a draft of schema 2, without writing to them.
+
+    Raises: BadConfig `database-too-old`.
+    """
+    if schema_of(database) < 2 or next(iter(database.stream(_SETTLED[database.dialect])))[0]:
+        return
+    raise BadConfig(
+        "database-too-old",
+        "these books were begun by a draft of 22 November 2026, whose history reads differently,"
+        " and cannot be brought forward",
+    )
 
 
 def _prepare(tx: Tx) -> None:
