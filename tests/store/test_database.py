@@ -1,5 +1,7 @@
 """The contract of a database, on SQLite and PostgreSQL alike."""
 
+import os
+
 import pytest
 
 from farthing.core.accounts import ASSETS, AssetRecord
@@ -8,6 +10,7 @@ from farthing.core.periods import ZoneChange
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.migrate import migrate, migrations
 from farthing.store.queries import page
+from farthing.store.sqlite import SqliteDatabase
 
 USD, EUR = AssetRecord("USD", 6, 1), AssetRecord("EUR", 6, 2)
 LARGEST = 2**63 - 1
@@ -173,3 +176,16 @@ def test_a_database_newer_than_this_software_is_refused(database):
     with pytest.raises(BadConfig) as raised:
         migrate(database)
     assert raised.value.code == "database-too-new"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_books_are_kept_in_a_file_and_nothing_else_is_touched(kind, tmp_path, readers):
+    path = tmp_path / "books.db"
+    path.mkdir(mode=0o755) if kind == "folder" else os.mkfifo(path, 0o644)
+    before = path.stat().st_mode
+    for read_only in (False, True):
+        with pytest.raises(BadConfig) as raised:
+            SqliteDatabase(path, readers, read_only=read_only)
+        assert raised.value.code == "books-no-file"
+    assert path.stat().st_mode == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -18,7 +18,7 @@ import httpx
 
 from farthing import ids, keys
 from farthing.app import key_ring, open_hub
-from farthing.clock import write_time
+from farthing.clock import parse_time, write_time
 from farthing.config import load_config
 from farthing.core.devices import enrolment_bytes, rotation_bytes
 from farthing.core.orders import Order, SignedOrder
@@ -173,7 +173,7 @@ class Life:
         listed = body | {"path": "/listed", "listed_at": "https://shop.example"}
         await self.ask("POST", "/v1/offers", listed, seller["key"], fine=(400,))
 
-    def order(self, amount: int, device: str = "meter") -> SignedOrder:
+    def order(self, amount: int, device: str = "meter", **members: Any) -> SignedOrder:
         """Sign an order."""
         now = self.clock()
         order = Order(
@@ -184,6 +184,7 @@ class Life:
             amount=amount,
             nonce=ids.encode(ids.fresh(now // 1_000_000)),
             expires=now // NS + 300,
+            **members,
         )
         return SignedOrder(order, self.signers[device].sign(order.signed_bytes()))
 
@@ -227,6 +228,24 @@ class Life:
         self.clock.now_ns += 10 * NS
         named["settled"] = await self.facilitate(1100)
         named["held"] = await self.hold(800, 86_400)
+        await self.draw()
+
+    async def draw(self) -> None:
+        """Open a session and draw it, where sessions are known; it stays open."""
+        try:
+            from farthing.core import sessions, tariffs, vouchers
+        except ImportError:
+            return
+        tariff = tariffs.flat_rate("USD", "request", 5)
+        resource = sessions.Opening(tariff.digest(), 86_000, 60, "GET /readings").resource()
+        body = body_of(self.order(2000, resource=resource)) | {"tariff": tariff.members()}
+        session = (await self.ask("POST", "/v1/sessions", body))["session"]
+        agreed = vouchers.Agreed(session["id"], session["payee"], "USD", tariff.digest())
+        alias = base64.urlsafe_b64decode(session["alias"] + "=" * (-len(session["alias"]) % 4))
+        claims = vouchers.Claims(alias, 500, 1, parse_time(session["ends_at"]))
+        voucher = b64(vouchers.sign_voucher(self.signers["meter"], agreed, claims))
+        await self.ask("POST", f"/v1/sessions/{session['id']}/vouchers", {"voucher": voucher})
+        self.kept["session"] = session["id"]
 
     async def facilitate(self, amount: int) -> str:
         """Let an x402 shop verify and settle."""

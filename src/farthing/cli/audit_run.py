@@ -15,7 +15,7 @@ from farthing.app import key_ring, open_to_read
 from farthing.config import Config, load_config
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
-from farthing.store.migrate import check_settled
+from farthing.store.migrate import check_current
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import manners, say
@@ -38,7 +38,7 @@ async def audit_books(config: Config, root_key: str | None) -> Answer:
     with ThreadPoolExecutor(1) as readers:
         database = open_to_read(config, readers)
         try:
-            check_settled(database)
+            check_current(database)
             with progress_bar("auditing") as on_progress:
                 report = await audit(
                     database,

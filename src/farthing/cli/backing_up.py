@@ -84,6 +84,8 @@ async def restore(
 ) -> Any:
     """Put a backup in place, after an audit of all of it; the hub must be stopped.
 
+    A backup of an earlier version is brought forward first.
+
     Example: farthing restore books.backup --passphrase-file ~/phrase
     """
     loaded = _on_sqlite(load_config(config))
@@ -94,6 +96,7 @@ async def restore(
     _make_way(loaded, force, yes)
     with _beside(_books(loaded)) as folder:
         manifest, sealed = copies.read_copy(file, folder)
+        _migrated(folder / copies.BOOKS)
         if verify:
             report = await audit_books(_staged(folder), manifest.root_key)
             if report.code is not Exit.OK:

@@ -76,6 +76,21 @@ def check_settled(database: Database) -> None:
     )
 
 
+def check_current(database: Database) -> None:
+    """Refuse books of another schema than this software reads, without writing to them.
+
+    Raises: BadConfig `database-too-new`, `database-too-old`, `database-not-migrated`.
+    """
+    check_settled(database)
+    found, newest = schema_of(database), migrations()[-1][0]
+    if found > newest:
+        detail = f"the books have schema {found} and this software knows {newest}"
+        raise BadConfig("database-too-new", detail)
+    if found < newest:
+        detail = f"the books have schema {found} and this software reads {newest}"
+        raise BadConfig("database-not-migrated", detail)
+
+
 def _prepare(tx: Tx) -> None:
     tx.run("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY)")
 

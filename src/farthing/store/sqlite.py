@@ -74,7 +74,8 @@ class SqliteDatabase:
     """One SQLite file, with this process as its only writer, or only read by it.
 
     Raises: Unavailable `store-locked` when another process holds the writer's lock;
-            BadConfig `books-missing` when there is no file to read.
+            BadConfig `books-missing` when there is no file to read, `books-no-file` when what is
+            there is a device, a folder or a pipe: it is left as it is.
     """
 
     dialect = "sqlite"
@@ -86,6 +87,8 @@ class SqliteDatabase:
         self._path, self._vfs, self._executor = path, vfs, readers
         if read_only and not path.exists():
             raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
+        if path.exists() and not path.is_file():
+            raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self._lock = None if read_only else _take_lock(path)
         self._writer = self._connect(writes=not read_only)
         self._version = None
