@@ -231,6 +231,7 @@ PARSERS = (
             (bodies.RotateBody, b'{"public_key": "ed25519:x"}'),
             (bodies.OfferBody, b'{"payee": "acc_x", "path": "/a", "asset": "USD", "amount": "1"}'),
             (bodies.PaymentBody, b'{"order": {"amount": "1"}, "signature": "AA"}'),
+            (bodies.CancelBody, b'{"order": {"amount": "1"}, "signature": "AA"}'),
             (bodies.AuthoriseBody, b'{"order": {"amount": "1"}, "signature": "AA"}'),
             (bodies.CaptureBody, b'{"amount": "1"}'),
             (bodies.RefundBody, b'{"id": "x", "amount": "1", "reason": "broken"}'),

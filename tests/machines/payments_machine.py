@@ -16,6 +16,7 @@ from farthing import ids
 from farthing.books.sql import SqlBooks
 from farthing.core.accounts import AccountRecord, Credit, SetAccountState
 from farthing.core.answers import AnswerAsk
+from farthing.core.cancelling import Cancel
 from farthing.core.mandates import Budget, Mandate
 from farthing.core.orders import payment_id
 from farthing.core.payments import Authorised, Payment
@@ -127,6 +128,28 @@ class PaymentsMachine(RuleBasedStateMachine):
             if unit.signed.order.expires > self.clock.now or self.model.knows(wish.ident):
                 self._ask(unit, lambda: self.model.pay(wish))
 
+    @rule(
+        spender=st.integers(0, SPENDERS - 1),
+        payee=st.sampled_from([2, 3, 2, 3, 0]),
+        amount=st.sampled_from([3, 12, 16, 20]),
+    )
+    def cancel(self, spender: int, payee: int, amount: int) -> None:
+        """Cancel an order that the hub has not seen; it may be sent later."""
+        who, to = self.spenders[spender], self.accounts[payee]
+        unit = self.world.pay(who, to, amount, hold=60)
+        ident = ids.name("pay", payment_id(unit.signed.order))
+        wish = Paid(ident, spender, who.account, to, amount, "", 60)
+        self.sent.append((unit, wish))
+        self._ask(Cancel(unit), lambda: self.model.cancel(wish))
+
+    @rule(n=which)
+    def cancel_sent(self, n: int) -> None:
+        if self.sent:
+            unit, wish = self.sent[-1 - n % len(self.sent)]
+            # A day later an order that never became a payment would be too old to judge.
+            if unit.signed.order.expires > self.clock.now or self.model.knows(wish.ident):
+                self._ask(Cancel(unit), lambda: self.model.cancel(wish))
+
     @rule(n=which, what=settlings, units=parts)
     def settle(self, n: int, what: str, units: int | None) -> None:
         ident, model = self._ident(n, FITTING[what]), self.model
@@ -178,7 +201,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         chance = random.Random(seed)
         for _ in range(20):
             n, units = chance.randrange(6), chance.choice([None, None, 1, 3, 8])
-            match chance.choice("ppppppsssssssao"):
+            match chance.choice("ppppppsssssssaoc"):
                 case "p":
                     amount, hold = chance.choice([2, 3, 7, 12, 16]), chance.choice([0, 5, 60, 4000])
                     payee, category = chance.choice([2, 3, 2, 0, 1]), chance.choice(["", "tea"])
@@ -187,6 +210,8 @@ class PaymentsMachine(RuleBasedStateMachine):
                     self.settle(n, chance.choice(sorted(FITTING)), units)
                 case "a":
                     self.pay_again(n)
+                case "c":
+                    self.cancel_sent(n)
                 case "o":
                     what = chance.choice(["credit", "limits", "limits", "frozen", "open"])
                     self.owner_does(n % 4, what, chance.choice([12, 40, 100]), 12)

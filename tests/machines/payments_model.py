@@ -91,6 +91,14 @@ class Model:
             return self._ask(wish)
         return self._take(wish, wish.hold)
 
+    def cancel(self, wish: Paid) -> tuple[str, str]:
+        p = self.payments.get(self.equals.get(wish.ident, wish.ident))
+        if p is None and wish.payer == wish.payee:
+            return "error", "same-account"
+        if p is None or p.state == "awaiting":
+            return self._refuse(p or wish, "cancelled")
+        return p.state, p.reason
+
     def _again(self, p: Paid) -> tuple[str, str]:
         if p.is_unserved:
             p.claimed = True

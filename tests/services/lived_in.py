@@ -18,7 +18,7 @@ HOUR = Budget(name="hour", per="1h", limit=5_000)
 
 
 async def live(world, signer):
-    """Hold, capture, void, expire, refund, refuse, ask, freeze and rotate."""
+    """Hold, capture, void, expire, refund, refuse, ask, cancel, freeze and rotate."""
     await world.do(AdmitKey(certify(ROOT, signer.public, world.clock.now - 1)))
     shop = await world.account()
     buyer = await world.spender(20_000, DAY, HOUR, ask_above=3_000)
@@ -41,6 +41,10 @@ async def live(world, signer):
     asked = [(await paid(world, buyer, shop, 3_100 + i, hold=60)).id for i in range(3)]
     await world.do(AnswerAsk(asked[0], None, "deny"))
     await world.do(AnswerAsk(asked[1], None, "approve"))
+    await world.do(world.cancel(buyer, world.order(buyer, shop, 70)))
+    unwanted = world.pay(buyer, shop, 3_200, hold=60)
+    await world.do(unwanted)
+    await world.do(world.cancel(buyer, unwanted.signed))
     waiting = (await paid(world, buyer, shop, 50, hold=600)).id
     await paid(world, buyer, shop, 4_000, hold=60)
     frozen = await world.account(units=5)

@@ -17,6 +17,7 @@ from farthing.errors import Malformed
 from farthing.money import parse_units
 
 DOMAIN = b"farthing-order-1\n"
+CANCEL_DOMAIN = b"farthing-cancel-1\n"
 LIFETIME_SECONDS_MAX = 3600
 SKEW_SECONDS_MAX = 60
 
@@ -45,6 +46,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def signed_bytes(self) -> bytes:
         """Give the bytes a device signs for this order."""
         return DOMAIN + canonical_json(self.members())
+
+    def cancel_bytes(self) -> bytes:
+        """Give the bytes a device signs so that this order is never paid."""
+        return CANCEL_DOMAIN + self.signed_bytes()
 
     def members(self) -> dict[str, str]:
         """Give all nine members as they are written on the wire."""

@@ -90,9 +90,9 @@ class Authorise:
         if self.only_recorded:
             raise Missing("not-recorded", "this order was never recorded here")
         device = self.admit(view)
-        payer, payee = self._sides(view, device)
+        payer, payee = self.sides(view, device)
         mandate = present(view.get(MANDATES, device.mandate), "a device always has a mandate")
-        payment = self._payment(view, device, payer, payee)
+        payment = self.draft(view, device, payer, payee)
         refusal = refused_by_rules(view, mandate, payment, payer, payee)
         if refusal is not None:
             return refuse(view, payment, refusal)
@@ -105,7 +105,7 @@ class Authorise:
 
         Raises: Unauthenticated, PaymentRefused.
         """
-        device = self._check_device(view)
+        device = self.check_device(view)
         self._check_order(view.now_ns)
         return device
 
@@ -117,7 +117,10 @@ class Authorise:
         name = payment_name(self.signed.order)
         found = view.get(PAYMENTS, name)
         if found is not None:
-            same = found.order_digest == _digest(self.signed) and found.signing_key == self.key
+            same = found.order_digest == order_digest(self.signed.order) and (
+                # A cancel may have been signed with a newer key than the order was.
+                found.signing_key == self.key or found.reason == Refusal.CANCELLED
+            )
         else:
             equal = view.get(ASKS, name)
             if equal is None:
@@ -136,7 +139,11 @@ class Authorise:
         served = existing.state in (State.HELD, State.CAPTURED)
         return Outcome(Authorised(existing, fresh=ours and served))
 
-    def _check_device(self, view: View) -> Device:
+    def check_device(self, view: View) -> Device:
+        """Check that the device stands, and that the key which signed is one it signs with now.
+
+        Raises: PaymentRefused `device-revoked`; Unauthenticated `bad-signature`.
+        """
         device = present(view.get(DEVICES, self.signed.order.device), "a device is kept for good")
         if device.revoked_ns:
             raise PaymentRefused("device-revoked", "the owner has revoked this device")
@@ -157,7 +164,11 @@ class Authorise:
                 "order-time", "an order lives an hour at most; check the device's clock"
             )
 
-    def _sides(self, view: View, device: Device) -> tuple[AccountRecord, AccountRecord]:
+    def sides(self, view: View, device: Device) -> tuple[AccountRecord, AccountRecord]:
+        """Find the two accounts, and check that money can pass between them at all.
+
+        Raises: PaymentRefused.
+        """
         order = self.signed.order
         payer, payee = view.get(ACCOUNTS, device.account), view.get(ACCOUNTS, order.payee)
         if payee is None or payer is None:
@@ -172,9 +183,10 @@ class Authorise:
             raise PaymentRefused("nothing-to-pay", "an amount is at least one unit")
         return payer, payee
 
-    def _payment(
+    def draft(
         self, view: View, device: Device, payer: AccountRecord, payee: AccountRecord
     ) -> Payment:
+        """Write the payment that this order becomes, before anything is decided of it."""
         order = self.signed.order
         return Payment(
             id=payment_name(order),
@@ -194,7 +206,7 @@ class Authorise:
             resource=order.resource,
             challenge=order.challenge or None,
             nonce=order.nonce,
-            order_digest=_digest(self.signed),
+            order_digest=order_digest(self.signed.order),
             signing_key=self.key,
             expires=order.expires,
             hub=order.hub,
@@ -231,8 +243,9 @@ class Authorise:
         return settled(view, asked, Authorised(asked, fresh=False), Write(ASKS, Ask(key, asked.id)))
 
 
-def _digest(signed: SignedOrder) -> bytes:
-    return hashlib.sha256(signed.order.signed_bytes()).digest()
+def order_digest(order: Order) -> bytes:
+    """Hash what a device signs for an order: the same for every key of the device."""
+    return hashlib.sha256(order.signed_bytes()).digest()
 
 
 def payment_name(order: Order) -> str:

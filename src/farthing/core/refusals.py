@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     DENIED = "denied"
     ASK_EXPIRED = "ask-expired"
     PAYEE_LIMIT = "payee-limit"
+    CANCELLED = "cancelled"
 
 
 EXPLAINED: dict[Refusal, str] = {
@@ -43,4 +44,5 @@ EXPLAINED: dict[Refusal, str] = {
     Refusal.DENIED: "the owner said no",
     Refusal.ASK_EXPIRED: "the owner did not answer in time",
     Refusal.PAYEE_LIMIT: "the payee's account cannot take this amount",
+    Refusal.CANCELLED: "the device has cancelled this order; it is never paid",
 }

@@ -14,6 +14,7 @@ REASONS = {
     "insufficient-funds": "not enough money",
     "denied": "its owner said no",
     "ask-expired": "its owner did not answer",
+    "cancelled": "its device cancelled it",
     "device-revoked": "its owner revoked it",
 }
 

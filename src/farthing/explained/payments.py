@@ -16,6 +16,7 @@ HINTS = {
     "asset-mismatch": "Use accounts, mandate and price of one asset.",
     "authorization-in-use": "Send the seller's own credentials in another header, or pay by x402.",
     "awaiting-owner": "Wait for the owner's answer, then send the same request again.",
+    "cancelled": "Ask for the resource again, and pay with a new order.",
     "capture-failed": "Send the same request again; it is settled by its id.",
     "capture-too-large": "Capture at most what is held.",
     "category-not-vouched": "Leave the category out, or have the seller put up an offer with it.",

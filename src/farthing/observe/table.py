@@ -25,7 +25,7 @@ class Metric(NamedTuple):
     buckets: tuple[float, ...] = ()
 
 
-PAYMENT_STEPS = ("authorise", "verify", "commit", "capture", "void", "refund")
+PAYMENT_STEPS = ("authorise", "verify", "commit", "capture", "void", "refund", "cancel")
 HUB_CALLS = ("authorise", "capture", "void", "refund", "delivery")
 OUTCOMES = ("free", "asked", "paid", "refused", "turned-away", "failed")
 REFUSED = (401, 403, 405, 408, 413, 414, 429, 431, 503, 504)

@@ -7,6 +7,7 @@ from farthing.clock import NS
 from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.asks import ASKS
+from farthing.core.cancelling import Cancel
 from farthing.core.devices import Device
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.identity import CERTIFICATES, Certificate
@@ -90,6 +91,21 @@ class Payments:
         """
         with self._ctx.watch.step("verify"):
             await self.who_ordered(signed, bearer)
+
+    async def cancel(self, cancelled: SignedOrder, bearer: str = "") -> Done[Authorised]:
+        """Refuse an order for good, unless its money is held or taken already.
+
+        Shape:  the signature is the device's over `order.cancel_bytes()`.
+        Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
+        """
+        with self._ctx.watch.step("cancel") as step:
+            step.part("verify")
+            order, signature = cancelled.order, cancelled.signature
+            device, key = await self.who(order.device, signature, order.cancel_bytes(), bearer)
+            hub = self._ctx.identity.hub
+            unit = Authorise(cancelled, key, device, hub, 0, capture=True, serves=False)
+            step.part("commit")
+            return await self._ctx.books.commit_one(Cancel(unit), device.owner)
 
     async def who_ordered(self, signed: SignedOrder, bearer: str) -> tuple[Device, str]:
         """Find the device that signed an order, and its key.

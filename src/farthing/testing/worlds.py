@@ -20,6 +20,7 @@ from farthing.core.accounts import (
     Credit,
     OpenAccount,
 )
+from farthing.core.cancelling import Cancel
 from farthing.core.decisions import Unit
 from farthing.core.devices import DEVICES, Device, DeviceKey
 from farthing.core.ledger import Account
@@ -197,6 +198,10 @@ class World:
         return Authorise(
             signed, spender.signer.public, spender.device, HUB, hold, hold == 0, category
         )
+
+    def cancel(self, spender: Spender, signed: SignedOrder) -> Cancel:
+        """Make the unit that cancels an order."""
+        return Cancel(self.authorise(spender, signed))
 
     def revoke(self, mandate: str) -> RevokeMandate:
         """Make the unit that ends a mandate."""

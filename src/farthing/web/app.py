@@ -5,6 +5,7 @@ from farthing.services.desk import Desk
 from farthing.sharing import Room
 from farthing.web.api import (
     batches,
+    cancelling,
     devices,
     discovery,
     facilitator,
@@ -33,6 +34,7 @@ def all_endpoints() -> list[Endpoint]:
         *payments.ENDPOINTS,
         *batches.ENDPOINTS,
         *sessions.ENDPOINTS,
+        *cancelling.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,
         *mandates.ENDPOINTS,

@@ -23,6 +23,7 @@ GET  /metrics                           | metrics                  |
 POST /v1/payments                       | anybody                  | | the order is signed by its device
 POST /v1/payments/batch                 | anybody                  | | each order, or all of them, are signed by their device
 GET  /v1/payments                       | owner seller read device | | shows what the asker pays or is paid
+POST /v1/payments/cancel                | anybody                  | | the order's device signs that it is never to be paid
 POST /v1/payments/authorise             | seller                   | payee | the order is signed by its device
 GET  /v1/payments/{payment}             | owner seller read device | payer payee
 POST /v1/payments/{payment}/capture     | seller                   | payee

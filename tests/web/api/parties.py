@@ -15,7 +15,7 @@ from farthing.keys import new_signer
 
 from .access_table import KEYS, Row
 from .test_facilitator import x402_body
-from .town import LOCAL, Machine, Town, body_of, config_in, enrolment, open_town
+from .town import LOCAL, Machine, Town, body_of, cancel_of, config_in, enrolment, open_town
 
 ME, THEM, OTHERS = "buyer", "seller", "others"
 """Who asks; whom it deals with; and who deals with them, of which it knows nothing."""
@@ -200,6 +200,11 @@ async def _paying(parties: Parties, _party: str) -> Any:
     return body_of(parties.order("payer"))
 
 
+async def _cancelling(parties: Parties, _party: str) -> Any:
+    machine = parties.town.machines[SIDES["payer"][0]]
+    return cancel_of(parties.order("payer"), machine.signer)
+
+
 async def _crediting(parties: Parties, party: str) -> Any:
     return {"account": parties.town.accounts[party], "units": "1", "asset": "USD"}
 
@@ -266,6 +271,7 @@ BODIES = {
     "POST /v1/sessions/{session}/deposits": _topping_up,
     "POST /v1/sessions/{session}/vouchers": _drawing,
     "POST /v1/vouchers": _drawing_many,
+    "POST /v1/payments/cancel": _cancelling,
     "POST /v1/payments/{payment}/delivery": fixed(reason="cut"),
     "POST /v1/owners": fixed(name="new"),
     "POST /v1/keys": fixed(scopes=["read"]),

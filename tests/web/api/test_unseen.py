@@ -126,6 +126,9 @@ async def proofs(parties: Parties) -> AsyncIterator[Case]:
             yield Case(f"{request} {role}", there, nowhere)
         there, nowhere = (asking("POST", "/v1/payments", body_of(s), NOBODY) for s in signed)
         yield Case("POST /v1/payments", there, nowhere)
+        path = "/v1/payments/cancel"
+        there, nowhere = (asking("POST", path, body_of(s), NOBODY) for s in signed)
+        yield Case("cancel", there, nowhere)
         there, nowhere = (_rotating(d) for d in (device, nobodys("device")))
         yield Case("rotate", there, nowhere)
         there, nowhere = (_signing(d) for d in (device, nobodys("device")))

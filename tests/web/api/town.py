@@ -201,6 +201,11 @@ def body_of(signed: SignedOrder) -> dict[str, Any]:
     return {"order": signed.order.members(), "signature": to_base64url(signed.signature)}
 
 
+def cancel_of(signed: SignedOrder, signer: Signer) -> dict[str, Any]:
+    """Write the body that cancels an order."""
+    return body_of(SignedOrder(signed.order, signer.sign(signed.order.cancel_bytes())))
+
+
 def enrolment(code: str, signer: Signer) -> dict[str, str]:
     """Write the body that enrols a key."""
     proof = signer.sign(enrolment_bytes(code, signer.public))

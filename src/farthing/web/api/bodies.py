@@ -196,6 +196,13 @@ class VouchersBody(Body, frozen=True, kw_only=True):
     late: bool = False
 
 
+class CancelBody(Body, frozen=True, kw_only=True):
+    """An order that is never to be paid; its device signs that in words of its own."""
+
+    order: OrderBody
+    signature: Text
+
+
 class OnceBody(Body, frozen=True, kw_only=True):
     """A buyer's idempotency key: one payment for it and its content."""
 
