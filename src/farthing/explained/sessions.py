@@ -4,6 +4,7 @@ HINTS = {
     "bad-voucher": "Sign with the key that signed the opening order, for this very session.",
     "count-too-large": "Close the session and open another one.",
     "malformed-session": "Write the order's resource as docs/reference/sessions.md says.",
+    "malformed-session-file": "Ask the hub how the session stands, then open another one.",
     "malformed-tariff": "Write the tariff as docs/reference/sessions.md says.",
     "malformed-voucher": "Write the voucher as docs/reference/sessions.md says.",
     "no-such-session": "Look at your sessions: GET /v1/sessions",

@@ -1,0 +1,150 @@
+"""A device's sessions on disk: each counter is raised there, durably, before a voucher is signed.
+
+A session's id follows from its opening order, so its file is there before the order is sent: a
+device that dies in between finds it and sends the same order again, and its deposit is held once.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import msgspec
+
+from farthing.bounded import read_file
+from farthing.codec import from_base64url
+from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
+from farthing.errors import Conflict, Malformed, Missing, PaymentRefused
+from farthing.ids import number
+from farthing.keys import Signer
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a device keeps of one of its sessions.
+
+    Units: `deposit` and `promised` count smallest units; `ends` is whole Unix seconds.
+    Shape: `opening` is the body that opens it, until the hub has answered; `tariff` is the hash
+           in base64url.
+    """
+
+    session: str
+    payee: str
+    asset: str
+    tariff: str
+    deposit: int
+    ends: int
+    promised: int = 0
+    sequence: int = 0
+    opening: str = ""
+
+    @property
+    def agreed(self) -> Agreed:
+        """What its vouchers sign along."""
+        return Agreed(self.session, self.payee, self.asset, from_base64url(self.tariff))
+
+
+class SessionFiles:
+    """A folder with one file for each session; a file in use is locked, by the kernel."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def keep(self, kept: Kept) -> None:
+        """Write a session's file: it and its name are on disk when this returns."""
+        path = self._file(kept.session)
+        draft = path.with_suffix(".draft")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(kept))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        self._sync()
+
+    def read(self, session: str) -> Kept:
+        """Read one.
+
+        Raises: Missing `no-such-session`; Malformed `malformed-session-file`.
+        """
+        path = self._file(session)
+        try:
+            return msgspec.json.decode(read_file(path), type=Kept)
+        except FileNotFoundError:
+            raise Missing("no-such-session", "this device has no such session") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            detail = f"{path} is damaged; ask the hub how the session stands, then open another one"
+            raise Malformed("malformed-session-file", detail) from None
+
+    def all(self) -> list[Kept]:
+        """Read all of them, oldest first."""
+        return [self.read(path.stem) for path in sorted(self._path.glob("ses_*.json"))]
+
+    def forget(self, session: str) -> None:
+        """Remove a session that is over."""
+        self._file(session).unlink(missing_ok=True)
+        self._sync()
+
+    def add(self, session: str, deposit: int) -> Kept:
+        """Raise a session's deposit, after the hub held more for it."""
+        with self._locked(session):
+            before = self.read(session)
+            after = msgspec.structs.replace(before, deposit=before.deposit + deposit)
+            self.keep(after)
+            return after
+
+    def promise(self, session: str, units: int, signer: Signer) -> bytes:
+        """Promise `units` in all: raise the counter on disk, then sign.
+
+        Shape:  what was promised before, or less, is not signed again under a new number.
+        Raises: Conflict `voucher-superseded`; PaymentRefused `voucher-beyond-deposit`; Missing.
+        """
+        with self._locked(session):
+            before = self.read(session)
+            if units <= before.promised:
+                detail = f"{before.promised} units were promised already"
+                raise Conflict("voucher-superseded", detail, promised=str(before.promised))
+            if units > before.deposit:
+                detail = f"the deposit is {before.deposit} units; top it up"
+                raise PaymentRefused("voucher-beyond-deposit", detail)
+            after = msgspec.structs.replace(before, promised=units, sequence=before.sequence + 1)
+            self.keep(after)
+        return sign_voucher(signer, after.agreed, claims_of(after))
+
+    def promised(self, session: str, signer: Signer) -> bytes:
+        """Sign once more what was promised last: an equal voucher does no harm.
+
+        Raises: Missing where nothing was promised.
+        """
+        kept = self.read(session)
+        if not kept.promised:
+            raise Missing("no-such-session", "nothing was promised in this session yet")
+        return sign_voucher(signer, kept.agreed, claims_of(kept))
+
+    @contextlib.contextmanager
+    def _locked(self, session: str) -> Generator[None]:
+        path = self._file(session).with_suffix(".lock")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _file(self, session: str) -> Path:
+        number("ses", session)  # So that no name leads out of the folder.
+        return self._path / f"{session}.json"
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def claims_of(kept: Kept) -> Claims:
+    """Give the claims of a session's newest voucher, good until the session ends."""
+    alias = session_alias(number("ses", kept.session))
+    return Claims(alias, kept.promised, kept.sequence, kept.ends)
