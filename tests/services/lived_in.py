@@ -5,8 +5,19 @@ from farthing.clock import NS
 from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.closing import CloseSession, EndSession
+from farthing.core.devices import (
+    AssignMandate,
+    EnrolDevice,
+    Invitation,
+    InviteDevice,
+    RevokeDevice,
+    RotateKey,
+    code_hash,
+)
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.mandates import Budget
+from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
+from farthing.core.owners import CreateKey, RevokeKey, Scope, secret_hash
 from farthing.core.refunds import GiveBack
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
 from farthing.keys import Ed25519Signer
@@ -20,6 +31,7 @@ HOUR = Budget(name="hour", per="1h", limit=5_000)
 async def live(world, signer):
     """Hold, capture, void, expire, refund, refuse, ask, cancel, freeze and rotate."""
     await world.do(AdmitKey(certify(ROOT, signer.public, world.clock.now - 1)))
+    await administer(world)
     shop = await world.account()
     buyer = await world.spender(20_000, DAY, HOUR, ask_above=3_000)
     poor = await world.spender(10)
@@ -69,6 +81,36 @@ async def draw(world, shop):
     await own.close(done, 125)
     await world.do(EndSession(over.id, over.owner))
     await world.do(CloseSession(over.id, None))
+
+
+async def administer(world):
+    """Give keys, invite, enrol, rotate, revoke, and offer."""
+    owner = await world.owner()
+    key = ids.name("key", world.fresh())
+    await world.do(CreateKey(key, owner, secret_hash("a"), [Scope.OWNER, Scope.READ], "mine"))
+    await world.do(CreateKey(ids.name("key", world.fresh()), owner, secret_hash("b"), [], ""))
+    await world.do(RevokeKey(key, None))
+    account, mandate = await world.account(owner), await world.mandate(owner, DAY, ask_above=5)
+    await world.do(world.set_mandate(owner, HOUR, ident=mandate.id, zone="Asia/Tokyo"))
+    ends = world.clock.now_ns + 600 * NS
+    for code in ("one", "two"):
+        asked = Invitation(
+            code_hash(code), ids.name("inv", world.fresh()), "", account, mandate.id, "", ends, ""
+        )
+        await world.do(InviteDevice(asked, None))
+    first, second = (Ed25519Signer(bytes((n,)) * 32).public for n in (1, 2))
+    device = await world.do(EnrolDevice(ids.name("dev", world.fresh()), code_hash("one"), first))
+    await world.do(RotateKey(device.id, first, second, 60))
+    await world.do(AssignMandate(device.id, (await world.mandate(owner)).id, None))
+    await world.do(RevokeDevice(device.id, None))
+    await world.do(world.revoke(mandate.id))
+    for path in ("/one", "/two"):
+        offer = OfferRecord(
+            id=ids.name("off", world.fresh()), owner=owner, payee=account, method="GET", path=path,
+            asset="USD", amount=5, description="water", listed_at="https://shop.example",
+        )  # fmt: skip
+        await world.do(SetOffer(offer, None, creates=True))
+    await world.do(WithdrawOffer(offer.id, None))
 
 
 async def paid(world, spender, payee, units, **terms):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from farthing.core.audit_records import STATED
 from farthing.core.chain import Head, leaf_digest, merkle_levels, root_of, sign_head
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
@@ -103,8 +104,8 @@ def test_empty_books_pass(spoilt):
             "leaves",
             "commits",
             "payments",
-            "account_records",
             "sessions",
+            *(table.name for table in STATED),
         ]
     ]
     assert spoilt.audit(*wiped, heads=[]).text == "ok"
@@ -167,7 +168,7 @@ def test_a_changed_byte_of_a_pending_transfer_is_found_and_named(spoilt, column)
         assert report.fault.ident == int.from_bytes(ident, "big")
 
 
-STATED = [
+PAYMENT = [
     "state",
     "reason",
     "payer",
@@ -178,6 +179,18 @@ STATED = [
     "amount",
     "captured",
     "refunded",
+    "category",
+    "owner",
+    "payee_owner",
+    "signing_key",
+    "wants_capture",
+    "hold_seconds",
+    "claim",
+    "hold_ends_ns",
+    "ask_ends_ns",
+    "ask",
+    "created_ns",
+    "changed_ns",
     "challenge",
     "nonce",
     "resource",
@@ -189,7 +202,7 @@ STATED = [
 ]
 
 
-@pytest.mark.parametrize("column", STATED)
+@pytest.mark.parametrize("column", PAYMENT)
 def test_a_changed_payment_is_found_and_named(spoilt, column):
     for ident, value in spoilt.rows(f"SELECT id, {column} FROM payments ORDER BY id"):
         other = "another" if isinstance(value, str | None) else _changed(value)

@@ -51,8 +51,8 @@ class AccountRecord(msgspec.Struct, frozen=True):
     frozen_by: str = ""
 
 
-ASSETS = Table("assets", AssetRecord, "code")
-ACCOUNTS = Table("account_records", AccountRecord, "id")
+ASSETS = Table("assets", AssetRecord, "code", free=())
+ACCOUNTS = Table("account_records", AccountRecord, "id", free=("name",))
 
 
 class AccountCode:
@@ -145,7 +145,8 @@ class OpenAccount:
         fact = Fact(self.owner, Kind.ACCOUNT_OPENED, self.id, body_of(asset=asset.code))
 
         def then(_results: list[list[TransferResult]]) -> Outcome[AccountRecord]:
-            return state_change(view, record, [fact], [Write(ACCOUNTS, record)])
+            writes = [Write(ACCOUNTS, record)]
+            return state_change(view, record, [fact], writes, relied_on=[Write(ASSETS, asset)])
 
         return Plan(then, [opened])
 

@@ -26,6 +26,8 @@ class Said(msgspec.Struct):
     payment: str = ""
     session: str = ""
     subject: str = ""
+    before: dict[str, str] = {}
+    after: dict[str, str] | None = None
 
 
 _SAID = msgspec.json.Decoder(Said)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from farthing.clock import NS
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_leaf import Leaves, Said, account_broken, transfer_broken
+from farthing.core.audit_records import Records
 from farthing.core.audit_rows import Stored, StoredCommit, StoredLeaf, StoredTransfer
 from farthing.core.chain import GENESIS, Head, head_fault, merkle_levels, root_of
 from farthing.core.events import Kind
@@ -41,7 +42,8 @@ class Walk:
 
     Shape: `holds` are pending transfers not compared yet, by id, with the time they end; `ended`
            those that ended, with how; `stated` the newest leaf of each payment since the last
-           comparison. Whoever compares them empties them. `accepted` are heads whose loss the
+           comparison. Whoever compares them empties them. `records` are what administrative
+           statements say of records, to be compared at the end. `accepted` are heads whose loss the
            operator accepted on record.
     """
 
@@ -54,6 +56,7 @@ class Walk:
         self.ended: dict[int, PendingState] = {}
         self.stated: dict[str, StoredLeaf] = {}
         self.accepted: set[str] = set()
+        self.records = Records()
         self.holds_made = self.sessions_closed = 0
 
     def commit(self, row: StoredCommit) -> None:
@@ -131,7 +134,9 @@ class Walk:
             self.stated[said.payment] = leaf
         elif said.kind == "session":
             self.sessions_closed += 1
-        elif said.kind == Kind.HUB_ROLLBACK_ACCEPTED:
+        elif said.kind:
+            self.records.hear(leaf.number, said.kind, said.subject, said.before, said.after)
+        if said.kind == Kind.HUB_ROLLBACK_ACCEPTED:
             self.accepted.add(said.subject.removeprefix("head:"))
 
     def _note(self, row: StoredTransfer) -> None:

@@ -57,8 +57,8 @@ class Invitation(msgspec.Struct, frozen=True):
     device: str
 
 
-DEVICES = Table("devices", Device, "id")
-INVITATIONS = Table("invitations", Invitation, "hash")
+DEVICES = Table("devices", Device, "id", free=("name",))
+INVITATIONS = Table("invitations", Invitation, "hash", free=("name",))
 
 
 def code_hash(code: str) -> bytes:

@@ -42,7 +42,7 @@ class Certificate(msgspec.Struct, frozen=True):
         }
 
 
-CERTIFICATES = Table("certificates", Certificate, "key")
+CERTIFICATES = Table("certificates", Certificate, "key", free=())
 
 
 def certify(root: Signer, key: str, valid_from: int) -> Certificate:

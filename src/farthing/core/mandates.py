@@ -80,7 +80,7 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
         return self.zones[-1].zone
 
 
-MANDATES = Table("mandates", Mandate, "id")
+MANDATES = Table("mandates", Mandate, "id", free=("name",))
 
 
 def rule_refusal(

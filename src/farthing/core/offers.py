@@ -39,7 +39,7 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     changed_ns: int = 0
 
 
-OFFERS = Table("offers", OfferRecord, "id")
+OFFERS = Table("offers", OfferRecord, "id", free=("description",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     revoked_ns: int
 
 
-OWNERS = Table("owners", OwnerRecord, "id")
-KEYS = Table("api_keys", KeyRecord, "id")
+OWNERS = Table("owners", OwnerRecord, "id", free=("name",))
+KEYS = Table("api_keys", KeyRecord, "id", free=("label",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
 from farthing.core.records import Table, Write
+from farthing.core.stated import record_digest
 from farthing.errors import Missing
 
 T = TypeVar("T")
@@ -93,7 +94,7 @@ NEVER_NS = 2**62
 MONEY = "test"
 """What the money is: no rail brings any other in yet, and every statement says so."""
 
-PAYMENTS = Table("payments", Payment, "id", passing=True)
+PAYMENTS = Table("payments", Payment, "id", passing=True, free=("reason", "delivery"))
 
 
 class Authorised(NamedTuple):
@@ -113,10 +114,15 @@ EVENT_OF = {
 }
 
 
-def statement(payment: Payment) -> bytes:
-    """State a payment for the history and its receipt: ids, amounts and a hash, no names."""
+def statement(payment: Payment, *, whole: bool = True) -> bytes:
+    """State a payment for the history and its receipt: ids, amounts and hashes, no names.
+
+    Shape: without `whole` as older versions did, which left the digest of the record out.
+    """
+    record = {"record": record_digest(PAYMENTS, payment)} if whole else {}
     return canonical_json(
         {
+            **record,
             "amount": str(payment.amount),
             "asset": payment.asset,
             "captured": str(payment.captured),

@@ -17,12 +17,15 @@ class Table(Generic[Row]):
     """A table's name, the struct of its rows, and the column that is its primary key.
 
     Shape: rows of a `passing` table are seldom looked at again, so few of them are remembered.
+           Where `free` is not None, the history states each row by a digest of all but these
+           fields, which people wrote and which may be deleted.
     """
 
     name: str
     row: type[Row]
     key: str
     passing: bool = False
+    free: tuple[str, ...] | None = None
 
     def key_of(self, row: Row) -> Any:
         """Give the primary key of a row."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from farthing.codec import to_base64url
-from farthing.core.audit_faults import Broken, Fault
+from farthing.core.audit_faults import Broken, Fault, broken
 from farthing.core.audit_rows import Ahead, Stored
 from farthing.core.audit_walk import Walk, check_certificates
 from farthing.core.chain import Head
@@ -20,6 +20,7 @@ from farthing.services.heads import HeadsFile, check_heads
 from farthing.store import audit_rows as rows
 from farthing.store.database import Database, Tx
 from farthing.store.mapping import mapping
+from farthing.store.schema import pages_fault, planted
 
 OnProgress = Callable[[int, int], None]
 """Told how many leaves were walked over, of how many. Called on a reader's thread."""
@@ -112,8 +113,9 @@ class Examination:
 
         Raises: Broken at the first broken row.
         """
-        certificates = self._certificates()
         tx = self._tx
+        self._check_schema()
+        certificates = self._certificates()
         stored = Stored(
             Ahead(rows.leaves(tx)),
             Ahead(rows.accounts_by_leaf(tx)),
@@ -131,11 +133,29 @@ class Examination:
         walk.finish()
         self._compare(walk, leaves)
         self._tables.finish(walk)
+        if walk.records.unproven:
+            self._notes.append(
+                f"{walk.records.unproven} records were last written by an older version, which did"
+                " not state all that is in them: they are not proven"
+            )
         if heads is None:
             self._notes.append("no heads file was given: a restored older copy would not be seen")
         else:
             self.where = "the heads file"
             check_heads(tx, heads, walk.accepted)
+        self._check_pages()
+
+    def _check_schema(self) -> None:
+        self.where = "the schema"
+        wrong = planted(self._tx)
+        if wrong is not None:
+            raise broken("schema", wrong)
+
+    def _check_pages(self) -> None:
+        self.where = "the pages"
+        wrong = pages_fault(self._tx)
+        if wrong is not None:
+            raise broken("pages", f"SQLite says: {wrong}")
 
     def _compare(self, walk: Walk, leaves: int) -> None:
         self._tables.compare(walk)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from farthing import ids
-from farthing.core.accounts import ACCOUNTS, AccountRecord
+from farthing.core.accounts import ACCOUNTS, AccountRecord, AssetRecord
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_leaf import account_broken
-from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_fault
-from farthing.core.audit_rows import StoredAccount, StoredLeaf
+from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_fault, stated_whole
+from farthing.core.audit_records import STATED
+from farthing.core.audit_rows import StoredAccount
 from farthing.core.audit_walk import Walk
 from farthing.core.ledger import Account, AccountFlags, PendingState
 from farthing.core.payments import PAYMENTS, Payment, Place
@@ -35,7 +36,7 @@ class Tables:
         Raises: Broken.
         """
         self._compare_holds(walk)
-        self._compare_payments(walk.stated, walk.leaves.replay.accounts)
+        self._compare_payments(walk)
         walk.holds.clear()
         walk.ended.clear()
         walk.stated.clear()
@@ -49,6 +50,7 @@ class Tables:
         self._check_failed()
         self._check_accounts(walk)
         self._check_account_records(walk)
+        self._check_records(walk)
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
         self.sessions = check_sessions(self._tx, walk.sessions_closed)
@@ -110,9 +112,16 @@ class Tables:
             if not page:
                 return
 
-    def _compare_payments(
-        self, stated: dict[str, StoredLeaf], accounts: dict[int, Account]
-    ) -> None:
+    def _check_records(self, walk: Walk) -> None:
+        ledgers = {account.ledger for account in walk.leaves.replay.accounts.values()}
+        for table, word in STATED.items():
+            for record in rows.records(self._tx, table, word):
+                unused = isinstance(record, AssetRecord) and record.ledger not in ledgers
+                walk.records.check(table, record, unused=unused)
+        walk.records.check_none_missing()
+
+    def _compare_payments(self, walk: Walk) -> None:
+        stated, accounts = walk.stated, walk.leaves.replay.accounts
         found = self._fetch(list(stated))
         current: list[Payment] = []
         for ident, leaf in stated.items():
@@ -127,6 +136,7 @@ class Tables:
                 wrong = record_fault(payment, leaf.statement, ledger)
                 if wrong is not None:
                     raise _payment_broken(ident, wrong)
+                walk.records.unproven += not stated_whole(leaf.statement)
                 current.append(payment)
         self._check_money(current)
         self.payments += len(current)

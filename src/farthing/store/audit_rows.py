@@ -11,7 +11,9 @@ from farthing.core.audit_faults import broken
 from farthing.core.audit_rows import StoredAccount, StoredCommit, StoredLeaf, StoredTransfer
 from farthing.core.chain import Head
 from farthing.core.ledger import Account, PendingState, Transfer
+from farthing.core.records import Row, Table
 from farthing.store.database import Tx
+from farthing.store.mapping import mapping
 
 PAGE = 2000
 _ID_BYTES = 16
@@ -172,6 +174,20 @@ def odd_failed_id(tx: Tx) -> bytes | None:
     """Find a used-up id that is no id."""
     rows = tx.rows("SELECT id FROM failed_transfers WHERE LENGTH(id) <> 16 ORDER BY id LIMIT 1")
     return rows[0][0] if rows else None
+
+
+def records(tx: Tx, table: Table[Row], word: str) -> Iterator[Row]:
+    """Give every record of a table in the order of its keys.
+
+    Raises: Broken for one that is not spelled as the hub writes it.
+    """
+    mapped = mapping(table)
+    for values in _pages(tx, ", ".join(mapped.columns), table.name, table.key):
+        try:
+            yield mapped.strict_row(values)
+        except ValueError as fault:
+            name = values[0].hex() if isinstance(values[0], bytes) else str(values[0])
+            raise broken(word, str(fault), name=name) from None
 
 
 def count(tx: Tx, table: str) -> int:

@@ -23,6 +23,7 @@ class Mapping(Generic[Row]):
         hints = typing.get_type_hints(table.row)
         self._encoders: list[tuple[int, Callable[[Any], Any]]] = []
         self._decoders: list[tuple[str, Callable[[Any], Any]]] = []
+        self._kinds = [_kinds(hints[column]) for column in self.columns]
         for place, column in enumerate(self.columns):
             coder = _coder(hints[column])
             if coder is not None:
@@ -67,6 +68,29 @@ class Mapping(Generic[Row]):
         for column, decode in self._decoders:
             decoded[column] = decode(decoded[column])
         return self.table.row(**decoded)
+
+    def strict_row(self, values: Sequence[Any]) -> Row:
+        """Make the row of these column values, which must be spelled as they are written here.
+
+        Raises: ValueError for any other spelling, which SQLite would keep in any column.
+        """
+        try:
+            row = self.row(values)
+        except (ValueError, TypeError) as fault:
+            raise ValueError(f"it cannot be read: {fault}") from None
+        kinds = zip(values, self._kinds, strict=True)
+        if not all(type(value) in kind for value, kind in kinds) or (
+            list(self.values(row)) != list(values)
+        ):
+            raise ValueError("it is not written as the hub writes it")
+        return row
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    bare = _without_none(hint)
+    if bare in _PLAIN:
+        return (bare,) if bare is hint else (bare, type(None))
+    return (int,) if bare is bool else (str,)
 
 
 def _coder(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | None:

@@ -55,6 +55,14 @@ def migrate(database: Database) -> list[str]:
     return applied
 
 
+def apply_up_to(tx: Tx, newest: int) -> None:
+    """Make the schema as it was at one migration, in a database that is empty."""
+    _prepare(tx)
+    for number, _, sql in migrations():
+        if number <= newest:
+            _apply(tx, number, sql, tx.dialect)
+
+
 def schema_of(database: Database) -> int:
     """Tell which schema a database has, without writing to it; 0 if it has none yet."""
     if next(iter(database.stream(_MIGRATED[database.dialect])))[0] == 0:

@@ -5,6 +5,7 @@ stands still until it is moved.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,8 +22,10 @@ from farthing.core.accounts import (
     OpenAccount,
 )
 from farthing.core.cancelling import Cancel
-from farthing.core.decisions import Unit
+from farthing.core.decisions import Outcome, Unit, View
 from farthing.core.devices import DEVICES, Device, DeviceKey
+from farthing.core.events import Fact, Kind
+from farthing.core.facts import body_of, state_change
 from farthing.core.ledger import Account
 from farthing.core.mandates import (
     MANDATES,
@@ -38,6 +41,7 @@ from farthing.core.owners import CreateOwner
 from farthing.core.paying import Authorise
 from farthing.core.payments import PAYMENTS, Payment
 from farthing.core.periods import ZoneChange
+from farthing.core.records import Read, Write
 from farthing.errors import FarthingError, ensure
 from farthing.keys import Ed25519Signer
 from farthing.store.database import Database, Tx
@@ -156,7 +160,7 @@ class World:
             self.clock.now_ns,
             0,
         )
-        self.database.transact(lambda tx: tx.put(DEVICES, [device]))
+        await self.do(_Put(device))
         return Spender(device, signer)
 
     async def spender(self, units: int, *budgets: Budget, **terms: Any) -> Spender:
@@ -242,6 +246,22 @@ class World:
     def line(self, mandate: Mandate, budget: Budget) -> BudgetLine:
         """Give the accounts of a budget in the period that is now."""
         return budget_line(mandate, budget, USD.ledger, self.clock.now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """State a device's record as its enrolment does, without a code."""
+
+    device: Device
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[Device]:
+        """Write it."""
+        device = self.device
+        key = body_of(key=device.keys[0].public)
+        fact = Fact(device.owner, Kind.DEVICE_ENROLLED, device.id, key)
+        return state_change(view, device, [fact], [Write(DEVICES, device)])
 
 
 def _available(account: Account | None) -> int:
