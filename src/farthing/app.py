@@ -34,7 +34,7 @@ from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
-from farthing.services.heads import HeadsFile, check_not_rolled_back
+from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kept
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.sessions import Sessions
 from farthing.store.database import Database, Tx
@@ -178,6 +178,7 @@ async def open_hub(
             heads.append,
             committed,
             on_batch=watch.committed,
+            newest=newest_kept(database, heads),
         )
         opened.push_async_callback(books.close)
         assets = database.transact(lambda tx: _settle_assets(tx, config))

@@ -268,11 +268,21 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     try:
         config = msgspec.convert(found, Config, strict=True)
         config.asset_table()
+        _check_apart(config, file.absolute().parent)
     except msgspec.ValidationError as fault:
         raise BadConfig("config-invalid", f"{file}: {misfit(Config, fault)}") from None
     except FarthingError as fault:
         raise BadConfig("config-invalid", f"{file}: {fault}") from None
     return msgspec.structs.replace(config, folder=str(file.absolute().parent))
+
+
+def _check_apart(config: Config, folder: Path) -> None:
+    """Refuse a heads file that is the books themselves, or their log: lines would spoil them."""
+    books = (folder / config.books.path).resolve()
+    heads = (folder / config.audit.heads_path).resolve()
+    taken = [books.with_name(books.name + ending) for ending in ("", "-wal", "-shm", ".lock")]
+    if config.books.engine == "sqlite" and heads in taken:
+        raise BadConfig("config-invalid", "[audit] heads_path is the books' own file")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -52,13 +52,18 @@ class KeyRing:
         return sorted(self.folder.glob("*.key")) if self.folder.exists() else []
 
     def create(self, passphrase: bytes | None = None) -> None:
-        """Make the keys of a new hub, sealed from the first if there is a passphrase."""
-        root = new_signer()
-        write_key_file(self.folder / _ROOT, root, passphrase)
-        self._note_root(root.public)
-        write_key_file(self.folder / "signing-0001.key", new_signer(), passphrase)
-        secret = secrets.token_hex(32).encode() + b"\n"
-        secret_files.write_secret(self.folder / _CHALLENGE, secret, passphrase)
+        """Make the keys of a new hub, sealed from the first if there is a passphrase.
+
+        Shape: where that was begun before, and the disk was full, it is finished.
+        """
+        if not self.exists:
+            write_key_file(self.folder / _ROOT, new_signer(), passphrase)
+        self.root_public()
+        if not self._signing():
+            write_key_file(self.folder / "signing-0001.key", new_signer(), passphrase)
+        if not (self.folder / _CHALLENGE).exists():
+            secret = secrets.token_hex(32).encode() + b"\n"
+            secret_files.write_secret(self.folder / _CHALLENGE, secret, passphrase)
 
     def add_signing_key(self) -> Signer:
         """Make the next signing key; the newest by number signs."""

@@ -80,7 +80,11 @@ def sync_folder(path: Path) -> None:
 
 def _write(path: Path, content: bytes, how: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # A full disk: an empty key would be in the way of the next try.
+        path.unlink(missing_ok=True)
+        raise

@@ -198,6 +198,12 @@ def read_tip(tx: Tx, genesis: bytes) -> Tip:
     return Tip(*rows[0]) if rows else Tip(0, genesis, 1, 0, 0)
 
 
+def has_head(tx: Tx, head: Head) -> bool:
+    """Tell whether a head is in the books, at its place."""
+    found = tx.rows("SELECT digest FROM commits WHERE number = ?", (head.number,))
+    return [bytes(digest) for (digest,) in found] == [head.digest]
+
+
 def insert_head(tx: Tx, head: Head, first_leaf: int, last_transfer: int, last_ns: int) -> None:
     """Append a commit's signed head."""
     tx.run(

@@ -17,6 +17,7 @@ from farthing.books.base import Done, Tx
 from farthing.books.batch import Batch, Result
 from farthing.books.memory import Memory
 from farthing.books.rows import Tip
+from farthing.books.same_books import SameBooks
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
@@ -39,6 +40,8 @@ class Transacts(Protocol):
 
     @property
     def exclusive(self) -> bool: ...
+    @property
+    def connected(self) -> int: ...
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
@@ -72,7 +75,10 @@ class SqlBooks:
         on_commit: Callable[[], None] | None = None,
         chain: str = "main",
         on_batch: OnBatch | None = None,
+        *,
+        newest: Head | None = None,
     ) -> None:
+        self._same = SameBooks(newest, database.connected)
         self._database, self._signer, self._clock = database, signer, clock
         self._writer, self._on_head, self._on_commit = writer, on_head, on_commit
         self._chain, self._on_batch = chain, on_batch
@@ -112,7 +118,7 @@ class SqlBooks:
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out, between two commits; nothing of the history."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._database.transact, work)
+        await loop.run_in_executor(self._writer, self._checked, work)
 
     @property
     def queued(self) -> int:
@@ -240,14 +246,22 @@ class SqlBooks:
                 far=not self._database.exclusive,
             ).run(units)
 
-        result = self._database.transact(work)
+        result = self._checked(work)
         self._tip = result.tip if self._database.exclusive else None
         self._memory.trim()
         self._say_well()
         if result.head is not None:
             self.commits += 1
+            self._same.wrote(result.head)
             self._note(result.head)
         return result
+
+    def _checked(self, work: Callable[[Tx], T]) -> T:
+        def checked(tx: Tx) -> T:
+            self._same.check(tx, self._database.connected)
+            return work(tx)
+
+        return self._database.transact(checked)
 
     def _note(self, head: Head) -> None:
         if self._on_head is None:

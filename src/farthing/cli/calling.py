@@ -18,7 +18,7 @@ from farthing.config import load_config
 from farthing.errors import Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
-from farthing.terminal.talk import emit, manners
+from farthing.terminal.talk import emit, manners, plain
 from farthing.terminal.typed import header_fields, typed_file
 from farthing.web.remote_hub import error_of
 
@@ -69,9 +69,9 @@ def _reached(work: Coroutine[Any, Any, T]) -> T:
 
 async def _told(response: httpx.Response, include: bool) -> Answer:
     if include:
-        print(f"HTTP/1.1 {response.status_code} {response.reason_phrase}")
+        print(plain(f"HTTP/1.1 {response.status_code} {response.reason_phrase}"))
         for name, value in response.headers.multi_items():
-            print(f"{name}: {value}")
+            print(plain(f"{name}: {value}"))
         print(flush=True)
     if response.status_code >= 400:
         raise error_of(await asking.whole(response))

@@ -105,7 +105,7 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
         raise BadConfig("hub-exists", there)
     config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
     begun = ring.exists
-    if not begun:
+    if not (begun and _has_books(config)):
         ring.create(passphrase_of(config).told())
     async with local_client(config) as client:
         # Keys without an owner are of an `init` that could not reach its books: it goes on here.
@@ -123,6 +123,10 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
         "owner": made["id"],
         "key": key["secret"],
     }
+
+
+def _has_books(config: Config) -> bool:
+    return config.books.engine != "sqlite" or config.path(config.books.path).exists()
 
 
 def _check_owner(wanted: dict[str, str]) -> None:

@@ -80,13 +80,18 @@ class _Known:
 
 async def _who_is_there(http: httpx.AsyncClient, base: str, *, plain_http: bool) -> _Known:
     told = await look_at_hub(http, base + "/.well-known/farthing", plain_http=plain_http)
-    listed = cast(list[dict[str, Any]], told.get("assets") or [])
-    scales = _scales({text_of(one, "code"): one.get("scale") for one in listed})
+    scales = _scales({text_of(one, "code"): one.get("scale") for one in _listed(told)})
     assets = {code: Asset(code, scale) for code, scale in scales.items()}
     known = _Known(must_text(told, "hub"), must_text(told, "root_key"), assets)
     if keys.fingerprint(keys.check_public_key(known.root_key)) != known.hub:
         raise Malformed("hub-id-mismatch", "the hub's id does not follow from its root key")
     return known
+
+
+def _listed(told: dict[str, Any]) -> list[dict[str, Any]]:
+    listed = told.get("assets")
+    kept = cast(list[Any], listed) if isinstance(listed, list) else []
+    return [cast(dict[str, Any], one) for one in kept if isinstance(one, dict)]
 
 
 def _check_wanted(known: _Known, base: str, hub: str, largest: str) -> None:

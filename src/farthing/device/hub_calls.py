@@ -9,6 +9,7 @@ import msgspec
 from farthing import asking, ids
 from farthing.clock import NS, Clock
 from farthing.codec import canonical_json, read_json
+from farthing.device.network_faults import network_fault
 from farthing.device.purse import Purse
 from farthing.errors import FarthingError, Forbidden, Malformed, OutcomeUnknown, Unavailable
 from farthing.protocols.message_signatures import SignedMessage, sign_request
@@ -142,6 +143,9 @@ async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, 
     try:
         response = await asking.ask(http, request, ANSWER_BYTES_MAX)
     except httpx.HTTPError as fault:
+        meant = network_fault(fault)
+        if meant.code != "network":
+            raise meant from None
         detail = f"{request.url}: {fault or type(fault).__name__}"
         raise Unavailable("hub-unreachable", detail) from None
     answer = read_object(response.content)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import ssl
+import stat
 import sys
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import contextmanager
@@ -204,9 +206,14 @@ async def _fetch(
             if made is not None:
                 _tell_paid(made, response.status_code)
             if output is not None:
-                out.truncate(0)
+                _empty(out)
             await _write(out, response, include=include)
     return response
+
+
+def _empty(out: BinaryIO) -> None:
+    if stat.S_ISREG(os.fstat(out.fileno()).st_mode):  # A device has nothing to cut off.
+        out.truncate(0)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ HINTS = {
     "books-exist": "Choose another folder with --config, or add --force.",
     "books-missing": "Make a hub with farthing init, or check [books] path.",
     "books-no-file": "Name a file in [books] path; SQLite keeps the books in one.",
+    "books-replaced": "Put the books back that this hub wrote to; then payments go on.",
+    "books-damaged": "Stop the hub, copy its files aside, and restore the newest good backup.",
     "books-rolled-back": "Put the newest copy of the books back before anything else.",
     "config-invalid": "Correct the value; docs/reference/configuration.md lists each setting.",
     "config-missing": "Write the file first, even an empty one, or leave --config out.",

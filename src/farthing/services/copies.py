@@ -4,13 +4,14 @@ The file is a tar of `manifest.json`, `heads.log`, `farthing.db` and, if asked f
 the hub's keys under a passphrase. No secret is in it in clear.
 """
 
+import hashlib
 import io
 import json
 import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import msgspec
 from nacl import pwhash, secret, utils
@@ -37,6 +38,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     commits: int
     head: str
     made_at: str
+    digests: dict[str, str] = {}
+    """SHA-256 of each other file in it: not proof against an attacker, but against a bad disk."""
 
 
 def seal(files: Mapping[str, bytes], passphrase: bytes) -> bytes:
@@ -69,6 +72,12 @@ def _key_of(passphrase: bytes, salt: bytes) -> bytes:
 
 def write_copy(target: Path, manifest: Manifest, books: Path, heads: bytes, keys: bytes) -> None:
     """Write a backup whole or not at all, in the place of the one before, for its owner only."""
+    digests = {HEADS: _digest(io.BytesIO(heads)), KEYS: _digest(io.BytesIO(keys))}
+    with books.open("rb") as file:
+        digests[BOOKS] = _digest(file)
+    if not keys:
+        del digests[KEYS]
+    manifest = msgspec.structs.replace(manifest, digests=digests)
     draft = target.with_name(target.name + ".draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -126,9 +135,28 @@ def read_copy(source: Path, folder: Path) -> tuple[Manifest, bytes]:
             (folder / HEADS).write_bytes(_small(tar, members[HEADS]))
             _unpack(tar, members[BOOKS], folder / BOOKS)
             sealed = _small(tar, members[KEYS]) if KEYS in members else b""
+            _check_digests(tar, members, manifest, source)
     except (tarfile.TarError, EOFError) as fault:
         raise _malformed(source, str(fault)) from None
     return manifest, sealed
+
+
+def _check_digests(
+    tar: tarfile.TarFile, members: Mapping[str, tarfile.TarInfo], manifest: Manifest, source: Path
+) -> None:
+    if not manifest.digests:
+        return  # An older backup has none.
+    for name in members.keys() - {MANIFEST}:
+        opened = tar.extractfile(members[name])
+        if opened is None or _digest(opened) != manifest.digests.get(name):
+            raise _malformed(source, f"{name} was changed since it was made")
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _manifest(raw: bytes, source: Path) -> Manifest:

@@ -238,6 +238,15 @@ def check_not_rolled_back(
     )
 
 
+def newest_kept(database: Transacts, heads: HeadsFile) -> Head | None:
+    """Give the head noted last, if the books contain it."""
+    newest = heads.newest()
+    if newest is None:
+        return None
+    found = database.transact(lambda tx: head_digests(tx, [newest.number]))
+    return newest if found == {newest.number: newest.digest} else None
+
+
 def _is_accepted(tx: Tx, lost: str, root_public: str | None) -> bool:
     """Tell whether the history itself says that the loss of a head was accepted.
 
@@ -288,4 +297,4 @@ def check_heads(tx: Tx, heads: Sequence[Head], accepted: set[str]) -> None:
             raise broken("commit", what, number=head.number)
 
 
-__all__ = ["HeadsFile", "check_heads", "check_not_rolled_back"]
+__all__ = ["HeadsFile", "check_heads", "check_not_rolled_back", "newest_kept"]

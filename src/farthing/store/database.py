@@ -62,6 +62,11 @@ class Database(Protocol):
         """Whether nobody else can write, so that what was read before a commit still holds."""
         ...
 
+    @property
+    def connected(self) -> int:
+        """How often the writer has connected: another number, maybe another database."""
+        ...
+
     def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a writing transaction, commit it durably, and give its result.
 

@@ -79,7 +79,7 @@ class PostgresDatabase:
         self._dsn, self._executor = _completed(dsn), readers
         self._shapes = Shapes()
         self._turn = threading.Lock()
-        self._writer = _connect_writer(self._dsn)
+        self._writer, self.connected = _connect_writer(self._dsn), 1
         self._pool = _pool(self._dsn)
 
     def transact(self, work: Callable[[Tx], T]) -> T:
@@ -90,20 +90,24 @@ class PostgresDatabase:
         """
         with self._turn:
             if self._writer.closed:
-                self._writer = _connect_writer(self._dsn)
+                self._reconnect()
             try:
                 result = self._attempt(work)
             except psycopg.Error as fault:
                 if not (_is_outside(fault) and self._writer.closed):
                     raise _meant(fault) from fault
                 # The server was restarted since the last commit; nothing was committed yet.
-                self._writer = _connect_writer(self._dsn)
+                self._reconnect()
                 try:
                     result = self._attempt(work)
                 except psycopg.Error as again:
                     raise _meant(again) from again
             self._commit()
         return result
+
+    def _reconnect(self) -> None:
+        self._writer = _connect_writer(self._dsn)
+        self.connected += 1
 
     def _attempt(self, work: Callable[[Tx], T]) -> T:
         connection = self._writer

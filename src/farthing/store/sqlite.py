@@ -16,6 +16,7 @@ from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.database import RowStream, Tx
 from farthing.store.mapping import mapping
+from farthing.store.sqlite_files import BooksFiles, meaning
 from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class SqliteDatabase:
 
     dialect = "sqlite"
     exclusive = True
+    connected = 1
 
     def __init__(
         self, path: Path, readers: Executor, vfs: str | None = None, *, read_only: bool = False
@@ -90,11 +92,19 @@ class SqliteDatabase:
         if path.exists() and not path.is_file():
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self._lock = None if read_only else _take_lock(path)
-        self._writer = self._connect(writes=not read_only)
         self._version = None
-        if not read_only:
-            self._writer.pragma("journal_mode", "wal")
+        self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
+        try:
+            self._open(writes=not read_only)
+        except apsw.Error as fault:
+            self._release()
+            raise meaning(fault, str(path)) from fault
+
+    def _open(self, *, writes: bool) -> None:
+        self._writer = self._connect(writes=writes)
+        if writes:
+            self._writer.pragma("journal_mode", "wal")
         for _ in range(_READERS):
             self._idle.put(self._connect(writes=False))
 
@@ -116,7 +126,9 @@ class SqliteDatabase:
 
     def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a writing transaction; it is on disk when this returns."""
+        self._files.check()
         try:
+            self._files.make_room(self._writer)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 result = work(SqliteTx(self._writer, alone=self._still_alone()))
@@ -125,8 +137,10 @@ class SqliteDatabase:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
-        except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError) as fault:
-            raise Unavailable("store-unavailable", "the books cannot be written now") from fault
+        except apsw.Error as fault:
+            if isinstance(fault, apsw.FullError):
+                self._files.cramped()
+            raise meaning(fault) from fault
         return result
 
     def _still_alone(self) -> bool:
@@ -147,6 +161,8 @@ class SqliteDatabase:
                 return work(SqliteTx(connection))
             finally:
                 connection.execute("ROLLBACK")
+        except apsw.Error as fault:
+            raise meaning(fault) from fault
         finally:
             self._idle.put(connection)
 
@@ -163,6 +179,9 @@ class SqliteDatabase:
         while not self._idle.empty():
             self._idle.get().close()
         self._writer.close()
+        self._release()
+
+    def _release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
 

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import apsw
 
+from farthing.store.sqlite_files import meaning
+
 _PAGES = 2048
 
 
 def copy_books(source: Path, target: Path, on_progress: Callable[[int, int], None]) -> None:
     """Copy the books as they are at one moment; `on_progress` gets pages done and pages in all."""
+    try:
+        _copy(source, target, on_progress)
+    except apsw.Error as fault:
+        raise meaning(fault, f"{source} to {target.parent}") from fault
+
+
+def _copy(source: Path, target: Path, on_progress: Callable[[int, int], None]) -> None:
     reading = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
     writing = apsw.Connection(str(target))
     try:

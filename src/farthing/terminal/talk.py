@@ -26,23 +26,37 @@ class Manners:
 manners: ContextVar[Manners] = ContextVar("manners", default=Manners())  # noqa: B039 - frozen
 
 
+_UNSEEN = [*range(32), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F)]
+_MARKS = [*_UNSEEN, *range(0x2066, 0x206A)]
+_SHOWN = {code: f"\\u{code:04x}" for code in _MARKS if chr(code) not in "\n\t"}
+
+
+def plain(text: str) -> str:
+    """Spell out what would steer a terminal or turn the reading direction: others wrote the text.
+
+    Shape: as JSON spells it, so that JSON stays what it is.
+    """
+    return text.translate(_SHOWN)
+
+
 def say(text: str) -> None:
     """Tell the person at the terminal something; scripts read stdout and do not see it."""
-    print(text, file=sys.stderr)
+    print(plain(text), file=sys.stderr)
 
 
 def show(value: Any, lines: Lines | None = None) -> None:
     """Print data: as `lines` for a person, as JSON with `--json` or where there are no lines."""
     if lines is None or manners.get().as_json:
-        print(json.dumps(value, indent=2, ensure_ascii=False))
+        print(plain(json.dumps(value, indent=2, ensure_ascii=False)))
         return
     for line in lines(value):
-        print(line)
+        print(plain(line))
 
 
 def emit(value: Any, line: str) -> None:
     """Print one item of a stream at once: the line, or one line of JSON with `--json`."""
-    print(json.dumps(value, ensure_ascii=False) if manners.get().as_json else line, flush=True)
+    told = json.dumps(value, ensure_ascii=False) if manners.get().as_json else line
+    print(plain(told), flush=True)
 
 
 def fail(error: FarthingError) -> Exit:

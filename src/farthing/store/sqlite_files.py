@@ -1,0 +1,85 @@
+# pyright: reportUnknownMemberType=false
+"""SQLite's files under a running hub: whether they are still there, have room, and can be read."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from farthing.errors import Unavailable
+
+_BETWEEN_S = 1.0
+
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+_DISK = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError, apsw.CantOpenError)
+
+
+def meaning(fault: apsw.Error, path: str = "") -> Exception:
+    """Say what an engine's error means to those who ask; itself where it is a fault of ours.
+
+    Shape: with a `path`, for the operator: it tells where, and in SQLite's words what.
+    """
+    if isinstance(fault, _DAMAGED):
+        return Unavailable("books-damaged", f"{path or 'the books'}: {fault}")
+    if isinstance(fault, _DISK):
+        told = f"{path}: {fault}" if path else "the books cannot be written now"
+        return Unavailable("store-unavailable", told)
+    return fault
+
+
+class BooksFiles:
+    """The database's file and its log, as this process opened them.
+
+    Shape: `path` is None where there is nothing on this disk to look at.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._paths = () if path is None else (path, path.with_name(path.name + "-wal"))
+        self._opened: dict[Path, tuple[int, int]] = {}
+        self._cramped_at: float | None = None
+
+    def check(self) -> None:
+        """Look whether the names still lead to the files that are open.
+
+        A file that was removed or replaced goes on taking commits, which are gone with the process.
+
+        Raises: Unavailable `books-replaced`, as long as they do not.
+        """
+        for path in self._paths:
+            found = _identity(path)
+            before = self._opened.get(path)
+            if before is None and found is not None:
+                self._opened[path] = found
+            elif before != found:
+                detail = f"{path} was removed or replaced while this hub has it open"
+                raise Unavailable("books-replaced", detail)
+
+    def cramped(self) -> None:
+        """Remember that the disk was full."""
+        self._cramped_at = self._clock() - _BETWEEN_S
+
+    def make_room(self, writer: apsw.Connection) -> None:
+        """Bring the log home after the disk was full, so that it does not eat what is freed.
+
+        Shape: tried once a second; the first time that it works is the last.
+        """
+        if self._cramped_at is None or self._clock() - self._cramped_at < _BETWEEN_S:
+            return
+        self._cramped_at = self._clock()
+        with contextlib.suppress(apsw.Error):
+            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._cramped_at = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+__all__ = ["BooksFiles", "meaning"]

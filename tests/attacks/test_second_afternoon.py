@@ -1,0 +1,94 @@
+"""What a second afternoon from outside found: full disks, devices as files, hostile words."""
+
+import errno
+import json
+import os
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+
+from farthing import keys
+from farthing.config import load_config
+from farthing.device.hub_calls import ask_hub
+from farthing.errors import BadConfig, Unavailable
+from farthing.terminal.talk import plain
+from tests.cli.runner import Terminal
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_init_goes_on_where_a_full_disk_stopped_it(tmp_path: Path, monkeypatch, nth: int):
+    farthing, synced = Terminal(tmp_path / "home"), [0]
+    really = os.fsync
+
+    def full(descriptor: int) -> None:
+        synced[0] += 1
+        if synced[0] == nth:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    stopped = farthing("init")
+    assert stopped.code == 8 and "No space left" in stopped.err
+    again = farthing("init", "--json")
+    assert again.code == 0, again.err
+    assert farthing("accounts", "list").code == 0
+
+
+def test_no_empty_key_is_left_by_a_full_disk(tmp_path: Path, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        keys.write_key_file(tmp_path / "device.key", keys.new_signer())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_heads_are_not_noted_in_the_books_own_file(tmp_path: Path):
+    file = tmp_path / "farthing.toml"
+    (tmp_path / "link.db").symlink_to("farthing.db")
+    for named in ("farthing.db", "farthing.db-wal", "./x/../farthing.db", "link.db"):
+        file.write_text(f'[audit]\nheads_path = "{named}"\n')
+        with pytest.raises(BadConfig) as raised:
+            load_config(file, {})
+        assert raised.value.code == "config-invalid", named
+    file.write_text('[audit]\nheads_path = "other/farthing.db"\n')
+    assert load_config(file, {}).audit.heads_path == "other/farthing.db"
+
+
+def test_a_bit_that_turned_in_a_backup_is_seen_wherever_it_is(tmp_path: Path):
+    farthing, copy = Terminal(tmp_path / "home"), tmp_path / "books.backup"
+    assert farthing("init", "--json").code == 0
+    assert farthing("backup", str(copy)).code == 0
+    raw = copy.read_bytes()
+    begin = raw.index(b"SQLite format 3")
+    for place in (begin + 4096 - 50, begin + 9000, begin + 100_000, raw.index(b'"chain"')):
+        changed = tmp_path / f"changed-{place}"
+        changed.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        other = Terminal(tmp_path / f"other-{place}")
+        refused = other("restore", str(changed), "--no-verify")
+        assert refused.code == 2 and "was changed since it was made" in refused.err, place
+    whole = Terminal(tmp_path / "whole")
+    assert whole("restore", str(copy)).code == 0
+
+
+def test_words_of_others_do_not_steer_a_terminal(capsys):
+    hostile = "\x1b[31mred\r\x9b2J\x07\u202e\u2028\x7f"
+    told = plain(hostile)
+    assert told.isprintable() and json.loads(f'"{told}"') == hostile
+    assert plain("two\nlines\tü 😀") == "two\nlines\tü 😀"
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path):
+    class Untrusted(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _: httpx.Request) -> httpx.Response:
+            cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+            cause.verify_message = "self-signed certificate"
+            raise httpx.ConnectError(str(cause)) from cause
+
+    async with httpx.AsyncClient(transport=Untrusted()) as http:
+        with pytest.raises(Unavailable) as raised:
+            await ask_hub(http, "https://localhost:1/v1/devices/enrol", {})
+    assert raised.value.code == "tls-not-trusted"
