@@ -1,5 +1,6 @@
 """Books that are removed, replaced or older when they come back, under a hub that runs."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from farthing.errors import Unavailable
 from farthing.store.migrate import migrate
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
-from farthing.store.sqlite_files import BooksFiles
+from farthing.store.sqlite_files import BooksFiles, pages_of_log
 from farthing.testing.worlds import HandClock, World
 from tests.conftest import SIGNER
 
@@ -117,6 +118,13 @@ def test_the_log_comes_home_once_a_full_disk_has_room_again(tmp_path: Path, read
     database.transact(put_many(1, "C"))
     assert grown > 100_000 > log.stat().st_size
     database.close()
+
+
+def test_on_a_small_disk_the_log_leaves_room_to_bring_it_home(tmp_path: Path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    for free, pages in ((24_000_000, 732), (0, 100), (10**12, 16_000)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        assert pages_of_log(tmp_path) == pages
 
 
 @pytest.mark.parametrize("how", ["zeroed", "no database"])

@@ -11,8 +11,9 @@ import pytest
 
 from farthing import keys
 from farthing.config import load_config
+from farthing.core.periods import check_zone
 from farthing.device.hub_calls import ask_hub
-from farthing.errors import BadConfig, Unavailable
+from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.terminal.talk import plain
 from tests.cli.runner import Terminal
 
@@ -72,6 +73,14 @@ def test_a_bit_that_turned_in_a_backup_is_seen_wherever_it_is(tmp_path: Path):
         assert refused.code == 2 and "was changed since it was made" in refused.err, place
     whole = Terminal(tmp_path / "whole")
     assert whole("restore", str(copy)).code == 0
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "posix/UTC", "right/UTC"])
+def test_a_zone_means_the_same_on_every_machine(zone: str):
+    assert check_zone("Europe/Berlin") == "Europe/Berlin"
+    with pytest.raises(Malformed) as raised:
+        check_zone(zone)
+    assert raised.value.code == "unknown-time-zone"
 
 
 def test_words_of_others_do_not_steer_a_terminal(capsys):

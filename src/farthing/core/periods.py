@@ -30,12 +30,18 @@ class ZoneChange(msgspec.Struct, frozen=True):
     zone: str
 
 
+_NO_PLACES = ("localtime", "posixrules", "Factory")
+"""Files beside the zones that mean another thing on each machine, or nothing."""
+
+
 def check_zone(zone: str) -> str:
     """Check the name of a time zone, and give it back.
 
     Raises: Malformed `unknown-time-zone`.
     """
     try:
+        if zone in _NO_PLACES or zone.startswith(("posix/", "right/")):
+            raise ValueError(zone)
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Malformed(

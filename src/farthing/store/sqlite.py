@@ -16,14 +16,12 @@ from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.database import RowStream, Tx
 from farthing.store.mapping import mapping
-from farthing.store.sqlite_files import BooksFiles, meaning
+from farthing.store.sqlite_files import BooksFiles, meaning, pages_of_log
 from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
 
 T = TypeVar("T")
 _READERS = 4
 _BUSY_MS = 5000
-_CHECKPOINT_PAGES = 16_000
-"""How long the log grows before it is brought home: 64 MiB, read back in a second after a crash."""
 
 
 class SqliteTx:
@@ -118,7 +116,7 @@ class SqliteDatabase:
         connection.pragma("cache_size", -65536 if writes else -8192)
         connection.pragma("temp_store", "memory")
         if writes:
-            connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+            connection.wal_autocheckpoint(pages_of_log(self._path.parent))
             self._path.chmod(0o600)
         else:
             connection.pragma("query_only", True)

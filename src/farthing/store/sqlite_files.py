@@ -2,6 +2,7 @@
 """SQLite's files under a running hub: whether they are still there, have room, and can be read."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,10 @@ import apsw
 from farthing.errors import Unavailable
 
 _BETWEEN_S = 1.0
+_LOG_PAGES = 16_000
+"""How long the log grows before it is brought home: 64 MiB, read back in a second after a crash."""
+_LOG_PAGES_MIN = 100
+_LOG_SHARE, _PAGE_BYTES = 8, 4096
 
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 _DISK = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError, apsw.CantOpenError)
@@ -27,6 +32,18 @@ def meaning(fault: apsw.Error, path: str = "") -> Exception:
         told = f"{path}: {fault}" if path else "the books cannot be written now"
         return Unavailable("store-unavailable", told)
     return fault
+
+
+def pages_of_log(folder: Path) -> int:
+    """Say how long the log may grow: on a small disk an eighth of what is free there now.
+
+    Shape: pages. What is brought home needs room as well, so the log must never take all of it.
+    """
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return _LOG_PAGES
+    return max(_LOG_PAGES_MIN, min(_LOG_PAGES, free // _LOG_SHARE // _PAGE_BYTES))
 
 
 class BooksFiles:
@@ -82,4 +99,4 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-__all__ = ["BooksFiles", "meaning"]
+__all__ = ["BooksFiles", "meaning", "pages_of_log"]
