@@ -16,13 +16,18 @@ import uvloop
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What to send where: the first `warmups` requests are sent before the clock starts."""
+    """What to send where: the first `warmups` requests are sent before the clock starts.
+
+    Shape: each request carries `each` payments, and its answer has `proof` once for each of them.
+    """
 
     port: int
     connections: int
     seconds: float
     warmups: int
     requests: list[bytes]
+    each: int = 1
+    proof: bytes = b""
 
 
 class Heard(msgspec.Struct):
@@ -99,7 +104,9 @@ class Load:
     def heard(self, answer: bytes, seconds: float) -> None:
         """Note an answer."""
         self.result.latencies.append(seconds)
-        if not answer.startswith(b"HTTP/1.1 200"):
+        job = self._job
+        proved = not job.proof or answer.count(job.proof) == job.each
+        if not answer.startswith(b"HTTP/1.1 200") or not proved:
             self.result.refused += 1
             if not self.result.first_refusal:
                 self.result.first_refusal = answer.decode("latin-1")[:2000]

@@ -1,11 +1,17 @@
 """Which workloads there are, and how they are run on one engine."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
+import psutil
+
+from bench.batches import run_batches
 from bench.ceilings import Ceilings
+from bench.drawing import open_sessions, run_vouchers
 from bench.engines import config_file, new_hub
 from bench.figures import Ceiling, Figure, lowest, median_run, under
 from bench.fleet import Fleet, furnish
@@ -16,10 +22,13 @@ from bench.payments import run_single
 from bench.processes import free_port, server
 from farthing.config import Config
 
+_DRAWS_MAX = 10_000
 SINGLE = {"single-1": 1, "single-16": 16, "single-64": 64}
 PAID_ROUTE = "paid-route-64"
 BOOKS = {"books-1": 1, "books-100": 100, "books-1000": 1000}
-NAMES = (*SINGLE, PAID_ROUTE, *BOOKS)
+BATCHES = {"batch-100": 100, "signed-batch-1000": 1000}
+VOUCHERS = "session-vouchers"
+NAMES = (*SINGLE, PAID_ROUTE, *BATCHES, VOUCHERS, *BOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ def run_engine(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figu
 
 
 def _all(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
-    if any(name in SINGLE or name == PAID_ROUTE for name in wanted.names):
+    if any(name not in BOOKS for name in wanted.names):
         with new_hub(engine, wanted.place) as config:
             yield from _payments(config, wanted, ceilings)
     sizes = [size for name, size in BOOKS.items() if name in wanted.names]
@@ -55,11 +64,9 @@ def _all(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
 
 def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
     fleet = asyncio.run(furnish(config, wanted.devices))
-    singles = [(name, count) for name, count in SINGLE.items() if name in wanted.names]
+    singles = [(name, connections) for name, connections in SINGLE.items() if name in wanted.names]
     for _, connections in singles:
-        port = free_port()
-        command = ["-m", "farthing", "serve", "--config", str(config_file(config))]
-        with server([*command, "--port", str(port)], port) as hub:
+        with _hub(config) as (hub, port):
             yield _median(
                 lambda hub=hub, port=port, count=connections: run_single(
                     config, fleet, hub, port, count, seconds=wanted.seconds
@@ -69,6 +76,39 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
             )
     if PAID_ROUTE in wanted.names:
         yield _paid_route(config, fleet, wanted, ceilings)
+    for each in [each for name, each in BATCHES.items() if name in wanted.names]:
+        with _hub(config) as (hub, port):
+            yield _median(
+                lambda hub=hub, port=port, each=each: run_batches(
+                    config, fleet, hub, port, each, seconds=wanted.seconds
+                ),
+                wanted.runs,
+                ceilings,
+                signed_each=each if each == BATCHES["signed-batch-1000"] else 1,
+            )
+    if VOUCHERS in wanted.names:
+        yield _vouchers(config, fleet, wanted, ceilings)
+
+
+def _vouchers(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
+    sessions = asyncio.run(open_sessions(config, fleet))
+    begins = count(0, _DRAWS_MAX)
+    with _hub(config) as (hub, port):
+        return _median(
+            lambda: run_vouchers(
+                config, fleet, sessions, hub, port, seconds=wanted.seconds, begin=next(begins)
+            ),
+            wanted.runs,
+            ceilings,
+        )
+
+
+@contextlib.contextmanager
+def _hub(config: Config) -> Iterator[tuple[psutil.Process, int]]:
+    port = free_port()
+    command = ["-m", "farthing", "serve", "--config", str(config_file(config))]
+    with server([*command, "--port", str(port)], port) as hub:
+        yield hub, port
 
 
 def _paid_route(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
@@ -82,10 +122,15 @@ def _paid_route(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings
         )
 
 
-def _median(measure: Callable[[], Figure], runs: int, ceilings: Ceilings) -> Figure:
+def _median(
+    measure: Callable[[], Figure], runs: int, ceilings: Ceilings, *, signed_each: int = 1
+) -> Figure:
+    """Measure some times. Shape: one signature covers `signed_each` payments."""
     figure = median_run([measure() for _ in range(runs)])
     each = figure.counted / max(1, figure.commits)
-    return under(figure, lowest(ceilings.signatures(), ceilings.commits(each)))
+    signed = ceilings.signatures()
+    signatures = Ceiling(signed.per_s * signed_each, signed.what)
+    return under(figure, lowest(signatures, ceilings.commits(each)))
 
 
 def _books(

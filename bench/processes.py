@@ -70,7 +70,7 @@ def measure(
     note(1)
     if heard.refused:
         raise RuntimeError(f"{name}: {heard.refused} refused; the first:\n{heard.first_refusal}")
-    counted = len(heard.latencies)
+    counted = len(heard.latencies) * job.each
     latencies = sorted(heard.latencies)
     made = commits[1] - commits[0]
     return Figure(
