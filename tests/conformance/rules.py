@@ -10,6 +10,7 @@ fixture `place` is run before the middleware and the proxy, and need not say so.
 """
 
 import ast
+import functools
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,7 @@ class Shown(NamedTuple):
     surfaces: list[str]
 
 
+@functools.cache
 def chapters() -> list[Chapter]:
     """Read every file of rules."""
     read = [tomllib.loads((FOLDER / f"{name}.toml").read_text()) for name in FILES]
@@ -68,6 +70,7 @@ def all_rules() -> list[Rule]:
     return [rule for chapter in chapters() for rule in chapter.rules]
 
 
+@functools.cache
 def shown() -> list[Shown]:
     """Find every test that names a rule."""
     found: list[Shown] = []
