@@ -41,6 +41,11 @@ async def test_one_address_is_told_to_wait_and_how_long(tmp_path: Path):
         assert 1 <= int(answer.headers["retry-after"]) <= 5
         other = client_of(town, ("203.0.113.10", 1), address_per_second=1, address_burst=5)
         assert await statuses(other, 5, "/.well-known/farthing") == [200] * 5
+        guessing = client_of(town, failures_per_minute=2)
+        wrong = {"authorization": "Bearer fk_wrong"}
+        assert await statuses(guessing, 3, "/v1/payments", headers=wrong) == [401, 401, 429]
+        told = await guessing.get("/v1/payments", headers=wrong)
+        assert 25 <= int(told.headers["retry-after"]) <= 30
 
 
 async def test_an_ipv6_host_has_its_whole_network_to_itself_and_no_more(tmp_path: Path):
