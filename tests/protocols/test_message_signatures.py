@@ -1,6 +1,7 @@
 """A device's signed request: made, read, checked; and everything that is not one."""
 
 import base64
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -160,6 +161,8 @@ def test_another_key_is_refused():
 def test_the_algorithm_follows_the_enrolled_key_and_not_the_message():
     message = with_header(signed(get()), "signature-input", '"ed25519"', '"ecdsa-p256-sha256"')
     assert refused(message) == "signature-invalid"
+    mislabelled = SimpleNamespace(public=P256.public, sign=ED.sign)
+    assert refused(signed(get(), mislabelled)) == "signature-invalid"
 
 
 @pytest.mark.rule("rfc9421.time", on="hub")
