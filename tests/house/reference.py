@@ -27,6 +27,9 @@ from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
 from tests.web.api.access_table import KEYS, ROWS
 
+from .limits_page import limits
+from .tables import table
+
 ROOT = Path(__file__).parents[2]
 AT_START = 0
 FOLDER = ROOT / "docs" / "reference"
@@ -41,19 +44,10 @@ def pages() -> dict[str, str]:
         "commands.md": command_page(),
         "configuration.md": configuration(),
         "events.md": events(),
+        "limits.md": limits(),
         "metrics.md": metrics(),
         "problems.md": problems(),
     }
-
-
-def row(*cells: object) -> str:
-    """Write one row of a table."""
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    """Write a table."""
-    return row(*head) + row(*("---",) * len(head)) + "".join(row(*cells) for cells in rows)
 
 
 # Problems

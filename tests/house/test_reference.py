@@ -13,7 +13,8 @@ from .reference import FOLDER, all_commands, pages, raised
 
 @pytest.mark.rule("asvs.2.1.2", on="hub")
 @pytest.mark.parametrize(
-    "name", ["access", "api", "commands", "configuration", "events", "metrics", "problems"]
+    "name",
+    ["access", "api", "commands", "configuration", "events", "limits", "metrics", "problems"],
 )
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()

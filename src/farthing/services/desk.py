@@ -11,6 +11,7 @@ from farthing.services.event_feed import EventFeed
 from farthing.services.payments import Payments
 from farthing.services.sessions import Sessions
 from farthing.services.streams import Streams
+from farthing.services.turns import Turns
 
 
 async def _no_metrics() -> bytes:
@@ -25,9 +26,9 @@ def _no_fault() -> str:
 class Desk:
     """The services of one running hub.
 
-    Shape: `streams` has places for long answers, `feed` the events that they tell; `metrics`
-           writes the page of metrics; `fault` says in a word why payments cannot be taken now,
-           nothing if they can.
+    Shape: `streams` has places for long answers, `feed` the events that they tell; lists are
+           made in `turns`; `metrics` writes the page of metrics; `fault` says in a word why
+           payments cannot be taken now, nothing if they can.
     """
 
     ctx: Context
@@ -41,6 +42,7 @@ class Desk:
     fault: Callable[[], str] = _no_fault
     streams: Streams = field(init=False)
     feed: EventFeed = field(init=False)
+    turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         """Open the places that the configuration allows."""

@@ -32,6 +32,7 @@ class EventFeed:
         self._ctx, self._closing = ctx, closing
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._whole_after: int | None = None
+        self._written: dict[int, bytes] = {}
         self._signals: dict[str | None, tuple[Signal, int]] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -55,6 +56,7 @@ class EventFeed:
             self._running.cancel()
             self._running, self._whole_after = None, None
             self._kept.clear()
+            self._written.clear()
 
     async def after(self, owner: str | None, number: int, limit: int) -> list[Event]:
         """List events after a number in order, from memory where they are."""
@@ -67,6 +69,15 @@ class EventFeed:
             if owner is None or event.owner == owner:
                 found.append(event)
         return found[::-1][:limit]
+
+    def written(self, event: Event, write: Callable[[Event], bytes]) -> bytes:
+        """Write an event once for all who follow it."""
+        known = self._written.get(event.number)
+        if known is None:
+            if len(self._written) >= _KEPT:
+                self._written.clear()
+            known = self._written[event.number] = write(event)
+        return known
 
     async def _run(self) -> None:
         while True:

@@ -76,6 +76,7 @@ class StrictHttp(Patient):
         if self.left is not None:
             self.left()
         super().connection_lost(exc)
+        self._drop()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to another protocol, which has its own watch over it."""
@@ -235,7 +236,17 @@ class StrictHttp(Patient):
         if self.last_cycle is not None:
             self.cycle.disconnected = True  # Whatever the app still says, nobody hears it.
             self.cycle.message_event.set()
+        self._drop()
         self.end()
+
+    def _drop(self) -> None:
+        """Keep nothing of what came: a refusal remembers where it was raised, and so all of it.
+
+        Without this it would stay until Python looks for garbage, which it does seldom here.
+        """
+        self._refusal = None
+        if self.last_cycle is not None:
+            self.cycle.body = bytearray()
 
     def _may_speak(self) -> bool:
         if self._body_since is not None:
@@ -244,7 +255,10 @@ class StrictHttp(Patient):
 
     def _refuse(self, problem: FarthingError) -> None:
         self._refusal = problem
-        raise problem
+        try:
+            raise problem
+        finally:
+            del problem  # Else frame and fault would hold each other, and all that was read.
 
 
 def written(answer: Answer) -> bytes:

@@ -7,7 +7,7 @@ closed. Trailers and interim answers are dropped.
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from typing import cast
+from typing import Any, cast
 
 import httptools
 
@@ -141,12 +141,13 @@ class Connection(asyncio.Protocol):
         """End an answer that ends with its connection; any other is broken."""
         self.lost = True
         self._writable.set()
-        if self.done or not self._asking:
-            return
-        if exc is None and not self._in_head and not self._delimited:
-            self._finish()
-        else:
-            self._break("the upstream hung up")
+        if self._asking and not self.done:
+            if exc is None and not self._in_head and not self._delimited:
+                self._finish()
+            else:
+                self._break("the upstream hung up")
+        # Both hold us: what nobody reads any more would stay until Python looks for garbage.
+        self._transport, self._parser = None, cast(Any, None)
 
     # What the parser tells.
 

@@ -144,6 +144,11 @@ class Endpoint:
     streams: bool = False
     body_bytes_max: int = 0
 
+    @property
+    def lists(self) -> bool:
+        """Whether it answers pages of things."""
+        return "limit" in self.query
+
 
 def _refuse_control(value: Any) -> None:
     if isinstance(value, str):

@@ -107,7 +107,7 @@ class Router:
             if head and call.endpoint.streams:
                 await send_answer(telling, _written(Reply(b""), call.endpoint), head=True)
                 return
-            reply = await call.endpoint.handler(call)
+            answer = await _answered(call)
         except FarthingError as error:
             await _say_no(scope, telling, self._rates.counted(scope, error))
         except Exception:
@@ -115,8 +115,8 @@ class Router:
             log.error("request.failed", path=_raw_path(scope), trace=traceback.format_exc())
             await _say_no(scope, telling, InvariantBroken("internal-error"), told=True)
         else:
-            if reply is not None:
-                await send_answer(telling, _written(reply, call.endpoint), head=head)
+            if answer is not None:
+                await send_answer(telling, answer, head=head)
 
     async def _read(
         self, scope: AsgiScope, receive: Receive, send: "_Telling", intake: Intake
@@ -177,6 +177,17 @@ class Router:
                 _message(scope, headers, raw, self._authority)
             )
         raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
+
+
+async def _answered(call: Call) -> Answer | None:
+    """Let the endpoint answer; one that lists things waits for its turn."""
+    endpoint = call.endpoint
+    if "limit" not in call.query and not (endpoint.lists and not endpoint.streams):
+        reply = await endpoint.handler(call)
+        return None if reply is None else _written(reply, endpoint)
+    async with call.desk.turns.turn(call.bearer):
+        reply = await endpoint.handler(call)
+        return None if reply is None else _written(reply, endpoint)
 
 
 def _match(shape: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:

@@ -18,6 +18,7 @@ from farthing.web.api.lists import limit_of
 from farthing.web.api.payments import ANY, select
 
 _BEAT_SECONDS = 15.0
+_BREATH_SECONDS = 0.05
 _BATCH = 200
 _COLUMNS = (
     "id", "state", "reason", "payer", "device", "payee", "asset", "amount", "captured",
@@ -82,7 +83,8 @@ async def _told(call: Call, cursor: int) -> None:
             found = await feed.after(owner, cursor, _BATCH)
             if found:
                 cursor = found[-1].number
-                await _send(call, b"".join(_sse(event) for event in found))
+                await _send(call, b"".join(feed.written(event, _sse) for event in found))
+                await asyncio.sleep(_BREATH_SECONDS)  # Much that happens is told in one piece.
             elif not await signal.wait_past(seen, _BEAT_SECONDS):
                 await _send(call, b": beat\n\n")
     await _send(call, b"", more=False)
