@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from farthing.clock import NS
+from farthing.clock import NS, write_time
 from farthing.core.answers import AnswerAsk
 from farthing.core.closing import CloseSession, SettleDeposit
 from farthing.core.idempotency import KEPT_SECONDS
 from farthing.core.settling import Expire
 from farthing.errors import FarthingError
+from farthing.services.books_clock import BEHIND_SECONDS_MAX, seconds_behind
 from farthing.services.context import Context
 from farthing.store.queries import (
     asks_over,
@@ -37,6 +38,7 @@ class Worker:
         self._task: asyncio.Task[None] | None = None
         self.turns = self.rounds = self.failures = 0
         self._looked = 0
+        self._behind = False
 
     def start(self) -> None:
         """Begin to look."""
@@ -67,6 +69,7 @@ class Worker:
     async def look(self) -> int:
         """Settle what is due now, and tell how much it was."""
         ctx, now = self._ctx, self._ctx.clock()
+        await self._watch_clock()
         holds = await ctx.database.read(lambda tx: holds_over(tx, now))
         asks = await ctx.database.read(lambda tx: asks_over(tx, now))
         await ctx.books.commit([Expire(payment) for payment in holds])
@@ -86,6 +89,18 @@ class Worker:
         deposits = [deposit for session in unsettled for deposit in session.deposits]
         await ctx.books.commit([SettleDeposit(deposit) for deposit in deposits])
         return len(due) + len(unsettled)
+
+    async def _watch_clock(self) -> None:
+        """Tell once when the clock is behind the books, also at the start, and when it is not."""
+        seconds = await seconds_behind(self._ctx)
+        behind = seconds > BEHIND_SECONDS_MAX
+        if behind and not self._behind:
+            until = write_time((self._ctx.clock() + seconds * NS) // NS)
+            hint = "a commit was made while the clock was ahead; see farthing doctor"
+            log.warning("clock.behind_books", seconds=seconds, until=until, hint=hint)
+        elif self._behind and not behind:
+            log.warning("clock.caught_up")
+        self._behind = behind
 
     async def _forget(self, before_ns: int) -> None:
         await self._ctx.books.tidy(lambda tx: forget_answers(tx, before_ns))

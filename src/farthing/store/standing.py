@@ -31,3 +31,9 @@ def read_standing(tx: Tx, dialect: str) -> Standing:
     if dialect == "postgresql":
         size = tx.rows("SELECT pg_database_size(current_database())")[0][0]
     return Standing(schema, commits, holds, ends, asks, size)
+
+
+def books_time_ns(tx: Tx) -> int:
+    """Give the books' time after the newest commit, 0 before the first."""
+    newest = tx.rows("SELECT last_ns FROM commits ORDER BY number DESC LIMIT 1")
+    return newest[0][0] if newest else 0

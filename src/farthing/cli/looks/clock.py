@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from farthing.cli.looks import Finding
-from farthing.clock import NS
+from farthing.clock import NS, write_time
 from farthing.config import Config
 from farthing.core.orders import SKEW_SECONDS_MAX
 from farthing.services.heads import HeadsFile
@@ -65,12 +65,23 @@ def clock(config: Config) -> Iterator[Finding]:
     now = time.time_ns()
     newest = HeadsFile(config.path(config.audit.heads_path)).newest()
     ahead = (newest.time_ns - now) / NS if newest else 0
-    if ahead > 1:
-        # The book's time never goes back: every payment would have to wait for the clock.
-        do = "set the clock right (timedatectl, chrony) before the hub is started"
-        yield Finding("clock", "fail", f"{ahead:.0f} s behind the newest commit", do)
+    if newest and ahead > 1:
+        yield _behind(ahead, newest.time_ns)
         return
     yield Finding("clock", "ok", datetime.fromtimestamp(now / NS, UTC).isoformat()[:19] + "Z")
+
+
+def _behind(ahead: float, books_ns: int) -> Finding:
+    """Say what follows: the books' time never goes back, so payments wait for the clock."""
+    until = write_time(books_ns // NS)
+    seen = f"{ahead:.0f} s behind the newest commit: orders are late until {until}"
+    if ahead <= SKEW_SECONDS_MAX:
+        return Finding("clock", "warn", seen, _SET)
+    do = (
+        "set the clock right; if it is right now, it was ahead when that commit was made: wait, or"
+        " put a copy from before back (see: the clock was ahead, in docs/howto/find-what-is-wrong)"
+    )
+    return Finding("clock", "fail", seen, do)
 
 
 def synchronised(_config: Config) -> Iterator[Finding]:

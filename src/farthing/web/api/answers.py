@@ -275,9 +275,13 @@ class EventAnswer(TypedDict):
 
 
 class HealthAnswer(TypedDict):
-    """How the hub is: `ok`, `ready`, `closing`, `not-writable` or `disk-full`."""
+    """How the hub is: `ok`, `ready`, `closing`, `not-writable`, `disk-full`, `clock-behind-books`.
+
+    Units: `seconds` is for how long the clock is behind the books.
+    """
 
     status: str
+    seconds: NotRequired[int]
 
 
 class HubAnswer(TypedDict):

@@ -5,6 +5,7 @@ from typing import Any
 
 from farthing.core.identity import CERTIFICATES
 from farthing.core.owners import Scope
+from farthing.services.books_clock import BEHIND_SECONDS_MAX, seconds_behind
 from farthing.store.database import Tx
 from farthing.store.history import newest_head
 from farthing.store.queries import PAGE_MAX, page
@@ -41,13 +42,16 @@ async def healthz(_call: Call) -> Reply:
 
 
 async def readyz(call: Call) -> Reply:
-    """Say whether payments can be taken: the database answers and can be written, and the hub
-    is not closing.
+    """Say whether payments can be taken: the database answers and can be written, its time is
+    not ahead of the clock, and the hub is not closing.
     """
     status = "closing" if call.desk.closing else call.desk.fault()
     if status:
         return Reply({"status": status}, 503)
-    await call.desk.ctx.database.read(lambda tx: tx.rows("SELECT 1"))
+    behind = await seconds_behind(call.desk.ctx)  # Which also asks the database something.
+    if behind > BEHIND_SECONDS_MAX:
+        later = [(b"retry-after", str(behind - BEHIND_SECONDS_MAX).encode())]
+        return Reply({"status": "clock-behind-books", "seconds": behind}, 503, headers=later)
     return Reply({"status": "ready"})
 
 
