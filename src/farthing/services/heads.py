@@ -22,7 +22,7 @@ from farthing.core.heads import head_line, lost_heads, misplaced_head, read_head
 from farthing.core.identity import CERTIFICATES, certificate_fault
 from farthing.core.owners import OPERATOR_OWNER
 from farthing.errors import BadConfig, Malformed
-from farthing.store.audit_rows import head_digests
+from farthing.store.audit_rows import head_digests, head_seals
 from farthing.store.database import Tx
 from farthing.store.history import proof_of
 
@@ -286,6 +286,13 @@ def check_heads(tx: Tx, heads: Sequence[Head], accepted: set[str]) -> None:
     Raises: Broken.
     """
     stored = head_digests(tx, [head.number for head in heads])
+    seals = head_seals(tx, [head.number for head in heads])
+    for head in heads:
+        known = stored.get(head.number) == head.digest
+        if known and seals[head.number] != (head.key, head.signature):
+            raise broken(
+                "commit", "the heads file has it under another signature", number=head.number
+            )
     strayed = misplaced_head(heads, stored, _WRITERS_MAX[tx.dialect])
     if strayed is not None:
         what = "the heads file has it at a place where it cannot have been noted"

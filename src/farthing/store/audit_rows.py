@@ -218,6 +218,12 @@ def head_digests(tx: Tx, numbers: Sequence[int]) -> dict[int, bytes]:
     return {row[0]: row[1] for row in rows}
 
 
+def head_seals(tx: Tx, numbers: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+    """Get the keys and signatures of the commits with these numbers."""
+    sql = "SELECT number, signing_key, signature FROM commits WHERE number = ?"
+    return {row[0]: (row[1], row[2]) for row in tx.rows_each(sql, numbers)}
+
+
 def _by_ids(tx: Tx, sql: str, idents: Sequence[int]) -> list[tuple[Any, ...]]:
     return tx.rows_each(
         f"{sql} WHERE id = ?", [ident.to_bytes(_ID_BYTES, "big") for ident in idents]
