@@ -80,8 +80,13 @@ def test_every_changed_byte_and_row_is_found(book, connection, chosen):
     every = every_change(lambda sql: list(connection.execute(sql)))
     planted, passed, unseen = Counter(), Counter(), set()
     for change in chosen(every):
+        try:
+            report = _spoilt(connection, book[1], *change.sql)
+        except apsw.ConstraintError:  # The key of another row: the database does not take it.
+            planted["refused by the database"] += 1
+            continue
         planted[change.kind] += 1
-        if _spoilt(connection, book[1], *change.sql).ok:
+        if report.ok:
             assert change.may_pass, change.what
             passed[change.kind] += 1
             unseen.add(change.table if change.table in UNSEEN_TABLES else change[1:3])
