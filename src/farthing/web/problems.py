@@ -78,6 +78,7 @@ def problem_answer(error: FarthingError, headers: Iterable[tuple[str, str]] = ()
         ("content-type", MEDIA_TYPE),
         ("content-length", str(len(raw))),
         ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
     ]
     return Answer(status, raw_headers(fields), raw)
 

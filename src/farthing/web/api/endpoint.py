@@ -18,7 +18,7 @@ from farthing.web.asgi import RawHeaders, Receive, Send
 
 T = TypeVar("T")
 to_json = msgspec.json.encode
-_KEY_MAX = 128
+KEY_MAX = 128
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF)
 """Marks that turn the reading direction: a name with them can pose as another (UAX #9)."""
 
@@ -87,8 +87,8 @@ class Call:
         Raises: Malformed `malformed-idempotency-key`.
         """
         key = self.headers.get("idempotency-key", "")
-        if len(key) > _KEY_MAX or not key.isprintable():
-            raise Malformed("malformed-idempotency-key", f"at most {_KEY_MAX} printable characters")
+        if len(key) > KEY_MAX or not key.isprintable():
+            raise Malformed("malformed-idempotency-key", f"at most {KEY_MAX} printable characters")
         if not key:
             return b"", b""
         scoped = idempotency_key(who, self.endpoint.method, self.endpoint.path, key)
@@ -126,7 +126,10 @@ class Endpoint:
 
     Shape: `scopes` None lets anybody ask; `devices` lets a device ask with its signature;
            a handler that answers None has sent its own answer; `streams` tells that it may;
-           `body_bytes_max` is the least that its body may have, whatever the setting.
+           `body_bytes_max` is the least that its body may have, whatever the setting;
+           `other_media` are types that it answers with when it is asked for them;
+           `others` are the answers of further statuses that are no problems; `takes` is the
+           JSON schema of a body that is read by its protocol's own rules, as no type of ours.
     """
 
     method: str
@@ -141,8 +144,11 @@ class Endpoint:
     status: int = 200
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     media: str = "application/json"
+    other_media: tuple[str, ...] = ()
     streams: bool = False
     body_bytes_max: int = 0
+    others: Mapping[int, Any] = field(default_factory=dict[int, Any])
+    takes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def lists(self) -> bool:

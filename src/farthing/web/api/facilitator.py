@@ -198,6 +198,17 @@ def _unsettled(code: str, detail: str, hub: str, extra: Mapping[str, Any] | None
     return Reply({**told, "extra": extra} if extra else told)
 
 
+_ENVELOPE = {
+    "type": "object",
+    "description": "What an x402 seller received and asked for; unknown members are passed over",
+    "required": ["paymentPayload", "paymentRequirements"],
+    "properties": {
+        "x402Version": {"type": "integer"},
+        "paymentPayload": {"type": "object"},
+        "paymentRequirements": {"type": "object"},
+    },
+}
+
 ENDPOINTS = [
     Endpoint(
         "GET",
@@ -216,6 +227,7 @@ ENDPOINTS = [
         verify,
         scopes=None,
         answer=answers.VerifyAnswer,
+        takes=_ENVELOPE,
     ),
     Endpoint(
         "POST",
@@ -225,5 +237,6 @@ ENDPOINTS = [
         settle,
         scopes=SELLER,
         answer=answers.SettleAnswer,
+        takes=_ENVELOPE,
     ),
 ]

@@ -112,6 +112,7 @@ def endpoints(all_of_them: Callable[[], Sequence[Endpoint]]) -> list[Endpoint]:
             readyz,
             scopes=None,
             answer=answers.HealthAnswer,
+            others={503: answers.HealthAnswer},
         ),
         Endpoint(
             "GET",

@@ -7,11 +7,30 @@ from typing import Any
 
 import msgspec
 
-from farthing.web.api.endpoint import Endpoint
+from farthing.web.api.endpoint import KEY_MAX, Endpoint
 
 _PROBLEM = {
     "description": "A problem, with a stable `code`",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_RETRY = {
+    **_PROBLEM,
+    "headers": {
+        "Retry-After": {
+            "description": "Seconds to wait",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 0},
+        }
+    },
+}
+_UNPROVEN = {
+    **_PROBLEM,
+    "headers": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+}
+_LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
+_QUERY: Mapping[str, Mapping[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1},
+    "offset": {"type": "integer", "minimum": 0},
 }
 _PROBLEM_SCHEMA = {
     "type": "object",
@@ -22,13 +41,15 @@ _PROBLEM_SCHEMA = {
         "status": {"type": "integer"},
         "code": {"type": "string"},
         "detail": {"type": "string"},
+        "hint": {"type": "string"},
     },
 }
 
 
 def describe(endpoints: Sequence[Endpoint], url: str) -> dict[str, Any]:
     """Describe all endpoints as OpenAPI 3.1."""
-    kinds = [kind for e in endpoints for kind in (e.body, e.answer) if kind is not None]
+    told = [kind for e in endpoints for kind in (e.body, e.answer, *e.others.values())]
+    kinds = [kind for kind in told if kind is not None]
     references, schemas = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
@@ -65,14 +86,7 @@ def _operation(endpoint: Endpoint, named: Mapping[Any, dict[str, Any]]) -> dict[
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
-        "responses": {
-            str(endpoint.status): {
-                "description": "Done",
-                "content": {endpoint.media: {"schema": named.get(endpoint.answer, {})}},
-            },
-            "4XX": _PROBLEM,
-            "5XX": _PROBLEM,
-        },
+        "responses": _responses(endpoint, named),
         "security": _security(endpoint),
     }
     if endpoint.body is not None:
@@ -80,9 +94,39 @@ def _operation(endpoint: Endpoint, named: Mapping[Any, dict[str, Any]]) -> dict[
             "required": True,
             "content": {"application/json": {"schema": named[endpoint.body]}},
         }
+    if endpoint.takes:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": endpoint.takes}},
+        }
     if endpoint.scopes:
         described["x-scopes"] = [scope.value for scope in endpoint.scopes]
     return described
+
+
+def _responses(endpoint: Endpoint, named: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        str(endpoint.status): {
+            "description": "Done",
+            "content": {
+                media: {"schema": named.get(endpoint.answer, {})}
+                for media in (endpoint.media, *endpoint.other_media)
+            },
+        },
+        "429": _RETRY,
+        "503": _RETRY,
+        "4XX": _PROBLEM,
+        "5XX": _PROBLEM,
+    }
+    if endpoint.scopes is not None:
+        told["401"] = _UNPROVEN
+    for status, kind in endpoint.others.items():
+        told[str(status)] = {
+            "description": "It awaits the owner" if status == 202 else "Not now",
+            "content": {endpoint.media: {"schema": named[kind]}},
+            **({"headers": _LOCATION} if status == 202 else {}),
+        }
+    return told
 
 
 def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
@@ -98,9 +142,11 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         for name in re.findall(r"\{(\w+)\}", endpoint.path)
     ]
     found += [
-        {"name": name, "in": "query", "required": False, "schema": text, "description": what}
+        {"name": name, "in": "query", "required": False, "description": what}
+        | {"schema": _QUERY.get(name, text)}
         for name, what in endpoint.query.items()
     ]
     if endpoint.method == "POST":
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": text})
+        key = {"type": "string", "maxLength": KEY_MAX}
+        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
     return found

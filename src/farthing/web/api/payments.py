@@ -266,6 +266,7 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.PaymentBody,
         answer=answers.PaymentAnswer,
+        others={202: answers.PaymentAnswer},
     ),
     Endpoint(
         "GET",

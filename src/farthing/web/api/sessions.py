@@ -180,6 +180,7 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.SessionBody,
         answer=answers.FundedAnswer,
+        others={202: answers.FundedAnswer},
     ),
     Endpoint(
         "GET",
@@ -211,6 +212,7 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.SignedBody,
         answer=answers.FundedAnswer,
+        others={202: answers.FundedAnswer},
     ),
     Endpoint(
         "POST",

@@ -158,6 +158,7 @@ ENDPOINTS = [
         events,
         scopes=ANY,
         media="text/event-stream",
+        other_media=("application/json",),
         streams=True,
         query={
             "after": "go on after this event id, as Last-Event-ID does",
@@ -172,6 +173,7 @@ ENDPOINTS = [
         export,
         scopes=ANY,
         media="text/csv",
+        other_media=("application/jsonl",),
         streams=True,
         query={
             "format": "csv or jsonl",
