@@ -24,6 +24,8 @@ def _told(meaning: str, **bounds: Any) -> Any:
     return msgspec.Meta(description=meaning, **bounds)
 
 
+_WEB_URL = r"^(https?://[^\x00-\x20\x7f/?#]+[^\x00-\x20\x7f?#]*)?$"
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Names of this machine that no other machine is reached by."""
 
@@ -33,7 +35,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, _told("the address to listen on")] = "127.0.0.1"
     port: Annotated[int, _told("the port to listen on", ge=0, le=65535)] = 8402
-    public_url: Annotated[str, _told("how others reach the hub: https://hub.example")] = ""
+    public_url: Annotated[
+        str, _told("how others reach the hub: https://hub.example", pattern=_WEB_URL)
+    ] = ""
     tls_cert: Annotated[str, _told("a certificate chain (PEM); needs `tls_key`")] = ""
     tls_key: Annotated[str, _told("its private key (PEM)")] = ""
     trusted_proxies: Annotated[
@@ -288,7 +292,7 @@ def _check_apart(config: Config, folder: Path) -> None:
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(file))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed) as fault:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed, RecursionError) as fault:
         raise BadConfig("config-unreadable", f"{file}: {fault}") from None
 
 

@@ -144,3 +144,17 @@ def test_books_that_are_damaged_are_called_so(tmp_path: Path, readers, how: str)
         SqliteDatabase(file, readers).transact(put_many(9000, "B"))
     assert raised.value.code == "books-damaged"
     assert isinstance(raised.value.__cause__, apsw.Error)
+
+
+def test_a_database_of_something_else_and_a_role_without_rights_are_named(
+    postgres_server, postgres_dsn, readers
+):
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
+        admin.execute("DROP TABLE settings")
+        admin.execute("DROP TABLE migrations")  # What is left might be anybody's.
+    for sql in ("SELECT 1 FROM settings", ""):
+        database = PostgresDatabase(postgres_dsn, readers)
+        with pytest.raises(Unavailable) as raised:
+            database.transact(lambda tx, sql=sql: tx.rows(sql)) if sql else migrate(database)
+        database.close()
+        assert raised.value.code == "store-refused", sql

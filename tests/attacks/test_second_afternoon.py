@@ -10,11 +10,13 @@ import httpx
 import pytest
 
 from farthing import keys
+from farthing.cli import local
+from farthing.cli.local import _page
 from farthing.config import load_config
 from farthing.core.periods import check_zone
 from farthing.device.hub_calls import ask_hub
 from farthing.errors import BadConfig, Malformed, Unavailable
-from farthing.terminal.talk import plain
+from farthing.terminal.talk import Manners, manners, plain
 from tests.cli.runner import Terminal
 
 
@@ -57,6 +59,56 @@ def test_heads_are_not_noted_in_the_books_own_file(tmp_path: Path):
         assert raised.value.code == "config-invalid", named
     file.write_text('[audit]\nheads_path = "other/farthing.db"\n')
     assert load_config(file, {}).audit.heads_path == "other/farthing.db"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 5000,
+        '[server]\npublic_url = "file:///etc"\n',
+        '[server]\npublic_url = "https://hub.example/\\r\\nX: y"\n',
+        '[server]\npublic_url = "https://"\n',
+    ],
+)
+def test_what_no_configuration_can_be_is_named(tmp_path: Path, text: str):
+    file = tmp_path / "farthing.toml"
+    file.write_text('[server]\npublic_url = "https://hub.example:8402/under/it"\n')
+    assert load_config(file, {}).server.url() == "https://hub.example:8402/under/it"
+    file.write_text(text)
+    with pytest.raises(BadConfig):
+        load_config(file, {})
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_cannot_be_is_wrong_usage(tmp_path: Path, port: str):
+    farthing = Terminal(tmp_path / "home")
+    assert farthing("serve", "--port", port).code == 2
+    assert farthing("proxy", "--upstream", "http://127.0.0.1:1", "--port", port).code == 2
+
+
+@pytest.mark.parametrize(
+    "told", [[1], None, {"items": None}, {"items": [1]}, {"items": [], "next": 5}]
+)
+def test_a_list_that_is_none_is_named(told: object):
+    with pytest.raises(Malformed) as raised:
+        _page(told)
+    assert raised.value.code == "malformed-answer"
+    assert _page({"items": [{"id": "a"}], "next": None}) == ([{"id": "a"}], "")
+
+
+def test_a_hub_that_gives_the_same_page_for_ever_is_left(monkeypatch):
+    async def same(*_: object) -> object:
+        return {"items": [], "next": "again"}
+
+    monkeypatch.setattr(local, "ask", same)
+    monkeypatch.setenv("FARTHING_KEY", "fk_" + "a" * 43)
+    token = manners.set(Manners(hub="http://127.0.0.1:1"))
+    try:
+        with pytest.raises(Malformed) as raised:
+            local.ask_all("/v1/accounts")
+    finally:
+        manners.reset(token)
+    assert raised.value.code == "malformed-answer"
 
 
 def test_a_bit_that_turned_in_a_backup_is_seen_wherever_it_is(tmp_path: Path):

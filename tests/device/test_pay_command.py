@@ -72,6 +72,12 @@ def test_an_output_that_cannot_be_written_is_noticed_before_anything_is_paid(sho
     assert shop.world.taken == {}
 
 
+def test_an_answer_can_be_thrown_away_as_with_curl(shop, purse):
+    done = pay(shop, purse, "-o", "/dev/null")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert len(shop.world.taken) == 1
+
+
 @pytest.mark.parametrize(
     ("args", "given", "method", "body", "kind"),
     [

@@ -7,14 +7,16 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from farthing import asking
 from farthing.codec import read_json
 from farthing.config import Config, load_config
 from farthing.device.hub_calls import check_private
-from farthing.errors import BadConfig, Unavailable
+from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.money import Asset
 from farthing.sockets import is_running, socket_path
 from farthing.terminal.talk import manners
@@ -123,16 +125,33 @@ def ask_all(path: str, config: Path | None = None) -> list[dict[str, Any]]:
 
     async def run() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        cursor = ""
+        cursor, seen = "", set[str]()
         async with hub_client(config) as client:
             while True:
-                page = await ask(client, "GET", f"{path}?limit=500{cursor}")
-                found += page["items"]
-                if not page["next"]:
+                items, after = _page(await ask(client, "GET", f"{path}?limit=500{cursor}"))
+                found += items
+                if not after:
                     return found
-                cursor = f"&cursor={page['next']}"
+                if after in seen:
+                    raise Malformed("malformed-answer", "the hub gives the same page again")
+                seen.add(after)
+                cursor = f"&cursor={quote(after)}"
 
     return asyncio.run(run())
+
+
+def _page(told: Any) -> tuple[list[dict[str, Any]], str]:
+    """Read a page of a list, from a hub that may be anybody's."""
+    try:
+        page = msgspec.convert(told, _Page)
+    except msgspec.ValidationError:
+        raise Malformed("malformed-answer", "the hub's answer is no page of a list") from None
+    return page.items, page.next or ""
+
+
+class _Page(msgspec.Struct, frozen=True):
+    items: list[dict[str, Any]]
+    next: str | None = None
 
 
 def assets_of(config: Path | None) -> dict[str, Asset]:

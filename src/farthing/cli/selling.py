@@ -41,7 +41,7 @@ def proxy(
     ] = None,
     payee: Annotated[str, typer.Option(help="Who is paid where the file names none: acc_…")] = "",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8403,
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8403,
     hub: Annotated[
         str, typer.Option(help="A hub elsewhere; $FARTHING_KEY has your API key for it.")
     ] = "",

@@ -139,7 +139,9 @@ def _check_owner(wanted: dict[str, str]) -> None:
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on.", min=0, max=65535)
+    ] = None,
     tls_cert: Annotated[str | None, typer.Option(help="A certificate chain (PEM).")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Its private key (PEM).")] = None,
     accept_rollback: Annotated[

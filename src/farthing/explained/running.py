@@ -57,6 +57,7 @@ HINTS = {
     "store-read-only": "Name the primary in [books] dsn.",
     "store-unavailable": "Free the disk or mend it; payments go on by themselves.",
     "file-exists": "Choose a name that nobody has, or that of an older backup of this hub.",
+    "store-refused": "Give the hub a database and a role of its own: docs/howto/postgresql.md.",
     "store-unreachable": "Check [books] dsn, and that PostgreSQL runs.",
     "system-refused": "Check that the file or folder exists and is yours.",
     "tls-incomplete": "Give both --tls-cert and --tls-key.",

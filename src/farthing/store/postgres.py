@@ -43,6 +43,12 @@ _READERS = 4
 _CONNECT_SECONDS = 10
 _POOL_SECONDS = 2
 _STREAM_ROWS = 2000
+_REFUSED = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.UndefinedTable,
+)
+"""What somebody else did to the database, or did not let us do."""
 _LOCK = int.from_bytes(b"farthing", "big")
 
 _ABOUT = b"""
@@ -302,6 +308,8 @@ def _is_outside(fault: Exception) -> bool:
 
 
 def _meant(fault: Exception) -> Exception:
+    if isinstance(fault, _REFUSED):
+        return Unavailable("store-refused", f"PostgreSQL refuses: {fault.diag.message_primary}")
     if isinstance(fault, FarthingError) or not _is_outside(fault):
         return fault
     return Unavailable("store-unavailable", "the books cannot be written now; try again shortly")
