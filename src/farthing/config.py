@@ -36,7 +36,12 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, _told("the address to listen on")] = "127.0.0.1"
     port: Annotated[int, _told("the port to listen on", ge=0, le=65535)] = 8402
     public_url: Annotated[
-        str, _told("how others reach the hub: https://hub.example", pattern=_WEB_URL)
+        str,
+        _told(
+            "how others reach the hub: https://hub.example",
+            pattern=_WEB_URL,
+            examples=["https://hub.example"],
+        ),
     ] = ""
     tls_cert: Annotated[str, _told("a certificate chain (PEM); needs `tls_key`")] = ""
     tls_key: Annotated[str, _told("its private key (PEM)")] = ""

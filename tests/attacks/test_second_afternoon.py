@@ -75,8 +75,9 @@ def test_what_no_configuration_can_be_is_named(tmp_path: Path, text: str):
     file.write_text('[server]\npublic_url = "https://hub.example:8402/under/it"\n')
     assert load_config(file, {}).server.url() == "https://hub.example:8402/under/it"
     file.write_text(text)
-    with pytest.raises(BadConfig):
+    with pytest.raises(BadConfig) as raised:
         load_config(file, {})
+    assert "public_url" not in text or "such as" in raised.value.detail
 
 
 @pytest.mark.parametrize("port", ["-1", "65536"])
