@@ -205,9 +205,8 @@ def metrics() -> str:
     told = (
         f"# Metrics\n{NOTE}\n"
         "A hub shows its own at `GET /metrics` (the operator's key, or one with the scope\n"
-        "`metrics`) and at `[metrics] listen`; a proxy at `--metrics`. See\n"
-        "[how to monitor a hub](../howto/monitor-a-hub.md). Labels never name an owner, a\n"
-        "device, a path or an id.\n"
+        "`metrics`) and at `[metrics] listen`; a proxy at `--metrics`. Labels never name an\n"
+        "owner, a device, a path or an id.\n"
     )
     parts = [told]
     for title, table_of in (("Both", EVERY), ("The hub", HUB), ("Proxy and middleware", SELLER)):

@@ -1,0 +1,123 @@
+"""The site in a browser, from a disk: it fits a phone, it searches, and it has a dark side."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PHONE = 360
+
+LOOK = """<!doctype html><iframe width="{width}" height="740"></iframe><pre id="told"></pre><script>
+const frame = document.querySelector("iframe"), told = {{}};
+const wait = () => new Promise((done) => setTimeout(done, 50));
+const at = (url) => new Promise((done) => {{ frame.onload = done; frame.src = url; }});
+(async () => {{
+  for (const url of {urls}) {{
+    await at(url);
+    const there = frame.contentDocument, view = frame.contentWindow;
+    for (let i = 0; i < 60 && !({ready}); i++) await wait();
+    told[url] = {looked};
+  }}
+  document.querySelector("#told").textContent = JSON.stringify(told);
+}})();
+</script>"""
+
+Looked = Callable[..., dict[str, object]]
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+    """Look at pages through a frame of some width, with an expression on `there` and `view`."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not here: make setup-system")
+    site = tmp_path_factory.mktemp("site")
+    subprocess.run([sys.executable, "-m", "docsite", str(site)], cwd=ROOT, check=True)
+
+    def look(
+        expression: str, urls: list[str] | None = None, width: int = PHONE, ready: str = "true"
+    ) -> dict[str, object]:
+        every = urls or [f.relative_to(site).as_posix() for f in sorted(site.rglob("*.html"))]
+        page = site / "look.html"
+        page.write_text(
+            LOOK.format(width=width, urls=json.dumps(every), looked=expression, ready=ready)
+        )
+        try:
+            done = subprocess.run(
+                [
+                    *(
+                        browser,
+                        "--headless",
+                        "--no-sandbox",
+                        "--disable-gpu",
+                        "--dump-dom",
+                        "--hide-scrollbars",
+                    ),
+                    *("--allow-file-access-from-files", "--disable-background-networking"),
+                    *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000"),
+                    *(f"--user-data-dir={site.parent / 'browser'}", page.as_uri()),
+                ],
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        finally:
+            page.unlink()
+        found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
+        assert found, done.stderr
+        assert found[1], done.stderr
+        return json.loads(html.unescape(found[1]))
+
+    return look
+
+
+def test_no_page_is_wider_than_a_phone(looked: Looked):
+    widths = looked("there.documentElement.scrollWidth")
+    assert len(widths) > 50
+    assert {url: wide for url, wide in widths.items() if wide != PHONE} == {}
+
+
+def test_a_search_finds_a_code_and_a_word_and_a_command(looked: Looked):
+    first = looked(
+        'there.querySelector("#found a")?.getAttribute("href")',
+        [f"howto/upgrade.html?search={word}" for word in ("insufficient-funds", "mandate", "pay")],
+        ready='there.querySelector("#found a")',
+    )
+    found = [str(href) for href in first.values()]
+    assert found[0].startswith("../reference/problems.html#insufficient-funds")
+    assert "mandate" in found[1]
+    assert "pay" in found[2]
+
+
+def test_the_theme_turns_dark_by_a_button_and_stays_readable(looked: Looked):
+    [(paper, ink)] = looked(
+        """(() => {
+        const button = there.querySelector(".theme");
+        while (there.documentElement.dataset.theme !== "dark") button.click();
+        const style = view.getComputedStyle(there.body);
+        return [style.backgroundColor, style.color];
+        })()""",
+        ["index.html"],
+    ).values()
+    assert contrast(str(paper), str(ink)) > 7
+    assert luminance(str(paper)) < luminance(str(ink))
+
+
+def luminance(colour: str) -> float:
+    """Give the relative luminance of `rgb(r, g, b)`. Source: WCAG 2.2, "relative luminance"."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Give the contrast of two colours, 1 to 21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
