@@ -22,6 +22,7 @@ from farthing.errors import BadConfig, FarthingError, PlugMissing
 from farthing.explained import hint_of
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB, SELLER
+from farthing.terminal.lazy import LazyGroup
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
@@ -324,7 +325,8 @@ def _below(words: str, command: Any) -> Iterator[tuple[str, click.Command]]:
     if not hasattr(command, "commands"):
         yield words, command
         return
-    for name, inner in command.commands.items():
+    below = command.imported() if isinstance(command, LazyGroup) else command.commands
+    for name, inner in below.items():
         yield from _below(f"{words} {name}", inner)
 
 

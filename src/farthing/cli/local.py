@@ -45,6 +45,8 @@ def _remote_client(hub: str) -> httpx.AsyncClient:
         raise BadConfig("key-missing", "put your API key into the variable FARTHING_KEY")
     if not (key.isascii() and key.isprintable()):
         raise BadConfig("key-missing", "what $FARTHING_KEY has is no API key")
+    from farthing.device.hub_calls import check_private  # noqa: PLC0415 - the payer's side is large
+
     check_private(without_userinfo(hub), plain_http=False)  # The key would be read on the way.
     return httpx.AsyncClient(base_url=hub, headers={"authorization": f"Bearer {key}"})
 

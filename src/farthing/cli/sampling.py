@@ -8,6 +8,7 @@ from farthing.cli import views
 from farthing.cli.local import local_client
 from farthing.cli.options import ConfigOption, with_config
 from farthing.config import Config, load_config
+from farthing.terminal.frame import Answer
 from farthing.terminal.talk import say
 
 _LOOK_AT = ("payments", "balances", "payments --state awaiting")
@@ -23,7 +24,7 @@ def demo_data(config: ConfigOption = None) -> Any:
     """
     made = asyncio.run(fill(load_config(config)))
     say(views.TEST_MONEY)
-    return {**made, "next": look_at(config)}
+    return Answer({**made, "next": look_at(config)}, lines)
 
 
 def look_at(config: Path | None) -> list[str]:
