@@ -1,4 +1,4 @@
-"""Mandates, offers and devices from the command line."""
+"""Offers and devices from the command line."""
 
 from typing import Annotated, Any
 
@@ -6,88 +6,14 @@ import typer
 
 from farthing.cli import views
 from farthing.cli.local import ask_all, ask_hub, assets_of
-from farthing.cli.options import ConfigOption, OwnerOption, owner_of
-from farthing.errors import Malformed
-from farthing.money import Asset, parse_price
+from farthing.cli.options import ConfigOption
+from farthing.money import parse_price
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import the_id
 from farthing.terminal.talk import manners, say
 
-mandates_app = typer.Typer(help="What devices may spend.", no_args_is_help=True)
 offers_app = typer.Typer(help="Price tags.", no_args_is_help=True)
 devices_app = typer.Typer(help="Devices.", no_args_is_help=True)
-
-
-def _units(text: str, asset: str, assets: dict[str, Asset]) -> str:
-    """Read a price in the mandate's own asset; another asset's units would count wrongly.
-
-    Raises: Malformed `malformed-price`, `asset-mismatch`.
-    """
-    amount = parse_price(text, assets)
-    if amount.asset.code != asset:
-        raise Malformed("asset-mismatch", f"this mandate counts {asset}, and {text!r} does not")
-    return str(amount.units)
-
-
-def _budget(text: str, asset: str, assets: dict[str, Asset]) -> dict[str, Any]:
-    price, slash, per = text.partition("/")
-    if not slash:
-        raise Malformed("malformed-budget", f'{text!r} is no budget; write it like "5 USD/day"')
-    units = _units(price.strip(), asset, assets)
-    return {"name": f"per {per.strip()}", "per": per.strip(), "limit": units}
-
-
-@command(mandates_app, "create", lines=the_id, elsewhere=True)
-def create_mandate(
-    asset: Annotated[str, typer.Argument(help="What it counts, such as USD.")],
-    *,
-    largest: Annotated[str, typer.Option(help='The largest payment: "0.50 USD".')] = "",
-    budget: Annotated[
-        list[str] | None, typer.Option(help='A limit per period: "5 USD/day"; may be repeated.')
-    ] = None,
-    payee: Annotated[list[str] | None, typer.Option(help="Only to this account.")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="Only in this category.")] = None,
-    hours: Annotated[list[str] | None, typer.Option(help="Only then: 08:00-18:00.")] = None,
-    ask_above: Annotated[str, typer.Option(help='Ask me above: "3 USD".')] = "",
-    expires: Annotated[str, typer.Option(help="Until: 2027-01-01T00:00:00Z.")] = "",
-    name: Annotated[str, typer.Option(help="A name for it.")] = "",
-    owner: OwnerOption = "",
-    config: ConfigOption = None,
-) -> Any:
-    """Make a mandate, and print its id.
-
-    Example: farthing mandates create USD --largest "0.50 USD" --budget "5 USD/day"
-    """
-    assets = assets_of(config)
-    body: dict[str, Any] = {
-        "asset": asset,
-        "name": name,
-        "owner": owner_of(owner, config),
-        "budgets": [_budget(text, asset, assets) for text in budget or []],
-        "payees": payee or [],
-        "categories": category or [],
-        "hours": hours or [],
-        "largest": _units(largest, asset, assets) if largest else None,
-        "ask_above": _units(ask_above, asset, assets) if ask_above else None,
-        "expires": expires or None,
-    }
-    return ask_hub("POST", "/v1/mandates", body, config)
-
-
-@command(mandates_app, "list", elsewhere=True)
-def list_mandates(config: ConfigOption = None) -> Any:
-    """List mandates. Example: farthing mandates list."""
-    items = ask_all("/v1/mandates", config)
-    return Answer(items, views.mandates(assets_of(config)))
-
-
-@command(mandates_app, "revoke", elsewhere=True)
-def revoke_mandate(
-    mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None
-) -> Any:
-    """Revoke a mandate at once. Example: farthing mandates revoke man_01j…"""
-    made = ask_hub("POST", f"/v1/mandates/{mandate}/revoke", config=config)
-    return Answer(made, lambda m: views.mandates(assets_of(config))([m]))
 
 
 @command(offers_app, "create", lines=the_id, elsewhere=True)

@@ -15,7 +15,6 @@ import msgspec
 from farthing import asking
 from farthing.codec import read_json
 from farthing.config import Config, load_config
-from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.money import Asset
 from farthing.sockets import is_running, socket_path

@@ -104,7 +104,7 @@ TABLE = (
     Later("receipt", "farthing.cli.auditing:receipt_app", "Receipts."),
     Later("owners", "farthing.cli.owning:owners_app", "Owners."),
     Later("accounts", "farthing.cli.owning:accounts_app", "Accounts."),
-    Later("mandates", "farthing.cli.admin:mandates_app", "What devices may spend."),
+    Later("mandates", "farthing.cli.mandates:mandates_app", "What devices may spend."),
     Later("devices", "farthing.cli.admin:devices_app", "Devices."),
     Later("offers", "farthing.cli.admin:offers_app", "Price tags."),
     Later("keys", "farthing.cli.keys:keys_app", "API keys."),
