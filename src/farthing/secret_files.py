@@ -30,8 +30,10 @@ def read_secret(path: Path, passphrase: Passphrase = sealing.nobody) -> bytes:
 def check_mode(path: Path) -> None:
     """Refuse a file that others could read or change.
 
-    Raises: Malformed `key-file-open-to-others`.
+    Raises: Malformed `key-file-open-to-others`, `malformed-key-file`.
     """
+    if path.is_dir():
+        raise Malformed("malformed-key-file", f"{path} is a folder; name the file in it")
     if path.stat().st_mode & _OPEN_TO_OTHERS:
         raise Malformed("key-file-open-to-others", f"run: chmod 600 {path}")
 

@@ -158,3 +158,36 @@ def test_values_are_named_in_capitals(farthing: Terminal):
 def test_manners_are_those_of_one_command(farthing: Terminal):
     farthing("balances", "--json")
     assert manners.get() == Manners()
+
+
+def test_a_closed_stdout_is_refused_before_anything_is_made(tmp_path: Path):
+    home = os.environ | {"FARTHING_HOME": str(tmp_path / "home")}
+    command = f"{' '.join(FARTHING)} init >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=home)
+    assert (done.returncode, "stdout is closed" in done.stderr) == (8, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_talk_does_not_go_to_stdout_where_stderr_is_closed(farthing: Terminal):
+    home = os.environ | {"FARTHING_HOME": str(farthing.home)}
+    for closing in ("2>&-", "2>/dev/null"):
+        command = f"{' '.join(FARTHING)} balances --json {closing}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=home)
+        assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["accounts freeze", "devices revoke", "keys revoke", "mandates revoke", "offers withdraw"],
+)
+def test_an_id_that_is_none_is_told_so_whatever_is_in_it(farthing: Terminal, words: str):
+    for nonsense in ("../../v1/keys", "..", "a b", "%2e%2e", "a?b#c", "ä", ""):
+        told = farthing(*words.split(), nonsense)
+        assert (told.code, "is no id" in told.err) == (2, True), (nonsense, told.err)
+    assert farthing(*words.split(), "acc_01").code == 9
+
+
+def test_a_folder_is_no_key_and_nobody_is_told_to_chmod_it(farthing: Terminal, tmp_path: Path):
+    told = farthing("hub-keys", "rotate", "--root-key", str(tmp_path))
+    assert (told.code, "malformed-key-file" in told.err) == (8, True), told.err
+    assert "chmod" not in told.err

@@ -1,5 +1,6 @@
 """The command `farthing`: everything a person types."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from farthing.cli.table import TABLE
 from farthing.terminal.exits import Exit
 from farthing.terminal.lazy import lazy_group
+from farthing.terminal.talk import say
 
 app = typer.Typer(
     name="farthing",
@@ -40,6 +42,11 @@ def common(
 
 def main() -> None:
     """Run the command; whatever goes wrong is a line that says what to do, never a traceback."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - closed by the shell
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123,SIM115 - talk must not go to stdout
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        say("farthing: stdout is closed; send it to /dev/null if nobody is to read it")
+        sys.exit(Exit.SETTINGS)
     try:
         app()
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ from farthing.money import parse_price
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import the_id
 from farthing.terminal.talk import manners, say
+from farthing.terminal.typed import in_path
 
 offers_app = typer.Typer(help="Price tags.", no_args_is_help=True)
 devices_app = typer.Typer(help="Devices.", no_args_is_help=True)
@@ -62,7 +63,7 @@ def withdraw_offer(
     offer: Annotated[str, typer.Argument(help="off_…")], config: ConfigOption = None
 ) -> Any:
     """Take an offer down. Example: farthing offers withdraw off_01j…"""
-    made = ask_hub("POST", f"/v1/offers/{offer}/withdraw", config=config)
+    made = ask_hub("POST", f"/v1/offers/{in_path(offer)}/withdraw", config=config)
     return Answer(made, lambda o: views.offers(assets_of(config))([o]))
 
 
@@ -95,5 +96,5 @@ def revoke_device(
     device: Annotated[str, typer.Argument(help="dev_…")], config: ConfigOption = None
 ) -> Any:
     """Revoke a device at once. Example: farthing devices revoke dev_01j…"""
-    made = ask_hub("POST", f"/v1/devices/{device}/revoke", config=config)
+    made = ask_hub("POST", f"/v1/devices/{in_path(device)}/revoke", config=config)
     return Answer(made, lambda d: views.devices([d]))

@@ -18,6 +18,7 @@ from farthing.passphrases import new_passphrase
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.options import NewPassphrase
 from farthing.terminal.talk import say
+from farthing.terminal.typed import in_path
 
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 hub_keys_app = typer.Typer(help="The hub's own signing keys.", no_args_is_help=True)
@@ -46,7 +47,7 @@ def list_keys(config: ConfigOption = None) -> Any:
 @command(keys_app, "revoke", elsewhere=True)
 def revoke(key: Annotated[str, typer.Argument(help="key_…")], config: ConfigOption = None) -> Any:
     """Revoke an API key at once. Example: farthing keys revoke key_01j…"""
-    made = ask_hub("POST", f"/v1/keys/{key}/revoke", config=config)
+    made = ask_hub("POST", f"/v1/keys/{in_path(key)}/revoke", config=config)
     return Answer(made, lambda k: views.keys([k]))
 
 

@@ -11,6 +11,7 @@ from farthing.errors import Malformed
 from farthing.money import Asset, parse_price
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import the_id
+from farthing.terminal.typed import in_path
 
 mandates_app = typer.Typer(help="What devices may spend.", no_args_is_help=True)
 
@@ -104,7 +105,7 @@ def change_mandate(
     Example: farthing mandates change man_01j… --largest "1 USD" --budget "8 USD/day"
     """
     assets = assets_of(config)
-    path = f"/v1/mandates/{mandate}"
+    path = f"/v1/mandates/{in_path(mandate)}"
     before = ask_hub("GET", path, config=config)
     body = {member: before[member] for member in _KEPT}
     asset = body["asset"]
@@ -160,5 +161,5 @@ def revoke_mandate(
     mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None
 ) -> Any:
     """Revoke a mandate at once. Example: farthing mandates revoke man_01j…"""
-    made = ask_hub("POST", f"/v1/mandates/{mandate}/revoke", config=config)
+    made = ask_hub("POST", f"/v1/mandates/{in_path(mandate)}/revoke", config=config)
     return Answer(made, lambda m: views.mandates(assets_of(config))([m]))

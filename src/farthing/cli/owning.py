@@ -10,6 +10,7 @@ from farthing.cli.local import ask_all, ask_hub
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
 from farthing.terminal.frame import command
 from farthing.terminal.tables import the_id
+from farthing.terminal.typed import in_path
 
 owners_app = typer.Typer(help="Owners.", no_args_is_help=True)
 accounts_app = typer.Typer(help="Accounts.", no_args_is_help=True)
@@ -69,4 +70,4 @@ def close(account: AccountArgument, config: ConfigOption = None) -> Any:
 
 
 def _turn(account: str, verb: str, config: Path | None) -> Any:
-    return ask_hub("POST", f"/v1/accounts/{account}/{verb}", config=config)
+    return ask_hub("POST", f"/v1/accounts/{in_path(account)}/{verb}", config=config)

@@ -6,7 +6,7 @@ HINTS = {
     "asset-not-allowed": 'Allow it with --max "1 EUR", in the asset that is asked.',
     "bad-code": "Ask the owner for a new code: farthing devices invite acc_… man_…",
     "bad-signature": "Is it enrolled at this hub? Then sign as docs/reference/device-keys.md says.",
-    "cannot-write": "Choose a file that can be written; nothing was paid.",
+    "cannot-write": "Choose a file that you may write; nothing was done, and nothing paid.",
     "code-expired": "Ask the owner for a new code; codes are good for ten minutes.",
     "code-used": "Ask the owner for a new code; each is good once.",
     "device-missing": "Add &device=dev_… to the query.",

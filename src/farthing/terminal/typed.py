@@ -69,3 +69,13 @@ def without_userinfo(url: str) -> str:
     if found:
         raise Malformed("malformed-option", "a URL has no user or password in it: use -H @FILE")
     return url
+
+
+def in_path(ident: str) -> str:
+    """Give an id that was typed, as one segment of a path.
+
+    Raises: Malformed `malformed-option` for what is no id, such as a script's variable not set.
+    """
+    if not (ident.isascii() and ident.replace("_", "").isalnum()):
+        raise Malformed("malformed-option", f"{ident!r} is no id; one looks like acc_01j…")
+    return ident
