@@ -36,6 +36,8 @@ LANGUAGES = {
 
 _COPIED = {"sh", "python", "toml", "json", "nginx", "caddy", "yaml", "ini", "systemd", "promql"}
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
+_BREAK = "<br>"
+"""The one tag that pages may have: in a table's cell there is no other way to a new line."""
 _JOINT = re.compile(r"(?<=\w)[_/](?=\w)")
 _UNBROKEN_MAX = 16
 _STACKED_COLUMNS = 3
@@ -67,12 +69,17 @@ def _prepare(token: Token, page: Page, links: Links) -> None:
             part.attrSet("href", href)
             if href.startswith("https://"):
                 part.attrSet("rel", "noopener noreferrer")
-        elif part.type == "html_inline" and not _COMMENT.fullmatch(part.content):
+        elif part.type == "html_inline" and not _may_stand(part.content):
             page.fault(f"write Markdown instead of {part.content}", line)
     if token.type == "html_block" and not _COMMENT.fullmatch(token.content):
         page.fault("write Markdown instead of HTML", line)
     if token.type == "fence" and token.info not in LANGUAGES:
         page.fault(f"a block is one of {', '.join(LANGUAGES)}, not {token.info!r}", line)
+
+
+def _may_stand(tag: str) -> bool:
+    """Tell whether a piece of HTML in a line is a comment or a new line."""
+    return tag == _BREAK or _COMMENT.fullmatch(tag) is not None
 
 
 def _mark_tables(tokens: Sequence[Token]) -> None:
@@ -142,5 +149,5 @@ class _Writer(RendererHTML):
         return ""
 
     def html_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        """Leave comments out."""
-        return ""
+        """Keep new lines, and leave comments out."""
+        return _BREAK if tokens[idx].content == _BREAK else ""

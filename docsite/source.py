@@ -12,6 +12,7 @@ INDEX = "docs/README.md"
 NAMED = frozenset({"code", "key", "kind", "metric", "request", "setting", "word"})
 """First columns whose cells are names that people look for: a row of theirs can be linked to."""
 
+_BREAKS = ("softbreak", "hardbreak", "html_inline")
 _NO_LETTER = re.compile(r"[^\w\- ]")
 
 
@@ -115,9 +116,9 @@ def url_of(path: str) -> str:
 def plain(inline: Token) -> str:
     """Give the words of an inline token, without what marks them up."""
     words = [
-        " " if part.type in ("softbreak", "hardbreak") else part.content
+        " " if part.type in _BREAKS else part.content
         for part in inline.children or []
-        if part.type != "html_inline"
+        if part.type != "html_inline" or part.content == "<br>"
     ]
     return "".join(words).strip()
 

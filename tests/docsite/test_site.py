@@ -104,6 +104,7 @@ def test_what_the_search_finds_is_there(site: Path, pages: dict[Path, Read]):
         ("[gone](reference/glossary.md#no-such-word)", "no #no-such-word"),
         ("```klingon\nx\n```", "not 'klingon'"),
         ("<div>HTML</div>", "write Markdown instead"),
+        ("a<b onclick=x>", "write Markdown instead"),
         ("![A picture](https://elsewhere.example/a.svg)", "there is no SVG file"),
     ],
 )
