@@ -15,6 +15,7 @@ from farthing.clock import NS
 from farthing.config import Config
 from farthing.errors import Malformed
 from farthing.observe.hub_watch import HubWatch
+from farthing.services.audit_note import read_note
 from farthing.services.desk import Desk
 from farthing.store.standing import Standing, read_standing
 from farthing.web.metrics_page import write_page
@@ -71,6 +72,11 @@ class Observed(NamedTuple):
         put("farthing_books_queue_units", self.books.queued)
         put("farthing_books_queue_units_max", QUEUE_MAX)
         put("farthing_books_writable", int(self.books.writable))
+        put("farthing_ready", int(not (self.desk.closing or self.fault())))
+        note = read_note(config)
+        put("farthing_audit_time_seconds", note.time_ns / NS if note else 0)
+        if note:
+            put("farthing_audit_ok", int(note.ok))
 
     def _parts(self) -> None:
         put = self.watch.board.put

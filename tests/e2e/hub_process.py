@@ -37,6 +37,9 @@ class HubProcess:
             **settings,
         }
         self._purses = 0
+        self.verify = settings.get("FARTHING_SERVER_TLS_CERT", "")
+        if self.verify:
+            self.url = self.url.replace("http:", "https:")
 
     def __enter__(self):
         self.made = json.loads(self.run("init", "--json").stdout)
@@ -52,7 +55,16 @@ class HubProcess:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        wait_for(f"{self.url}/readyz", self.process)
+        wait_for(f"{self.url}/readyz", self.process, verify=self.verify)
+
+    @contextlib.contextmanager
+    def served(self):
+        """Serve a hub that is there already."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
 
     def stop(self) -> int:
         self.process.terminate()

@@ -1,7 +1,5 @@
 """The hub and the proxy over TLS, with a certificate of the test's own."""
 
-import datetime
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -10,42 +8,18 @@ import warnings
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
 
 from farthing.errors import Malformed
 from farthing.selling import paywall
 from tests.cli.runner import Terminal
+from tests.e2e.certificates import make_certificate
 from tests.e2e.hub_process import HubProcess, free_port, wait_for
 
 
 @pytest.fixture
 def certificate(tmp_path):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test hub")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, secret = tmp_path / "cert.pem", tmp_path / "key.pem"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    pkcs8 = serialization.PrivateFormat.PKCS8
-    secret.touch(mode=0o600)
-    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-    return chain, secret
+    return make_certificate(tmp_path)
 
 
 def _offering(certificate, *, versions, ciphers=""):
@@ -100,7 +74,6 @@ def test_a_device_enrols_and_pays_over_tls(tmp_path, certificate):
         "SSL_CERT_FILE": str(chain),
     }
     hub = HubProcess(tmp_path, **settings)
-    hub.url = hub.url.replace("http:", "https:")
     hub.run("init")
     hub.process = subprocess.Popen([sys.executable, "-m", "farthing", "serve"], env=hub.environment)
     try:

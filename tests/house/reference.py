@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 import typer
+import yaml
 
 import farthing
 from farthing.cli import app as commands
@@ -32,6 +33,7 @@ from .limits_page import limits
 from .tables import table
 
 ROOT = Path(__file__).parents[2]
+RULES = ROOT / "src" / "farthing" / "deploy" / "prometheus" / "farthing.rules.yml"
 AT_START = 0
 FOLDER = ROOT / "docs" / "reference"
 NOTE = "\n<!-- Written from the code by `python -m tests.house.reference`; edit that. -->\n"
@@ -41,6 +43,7 @@ def pages() -> dict[str, str]:
     """Write every page, by its file's name."""
     return {
         "access.md": access(),
+        "alerts.md": alert_page(),
         "api.md": api(),
         "commands.md": command_page(),
         "configuration.md": configuration(),
@@ -219,6 +222,31 @@ def metrics() -> str:
     rows = [(f"`{name}`", told) for name, told in PROCESS.items()]
     parts.append("\n## The process\n\n" + table(("metric", "meaning"), rows))
     return "".join(parts)
+
+
+def alert_page() -> str:
+    """Write the page of alerts, from the rules that are shipped."""
+    told = (
+        f"# Alerts\n{NOTE}\n"
+        "What the rules of `farthing deploy-files` tell of, and what to do then; how they get\n"
+        "into Prometheus is in [how to monitor a hub](../howto/monitor-a-hub.md). The severity\n"
+        "`page` wakes somebody, `ticket` can wait for the day.\n"
+    )
+    parts = [told]
+    for group in yaml.safe_load(RULES.read_text())["groups"][1:]:
+        parts.append(f"\n## {group['name']}\n")
+        parts += [_alert(rule) for rule in group["rules"]]
+    return "".join(parts)
+
+
+def _alert(rule: dict[str, Any]) -> str:
+    told = rule["annotations"]
+    means = re.sub(r"\{\{ *\$(?:labels\.)?([a-z]+)[^}]*\}\}", r"*\1*", told["summary"])
+    since = "" if rule["for"] == "0m" else f", for {rule['for']}"
+    return (
+        f"\n### {rule['alert']}\n\n{means} (`{rule['labels']['severity']}`).\n\n"
+        f"- When: `{rule['expr']}`{since}\n- Do: {told['do']}\n"
+    )
 
 
 # The API and the commands

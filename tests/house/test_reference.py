@@ -14,7 +14,7 @@ from .reference import FOLDER, all_commands, pages, raised
 @pytest.mark.rule("asvs.2.1.2", on="hub")
 @pytest.mark.parametrize(
     "name",
-    ["access", "api", "commands", "configuration", "events", "limits", "metrics", "problems"],
+    ["access", "alerts", "api", "commands", "configuration", "events", "limits", "metrics", "problems"],
 )
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()

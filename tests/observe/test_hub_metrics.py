@@ -5,13 +5,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from farthing.clock import NS
 from farthing.config import Config
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB
+from farthing.services.audit_note import AuditNote, note_file, read_note, write_note
 from farthing.web.metrics_page import MetricsPage
 from tests.web.api.town import LOCAL, NOBODY, open_town
 
-from .reading import families, value
+from .reading import families, samples, value
 
 
 async def page_of(town) -> str:
@@ -87,6 +89,31 @@ async def test_how_the_books_stand_is_read_when_somebody_looks(tmp_path: Path):
         < value(page, "farthing_disk_free_bytes", place="books")
         < value(page, "farthing_disk_size_bytes", place="books")
     )
+
+
+async def test_what_the_newest_audit_found_is_told_and_nothing_before_the_first(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        config = town.hub.desk.config
+        before = samples(await page_of(town))
+        assert ("farthing_audit_ok", ()) not in before
+        assert ("farthing_tls_certificate_expiry_seconds", ()) not in before
+        assert before["farthing_audit_time_seconds", ()] == 0
+        write_note(config, AuditNote(ok=True, time_ns=1_800_000_000 * NS, commits=9, text="ok"))
+        page = await page_of(town)
+        assert value(page, "farthing_audit_ok") == 1
+        assert value(page, "farthing_audit_time_seconds") == 1_800_000_000
+        write_note(config, AuditNote(ok=False, time_ns=1, commits=9, text="accounts: …"))
+        assert value(await page_of(town), "farthing_audit_ok") == 0
+        note_file(config).write_text("{")
+        assert read_note(config) is None
+
+
+async def test_ready_is_told_as_readyz_says_it(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        assert value(await page_of(town), "farthing_ready") == 1
+        town.hub.desk.closing = True
+        assert value(await page_of(town), "farthing_ready") == 0
+        assert (await town.ask("GET", "/readyz", who=LOCAL)).status_code == 503
 
 
 async def test_every_metric_of_the_table_is_on_the_page_and_no_other_of_ours(tmp_path: Path):

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from farthing.app import key_ring, open_to_read
+from farthing.clock import system_clock
 from farthing.config import Config, load_config
 from farthing.services.audit import Report, audit
+from farthing.services.audit_note import AuditNote, write_note
 from farthing.services.heads import HeadsFile
 from farthing.store.migrate import check_current
 from farthing.terminal.exits import Exit
@@ -27,11 +29,24 @@ async def run_audit(config_file: Path | None, root_key: str) -> Answer:
     Raises: FarthingError when they cannot be read.
     """
     config = load_config(config_file)
-    return await audit_books(config, root_key or _root(config))
+    report = await examined(config, root_key or _root(config))
+    try:
+        write_note(config, AuditNote(report.ok, system_clock(), report.commits, report.text))
+    except OSError as fault:  # Somebody who may read the books but not write beside them.
+        say(f"note: the hub's metrics will not tell of this audit: {fault}")
+    return _told(report)
 
 
 async def audit_books(config: Config, root_key: str | None) -> Answer:
     """Audit books against a root key, and give the report as a command's answer.
+
+    Raises: FarthingError when they cannot be read.
+    """
+    return _told(await examined(config, root_key))
+
+
+async def examined(config: Config, root_key: str | None) -> Report:
+    """Audit books against a root key, with a bar at a terminal.
 
     Raises: FarthingError when they cannot be read.
     """
@@ -40,7 +55,7 @@ async def audit_books(config: Config, root_key: str | None) -> Answer:
         try:
             check_current(database)
             with progress_bar("auditing") as on_progress:
-                report = await audit(
+                return await audit(
                     database,
                     root_key,
                     HeadsFile(config.path(config.audit.heads_path)),
@@ -48,7 +63,6 @@ async def audit_books(config: Config, root_key: str | None) -> Answer:
                 )
         finally:
             database.close()
-    return _told(report)
 
 
 @contextmanager

@@ -85,6 +85,11 @@ TABLE = (
         "Say what a code means and what to do: of a problem, a refusal, an event or an exit.",
     ),
     Later(
+        "deploy-files",
+        "farthing.cli.deploying:deploy_files",
+        "Write systemd units, Prometheus rules and a Grafana dashboard into a folder.",
+    ),
+    Later(
         "upgrade-check",
         "farthing.cli.backing_up:upgrade_check",
         "Try this version's migrations on a copy of the books, and audit the copy.",

@@ -16,13 +16,16 @@ SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 512.0)
 
 
 class Metric(NamedTuple):
-    """One metric. Shape: `buckets` for histograms alone."""
+    """One metric. Shape: `buckets` for histograms alone; without `always` it is absent until it is
+    told, where 0 would be a lie.
+    """
 
     name: str
     kind: Kind
     told: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    always: bool = True
 
 
 PAYMENT_STEPS = ("authorise", "verify", "commit", "capture", "void", "refund", "cancel")
@@ -71,6 +74,18 @@ HUB = (
     Metric("farthing_books_queue_units", "gauge", "Units that wait for a commit"),
     Metric("farthing_books_queue_units_max", "gauge", "How many may wait before 503 is answered"),
     Metric("farthing_books_writable", "gauge", "1, or 0 since a commit could not be written"),
+    Metric("farthing_ready", "gauge", "1, or 0 while payments cannot be taken, as `/readyz` says"),
+    Metric(
+        "farthing_audit_ok",
+        "gauge",
+        "1 if the newest `farthing audit` found nothing wrong, or 0; absent before the first",
+        always=False,
+    ),
+    Metric(
+        "farthing_audit_time_seconds",
+        "gauge",
+        "When the newest audit ended, in Unix seconds; 0 before the first",
+    ),
     Metric(
         "farthing_signatures_total",
         "counter",
@@ -120,6 +135,7 @@ HUB = (
         "farthing_tls_certificate_expiry_seconds",
         "gauge",
         "When the certificate runs out, in Unix seconds; only where the hub does TLS itself",
+        always=False,
     ),
 )
 

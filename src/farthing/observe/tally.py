@@ -18,7 +18,8 @@ class Tally:
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
-        self._cells: dict[Labels, list[float]] = {} if metric.labels else {(): [0]}
+        lone = metric.always and not metric.labels
+        self._cells: dict[Labels, list[float]] = {(): [0]} if lone else {}
 
     def at(self, *labels: str) -> list[float]:
         """Give what holds the count of a combination of labels, from 0; to keep where it is
