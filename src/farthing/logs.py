@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from farthing.log_lines import MARK
+
 _SECRETS = {
     "authorization",
     "signature",
@@ -40,7 +42,12 @@ def configure_logs(form: str, level: str) -> None:
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
+        foreign_pre_chain=[
+            name_line,
+            structlog.stdlib.add_logger_name,
+            *shared,
+            structlog.processors.format_exc_info,
+        ],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -49,6 +56,12 @@ def configure_logs(form: str, level: str) -> None:
     root.setLevel(max(_LEVELS[level], logging.INFO))
     for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def name_line(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Give a line of ours its name and its facts back; a library's stays a sentence."""
+    line, facts = getattr(event["_record"], MARK, (event["event"], {}))
+    return {**event, "event": line, **facts}
 
 
 def hide_secrets(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:

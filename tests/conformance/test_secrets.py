@@ -118,7 +118,7 @@ async def test_logs_hold_no_secrets(place: Place, listener: Listener):
         secrets += [to_base64url(signer.seed), signer.seed.hex()]
     text = listener.all()
     assert "request.denied" in text
-    assert "the handler failed" in text or place.surface == PROXY
+    assert "paywall.handler_failed" in text or place.surface == PROXY
     found = [secret[:12] for secret in secrets if secret and secret in text]
     assert found == []
 

@@ -37,6 +37,7 @@ class HubProcess:
             **settings,
         }
         self._purses = 0
+        self.log: Path | None = None
         self.verify = settings.get("FARTHING_SERVER_TLS_CERT", "")
         if self.verify:
             self.url = self.url.replace("http:", "https:")
@@ -51,7 +52,8 @@ class HubProcess:
 
     def start(self, *more: str) -> None:
         command = [sys.executable, "-m", "farthing", "serve", *more]
-        self.process = subprocess.Popen(command, env=self.environment)
+        with self._written_to() as log:
+            self.process = subprocess.Popen(command, env=self.environment, stderr=log)
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -65,6 +67,10 @@ class HubProcess:
             yield self
         finally:
             self.stop()
+
+    def _written_to(self):
+        """Give where hub and proxy write their log: the test's own stderr, unless it wants it."""
+        return self.log.open("a") if self.log else contextlib.nullcontext(None)
 
     def stop(self) -> int:
         self.process.terminate()
@@ -125,7 +131,9 @@ class HubProcess:
         """`farthing proxy` before a web service; gives its URL."""
         port = free_port()
         command = [sys.executable, "-m", "farthing", "proxy", "--upstream", upstream]
-        process = subprocess.Popen([*command, "--port", str(port), *more], env=self.environment)
+        command += ["--port", str(port), *more]
+        with self._written_to() as log:
+            process = subprocess.Popen(command, env=self.environment, stderr=log)
         url = f"http://127.0.0.1:{port}"
         try:
             wait_for(url, process)

@@ -21,6 +21,7 @@ from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
 from farthing.errors import BadConfig, FarthingError, PlugMissing
 from farthing.explained import hint_of
+from farthing.explained.log_lines import ALWAYS, FACTS, LINES, OF_EVENTS
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB, SELLER
 from farthing.terminal.lazy import LazyGroup
@@ -49,6 +50,7 @@ def pages() -> dict[str, str]:
         "configuration.md": configuration(),
         "events.md": events(),
         "limits.md": limits(),
+        "logs.md": log_page(),
         "metrics.md": metrics(),
         "problems.md": problems(),
     }
@@ -222,6 +224,42 @@ def metrics() -> str:
     rows = [(f"`{name}`", told) for name, told in PROCESS.items()]
     parts.append("\n## The process\n\n" + table(("metric", "meaning"), rows))
     return "".join(parts)
+
+
+def log_page() -> str:
+    """Write the page of log lines."""
+    told = (
+        f"# Log lines\n{NOTE}\n"
+        "A hub and a proxy write to stderr, one line for each thing. `[log] format` is `text` or\n"
+        "`json`, `[log] level` the least that is written, and `[log] events = false` leaves the\n"
+        "events out. `farthing explain LINE` tells about one. No line holds a key, a code, a\n"
+        "signature, a credential, a receipt or a body.\n\n"
+        "A line whose name has no dot is a library's, worded there; `logger` says whose.\n"
+    )
+    rows = [
+        (
+            f"`{name}`",
+            line.level,
+            line.told,
+            ", ".join(_fact(fact) for fact in line.facts),
+            line.to_do,
+        )
+        for name, line in LINES.items()
+    ]
+    parts = [told, "\n## Lines\n\n", table(("line", "level", "what", "facts", "what to do"), rows)]
+    parts.append(
+        "\n## Events\n\nEach [event](events.md) is a line of the level info as well, under its own"
+        " name, written once it is durable.\n"
+    )
+    shelves = (("In every line", ALWAYS), ("In lines", FACTS), ("In lines of events", OF_EVENTS))
+    for title, facts in shelves:
+        rows = [(f"`{name}`", means) for name, means in facts.items()]
+        parts.append(f"\n## {title}\n\n" + table(("fact", "meaning"), rows))
+    return "".join(parts)
+
+
+def _fact(name: str) -> str:
+    return f"`{name[:-1]}` or not" if name.endswith("?") else f"`{name}`"
 
 
 def alert_page() -> str:

@@ -14,11 +14,26 @@ from .reference import FOLDER, all_commands, pages, raised
 @pytest.mark.rule("asvs.2.1.2", on="hub")
 @pytest.mark.parametrize(
     "name",
-    ["access", "alerts", "api", "commands", "configuration", "events", "limits", "metrics", "problems"],
+    [
+        "access",
+        "alerts",
+        "api",
+        "commands",
+        "configuration",
+        "events",
+        "limits",
+        "logs",
+        "metrics",
+        "problems",
+    ],
 )
 def test_a_reference_page_says_what_the_code_does(name: str):
     written = (FOLDER / f"{name}.md").read_text()
     assert written == pages()[f"{name}.md"], "run: .venv/bin/python -m tests.house.reference"
+
+
+def test_all_the_pages_are_written():
+    assert len(pages()) >= 9
 
 
 def test_every_problem_has_a_hint_and_every_hint_a_problem():

@@ -7,7 +7,6 @@ itself.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
@@ -24,11 +23,12 @@ from farthing.core.decisions import Unit
 from farthing.core.events import Event
 from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, TooMuch, Unavailable
 from farthing.keys import Signer
+from farthing.log_lines import Log
 from farthing.sharing import Line
 
 T = TypeVar("T")
 
-log = logging.getLogger("farthing.books")
+log = Log("books")
 
 BATCH_MAX = 512
 QUEUE_MAX = 20_000
@@ -194,13 +194,13 @@ class SqlBooks:
     def _say_why(self, fault: Exception) -> None:
         """Tell the operator what the disk or the server said, once until it works again."""
         if not self._failing:
-            log.error("the books cannot be written: %s", fault.__cause__ or fault)
+            log.error("books.not_writable", why=fault.__cause__ or fault)
         self._failing = True
 
     def _say_well(self) -> None:
         if self._failing:
             self._failing = False
-            log.warning("the books can be written again")
+            log.warning("books.writable")
 
     def _run_alone(self, unit: Unit[Any], since: float) -> Any:
         try:
@@ -226,9 +226,9 @@ class SqlBooks:
             return
         try:
             self._on_batch(waited, took, units, events)
-        except Exception:
+        except Exception as fault:
             # The commit is durable and answered for; who only watches cannot undo that.
-            log.exception("a commit was not counted")
+            log.error("books.not_counted", fault=fault)
 
     def _transact(self, units: Sequence[Unit[Any]]) -> Result:
         signer = self._signer()
@@ -270,7 +270,7 @@ class SqlBooks:
             self._on_head(head)
         except OSError as fault:
             # The commit is durable and answered for; only the second place lacks its head.
-            log.error("head %d is not in the second place: %s", head.number, fault)
+            log.error("heads.not_noted", number=head.number, why=fault)
 
     def _forget(self) -> None:
         # What a failed commit left in memory never became true.

@@ -10,6 +10,7 @@ from farthing.core.refusals import EXPLAINED as REFUSALS
 from farthing.core.refusals import Refusal
 from farthing.errors import PROBLEM_BASE, Missing
 from farthing.explained import consequence, hints
+from farthing.explained.log_lines import LINES
 from farthing.terminal.exits import EXPLAINED as EXITS
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
@@ -27,12 +28,12 @@ def explain(
     code: Annotated[
         str,
         typer.Argument(
-            help="A problem, a refusal, an event, exit-3; all of them [none].",
+            help="A problem, a refusal, an event, a log line, exit-3; all [none].",
             autocompletion=_begun,
         ),
     ] = "",
 ) -> Any:
-    """Say what a code means and what to do: of a problem, a refusal, an event or an exit.
+    """Say what a code means and what to do: a problem, a refusal, an event, a log line, an exit.
 
     Example: farthing explain mandate-budget
     """
@@ -43,7 +44,13 @@ def explain(
         return Answer(_exits(), lambda rows: columns((str(r["exit"]), r["means"]) for r in rows))
     name = f"exit-{name}" if name.isdigit() else name
     # On the command line codes stand in brackets, and x402 writes them with underscores.
-    found = _event(name) or _exit(name) or _problem(name) or _problem(name.replace("_", "-"))
+    found = (
+        _event(name)
+        or _line(name)
+        or _exit(name)
+        or _problem(name)
+        or _problem(name.replace("_", "-"))
+    )
     if found is None:
         near = difflib.get_close_matches(name, _known(), 3)
         mean = f"did you mean {', '.join(near)}?" if near else "farthing explain lists all of them"
@@ -53,7 +60,7 @@ def explain(
 
 def _known() -> list[str]:
     exits = [f"exit-{number.value}" for number in Exit]
-    return [*hints(), *(kind.value for kind in EVENTS), *exits, EXIT_CODES]
+    return [*hints(), *(kind.value for kind in EVENTS), *LINES, *exits, EXIT_CODES]
 
 
 def _lines(found: dict[str, str]) -> list[str]:
@@ -63,6 +70,14 @@ def _lines(found: dict[str, str]) -> list[str]:
 def _event(name: str) -> dict[str, str] | None:
     means = next((text for kind, text in EVENTS.items() if kind.value == name), None)
     return {"code": name, "means": f"Event: {means}."} if means else None
+
+
+def _line(name: str) -> dict[str, str] | None:
+    if name not in LINES:
+        return None
+    line = LINES[name]
+    told = {"code": name, "means": f"A line of the log ({line.level}): {line.told}."}
+    return {**told, "hint": f"{line.to_do}."} if line.to_do else told
 
 
 def _exit(name: str) -> dict[str, str] | None:

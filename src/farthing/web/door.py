@@ -5,19 +5,19 @@ connections are counted here, from the moment they are accepted.
 """
 
 import asyncio
-import logging
 import socket
 from typing import Any
 
 import uvicorn
 
+from farthing.log_lines import Log
 from farthing.sharing import Room
 from farthing.web.guard import Guard, no_room
 from farthing.web.patience import LINGER_SECONDS
 from farthing.web.problems import problem_answer
 from farthing.web.strict_http import StrictHttp, written
 
-log = logging.getLogger("farthing.door")
+log = Log("door")
 
 HANDSHAKE_SECONDS = 15.0
 _LEAVING_MAX = 256
@@ -84,7 +84,8 @@ class BoundedServer(uvicorn.Server):
     def _rest(self, listener: socket.socket, fault: OSError) -> None:
         """Leave a moment to those who are in, where the system has no more files for us."""
         if not self._short:
-            log.error("no connection can be accepted: %s; raise the limit of open files", fault)
+            hint = "raise the limit of open files (ulimit -n, LimitNOFILE)"
+            log.error("connections.refused", why=fault, hint=hint)
         self._short = True
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)

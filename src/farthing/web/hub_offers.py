@@ -1,7 +1,6 @@
 """Prices from the hub: the offers that are paid to one account, followed as they change."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,9 +13,10 @@ from farthing.clock import parse_time
 from farthing.codec import read_json
 from farthing.core.prices import Offer, PriceList
 from farthing.errors import FarthingError, Malformed
+from farthing.log_lines import Log
 from farthing.money import Amount, Asset, parse_units
 
-log = logging.getLogger("farthing.prices")
+log = Log("prices")
 
 _LOOK_SECONDS = 2.0
 _PAGE = 500
@@ -51,7 +51,7 @@ class HubOffers:
         try:
             self._list = self._read(await self._ask())
         except (FarthingError, httpx.HTTPError) as problem:
-            log.error("offers not read, the old prices stand: %s", problem)
+            log.error("prices.not_read", why=problem, hint="the old prices stand")
 
     async def _ask(self) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -2,18 +2,18 @@
 
 import asyncio
 import hashlib
-import logging
 from dataclasses import dataclass
 from typing import Any
 
 from farthing.core.paths import AmbiguousPath, normal_path
 from farthing.errors import BadConfig
+from farthing.log_lines import Log
 from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send
 from farthing.web.for_sale import ForSale
 from farthing.web.own_openapi import NotAnnotated, annotated
 from farthing.web.problems import Answer, send_answer
 
-log = logging.getLogger("farthing.discovery")
+log = Log("discovery")
 
 DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
 JSON = b"application/json"
@@ -92,7 +92,7 @@ class OwnDocument:
             except NotAnnotated as why:
                 if not self._told:
                     self._told = True
-                    log.warning("the app's OpenAPI document is passed on without prices: %s", why)
+                    log.warning("openapi.unpriced", why=why)
                 return None
             self._key, self._result = key, result
         return self._result

@@ -6,13 +6,13 @@ the handler runs to its end, so nobody reads for free by hanging up, and a retry
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from farthing.core.prices import Offer
 from farthing.errors import FarthingError, Unavailable
+from farthing.log_lines import Log
 from farthing.protocols.base import Language
 from farthing.services.hub import Authorisation, Hub
 from farthing.web import settlement
@@ -21,7 +21,7 @@ from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, ra
 from farthing.web.caching import private
 from farthing.web.problems import Answer, HttpProblem, problem_answer, send_answer
 
-log = logging.getLogger("farthing.paywall")
+log = Log("paywall")
 
 ANSWER_SECONDS = 60.0
 GONE_SECONDS = 30.0
@@ -107,7 +107,7 @@ class PaidRun:
             return
         if self._complete:
             if fault is not None:
-                log.error("the handler failed after its answer", exc_info=fault)
+                log.error("paywall.handler_failed_late", fault=fault)
             self._finish(self._whole())
             return
         await self._broken(fault)
@@ -124,7 +124,7 @@ class PaidRun:
                 f"there was no answer within {self._answer_seconds:g} seconds; nothing was taken",
             )
         elif fault is not None:
-            log.error("the handler failed", exc_info=fault)
+            log.error("paywall.handler_failed", fault=fault)
         await self._unpay("no-answer")
         answer = problem_answer(problem)
         self._finish(answer)
@@ -194,11 +194,11 @@ class PaidRun:
                 paid = await settlement.capture(self._hub, paid.payment)
         except Exception as problem:
             code = problem.code if isinstance(problem, FarthingError) else type(problem).__name__
-            log.error("capture failed: payment=%s cause=%s", paid.payment, code)
+            log.error("paywall.capture_failed", payment=paid.payment, code=code)
             await self._refuse()
             return None
         if paid.state != "captured":
-            log.error("capture failed: payment=%s state=%s", paid.payment, paid.state)
+            log.error("paywall.capture_failed", payment=paid.payment, state=paid.state)
             await self._refuse()
             return None
         return paid.receipt or {}
@@ -208,9 +208,9 @@ class PaidRun:
             return []
         try:
             written = raw_headers(list(self._language.receipt(receipt)))
-        except Exception:
+        except Exception as fault:
             # What is paid is served: the receipt can be fetched from the hub as well.
-            log.exception("receipt not written: payment=%s", self._paid.payment)
+            log.error("paywall.receipt_not_written", payment=self._paid.payment, fault=fault)
             return []
         # MPP has receipts on 2xx alone; after a redirect the hub is asked for it.
         return [field for field in written if status < 300 or field[0] != b"payment-receipt"]

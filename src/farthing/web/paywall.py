@@ -1,7 +1,6 @@
 """`Paywall`: prices on any ASGI app, as a middleware or beside each endpoint."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
@@ -9,6 +8,7 @@ from farthing.clock import NS, Clock, system_clock
 from farthing.core.paths import Path
 from farthing.core.prices import Found, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError
+from farthing.log_lines import Log
 from farthing.money import Asset
 from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.services.hub import Hub
@@ -36,7 +36,7 @@ from farthing.web.till import Deal, Till
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket, refused_path, without_body
 
-log = logging.getLogger("farthing.paywall")
+log = Log("paywall")
 
 RESOURCE_CHARACTERS_MAX = 2048
 
@@ -252,7 +252,7 @@ class Paywall:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.debug("a paid answer broke off", exc_info=task.exception())
+            log.debug("paywall.answer_broke_off", fault=task.exception())
 
     def _find(self, request: Incoming) -> tuple[Offer | None, bool]:
         """Find the price of a request, and whether it is a CORS preflight of a priced path.

@@ -2,7 +2,6 @@
 
 import asyncio
 import difflib
-import logging
 import re
 import time
 import tomllib
@@ -15,11 +14,12 @@ import msgspec
 from farthing.bounded import read_file
 from farthing.core.prices import BadPrice, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError, Malformed
+from farthing.log_lines import Log
 from farthing.misfits import misfit
 from farthing.money import Asset, parse_price
 from farthing.web.price_rows import ROWS, OfferRow, PriceFile
 
-log = logging.getLogger("farthing.prices")
+log = Log("prices")
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
@@ -227,10 +227,10 @@ class PriceBook:
             fresh = read_prices(text, self._assets, str(self._path))
         except BadPriceFile as problem:
             self.problem = problem
-            log.error("prices not reloaded, the old ones stand: %s", problem.detail)
+            log.error("prices.not_reloaded", why=problem.detail, hint="the old prices stand")
             return False
         self._text, self._list, self.problem = text, fresh, None
-        log.info("prices reloaded: offers=%d", len(fresh.offers))
+        log.info("prices.reloaded", offers=len(fresh.offers))
         return True
 
     async def watch(self, seconds: float = 1.0) -> None:

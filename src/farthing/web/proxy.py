@@ -7,12 +7,12 @@ configured, with exactly the path that was priced.
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator
 
 import httpx
 
 from farthing.errors import BadConfig, FarthingError
+from farthing.log_lines import Log
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.web.asgi import Receive, Scope, Send, raw_headers
 from farthing.web.body import ClientGone
@@ -24,7 +24,7 @@ from farthing.web.unpaid import refuse_websocket
 from farthing.web.upstream import Asked, Upstream
 from farthing.web.upstream_connection import UpstreamBroke
 
-log = logging.getLogger("farthing.proxy")
+log = Log("proxy")
 
 
 class ReverseProxy:
@@ -113,12 +113,12 @@ class ReverseProxy:
                     request.method, self._prefix + request.target.encode("ascii"), headers, body
                 )
         except TimeoutError:
-            log.warning("upstream timed out")
+            log.warning("upstream.timed_out", seconds=self._head_seconds)
             raise HttpProblem(
                 504, "upstream-too-late", "the service behind this proxy took too long to answer"
             ) from None
         except UpstreamBroke as fault:
-            log.warning("upstream failed: %s", fault)
+            log.warning("upstream.failed", why=fault)
             raise HttpProblem(
                 502, "upstream-failed", "the service behind this proxy does not answer"
             ) from None

@@ -1,13 +1,13 @@
 """What a seller asks of the hub once a handler has answered: capture, release, give back."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from farthing.errors import Conflict, FarthingError, OutcomeUnknown, Unavailable
+from farthing.log_lines import Log
 from farthing.services.hub import Authorisation, Hub
 
-log = logging.getLogger("farthing.paywall")
+log = Log("paywall")
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.1
@@ -74,17 +74,17 @@ async def _go_on_asking(ask: Callable[[], Awaitable[None]], payment: str) -> Non
         await asyncio.sleep(pause)
         if await _was_heard(ask, payment):
             return
-    log.error("money not given back: payment=%s; look it up and refund it", payment)
+    log.error("paywall.given_up", payment=payment, hint="look it up and refund it")
 
 
 async def _was_heard(ask: Callable[[], Awaitable[None]], payment: str) -> bool:
     try:
         await ask()
     except (Unavailable, OutcomeUnknown) as problem:
-        log.warning("money not given back yet: payment=%s code=%s", payment, problem.code)
+        log.warning("paywall.gives_back_later", payment=payment, code=problem.code)
         return False
     except FarthingError as problem:
-        log.error("money not given back: payment=%s code=%s", payment, problem.code)
+        log.error("paywall.not_given_back", payment=payment, code=problem.code)
     return True
 
 
@@ -93,6 +93,6 @@ async def broke_off(hub: Hub, payment: str, reason: str, *, refund: bool) -> Non
     try:
         await hub.delivery_incomplete(payment, reason)
     except FarthingError as problem:
-        log.error("delivery not recorded: payment=%s code=%s", payment, problem.code)
+        log.error("paywall.delivery_not_recorded", payment=payment, code=problem.code)
     if refund:
         await give_back(hub, payment, reason)

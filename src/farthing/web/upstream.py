@@ -7,7 +7,6 @@ one, must not take or give it for the next request or answer.
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -15,11 +14,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import httpx
 
 from farthing.errors import ensure
+from farthing.log_lines import Log
 from farthing.web.asgi import RawHeaders
 from farthing.web.problems import HttpProblem
 from farthing.web.upstream_connection import Connection, UpstreamBroke
 
-log = logging.getLogger("farthing.proxy")
+log = Log("proxy")
 
 _KEPT_MAX = 100
 _KEPT_SECONDS = 5.0
@@ -181,7 +181,7 @@ class Upstream:
                     Connection, self._host, self._port, ssl=self._tls, server_hostname=name
                 )
         except (TimeoutError, OSError) as fault:
-            log.warning("upstream is away: %s", type(fault).__name__)
+            log.warning("upstream.away", why=type(fault).__name__)
             raise HttpProblem(
                 502, "upstream-failed", "the service behind this proxy is away"
             ) from None

@@ -1,0 +1,226 @@
+"""Every line that a hub or a proxy writes to its log, and every fact that stands in one.
+
+What happened to money, devices and the like is an event, and its line is named after it: see
+`core/events.py`. Here is the rest: how the software does.
+"""
+
+from typing import Literal, NamedTuple
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Line(NamedTuple):
+    """One line. Shape: `facts` stand in it besides `timestamp`, `level` and `event`; one after
+    which ? stands may be missing.
+    """
+
+    level: Level
+    told: str
+    to_do: str
+    facts: tuple[str, ...] = ()
+
+
+LINES: dict[str, Line] = {
+    "hub.started": Line("info", "the hub is about to listen", "", ("hub", "url")),
+    "hub.stopped": Line("info", "the hub has finished what it accepted, and ends", ""),
+    "hub.rollback_accepted": Line(
+        "warning",
+        "the hub goes on with books older than a head it knows, as it was told to",
+        "Find out what was lost; the history has it on record",
+        ("lost_head", "hint"),
+    ),
+    "proxy.starting": Line("info", "the proxy is about to listen", "", ("upstream", "url")),
+    "connections.fewer": Line(
+        "warning",
+        "fewer clients may be connected than `connections_max` says",
+        "Raise the limit of open files",
+        ("wanted", "places", "hint"),
+    ),
+    "connections.refused": Line(
+        "error",
+        "no connection can be accepted for want of open files; told once until it works again",
+        "Raise the limit of open files, and see who holds so many connections",
+        ("why", "hint"),
+    ),
+    "books.not_writable": Line(
+        "error",
+        "a commit could not be written; nothing is told again before it works again",
+        "Mend what `why` says of the disk or the database; no restart is needed",
+        ("why",),
+    ),
+    "books.writable": Line("warning", "commits can be written again", ""),
+    "books.not_counted": Line(
+        "error",
+        "a commit is durable, but the metrics do not know of it",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
+    "heads.not_noted": Line(
+        "error",
+        "a signed head could not be written to its second place; payments go on",
+        "Mend or free the disk of `[audit] heads_path`",
+        ("number?", "why", "hint?"),
+    ),
+    "worker.postponed": Line(
+        "warning",
+        "what is due by time waits, because the books cannot be written now",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
+    "worker.failed": Line(
+        "error",
+        "a round of the worker failed; the next one tries again",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
+    "request.denied": Line(
+        "info",
+        "somebody had no right to what they asked for, or could not prove it",
+        "Many from one address: see who it is",
+        ("code", "path", "address"),
+    ),
+    "request.failed": Line(
+        "error",
+        "a request ended in 500",
+        "Report it: a fault of this software",
+        ("path", "code?", "detail?", "trace?"),
+    ),
+    "upstream.timed_out": Line(
+        "warning",
+        "the service behind the proxy took too long; nobody paid for it",
+        "Look at the service",
+        ("seconds",),
+    ),
+    "upstream.failed": Line(
+        "warning",
+        "the service behind the proxy broke off; nobody paid for it",
+        "Look at the service",
+        ("why",),
+    ),
+    "upstream.away": Line(
+        "warning",
+        "the service behind the proxy takes no connection; nobody paid for it",
+        "Start the service, or mend `--upstream`",
+        ("why",),
+    ),
+    "prices.reloaded": Line("info", "the price file was read anew", "", ("offers",)),
+    "prices.not_reloaded": Line(
+        "error",
+        "the price file is wrong; the old prices stand",
+        "farthing prices check FILE",
+        ("why", "hint"),
+    ),
+    "prices.not_read": Line(
+        "error",
+        "the hub was not heard about its offers; the old prices stand",
+        "See whether the hub runs; it is asked again in seconds",
+        ("why", "hint"),
+    ),
+    "openapi.unpriced": Line(
+        "warning",
+        "the app's own OpenAPI document is passed on without prices; told once",
+        "Mend what `why` says, if agents shall find the prices there",
+        ("why",),
+    ),
+    "paywall.handler_failed": Line(
+        "error",
+        "a handler failed before its answer; the buyer has its money back",
+        "Mend the handler",
+        ("exception",),
+    ),
+    "paywall.handler_failed_late": Line(
+        "error",
+        "a handler failed after its whole answer; the buyer has paid and was served",
+        "Mend the handler",
+        ("exception",),
+    ),
+    "paywall.answer_broke_off": Line("debug", "a paid answer ended early", "", ("exception?",)),
+    "paywall.capture_failed": Line(
+        "error",
+        "a payment could not be captured, and the answer was not handed out",
+        "See what `code` means: farthing explain CODE",
+        ("payment", "code?", "state?"),
+    ),
+    "paywall.receipt_not_written": Line(
+        "error",
+        "an answer went out without its receipt, which the hub still has",
+        "Report it: a fault of this software",
+        ("payment", "exception"),
+    ),
+    "paywall.delivery_not_recorded": Line(
+        "error",
+        "an answer broke off, and the hub was not heard about it",
+        "Look the payment up, and refund it if you would have",
+        ("payment", "code"),
+    ),
+    "paywall.gives_back_later": Line(
+        "warning",
+        "the hub was not heard about money to give back; it is asked again for an hour",
+        "See whether the hub runs",
+        ("payment", "code"),
+    ),
+    "paywall.not_given_back": Line(
+        "error",
+        "the hub refused to give money back",
+        "See what `code` means, and refund the payment by hand",
+        ("payment", "code"),
+    ),
+    "paywall.given_up": Line(
+        "error",
+        "the hub was not heard for an hour; the money was not given back",
+        "Look the payment up and refund it",
+        ("payment", "hint"),
+    ),
+}
+
+ALWAYS: dict[str, str] = {
+    "timestamp": "when, RFC 3339 in UTC; of an event the book's time",
+    "level": "debug, info, warning or error",
+    "event": "the line's name, which does not change between versions; a library's is a sentence",
+}
+
+FACTS: dict[str, str] = {
+    "address": "who asked: an IP address, or `local` for the hub's own socket",
+    "code": "a problem's code, as farthing explain knows it",
+    "detail": "the problem's detail",
+    "exception": "a traceback, without the values of variables",
+    "hint": "what to do next",
+    "hub": "the hub's id",
+    "logger": "the part of the software, or the library, that wrote it",
+    "lost_head": "the newest head that was known",
+    "number": "the head's number",
+    "offers": "how many prices are in force",
+    "path": "the path asked for, percent-encoded, without its query",
+    "payment": "the payment's id",
+    "places": "how many clients may be connected",
+    "seconds": "how long was waited",
+    "state": "the state that the payment is in",
+    "trace": "a traceback, without the values of variables",
+    "upstream": "the address of the service behind the proxy",
+    "url": "where it is reached",
+    "wanted": "how many were configured",
+    "why": "what the system, the database or the other side said",
+}
+
+OF_EVENTS: dict[str, str] = {
+    "account": "the account that an invited device will spend from",
+    "amount": "smallest units that were asked for",
+    "asset": "what is counted",
+    "captured": "smallest units captured so far",
+    "device": "the device's id",
+    "id": "the event's number, as `GET /v1/events` has it",
+    "key": "a public key",
+    "listed_at": "where the offer is listed for everybody to find",
+    "lost": "the newest head of the books that were lost",
+    "payee": "the account that is paid",
+    "payer": "the account that pays",
+    "reason": "why: a refusal's code, or what a seller said of a void or a refund",
+    "refunded": "smallest units refunded so far",
+    "revision": "how often the mandate was written",
+    "scopes": "what an API key may do",
+    "state": "the state that the payment came into",
+    "subject": "the id of what it happened to",
+    "test_money": "always true: nobody paid for it",
+    "units": "smallest units",
+}
+"""What stands in the line of an event, besides what stands in each."""
