@@ -58,10 +58,13 @@ def configure_logs(form: str, level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def name_line(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+def name_line(_logger: Any, _name: str, event: Any) -> Any:
     """Give a line of ours its name and its facts back; a library's stays a sentence."""
-    line, facts = getattr(event["_record"], MARK, (event["event"], {}))
-    return {**event, "event": line, **facts}
+    told: tuple[str, dict[str, Any]] | None = getattr(event["_record"], MARK, None)
+    if told is not None:
+        event["event"] = told[0]
+        event.update(told[1])
+    return event
 
 
 def hide_secrets(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:

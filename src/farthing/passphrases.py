@@ -28,13 +28,22 @@ def told_passphrase(environ: Mapping[str, str], file: Path | None = None) -> byt
     if file is None and environ.get(FILE_VARIABLE):
         file = Path(environ[FILE_VARIABLE])
     if file is not None:
-        check_mode(file)
+        if not _is_credential(file):
+            check_mode(file)
         return _first_line(read_file(file), str(file))
     if credential.exists():  # systemd keeps it from others by its own means.
         return _first_line(read_file(credential), str(credential))
     if VARIABLE in environ:
         return _first_line(os.fsencode(environ[VARIABLE]), f"${VARIABLE}")
     return None
+
+
+def _is_credential(file: Path) -> bool:
+    """Tell whether systemd keeps a file from others: by its folder, and by access lists, which
+    look like a mode that lets the group read.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and file.absolute().parent == Path(folder or "/")
 
 
 def _first_line(raw: bytes, where: str) -> bytes:

@@ -111,7 +111,10 @@ async def _serve(
     watch: SellerWatch,
     beside: socket.socket | None,
 ) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, wall.reload_prices)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, wall.reload_prices)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, server)
     try:
         async with (
             served_beside(beside, seller_page(wall, watch), common_settings()),
@@ -123,3 +126,9 @@ async def _serve(
         await front.aclose()
         if watch.tracing is not None:
             await asyncio.to_thread(watch.tracing.close)
+
+
+def _stop(server: uvicorn.Server) -> None:
+    """Finish what was accepted; whoever asks a second time does not wait for that."""
+    server.force_exit = server.should_exit
+    server.should_exit = True

@@ -272,10 +272,6 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-class _QuietBoundedServer(_QuietServer, BoundedServer):
-    """The same, with bounded connections."""
-
-
 def _tcp_server(config: Config, app: Any, guard: Guard) -> uvicorn.Server:
     server = config.server
     settings = uvicorn.Config(
@@ -284,7 +280,7 @@ def _tcp_server(config: Config, app: Any, guard: Guard) -> uvicorn.Server:
         ssl_keyfile=server.tls_key or None,
         **(common_settings() | bounded_settings(guard)),
     )
-    return _QuietBoundedServer(settings, guard)
+    return BoundedServer(settings, guard)
 
 
 def _socket_server(config: Config, app: Any) -> uvicorn.Server:

@@ -32,7 +32,7 @@ def write_note(config: Config, note: AuditNote) -> None:
     draft = path.with_name(f"{_NAME}.{os.getpid()}")
     try:
         draft.write_bytes(msgspec.json.encode(note))
-        draft.chmod(0o600)
+        draft.chmod(0o644)  # For the hub to read, whoever audited; the folder is its user's alone.
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

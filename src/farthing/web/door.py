@@ -5,7 +5,9 @@ connections are counted here, from the moment they are accepted.
 """
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Generator
 from typing import Any
 
 import uvicorn
@@ -46,13 +48,20 @@ class Place:
 
 
 class BoundedServer(uvicorn.Server):
-    """Accepts by itself what it is given to listen on."""
+    """Accepts by itself what it is given to listen on, and leaves signals to who runs it."""
 
     def __init__(self, config: uvicorn.Config, guard: Guard) -> None:
         super().__init__(config)
         self._guard = guard
         self._welcoming: set[asyncio.Task[None]] = set()
         self._short, self._leaving = False, 0
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone: a signal that is raised again at the end, as uvicorn does, ends the
+        process before what is left to do, such as giving money back.
+        """
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept."""
