@@ -73,6 +73,18 @@ LINES: dict[str, Line] = {
         "Report it: a fault of this software",
         ("exception",),
     ),
+    "events.postponed": Line(
+        "info",
+        "followers of events wait, because the books cannot be read now",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
+    "events.failed": Line(
+        "error",
+        "a round of telling events failed; the next one tells them",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
     "request.denied": Line(
         "info",
         "somebody had no right to what they asked for, or could not prove it",

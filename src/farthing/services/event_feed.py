@@ -5,18 +5,18 @@ hundred of them make a hundred questions of each payment.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from farthing.core.events import Event
 from farthing.errors import FarthingError
+from farthing.log_lines import Log
 from farthing.services.context import Context
 from farthing.services.signals import Signal
 from farthing.store.queries import events_after, newest_event
 
-log = logging.getLogger("farthing.events")
+log = Log("events")
 
 POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 15.0
@@ -87,9 +87,9 @@ class EventFeed:
                 self._give(list(self._signals))  # What came before this is found in the books.
                 await self._follow(newest)
             except FarthingError as error:
-                log.info("events cannot be read now: %s", error.code)
-            except Exception:
-                log.exception("events could not be told")
+                log.info("events.postponed", code=error.code)
+            except Exception as fault:
+                log.error("events.failed", fault=fault)
             await asyncio.sleep(POLL_SECONDS)
 
     async def _follow(self, newest: int) -> None:
