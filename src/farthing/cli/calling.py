@@ -1,6 +1,7 @@
 """`farthing api` and `farthing tail`: the hub's own API and events, from a terminal."""
 
 import asyncio
+import difflib
 import secrets
 import sys
 from collections.abc import Coroutine
@@ -15,6 +16,7 @@ from farthing.cli.local import hub_client
 from farthing.cli.options import ConfigOption
 from farthing.codec import read_json
 from farthing.config import load_config
+from farthing.core.events import Kind
 from farthing.errors import Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
@@ -111,9 +113,10 @@ def tail(
 
     Example: farthing tail --kind payment.captured --kind payment.refused
     """
+    wanted = _kinds(kind or [])
     if not manners.get().hub and not is_running(load_config(config)):
         raise Unavailable("hub-not-running", "there is nothing to follow: no hub runs here")
-    return _reached(_follow(config, set(kind or []), after))
+    return _reached(_follow(config, wanted, after))
 
 
 async def _follow(config: Path | None, kinds: set[str], after: str) -> None:
@@ -124,13 +127,40 @@ async def _follow(config: Path | None, kinds: set[str], after: str) -> None:
     ):
         if response.status_code >= 400:
             raise error_of(await asking.whole(response))
+        news = News(kinds)
         async for line in asking.lines(response, asking.ANSWER_BYTES_MAX):
             if line.startswith(b"data: "):
-                _show(read_json(line.removeprefix(b"data: ")), kinds)
+                event = read_json(line.removeprefix(b"data: "))
+                if news.is_one(event):
+                    _show(event)
 
 
-def _show(event: dict[str, Any], kinds: set[str]) -> None:
-    if kinds and event["kind"] not in kinds:
-        return
+class News:
+    """Tells which events are shown: of these kinds, and each once.
+
+    Shape: what two owners may know are two events, one after the other, and happened once.
+    """
+
+    def __init__(self, kinds: set[str]) -> None:
+        self._kinds, self._before = kinds, ("", "", "")
+
+    def is_one(self, event: dict[str, Any]) -> bool:
+        """Tell whether an event is shown."""
+        before, self._before = self._before, (event["kind"], event["subject"], event["at"])
+        return self._before != before and (not self._kinds or event["kind"] in self._kinds)
+
+
+def _kinds(told: list[str]) -> set[str]:
+    known = [kind.value for kind in Kind]
+    for kind in told:
+        if kind not in known:
+            near = difflib.get_close_matches(kind, known, 1) or known[:1]
+            raise Malformed(
+                "invalid-filter", f"no event is called {kind!r}; did you mean {near[0]}?"
+            )
+    return set(told)
+
+
+def _show(event: dict[str, Any]) -> None:
     facts = " ".join(f"{name}={value}" for name, value in event["body"].items())
     emit(event, f"{event['at']}  {event['kind']:<22}  {event['subject']}  {facts}".rstrip())
