@@ -15,6 +15,7 @@ from farthing.device import (
     Purse,
     WillNotPay,
     paid,
+    unproven,
 )
 from farthing.errors import BadConfig, Malformed, OutcomeUnknown, PaymentRefused, TooLarge
 from farthing.money import Amount, Asset
@@ -463,15 +464,39 @@ def test_a_file_form_is_sent_again_with_the_payment(scene: Scene):
     assert b"hello" in scene.world.taken[paid(response).payment].request[2]
 
 
-def test_a_missing_or_foreign_receipt_is_told(scene: Scene):
+def test_a_missing_receipt_is_asked_of_the_hub(scene: Scene):
     scene.world.gives_receipts = False
-    assert paid(scene.ask()).receipt_fault == "the seller passed no receipt on"
-    scene.world.gives_receipts = True
+    made = paid(scene.ask())
+    assert (made.receipt_fault, made.receipt["statement"]["payment"]) == ("", made.payment)
+    assert scene.world.looked_up == [made.payment]
+    assert scene.open_entries == 0
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "why"),
+    [
+        ({"payment": "pay_another"}, "it is about another payment"),
+        ({"order": "another"}, "it is about another payment"),
+        ({"device": "dev_another"}, "it is about another payment"),
+        ({"state": "held"}, "it is not about money that was taken"),
+        ({"state": "voided"}, "it is not about money that was taken"),
+    ],
+)
+def test_a_receipt_that_proves_something_else_is_not_called_paid(scene: Scene, spoiled, why):
     honest = scene.world.receipt
-    scene.world.receipt = lambda taken: honest(taken, payment="pay_another")
-    assert paid(scene.ask()).receipt_fault == "it is about another payment"
+    scene.world.receipt = lambda taken: honest(taken, **spoiled)
+    response = scene.ask()
+    assert (response.text, paid(response)) == ("sunny", None)
+    assert (unproven(response).why, unproven(response).state) == (why, "captured")
+    assert scene.open_entries == 1
+
+
+def test_a_receipt_that_does_not_verify_is_not_called_paid(scene: Scene):
+    honest = scene.world.receipt
     scene.world.receipt = lambda taken: _with_other_rows(honest(taken))
-    assert paid(scene.ask()).receipt_fault == "the statement is not under the head's root"
+    response = scene.ask()
+    assert paid(response) is None
+    assert unproven(response).why == "the statement is not under the head's root"
 
 
 def test_the_transport_works_under_anybodys_client(scene: Scene):

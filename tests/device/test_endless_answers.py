@@ -64,6 +64,7 @@ def fetched(body: Drips, coding: str = "", status: int = 0) -> tuple[int, World,
     """Ask a shop for a page whose 402 (or, with a status, whose paid answer) has this body."""
     clock = Clock()
     world = World(clock)
+    world.status = status if status == 404 else 200  # A 404 costs nothing here.
     purse = a_purse(world, None)
 
     async def run() -> tuple[int, World, bytes]:
@@ -114,7 +115,8 @@ def test_what_does_not_unpack_is_no_problem_and_passed_on(broken: bytes):
 def test_a_problem_is_understood_and_still_there_to_be_read(coding: str, pack: Any):
     with pytest.raises(OutcomeUnknown):  # It was waited for, which a plain 409 is not.
         fetched(Drips(pack(b'{"code": "payment-in-progress"}')), coding, status=409)
-    assert fetched(Drips(pack(b"plain"), b""), coding, status=404)[2] == pack(b"plain")
+    plain = pack(b"plain")
+    assert fetched(Drips(plain, b""), coding, status=404)[2] == plain
 
 
 def test_an_error_that_broke_off_breaks_off_again_for_who_reads_it():

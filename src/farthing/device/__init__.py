@@ -1,14 +1,22 @@
 """The payer's side: a purse, a client that pays, and nothing of the server."""
 
-from farthing.device.client import Client, PayingTransport, paid
+from farthing.device.client import Client, PayingTransport, paid, unproven
 from farthing.device.enrolment import enrol, rotate
-from farthing.device.outcomes import AlreadyPaid, AwaitingOwner, Paid, WillNotPay
+from farthing.device.outcomes import (
+    AlreadyPaid,
+    AnswerLost,
+    AwaitingOwner,
+    Paid,
+    Unproven,
+    WillNotPay,
+)
 from farthing.device.patience import Patience
 from farthing.device.purse import Membership, Purse, open_purse
 from farthing.device.sync import SyncClient, sync_client
 
 __all__ = [
     "AlreadyPaid",
+    "AnswerLost",
     "AwaitingOwner",
     "Client",
     "Membership",
@@ -17,10 +25,12 @@ __all__ = [
     "PayingTransport",
     "Purse",
     "SyncClient",
+    "Unproven",
     "WillNotPay",
     "enrol",
     "open_purse",
     "paid",
     "rotate",
     "sync_client",
+    "unproven",
 ]

@@ -1,24 +1,26 @@
 """An HTTP client that pays: 402 → check → sign once → the same credential until it is settled.
 
 `PayingTransport` can stand under any `httpx.AsyncClient`; `Client` is one ready made. An answer
-that was paid for has a `Paid` in `response.extensions["farthing_paid"]`. A credential goes to the
+that is proven to be paid for has a `Paid` in `response.extensions["farthing_paid"]`, one of which
+that is not known an `Unproven`. A credential goes to the
 URL that asked for it and nowhere else: redirects are followed above this transport, from the
 request as the caller made it.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 from anyio import to_thread
 
 from farthing import ids
+from farthing.clock import NS
 from farthing.core.orders import payment_id
 from farthing.device.answers import bounded_body
-from farthing.device.hub_calls import Standing, check_private, look_up
+from farthing.device.hub_calls import Standing, cancel, check_private, look_up
 from farthing.device.journal import Claimed, Entry, request_name
 from farthing.device.limits import Limits, Wanted, caps_of
-from farthing.device.outcomes import EXTENSION, Paid
+from farthing.device.outcomes import EXTENSION, Paid, Unproven
 from farthing.device.patience import Patience
 from farthing.device.payment import Delivery
 from farthing.device.purse import Purse
@@ -27,6 +29,7 @@ from farthing.money import Amount
 from farthing.protocols.client import Ask, asks
 from farthing.protocols.names import MPP, X402
 
+T = TypeVar("T", Paid, Unproven)
 BODY_BYTES_MAX = 1024 * 1024
 Cap = str | Amount | Sequence[str | Amount] | None
 """The largest single payment: `"0.05 USD"`, one for each of several assets, or the purse's."""
@@ -71,11 +74,10 @@ class PayingTransport(httpx.AsyncBaseTransport):
         """
         request = await self._repeatable(request)
         name = request_name(request.method, str(request.url), request.content)
-        claimed = await to_thread.run_sync(self.purse.journal.claim, name)
-        if claimed is not None:
+        while (claimed := await to_thread.run_sync(self.purse.journal.claim, name)) is not None:
             response = await self._deliver(request, claimed, replay=True)
             if response is not None:
-                return response
+                return response  # Else that order is void, and the next one is looked at.
         response = await self.inner.handle_async_request(request)
         found = asks(response.headers.multi_items()) if response.status_code == 402 else []
         if not found:
@@ -97,7 +99,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
             if standing is None:
                 continue
             found.append(standing)
-            expired = entry.expires < self.patience.clock() // 1_000_000_000
+            expired = entry.expires < self.patience.clock() // NS
             if standing.over_unpaid or (standing.unseen and expired):
                 await self._forget(entry)
         return found
@@ -110,9 +112,16 @@ class PayingTransport(httpx.AsyncBaseTransport):
         claimed = await to_thread.run_sync(self.purse.journal.claim, entry.request)
         if claimed is None:
             return
-        if claimed.entry.payment == entry.payment:
+        # This machine's clock alone does not say that nobody can cash an order any more.
+        if claimed.entry.payment == entry.payment and await self._is_over(entry):
             claimed.resolve()
         claimed.release()
+
+    async def _is_over(self, entry: Entry) -> bool:
+        if not entry.order:
+            return True
+        standing = await cancel(self.inner, self.purse, entry.payment, entry.order)
+        return standing is not None and standing.over_unpaid
 
     async def _deliver(
         self, request: httpx.Request, claimed: Claimed, *, replay: bool
@@ -150,6 +159,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
             amount=order.amount,
             expires=order.expires,
             fields=ask.credential(signed),
+            order=order.members(),
         )
         return await to_thread.run_sync(self.purse.journal.write, entry)
 
@@ -215,10 +225,19 @@ class Client(httpx.AsyncClient):
 
 
 def paid(response: httpx.Response) -> Paid | None:
-    """Tell what was paid for an answer or for one of the redirects before it."""
+    """Tell what was paid for an answer or for one of the redirects before it, and is proven."""
+    return _told(response, Paid)
+
+
+def unproven(response: httpx.Response) -> Unproven | None:
+    """Tell what was signed for an answer or a redirect before it, if its outcome is open."""
+    return _told(response, Unproven)
+
+
+def _told(response: httpx.Response, kind: type[T]) -> T | None:
     for each in (response, *reversed(response.history)):
         found = each.extensions.get(EXTENSION)
-        if isinstance(found, Paid):
+        if isinstance(found, kind):
             return found
     return None
 

@@ -8,7 +8,8 @@ import msgspec
 
 from farthing import asking, ids
 from farthing.clock import NS, Clock
-from farthing.codec import canonical_json, read_json
+from farthing.codec import canonical_json, read_json, to_base64url
+from farthing.core.orders import order_from_members
 from farthing.device.network_faults import network_fault
 from farthing.device.purse import Purse
 from farthing.errors import FarthingError, Forbidden, Malformed, OutcomeUnknown, Unavailable
@@ -17,23 +18,42 @@ from farthing.protocols.message_signatures import SignedMessage, sign_request
 ANSWER_BYTES_MAX = 256 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 _SECONDS = 5.0
-_ENDS = frozenset({"refused", "denied", "voided", "expired"})
+_ENDS = frozenset({"refused", "denied", "voided", "expired", "never"})
+_NEVER = frozenset(
+    {
+        "order-expired",
+        "nonce-used",
+        "device-revoked",
+        "unknown-payee",
+        "same-account",
+        "asset-mismatch",
+        "nothing-to-pay",
+    }
+)
+"""What the hub says of an order that it has not seen and will never take."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a payment stands at the hub.
 
-    Shape: `state` is the hub's word for it, or `unknown-there` when the hub has never seen it.
+    Shape: `state` is the hub's word for it; `refunded` when all was given back, `unknown-there`
+           when the hub has not seen it, `never` when it has not and will not take it.
     """
 
     payment: str
     state: str
     reason: str = ""
+    receipt: dict[str, Any] | None = None
 
     @property
     def over_unpaid(self) -> bool:
         """Tell that no money was taken, and none will be."""
-        return self.state in _ENDS
+        return self.state in _ENDS or self.state == "refunded"
+
+    @property
+    def taken(self) -> bool:
+        """Tell that money was taken, and not all of it given back."""
+        return self.state == "captured"
 
     @property
     def unseen(self) -> bool:
@@ -93,6 +113,30 @@ async def look_up(
     if response.status_code != 200:
         return None
     return _standing(payment, response)
+
+
+async def cancel(
+    transport: httpx.AsyncBaseTransport, purse: Purse, payment: str, members: dict[str, str]
+) -> Standing | None:
+    """Have the hub refuse an order for good, and hear how it stands; None when unheard.
+
+    Shape:  `payment` is the order's, `members` the order as it is written on the wire.
+    Source: docs/reference/methods.md, "Cancelling an order".
+    """
+    url = purse.hub_url.rstrip("/") + "/v1/payments/cancel"
+    signature = purse.signer.sign(order_from_members(members).cancel_bytes())
+    body = canonical_json({"order": members, "signature": to_base64url(signature)})
+    fields = {"content-type": "application/json"}
+    async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
+        try:
+            request = http.build_request("POST", url, content=body, headers=fields)
+            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
+        except httpx.HTTPError:
+            return None
+    if response.status_code == 200:
+        return _standing(payment, response)
+    code = text_of(read_object(response.content), "code")
+    return Standing(payment=payment, state="never", reason=code) if code in _NEVER else None
 
 
 def signed_fields(
@@ -187,7 +231,16 @@ def _standing(payment: str, response: httpx.Response) -> Standing | None:
     state = text_of(answer, "state")
     if not state:
         return None
-    return Standing(payment=payment, state=state, reason=text_of(answer, "reason"))
+    if state == "captured" and text_of(answer, "refunded") == text_of(answer, "captured") != "":
+        state = "refunded"
+    told = answer.get("receipt")
+    receipt = cast(dict[str, Any], told) if isinstance(told, dict) else None
+    return Standing(
+        payment=text_of(answer, "id") or payment,
+        state=state,
+        reason=text_of(answer, "reason"),
+        receipt=receipt,
+    )
 
 
 def _refusal(status: int, answer: Mapping[str, Any]) -> FarthingError:

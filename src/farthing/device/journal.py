@@ -24,7 +24,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One credential and the request it is for.
 
     Units: `amount` counts smallest units; `expires` is whole Unix seconds.
-    Shape: `request` names method, URL and body; `fields` are the header fields to send.
+    Shape: `request` names method, URL and body; `fields` are the header fields to send; `order`
+           is what was signed, as written on the wire, so that it can be cancelled after a crash.
     """
 
     payment: str
@@ -38,6 +39,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     expires: int
     fields: list[tuple[str, str]]
+    order: dict[str, str] = {}
 
 
 def request_name(method: str, url: str, body: bytes) -> str:

@@ -1,9 +1,11 @@
-"""What comes of trying to pay: a `Paid`, or one of these errors.
+"""What comes of trying to pay: a `Paid`, an `Unproven`, or one of these errors.
 
+Unproven             answered, and nothing proves that money moved              same request
 WillNotPay      402  this client's own limits say no; nothing was signed       raise the limit
-PaymentRefused  422  the hub or the seller said no; no money was taken          new payment
+PaymentRefused  422  said no, and the hub says that no money was taken         new payment
 AwaitingOwner   403  the owner is being asked; the same request goes on later   same request
 AlreadyPaid     409  paid, and the answer is no longer kept; has the receipt    no
+AnswerLost      504  paid, and the seller gave no answer; `paid` has the receipt same request
 OutcomeUnknown  504  sent, not heard; the same request never pays twice         same request
 """
 
@@ -11,20 +13,19 @@ from typing import Any
 
 import msgspec
 
-from farthing.errors import Conflict, FarthingError, Forbidden
+from farthing.errors import Conflict, FarthingError, Forbidden, OutcomeUnknown
 from farthing.money import Amount
 from farthing.terminal.exits import Exit
 
 EXTENSION = "farthing_paid"
-"""Where a `Paid` stands among an httpx response's extensions."""
+"""Where a `Paid` or an `Unproven` stands among an httpx response's extensions."""
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True):
-    """A payment that was made for an answer.
+    """A payment that was made for an answer: captured, and proven by the hub's signed receipt.
 
-    Shape: `receipt` is the hub's signed receipt, or None when the seller passed none on;
-           `receipt_fault` is empty when it verifies with the hub's root key and is about this
-           payment, and says what is wrong otherwise.
+    Shape: `receipt` verifies with the hub's root key and is about this payment: `receipt_fault`
+           is always empty, and stays for those who look at it.
     """
 
     payment: str
@@ -49,6 +50,47 @@ class Paid(msgspec.Struct, frozen=True, kw_only=True):
             "receipt": self.receipt,
             "receipt_fault": self.receipt_fault,
         }
+
+
+class Unproven(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that was signed for an answer, and of which nothing proves that it was paid.
+
+    Shape: `state` is the hub's word for it, `unknown-there` if it has not seen it, empty if it
+           was not heard; `why` says what is wrong with the seller's receipt, or with its answer.
+    """
+
+    payment: str
+    amount: Amount
+    payee: str
+    state: str
+    why: str
+
+    def __str__(self) -> str:
+        """Write what is known on one line."""
+        said = f"the hub says {self.state}" if self.state else "the hub could not be asked"
+        signed = f"{self.amount} to {self.payee} · {self.payment}"
+        return f"not known to be paid: {signed}: {self.why}, and {said}"
+
+    def members(self) -> dict[str, Any]:
+        """Give it as a JSON object."""
+        return {
+            "payment": self.payment,
+            "amount": str(self.amount.units),
+            "asset": self.amount.asset.code,
+            "payee": self.payee,
+            "state": self.state,
+            "why": self.why,
+        }
+
+
+class AnswerLost(OutcomeUnknown):
+    """The money is taken, and no answer came; the same request asks for it and pays no more."""
+
+    title = "Paid, and the answer was lost"
+
+    def __init__(self, detail: str, payment: str, paid: Paid | None) -> None:
+        super().__init__("answer-lost", detail, payment=payment, state="captured")
+        self.paid = paid
 
 
 class WillNotPay(FarthingError):

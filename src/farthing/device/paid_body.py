@@ -14,11 +14,17 @@ from farthing.errors import OutcomeUnknown
 
 
 class PaidBody(httpx.AsyncByteStream):
-    """Passes a body on, and resolves its payment when it is closed unbroken."""
+    """Passes a body on, and resolves its payment when it is closed unbroken.
 
-    def __init__(self, body: httpx.AsyncByteStream, claimed: Claimed) -> None:
+    Shape: one whose outcome is open is not `settled`, and stays in the journal.
+    """
+
+    def __init__(
+        self, body: httpx.AsyncByteStream, claimed: Claimed, *, settled: bool = True
+    ) -> None:
         self._body = body
         self._claimed = claimed
+        self._settled = settled
         self._broken = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -31,14 +37,17 @@ class PaidBody(httpx.AsyncByteStream):
                 yield chunk
         except httpx.TransportError as fault:
             self._broken = True
-            detail = f"paid, but the answer broke off ({fault or type(fault).__name__}); "
+            was = "paid, but" if self._settled else "not known to be paid, and"
+            code = "answer-lost" if self._settled else "outcome-unknown"
+            detail = f"{was} the answer broke off ({fault or type(fault).__name__}); "
             again = "the same request again asks for it without paying twice"
             payment = self._claimed.entry.payment
-            raise OutcomeUnknown("answer-lost", detail + again, payment=payment) from fault
+            raise OutcomeUnknown(code, detail + again, payment=payment) from fault
 
     async def aclose(self) -> None:
         """Close the body below; the payment is settled unless the body broke off."""
         with CancelScope(shield=True):
-            settle = self._claimed.release if self._broken else self._claimed.resolve
+            over = self._settled and not self._broken
+            settle = self._claimed.resolve if over else self._claimed.release
             await to_thread.run_sync(settle)
             await self._body.aclose()

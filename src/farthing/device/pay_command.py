@@ -15,11 +15,11 @@ import httpx
 import typer
 
 from farthing import keys
-from farthing.device.client import Client, paid
+from farthing.device.client import Client, paid, unproven
 from farthing.device.enrolment import enrol as enrol_device
 from farthing.device.enrolment import rotate
 from farthing.device.network_faults import network_fault
-from farthing.device.outcomes import AlreadyPaid, Paid, WillNotPay
+from farthing.device.outcomes import AlreadyPaid, AnswerLost, Paid, Unproven, WillNotPay
 from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
@@ -187,8 +187,9 @@ def rotate_key(
 def _finished(work: Coroutine[Any, Any, Answer]) -> Answer:
     try:
         return asyncio.run(work)
-    except AlreadyPaid as fault:
-        _tell_paid(fault.paid, 409)
+    except (AlreadyPaid, AnswerLost) as fault:
+        if fault.paid is not None:
+            _tell(fault.paid, fault.status)
         raise
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         raise network_fault(fault) from None
@@ -202,9 +203,9 @@ async def _fetch(
         async with client.stream(
             request.method, request.url, headers=request.headers, content=request.body
         ) as response:
-            made = paid(response)
+            made = paid(response) or unproven(response)
             if made is not None:
-                _tell_paid(made, response.status_code)
+                _tell(made, response.status_code)
             if output is not None:
                 _empty(out)
             await _write(out, response, include=include)
@@ -240,18 +241,19 @@ async def _write(out: BinaryIO, response: httpx.Response, *, include: bool) -> N
     out.flush()
 
 
-def _tell_paid(made: Paid, status: int) -> None:
+def _tell(made: Paid | Unproven, status: int) -> None:
     if manners.get().as_json:
-        say(json.dumps({"paid": made.members(), "status": status}))
+        what = "paid" if isinstance(made, Paid) else "unproven"
+        say(json.dumps({what: made.members(), "status": status}))
         return
-    say(str(made))
-    if made.receipt_fault:
-        say(f"farthing: no good receipt: {made.receipt_fault}")
+    say(str(made) if isinstance(made, Paid) else f"farthing: {made}")
 
 
 def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
     if response.status_code == 402:
         raise WillNotPay("not-payable", "this purse cannot pay in any way that the seller asks")
+    if unproven(response) is not None:
+        return Exit.OUTCOME_UNKNOWN
     return Exit.HTTP_ERROR if fail and response.is_error else Exit.OK
 
 

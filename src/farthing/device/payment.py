@@ -1,22 +1,33 @@
-"""One payment from the credential to its outcome: the same bytes until something is known."""
+"""One payment from the credential to its outcome: the same bytes until something is known.
 
+What a seller says proves nothing: "paid" is what a receipt proves, and "nothing was taken" what
+the hub says after it was told to refuse the order for good.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import httpx
 from anyio import to_thread
 
-from farthing.core.receipts import receipt_fault
+from farthing.clock import NS
+from farthing.device import proof
 from farthing.device.answers import Meaning, Verdict, read_answer
-from farthing.device.hub_calls import Standing, look_up
-from farthing.device.journal import Claimed, Entry
-from farthing.device.outcomes import EXTENSION, AlreadyPaid, AwaitingOwner, Paid
+from farthing.device.hub_calls import Standing, cancel, look_up
+from farthing.device.journal import Claimed
+from farthing.device.outcomes import (
+    EXTENSION,
+    AlreadyPaid,
+    AnswerLost,
+    AwaitingOwner,
+    Paid,
+    Unproven,
+)
 from farthing.device.paid_body import PaidBody
 from farthing.device.patience import Patience, Tries
 from farthing.device.purse import Purse
-from farthing.errors import Malformed, OutcomeUnknown, PaymentRefused
-from farthing.money import Amount, Asset
-from farthing.protocols.client import read_receipt
+from farthing.errors import OutcomeUnknown, PaymentRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +53,7 @@ class Delivery:
         try:
             response = await self._run()
         finally:
-            if response is None or EXTENSION not in response.extensions:
+            if response is None or not isinstance(response.stream, PaidBody):
                 self.claimed.release()
         return response
 
@@ -81,8 +92,10 @@ class Delivery:
 
     async def _conclude(self, response: httpx.Response, verdict: Verdict) -> httpx.Response | None:
         match verdict.meaning:
+            case Meaning.ANSWERED if response.status_code < 400:
+                return await self._served(response)
             case Meaning.ANSWERED:
-                return await self._answered(response)
+                return await self._failed(response)
             case Meaning.REFUSED:
                 await response.aclose()
                 return await self._refused(verdict)
@@ -92,39 +105,78 @@ class Delivery:
                 raise AwaitingOwner(self.claimed.entry.payment, wait)
             case Meaning.ALREADY_PAID:
                 await response.aclose()
-                await self._resolve()
-                paid = paid_for(self.purse, self.claimed.entry, response, verdict.receipt)
-                raise AlreadyPaid(verdict.detail or "the answer is no longer kept", paid)
+                raise await self._already_paid(response, verdict)
             case _:
                 return await self._unsure(response, f"the seller answered {response.status_code}")
 
-    async def _answered(self, response: httpx.Response) -> httpx.Response:
-        if response.status_code >= 400:
+    async def _served(self, response: httpx.Response) -> httpx.Response:
+        """Give the answer, and say of it what is proven: what was bought is not cancelled."""
+        entry, receipt = self.claimed.entry, proof.told_receipt(response)
+        fault = proof.proof_fault(self.purse, entry, receipt)
+        if receipt is not None and not fault:
+            return self._kept(response, proof.paid_for(entry, receipt))
+        earlier = proof.earlier_payment(self.purse, entry, receipt)
+        # It was bought with an earlier payment, so that this order is one too many.
+        standing = await (self._cancel(tries=False) if earlier else self._look_up(tries=False))
+        if standing is not None and standing.taken:
+            made = proof.paid_at_hub(self.purse, entry, standing)
+            return self._kept(response, made or proof.unproven(entry, standing, fault))
+        if standing is not None and standing.over_unpaid:
+            if earlier and receipt is not None:
+                return self._kept(response, proof.paid_for(entry, receipt, earlier))
             await self._resolve()
             return response
-        response.extensions[EXTENSION] = paid_for(self.purse, self.claimed.entry, response)
+        return self._kept(response, proof.unproven(entry, standing, fault))
+
+    def _kept(self, response: httpx.Response, told: Paid | Unproven) -> httpx.Response:
+        response.extensions[EXTENSION] = told
         body = cast(httpx.AsyncByteStream, response.stream)
-        response.stream = PaidBody(body, self.claimed)
+        response.stream = PaidBody(body, self.claimed, settled=isinstance(told, Paid))
         return response
 
-    async def _refused(self, verdict: Verdict) -> None:
-        if self.replay:
-            # The journal's promise is not to pay twice: only the hub can say that this is void.
-            return await self._void_or_raise()
-        await self._resolve()
-        code, detail = verdict.code or "payment-refused", verdict.detail
-        raise PaymentRefused(
-            code, detail or "the seller did not accept it", payment=self.claimed.entry.payment
-        )
-
-    async def _void_or_raise(self) -> None:
-        standing = await self._look_up()
-        if standing is not None and (standing.over_unpaid or standing.unseen):
+    async def _failed(self, response: httpx.Response) -> httpx.Response:
+        """Give back an error once the hub has said that it cost nothing, or a receipt what."""
+        entry, receipt = self.claimed.entry, proof.told_receipt(response)
+        if receipt is not None and not proof.proof_fault(self.purse, entry, receipt):
+            return self._kept(response, proof.paid_for(entry, receipt))
+        standing = await self._cancel()
+        if standing is not None and standing.over_unpaid:
             await self._resolve()
-            if standing.state in ("refused", "denied"):
+            return response
+        await response.aclose()
+        raise self._unknown(standing, f"the seller answered {response.status_code}")
+
+    async def _refused(self, verdict: Verdict) -> None:
+        standing = await self._cancel()
+        if standing is None or not standing.over_unpaid:
+            raise self._unknown(standing, "the seller refuses the payment")
+        await self._resolve()
+        ours = standing.state in ("refused", "denied") and standing.reason != "cancelled"
+        if self.replay:
+            if ours:
                 raise self._no_money_taken(standing, "the payment was refused")
             return
-        raise self._unknown(standing, "the seller refuses a credential that was sent before")
+        code = verdict.code or (standing.reason if ours else "payment-refused")
+        detail = verdict.detail or "the seller did not accept it"
+        raise PaymentRefused(code, detail, payment=self.claimed.entry.payment)
+
+    async def _already_paid(self, response: httpx.Response, verdict: Verdict) -> Exception:
+        """Believe that it was paid only what is proven, and only then forget it."""
+        entry = self.claimed.entry
+        detail = verdict.detail or "the answer is no longer kept"
+        receipt = proof.told_receipt(response, verdict.receipt)
+        if receipt is not None and not proof.proof_fault(self.purse, entry, receipt):
+            await self._resolve()
+            return AlreadyPaid(detail, proof.paid_for(entry, receipt))
+        standing = await self._cancel()
+        made = proof.paid_at_hub(self.purse, entry, standing) if standing is not None else None
+        if made is not None and standing is not None and standing.taken:
+            await self._resolve()
+            return AlreadyPaid(detail, made)
+        if standing is not None and standing.over_unpaid:
+            await self._resolve()
+            return self._no_money_taken(standing, "the seller says that it is paid already")
+        return self._unknown(standing, "the seller says that it is paid already")
 
     async def _unsure(self, response: httpx.Response | None, why: str) -> httpx.Response:
         standing = await self._look_up()
@@ -134,7 +186,8 @@ class Delivery:
                 raise self._no_money_taken(standing, why)
             return response
         if standing is not None and standing.unseen and response is not None:
-            return response  # The journal keeps the credential: it may be used until it expires.
+            # The journal keeps the credential: it may be used until it expires.
+            return self._kept(response, proof.unproven(self.claimed.entry, standing, why))
         if response is not None:
             await response.aclose()
         if standing is not None and standing.state == "awaiting":
@@ -147,60 +200,55 @@ class Delivery:
 
     def _unknown(self, standing: Standing | None, why: str) -> OutcomeUnknown:
         payment = self.claimed.entry.payment
-        if standing is None:
-            told, code = "and the hub could not be asked", "outcome-unknown"
-        elif standing.unseen:
-            told, code = "and the hub has not seen the payment", "outcome-unknown"
-        else:
-            taken = standing.state in ("captured", "refunded")
+        if standing is not None and standing.taken:
+            made = proof.paid_at_hub(self.purse, self.claimed.entry, standing)
+            again = "the same request again asks for the answer and does not pay twice"
+            ask = "or ask the seller for a refund of this payment"
+            return AnswerLost(f"{why}, and the money is taken; {again}, {ask}", payment, made)
+        told = "and the hub could not be asked"
+        if standing is not None:
             told = f"and the payment is {standing.state}"
-            code = "answer-lost" if taken else "outcome-unknown"
+            if standing.unseen:
+                told = "and the hub has not seen the payment"
         detail = f"{why}, {told}; the same request again does not pay twice"
-        return OutcomeUnknown(
-            code, detail, payment=payment, state=standing.state if standing else ""
-        )
+        state = standing.state if standing is not None else ""
+        return OutcomeUnknown("outcome-unknown", detail, payment=payment, state=state)
 
-    async def _look_up(self) -> Standing | None:
-        payment, tries = self.claimed.entry.payment, self.patience.begin()
+    async def _look_up(self, *, tries: bool = True) -> Standing | None:
+        """Ask how it stands."""
+        payment = self.claimed.entry.payment
+
+        async def ask() -> Standing | None:
+            return await look_up(self.inner, self.purse, payment, self.patience.clock)
+
+        return await self._heard(ask, tries)
+
+    async def _cancel(self, *, tries: bool = True) -> Standing | None:
+        """Have the order refused for good, unless money moved; and hear how it stands."""
+        entry = self.claimed.entry
+        if not entry.order:  # Written by an older version, which kept too little to cancel it.
+            standing = await self._look_up(tries=tries)
+            late = entry.expires < self.patience.clock() // NS
+            if standing is not None and standing.unseen and late:
+                return Standing(payment=entry.payment, state="never", reason="order-expired")
+            return standing
+
+        async def ask() -> Standing | None:
+            return await cancel(self.inner, self.purse, entry.payment, entry.order)
+
+        return await self._heard(ask, tries)
+
+    async def _heard(
+        self, ask: Callable[[], Awaitable[Standing | None]], more: bool
+    ) -> Standing | None:
+        tries = self.patience.begin()
         while True:
-            standing = await look_up(self.inner, self.purse, payment, self.patience.clock)
-            if standing is not None or not await tries.again():
+            standing = await ask()
+            if standing is not None or not (more and await tries.again()):
                 return standing
 
     async def _resolve(self) -> None:
         await to_thread.run_sync(self.claimed.resolve)
-
-
-def paid_for(
-    purse: Purse, entry: Entry, response: httpx.Response, told: dict[str, Any] | None = None
-) -> Paid:
-    """Tell what was paid for an answer, its receipt verified with the hub's root key."""
-    read = read_receipt(response.headers.multi_items())
-    receipt = read["receipt"] if read and read["receipt"] else told
-    return Paid(
-        payment=entry.payment,
-        amount=Amount(entry.amount, Asset(entry.asset, entry.scale)),
-        payee=entry.payee,
-        language=entry.language,
-        receipt=receipt,
-        receipt_fault=_receipt_fault(purse, entry, receipt),
-    )
-
-
-def _receipt_fault(purse: Purse, entry: Entry, receipt: dict[str, Any] | None) -> str:
-    if receipt is None:
-        return "the seller passed no receipt on"
-    try:
-        fault = receipt_fault(receipt, purse.membership.root_key)
-    except (Malformed, ValueError, TypeError, KeyError, AttributeError):
-        fault = "it cannot be read"
-    if fault is not None:
-        return fault
-    statement = receipt["statement"]
-    told = {"payment": entry.payment, "payee": entry.payee, "asset": entry.asset}
-    if not isinstance(statement, dict) or not told.items() <= statement.items():  # pyright: ignore[reportUnknownMemberType]
-        return "it is about another payment"
-    return ""
 
 
 def _said(silence: Exception) -> str:
