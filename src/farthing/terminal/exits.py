@@ -44,7 +44,7 @@ EXPLAINED = {
     Exit.USAGE: "what was typed cannot be read",
     Exit.REFUSED: "a rule, a mandate or the ledger said no; no money was taken",
     Exit.AWAITING_OWNER: "the owner is asked; the same command again asks how it stands",
-    Exit.OUTCOME_UNKNOWN: "sent, and not heard, not proven, or paid without an answer: the same command again asks",
+    Exit.OUTCOME_UNKNOWN: "not heard, not proven, or paid and not answered: the same command again",
     Exit.NOT_VALID: "what was checked is not right: an audit, a receipt, a price file, a check",
     Exit.UNAVAILABLE: "the hub, the shop or the network cannot be reached just now",
     Exit.SETTINGS: "the configuration, the purse, a file or an optional part",
