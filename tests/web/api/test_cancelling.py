@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from farthing.clock import system_clock
-from farthing.core.orders import SignedOrder
+from farthing.core.orders import SignedOrder, order_from_members
 from farthing.testing.worlds import HandClock
 
 from .test_bad_payments import problem
@@ -109,3 +109,31 @@ async def test_cancels_that_do_not_hold_are_counted_like_other_proofs(tmp_path: 
         assert told == [401, 401, 401, 429, 429]
         good = cancel_of(town.order(), town.machines["meter"].signer)
         assert (await http.post(CANCEL, json=good)).status_code == 200
+
+
+def cancel_body(town: Town, body: dict[str, Any]) -> dict[str, Any]:
+    """Write the body that cancels the order in another body."""
+    order = order_from_members(body["order"])
+    return cancel_of(SignedOrder(order, b""), town.machines["meter"].signer)
+
+
+async def test_a_cancelled_order_opens_no_session_and_an_open_one_stays(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        body = town.opening()
+        await town.made("POST", CANCEL, cancel_body(town, body))
+        assert problem(await town.ask("POST", "/v1/sessions", body)) == (422, "cancelled")
+        body = town.opening()
+        opened = (await town.made("POST", "/v1/sessions", body))["session"]
+        told = await town.made("POST", CANCEL, cancel_body(town, body))
+        assert told["state"] == "held"
+        again = await town.made("POST", "/v1/sessions", body)
+        assert (again["session"]["id"], again["session"]["state"]) == (opened["id"], "open")
+
+
+async def test_a_cancelled_order_is_refused_within_a_batch(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        cancelled, other = town.payment(), town.payment()
+        await town.made("POST", CANCEL, cancel_body(town, cancelled))
+        told = await town.made("POST", "/v1/payments/batch", {"payments": [cancelled, other]})
+        assert "cancelled" in str(told)
+        assert await town.available("shop") == 1500
