@@ -100,9 +100,15 @@ def _coder(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | Non
     if isinstance(bare, type) and issubclass(bare, StrEnum):
         return str, bare
     if bare is bool:
-        return int, bool
+        return int, _truth
     decoder = msgspec.json.Decoder(hint)
     return (lambda value: msgspec.json.encode(value).decode()), decoder.decode
+
+
+def _truth(value: Any) -> bool:
+    if value not in (0, 1):
+        raise ValueError(f"{value} is neither 0 nor 1")
+    return bool(value)
 
 
 def _without_none(hint: Any) -> Any:
