@@ -9,7 +9,7 @@ from farthing.core.accounts import TransferCode
 from farthing.core.ledger import PendingState, Transfer, TransferFlags
 from farthing.core.orders import Order, payment_id
 from farthing.core.payments import Payment, Place, State, statement
-from farthing.core.refunds import Refund, transfer_id
+from farthing.core.refunds import ATTEMPTS_MAX, Refund, transfer_id
 from farthing.core.refusals import Refusal
 from farthing.errors import Malformed
 
@@ -160,6 +160,8 @@ def _ended_fault(payment: Payment, known: Known, place: int, flag: int, units: i
 def _refunds_fault(payment: Payment, known: Known) -> str | None:
     done = [refund for refund in known.refunds if refund.state == "done"]
     for refund in done:
+        if not 0 <= refund.attempts <= ATTEMPTS_MAX:
+            return f"its refund {refund.id} was tried {refund.attempts} times"
         back = known.transfers.get(_refund_id(refund))
         if back is None or (back.amount, back.user_data) != (refund.units, payment.number):
             return f"its refund {refund.id} is not in the ledger"

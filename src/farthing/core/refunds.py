@@ -14,7 +14,7 @@ from farthing.core.payments import PAYMENTS, Payment, State, require_payment, se
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Malformed, PaymentRefused
 
-_ATTEMPTS_MAX = 255
+ATTEMPTS_MAX = 255
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class GiveBack:
         units = self._units(payment)
         require_unfrozen(view, payment.payer, payment.payee)
         attempts = before.attempts if before is not None else 0
-        if attempts >= _ATTEMPTS_MAX:
+        if attempts >= ATTEMPTS_MAX:
             raise Conflict("too-many-attempts", "make the refund again with a new id")
         transfer = Transfer(
             transfer_id(payment.id, self.id, attempts),
