@@ -51,11 +51,23 @@ async def test_an_older_copy_that_answers_after_a_lost_connection_takes_no_payme
     dsn, clock = postgres_dsn, HandClock()
     name = conninfo_to_dict(dsn)["dbname"]
 
-    def rename(old: str, new: str) -> None:
+    def alone(sql: str) -> None:
+        """Run what needs a database that nobody is connected to."""
         with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
-            gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            admin.execute(gone, (old,))
-            admin.execute(f'ALTER DATABASE "{old}" RENAME TO "{new}"')
+            for _ in range(5):  # Each try waits five seconds for those whose end is asked for.
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE %s",
+                    (f"{name}%",),
+                )
+                try:
+                    admin.execute(sql)
+                except psycopg.errors.ObjectInUse:
+                    continue
+                return
+            raise AssertionError(sql)
+
+    def rename(old: str, new: str) -> None:
+        alone(f'ALTER DATABASE "{old}" RENAME TO "{new}"')
 
     database = PostgresDatabase(dsn, readers)
     with ThreadPoolExecutor(1) as writer:
@@ -63,10 +75,7 @@ async def test_an_older_copy_that_answers_after_a_lost_connection_takes_no_payme
         world = World(books, database, clock)
         world.begin()
         spender, payee = await world.spender(100), await world.account()
-        with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
-            gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            admin.execute(gone, (name,))
-            admin.execute(f'CREATE DATABASE "{name}_old" TEMPLATE "{name}"')
+        alone(f'CREATE DATABASE "{name}_old" TEMPLATE "{name}"')
         await world.do(world.pay(spender, payee, 10))
         rename(name, f"{name}_newer")
         rename(f"{name}_old", name)
@@ -81,8 +90,7 @@ async def test_an_older_copy_that_answers_after_a_lost_connection_takes_no_payme
         paid = await world.do(world.pay(spender, payee, 10))
         assert paid.payment.state is State.CAPTURED
     database.close()
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
-        admin.execute(f'DROP DATABASE "{name}_old"')
+    alone(f'DROP DATABASE "{name}_old"')
 
 
 def _move(one: Path, there: Path) -> None:
