@@ -11,7 +11,6 @@ from tests.observe.shipped import alerts
 from .log_calls import LogCall, calls_in, event_facts, log_calls
 from .reference import ROOT
 
-
 GOOD_NEWS = ("books.writable", "clock.caught_up")
 """What ends a warning, at its level, so that whoever heard the one hears the other."""
 
