@@ -51,7 +51,8 @@ def document() -> dict[str, Any]:
     return told
 
 
-SCHEMA = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig(seed=SEED))
+DOCUMENT = document()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=SchemathesisConfig(seed=SEED))
 EVENTS = "/v1/events"
 IN_TURN = sorted(ROWS, key=lambda row: row.path.endswith("/approve"))
 """An ask that was approved stands for equal ones after it: what is denied comes before."""
@@ -113,6 +114,17 @@ async def ask(parties: Parties, case: Any, role: str) -> httpx.Response:
     return await client.send(request)
 
 
+def as_told(operation: Any, answer: httpx.Response) -> None:
+    """Hold a good answer to what the document tells of its very status, headers and body."""
+    responses = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    told = responses.get(str(answer.status_code))
+    assert told is not None, f"{operation.label} does not tell of {answer.status_code}"
+    media = {kind.partition(";")[0] for kind in told["content"]}
+    assert answer.headers["content-type"].partition(";")[0] in media
+    assert all(name.lower() in answer.headers for name in told.get("headers", {}))
+    operation.validate_response(answer)
+
+
 def fault_of(case: Any, answer: httpx.Response) -> str:
     """Say what is wrong with an answer; nothing if it is as documented."""
     wrong = problem_fault(answer) if answer.status_code >= 400 else ""
@@ -133,7 +145,7 @@ def cases(operation: Any, ids: dict[str, str], count: int) -> list[Any]:
         SCHEMA.iter_coverage_cases(operation, generation_modes=modes, generation_config=config)
     )
     if REPEATED:  # The long run tries all of them.
-        found = found[:: 1 + len(found) // 60]
+        found = found[:: 1 + len(found) // 40]
     known = {name: ident for name, ident in ids.items() if f"{{{name}}}" in operation.path}
     paths = (None, known) if known else (None,)
     kinds = [operation.as_strategy(m, path_parameters=path) for m in modes for path in paths]
@@ -185,7 +197,7 @@ def test_a_right_request_is_answered_as_the_document_says(row: Row, street: Any)
 
     answer = loop.run_until_complete(run())
     assert answer.is_success, answer.text
-    operation.validate_response(answer)
+    as_told(operation, answer)
 
 
 def test_an_ask_of_the_owner_is_answered_as_the_document_says(street: Any):
@@ -199,7 +211,7 @@ def test_an_ask_of_the_owner_is_answered_as_the_document_says(street: Any):
 
     answer = loop.run_until_complete(run())
     assert answer.status_code == 202
-    operation.validate_response(answer)
+    as_told(operation, answer)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
@@ -223,7 +235,9 @@ def test_every_answer_is_as_the_document_says(operation: Any, street: Any):
     loop.run_until_complete(run())
     faults = Counter(one[-1] for one in wrong)
     assert wrong == [], f"seed {SEED}: {faults}; the first: {wrong[0]}"
-    assert sum(seen.values()) >= 10
+    # A few cases are all that a path without query and body has; none may be lost on the way.
+    assert len(found) >= 5
+    assert sum(seen.values()) - seen[0] > len(found) // 2, seen
 
 
 def test_what_is_no_problem_is_noticed():
