@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -101,8 +102,24 @@ began=$(date +%s%N)
 until farthing pay http://127.0.0.1:8403/page.txt 2>>tries; do sleep 0.05; done
 echo "MS $(( ($(date +%s%N) - began) / 1000000 ))"
 """
-    taken = [_milliseconds(again, tmp_path, environment) for _ in range(3)]
-    assert min(taken) < AFTER_SERVE_SECONDS * 1000, taken
+    taken: list[tuple[int, float]] = []
+    for _ in range(3):  # Best of three: what else runs here comes and goes.
+        before = _busy()
+        taken.append((_milliseconds(again, tmp_path, environment), max(before, _busy())))
+    assert any(ms < AFTER_SERVE_SECONDS * 1000 * busy for ms, busy in taken), taken
+
+
+def _busy() -> float:
+    """Tell how much longer than alone two programs take here now, that only calculate.
+
+    Shape: 1 on an idle machine, where the bound is the bound; 2 where half of it is in use.
+    """
+    burn = "import time\nwhile time.process_time() < 0.5: sum(range(1000))"
+    began = time.monotonic()
+    both = [subprocess.Popen([sys.executable, "-S", "-c", burn]) for _ in range(2)]
+    for one in both:
+        one.wait()
+    return max(1.0, (time.monotonic() - began) / 0.5)
 
 
 def _milliseconds(script: str, folder: Path, environment: Empty) -> int:
