@@ -8,12 +8,12 @@ import pytest
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.answers import AnswerAsk
-from farthing.core.devices import DEVICES, DeviceKey, RevokeDevice
+from farthing.core.devices import DeviceKey, RevokeDevice
 from farthing.core.payments import State
 from farthing.core.settling import Capture
 from farthing.errors import Conflict, PaymentRefused, Unauthenticated
 from farthing.keys import Ed25519Signer
-from farthing.testing.worlds import Spender
+from farthing.testing.worlds import Put, Spender
 
 
 async def pair(world, **terms):
@@ -150,7 +150,7 @@ async def with_new_key(world, spender, overlap_seconds):
     old = DeviceKey(spender.signer.public, now, now + overlap_seconds * NS)
     keys = [old, DeviceKey(signer.public, now)]
     device = msgspec.structs.replace(spender.device, keys=keys)
-    world.database.transact(lambda tx: tx.put(DEVICES, [device]))
+    await world.do(Put(device))
     return Spender(device, signer)
 
 

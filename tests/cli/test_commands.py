@@ -79,7 +79,7 @@ def test_every_mandate_can_be_listed_with_what_it_allows(
         (["credit", "acc_" + "0" * 26, "-1 USD"], 2, "No such option"),
         (["accounts", "open", "XYZ"], 9, "unknown-asset"),
         (["accounts", "freeze", "acc_" + "0" * 26], 9, "no-such-account"),
-        (["accounts", "freeze", "../../v1/owners"], 9, "no-such-path"),
+        (["accounts", "freeze", "../../v1/owners"], 2, "is no id"),
         (["mandates", "create", "USD", "--budget", "5 USD"], 2, "malformed-budget"),
         (["mandates", "create", "USD", "--budget", "5 USD/year"], 2, "malformed-period"),
         (["mandates", "create", "USD", "--hours", "9-5"], 2, "malformed-hours"),

@@ -113,7 +113,8 @@ def test_a_page_that_is_wrong_is_named_and_nothing_is_written(
 ):
     copy = tmp_path / "copy"
     shutil.copytree(ROOT / "docs", copy / "docs")
-    shutil.copytree(ROOT / "examples", copy / "examples")
+    for folder in ("examples", "tests/upgrades/fixtures"):
+        shutil.copytree(ROOT / folder, copy / folder)
     for file in ROOT.glob("*.md"):
         shutil.copy(file, copy)
     index = copy / "docs" / "README.md"

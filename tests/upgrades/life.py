@@ -351,10 +351,11 @@ class Shop(httpx.AsyncBaseTransport):
             return httpx.Response(402, headers=list(asked), json={"code": "payment-required"})
         signed = self.language.read(fields, terms, now)
         body = body_of(signed) | {"capture": True}
-        await self.life.ask("POST", "/v1/payments/authorise", body, seller["key"])
+        told = await self.life.ask("POST", "/v1/payments/authorise", body, seller["key"])
         if self.loses:
             raise httpx.ReadError("the line went dead")
-        return httpx.Response(200, stream=httpx.ByteStream(b"sunny"))
+        proof = list(self.language.receipt(told["receipt"]))
+        return httpx.Response(200, headers=proof, stream=httpx.ByteStream(b"sunny"))
 
 
 def seal(folder: Path, files: list[Path]) -> None:

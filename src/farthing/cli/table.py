@@ -82,7 +82,8 @@ TABLE = (
     Later(
         "explain",
         "farthing.cli.explaining:explain",
-        "Say what a code means and what to do: of a problem, a refusal, an event or an exit.",
+        "Say what a code means and what to do: "
+        "a problem, a refusal, an event, a log line, an exit.",
     ),
     Later(
         "deploy-files",

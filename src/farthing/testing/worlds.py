@@ -160,7 +160,7 @@ class World:
             self.clock.now_ns,
             0,
         )
-        await self.do(_Put(device))
+        await self.do(Put(device))
         return Spender(device, signer)
 
     async def spender(self, units: int, *budgets: Budget, **terms: Any) -> Spender:
@@ -249,7 +249,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class _Put:
+class Put:
     """State a device's record as its enrolment does, without a code."""
 
     device: Device

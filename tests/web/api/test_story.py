@@ -18,7 +18,7 @@ from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
 
 from .test_facilitator import x402_body
-from .town import FUNDS, LOCAL, Town, enrolment, open_town
+from .town import FUNDS, LOCAL, Town, body_of, cancel_of, enrolment, open_town
 
 
 class Told:
@@ -75,6 +75,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await mandates_and_offers(ask)
         await devices(ask)
         await payments(ask)
+        await cancelling(ask)
         await batches(ask)
         await sessions(ask)
         await facilitator(ask)
@@ -226,6 +227,16 @@ async def asks(ask: Told) -> None:
         assert (await ask("POST", f"{path}/{verb}", who="buyer.owner"))["state"] == state
         again = await town.ask("POST", "/v1/payments", body)
         assert again.status_code == (200 if verb == "approve" else 422)
+
+
+async def cancelling(ask: Told) -> None:
+    town = ask.town
+    signed = town.order(11)
+    body = cancel_of(signed, town.machines["meter"].signer)
+    told = await ask("POST", "/v1/payments/cancel", body, who="nobody")
+    assert (told["state"], told["reason"]) == ("refused", "cancelled")
+    refused = await town.ask("POST", "/v1/payments", body_of(signed))
+    assert refused.json()["code"] == "cancelled"
 
 
 async def batches(ask: Told) -> None:
