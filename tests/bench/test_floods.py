@@ -13,13 +13,23 @@ refused or broken request leaves is counted exactly in tests/web/test_nothing_le
 
 @pytest.mark.parametrize(("server", "kinds"), [("hub", HUB), ("proxy", PROXY)])
 def test_no_flood_leaves_anything_behind(server, kinds):
+    first = _growing(server, kinds)
+    # What is lost is lost every time; what an allocator sets aside once is not.
+    again = _growing(server, kinds) if first else {}
+    assert not first.keys() & again.keys(), (first, again)
+
+
+def _growing(server, kinds) -> dict[str, tuple[float, float]]:
+    """Flood a new server twice in each way, and tell which ways left more the second time."""
     measured = list(all_floods(server, SIZE, held_seconds=0.2))
     assert [memory.flood for memory in measured] == list(kinds)
     assert all(memory.sent for memory in measured)
-    growing = [(m.flood, m.after, m.after_again) for m in measured
-               if m.after_again > m.after + KEPT_MIB_MAX]  # fmt: skip
-    assert not growing
     assert max(memory.peak for memory in measured) < measured[0].before + PEAK_MIB_MAX
+    return {
+        m.flood: (m.after, m.after_again)
+        for m in measured
+        if m.after_again > m.after + KEPT_MIB_MAX
+    }
 
 
 def test_one_owners_payments_go_on_while_another_one_floods():
