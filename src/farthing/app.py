@@ -75,10 +75,10 @@ class Hub:
         self.ctx.committed.give()
         await self.worker.stop()
         await self.books.close()
+        for executor in self.executors:  # Before the database: a late read would wait for ever.
+            await asyncio.to_thread(executor.shutdown)
         self.ctx.database.close()
         self.heads.close()
-        for executor in self.executors:
-            executor.shutdown(wait=True)
 
 
 def key_ring(config: Config) -> KeyRing:
