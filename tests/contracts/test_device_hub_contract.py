@@ -11,8 +11,7 @@ import pytest
 
 from farthing import ids
 from farthing.clock import NS, system_clock
-from farthing.core.orders import Order, SignedOrder
-from farthing.core.paying import payment_name
+from farthing.core.orders import Order, SignedOrder, payment_name
 from farthing.device import Membership, Purse
 from farthing.device import hub_calls as calls
 from farthing.device.hub_calls import Standing

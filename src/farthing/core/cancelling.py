@@ -11,8 +11,8 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.asks import ASKS, ask_key
 from farthing.core.decisions import Outcome, View
-from farthing.core.orders import LIFETIME_SECONDS_MAX
-from farthing.core.paying import Authorise, order_digest, payment_name
+from farthing.core.orders import LIFETIME_SECONDS_MAX, payment_name
+from farthing.core.paying import Authorise, order_digest
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal

@@ -8,6 +8,7 @@ committed alone has an empty path.
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -160,22 +161,27 @@ def proof_fault(proof: Proof) -> str | None:
 
 def write_proof(proof: Proof) -> dict[str, Any]:
     """Write a proof as JSON members."""
-    head = proof.head
     return {
         "rows": to_base64url(proof.rows_digest),
         "index": str(proof.index),
         "path": [to_base64url(node) for node in proof.path],
-        "head": {
-            "chain": head.chain,
-            "number": str(head.number),
-            "previous": to_base64url(head.previous),
-            "root": to_base64url(head.root),
-            "leaves": str(head.leaves),
-            "time": str(head.time_ns),
-            "committed_at": write_time_ns(head.time_ns),
-            "key": head.key,
-            "signature": to_base64url(head.signature),
-        },
+        "head": dict(_head_members(proof.head)),
+    }
+
+
+@lru_cache(maxsize=16)
+def _head_members(head: Head) -> dict[str, str]:
+    """Write a head, once for all the receipts of its commit."""
+    return {
+        "chain": head.chain,
+        "number": str(head.number),
+        "previous": to_base64url(head.previous),
+        "root": to_base64url(head.root),
+        "leaves": str(head.leaves),
+        "time": str(head.time_ns),
+        "committed_at": write_time_ns(head.time_ns),
+        "key": head.key,
+        "signature": to_base64url(head.signature),
     }
 
 

@@ -5,7 +5,6 @@ of all nine members as strings of printable ASCII. `docs/reference/methods.md` h
 the test vectors.
 """
 
-import re
 from functools import lru_cache
 
 import msgspec
@@ -21,7 +20,6 @@ CANCEL_DOMAIN = b"farthing-cancel-1\n"
 LIFETIME_SECONDS_MAX = 3600
 SKEW_SECONDS_MAX = 60
 
-_TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
 RESOURCE_CHARACTERS_MAX = 2048
 
 
@@ -45,7 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def signed_bytes(self) -> bytes:
         """Give the bytes a device signs for this order."""
-        return DOMAIN + canonical_json(self.members())
+        return _signed_bytes(self)
 
     def cancel_bytes(self) -> bytes:
         """Give the bytes a device signs so that this order is never paid."""
@@ -66,6 +64,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+_MEMBERS = frozenset(Order.__struct_fields__)
+_NEEDED = _MEMBERS - {"challenge", "resource"}
+
+
+@lru_cache(maxsize=1024)
+def _signed_bytes(order: Order) -> bytes:
+    """Write an order once for its check and for its commit, which soon follows."""
+    return DOMAIN + canonical_json(order.members())
+
+
 class SignedOrder(msgspec.Struct, frozen=True):
     """An order and its device's signature over `order.signed_bytes()`: 64 bytes."""
 
@@ -78,11 +86,10 @@ def order_from_members(members: dict[str, str]) -> Order:
 
     Raises: Malformed for a missing or unknown member, or one that is not in canonical form.
     """
-    expected = set(Order.__struct_fields__)
-    if set(members) - expected or expected - {"challenge", "resource"} - set(members):
-        raise Malformed("malformed-order", f"an order has {', '.join(sorted(expected))}")
+    if not _NEEDED <= members.keys() <= _MEMBERS:
+        raise Malformed("malformed-order", f"an order has {', '.join(sorted(_MEMBERS))}")
     for name, value in members.items():
-        if not isinstance(value, str) or _TEXT.fullmatch(value) is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise Malformed("malformed-order", f"{name} is text of printable ASCII characters")
         if len(value) > RESOURCE_CHARACTERS_MAX:
             raise Malformed(
@@ -108,7 +115,21 @@ def payment_id(order: Order) -> int:
     A nonce that came in a challenge is the hub's own and is used once by anybody; a nonce the
     device made is its own, so that no other device can take it first.
     """
-    return _payment_id("challenge" if order.challenge else order.device, order.nonce)
+    return _payment_id(_nonce_of(order), order.nonce)
+
+
+def payment_name(order: Order) -> str:
+    """Give the id of an order's payment as it is written."""
+    return _payment_name(_nonce_of(order), order.nonce)
+
+
+def _nonce_of(order: Order) -> str:
+    return "challenge" if order.challenge else order.device
+
+
+@lru_cache(maxsize=4096)
+def _payment_name(by: str, nonce: str) -> str:
+    return ids.name("pay", _payment_id(by, nonce))
 
 
 @lru_cache(maxsize=4096)

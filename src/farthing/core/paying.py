@@ -24,7 +24,7 @@ from farthing.core.orders import (
     SKEW_SECONDS_MAX,
     Order,
     SignedOrder,
-    payment_id,
+    payment_name,
 )
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State, settled
 from farthing.core.records import Read, Write
@@ -246,11 +246,6 @@ class Authorise:
 def order_digest(order: Order) -> bytes:
     """Hash what a device signs for an order: the same for every key of the device."""
     return hashlib.sha256(order.signed_bytes()).digest()
-
-
-def payment_name(order: Order) -> str:
-    """Give the id of an order's payment as it is written."""
-    return ids.name("pay", payment_id(order))
 
 
 def unserved(view: View, payment: Payment) -> bool:

@@ -30,6 +30,7 @@ from farthing.store.history import proof_of
 from farthing.store.queries import one, payment_by_challenge
 
 _RETRY_SECONDS = 2
+_CODES = frozenset(Refusal)
 
 REFUNDED = "refunded"
 """What a seller is told of a captured payment that was given back whole."""
@@ -233,7 +234,7 @@ def split_reason(reason: str, *, named: bool = False) -> tuple[str, str]:
     Shape: `named` gives the name of what stood against it, which is for the payer's side alone.
     """
     code, _, name = reason.partition(":")
-    if code not in set(Refusal):
+    if code not in _CODES:
         return reason, ""
     text = EXPLAINED[Refusal(code)]
     return code, f"{text} ({name})" if name and named else text

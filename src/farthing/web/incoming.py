@@ -5,6 +5,7 @@ what passes is handed on in the spelling that was looked up.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ READ = "farthing.read"
 """Marks a request that was read strictly already: fields that only we set are ours by then."""
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_CODING = b"transfer-encoding"
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _REWRITES = frozenset(
     {
@@ -132,7 +134,12 @@ def read_envelope(scope: Scope, headers: RawHeaders) -> tuple[str, int | None]:
     if b"#" in target:
         raise AmbiguousPath("a fragment, from # on, is never sent")
     version: str = scope.get("http_version", "1.1")
-    return _one_host(headers, version), _framing(headers, version)
+    found: dict[bytes, list[bytes]] = {b"host": [], b"content-length": [], _CODING: []}
+    for name, value in headers:
+        if name in found:
+            found[name].append(value)
+    host = _one_host(found[b"host"], version)
+    return host, _framing(found[b"content-length"], found[_CODING], version)
 
 
 def _raw_path(scope: Scope) -> bytes:
@@ -142,8 +149,7 @@ def _raw_path(scope: Scope) -> bytes:
     return raw
 
 
-def _one_host(headers: RawHeaders, version: str) -> str:
-    hosts = [value for name, value in headers if name == b"host"]
+def _one_host(hosts: Sequence[bytes], version: str) -> str:
     if hosts in ([], [b""]) and version in _OLD:
         return ""
     if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
@@ -151,9 +157,8 @@ def _one_host(headers: RawHeaders, version: str) -> str:
     return hosts[0].decode("ascii")
 
 
-def _framing(headers: RawHeaders, version: str) -> int | None:
-    lengths = [value for name, value in headers if name == b"content-length"]
-    codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+def _framing(lengths: Sequence[bytes], codings: Sequence[bytes], version: str) -> int | None:
+    codings = [value.strip().lower() for value in codings]
     if codings and (lengths or codings != [b"chunked"] or version != "1.1"):
         raise Malformed(
             "bad-framing", "send Content-Length or, in HTTP/1.1, Transfer-Encoding: chunked"
