@@ -190,6 +190,30 @@ LINES: dict[str, Line] = {
         "Look the payment up and refund it",
         ("payment", "hint"),
     ),
+    "metering.not_handed_in": Line(
+        "warning",
+        "the hub was not heard when vouchers were handed in; they are kept and handed in again",
+        "See whether the hub runs",
+        ("vouchers", "code"),
+    ),
+    "metering.refused": Line(
+        "info",
+        "the hub did not take a voucher; after the end of a session it is handed in as late",
+        "See what `code` means: farthing explain CODE",
+        ("session", "code", "late"),
+    ),
+    "metering.not_closed": Line(
+        "warning",
+        "a session that is over could not be closed; it is tried again",
+        "See what `code` means: farthing explain CODE",
+        ("session", "code"),
+    ),
+    "metering.behind": Line(
+        "warning",
+        "a round of settling failed; it is tried again",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
 }
 
 ALWAYS: dict[str, str] = {
@@ -205,6 +229,7 @@ FACTS: dict[str, str] = {
     "exception": "a traceback, without the values of variables",
     "hint": "what to do next",
     "hub": "the hub's id",
+    "late": "whether it was handed in as accepted before the session's end",
     "logger": "the part of the software, or the library, that wrote it",
     "lost_head": "the newest head that was known",
     "number": "the head's number",
@@ -213,11 +238,13 @@ FACTS: dict[str, str] = {
     "payment": "the payment's id",
     "places": "how many clients may be connected",
     "seconds": "how long was waited, or how far the clock is behind the books",
+    "session": "the session's id",
     "state": "the state that the payment is in",
     "trace": "a traceback, without the values of variables",
     "until": "when orders are in time again",
     "upstream": "the address of the service behind the proxy",
     "url": "where it is reached",
+    "vouchers": "how many vouchers",
     "wanted": "how many were configured",
     "why": "what the system, the database or the other side said",
 }

@@ -1,7 +1,8 @@
 """The hub as a seller far away sees it: the same four verbs, over HTTP with an API key."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -40,13 +41,14 @@ _ERRORS: dict[int, type[FarthingError]] = {
     504: OutcomeUnknown,
 }
 _TRIES = 3
+_STATE = ("session", "state", "deposit", "promised", "sequence")
 
 
 class RemoteHub:
     """Every verb is safe to repeat, and is repeated when an answer is lost."""
 
     def __init__(self, client: httpx.AsyncClient, watch: Watch = UNWATCHED) -> None:
-        self._client, self._watch = client, watch
+        self._asker = Asker(client, watch)
         self._claims = Claims()
 
     async def authorise(
@@ -97,26 +99,45 @@ class RemoteHub:
         if units is not None:
             body["units"] = str(units)
         key = f"auto-refund-{payment}-{units}"
-        await self._post(f"/v1/payments/{payment}/refunds", body, {"idempotency-key": key})
+        path = f"/v1/payments/{payment}/refunds"
+        await self._asker.ask("POST", path, body, {"idempotency-key": key})
         return Authorisation(payment=payment, state="captured", fresh=False)
 
     async def delivery_incomplete(self, payment: str, reason: str) -> None:
         """Record that an answer broke off after it was paid."""
-        await self._post(f"/v1/payments/{payment}/delivery", {"reason": reason[:200]}, {})
+        path = f"/v1/payments/{payment}/delivery"
+        await self._asker.ask("POST", path, {"reason": reason[:200]})
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Authorisation:
-        raw = await self._post(path, body, {})
+        raw = await self._asker.ask("POST", path, body)
         try:
             return msgspec.json.decode(raw, type=Authorisation)
         except msgspec.DecodeError:
             raise OutcomeUnknown("hub-answer-unreadable", "the hub's answer is no answer") from None
 
-    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> bytes:
+
+class Asker:
+    """Asks a hub over HTTP, and again when it is busy or its answer was lost."""
+
+    def __init__(self, client: httpx.AsyncClient, watch: Watch = UNWATCHED) -> None:
+        self._client, self._watch = client, watch
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Give what the hub answers.
+
+        Raises: what the hub says, as the error it tells of; Unavailable; OutcomeUnknown.
+        """
         fault: FarthingError = Unavailable("hub-unreachable", "the hub does not answer")
-        headers = headers | dict(self._watch.carried())
+        fields = {**(headers or {}), **dict(self._watch.carried())}
         for attempt in range(_TRIES):
             try:
-                request = self._client.build_request("POST", path, json=body, headers=headers)
+                request = self._client.build_request(method, path, json=body, headers=fields)
                 answer = await asking.ask(self._client, request)
             except httpx.ConnectError:
                 fault = Unavailable("hub-unreachable", "the hub does not answer")
@@ -137,8 +158,16 @@ class RemoteHub:
 def error_of(answer: httpx.Response) -> FarthingError:
     """Turn a problem that the hub answered back into the error it tells of."""
     try:
-        problem = read_json(answer.content)
-        code, detail = str(problem["code"]), str(problem.get("detail", ""))
-    except (Malformed, AttributeError, KeyError, TypeError):
-        code, detail = "hub-failed", f"the hub answered {answer.status_code}"
-    return _ERRORS.get(answer.status_code, Unavailable)(code, detail)
+        return error_told(answer.status_code, read_json(answer.content))
+    except Malformed:
+        return error_told(answer.status_code, None)
+
+
+def error_told(status: int, problem: Any) -> FarthingError:
+    """Turn a problem back into the error it tells of, with what it says of a session's state."""
+    told = cast(dict[str, Any], problem) if isinstance(problem, dict) else {}
+    if "code" not in told:
+        told = {"code": "hub-failed", "detail": f"the hub answered {status}"}
+    more = {name: str(told[name]) for name in _STATE if name in told}
+    code, detail = str(told["code"]), str(told.get("detail", ""))
+    return _ERRORS.get(status, Unavailable)(code, detail, **more)

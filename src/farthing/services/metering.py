@@ -1,0 +1,359 @@
+"""Metering: vouchers are checked and kept before anything is served, and handed in afterwards.
+
+Nothing here asks the hub while a session is served: its terms are looked up when it is met, and
+again when a voucher promises more than the deposit that was known. What is counted is on disk
+before the answer leaves, and so is the voucher that covers it.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from farthing.clock import Clock
+from farthing.core import meters
+from farthing.core.meters import Meter, SeenSession
+from farthing.core.orders import SignedOrder
+from farthing.core.tariffs import Tariff
+from farthing.core.vouchers import Voucher, read_voucher
+from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
+from farthing.ids import number
+from farthing.log_lines import Log
+from farthing.services.meter_pen import MeterPen
+from farthing.services.session_hub import HANDED_AT_ONCE, SessionHub
+from farthing.services.sessions import Presented
+from farthing.services.verifying import Verifier
+
+log = Log("metering")
+
+_OVER_KEPT = 10_000
+
+
+class Book(Protocol):
+    """Where meters are kept; what `keep` was given is on disk when it returns."""
+
+    def all(self) -> list[Meter]: ...
+
+    def keep(self, meters: Sequence[Meter], over: Sequence[str] = ()) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterLimits:
+    """How far a payee trusts.
+
+    Units:  `beyond` is what may be given past what is promised in one session; `unsettled_max`
+            what may be promised here, in each asset, and not yet be known to the hub.
+    Shape:  `settle_seconds` is how long vouchers wait until they are handed in.
+    """
+
+    beyond: int = 0
+    unsettled_max: int = 1_000_000
+    settle_seconds: float = 1.0
+
+
+class Wanted(NamedTuple):
+    """What a session must have been opened for. Shape: `purpose` is the seller's realm."""
+
+    payee: str
+    tariff: Tariff
+    purpose: str
+
+
+class Metering:
+    """The meters of one payee. Its verbs may be called side by side, for one session too."""
+
+    def __init__(
+        self,
+        hub: SessionHub,
+        book: Book,
+        *,
+        verifiers: Executor,
+        writer: Executor,
+        clock: Clock,
+        limits: MeterLimits | None = None,
+    ) -> None:
+        self._hub, self._clock = hub, clock
+        self.limits = limits or MeterLimits()
+        self._verifier = Verifier(verifiers)
+        self._pen = MeterPen(book.keep, writer)
+        self._meters: dict[str, Meter] = {}
+        self._flying: Counter[str] = Counter()
+        self._due: dict[str, None] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self._unsettled: Counter[str] = Counter()
+        self._raised: dict[str, asyncio.Event] = {}
+        self._asking: dict[str, asyncio.Future[SeenSession]] = {}
+        self._settling = asyncio.Lock()
+        for meter in book.all():
+            self._note(meter)
+
+    def find(self, session: str) -> Meter | None:
+        """Give a session's meter as it stands, if there is one."""
+        return self._meters.get(session)
+
+    def unsettled(self, asset: str) -> int:
+        """Tell how much is promised here and not yet known to the hub."""
+        return self._unsettled[asset]
+
+    # Vouchers
+
+    async def open(self, signed: SignedOrder, wanted: Wanted) -> Meter:
+        """Bring an opening order to the hub, and meter its session.
+
+        Raises: PaymentRefused, Conflict `awaiting-owner`, FarthingError.
+        """
+        seen = await self._hub.open(signed, wanted.tariff)
+        meter = _fitting(self._meters.get(seen.session) or meters.opened(seen), wanted)
+        if meter.session not in self._meters:
+            self._put(meter)
+        await self._pen.written()
+        return self._meters[meter.session]
+
+    async def top_up(self, session: str, signed: SignedOrder) -> Meter:
+        """Bring an order that adds to a session's deposit."""
+        self._refresh(await self._hub.top_up(session, signed))
+        await self._pen.written()
+        return self._meters[session]
+
+    async def present(self, session: str, raw: bytes, wanted: Wanted) -> Meter:
+        """Take a voucher; it is on disk when this returns, and the hub can be owed no more.
+
+        Raises: Malformed, Unauthenticated `bad-voucher`; Conflict `voucher-superseded`,
+                `session-closed`; PaymentRefused; Unavailable `too-much-unsettled`.
+        """
+        number("ses", session)
+        voucher = read_voucher(raw)
+        meter = _fitting(await self._known(session), wanted)
+        if raw != meter.voucher and not await self._holds(voucher, meter, session):
+            raise Unauthenticated("bad-voucher", "no session here is drawn by this signature")
+        seen = None
+        if voucher.claims.units > meter.deposit:
+            seen = await self._hub.look_up(session)  # It may have been topped up.
+        self._require_open(session)
+        meter = self._meters.get(session, meter)
+        meter = meter if seen is None else meters.refreshed(meter, seen)
+        self._put(meters.accept(meter, voucher.claims, raw, self._clock()))
+        await self._pen.written()
+        await self._require_settled(meter.asset)
+        return self._meters.get(session, meter)
+
+    async def _known(self, session: str) -> Meter:
+        """Give a session's meter, or begin one that is not kept yet."""
+        self._require_open(session)
+        return self._meters.get(session) or meters.opened(await self._met(session))
+
+    async def _met(self, session: str) -> SeenSession:
+        """Look a session up, once for all who bring its first vouchers."""
+        asking = self._asking.get(session)
+        if asking is None:
+            asking = self._asking[session] = asyncio.ensure_future(self._hub.look_up(session))
+            asking.add_done_callback(lambda _: self._asking.pop(session, None))
+        return await asyncio.shield(asking)
+
+    async def _holds(self, voucher: Voucher, meter: Meter, line: str) -> bool:
+        message = voucher.signed_bytes(meter.agreed)
+        key = await self._verifier.match([meter.key], voucher.signature, message, line)
+        algorithm = meter.key.partition(":")[0]
+        return bool(key) and voucher.is_for(algorithm) and voucher.claims.alias == meter.alias
+
+    def _refresh(self, seen: SeenSession) -> None:
+        before = self._meters.get(seen.session)
+        self._put(meters.opened(seen) if before is None else meters.refreshed(before, seen))
+
+    async def _require_settled(self, asset: str) -> None:
+        """Let nobody serve while the hub knows of too little of what is promised."""
+        if self._unsettled[asset] > self.limits.unsettled_max:
+            await self.settle()
+        if self._unsettled[asset] > self.limits.unsettled_max:
+            detail = "the hub has not taken what was promised here; it is asked again"
+            raise Unavailable("too-much-unsettled", detail)
+
+    # Counting
+
+    def reserve(self, session: str, count: int) -> None:
+        """Set a count aside that an answer is about to use, if it is promised.
+
+        Raises: PaymentRefused `voucher-needed`; Conflict `session-closed`.
+        """
+        meter = self._open(session)
+        meters.require_running(meter, self._clock())
+        meters.require_covered(meter, self._flying[session] + count, self.limits.beyond)
+        self._flying[session] += count
+
+    def release(self, session: str, count: int) -> None:
+        """Let go of what was reserved and is not used."""
+        self._flying[session] -= count
+        if not self._flying[session]:
+            del self._flying[session]
+
+    async def use(self, session: str, count: int, part: int = 0, *, reserved: int = 0) -> Meter:
+        """Count what is about to be given, durably; what was reserved for it is let go.
+
+        Shape:  a negative count gives back what was counted and not given.
+        """
+        used = meters.counted(self._open(session), count, part)
+        self._put(used)
+        if reserved:
+            self.release(session, reserved)
+        await self._pen.written()
+        return self._meters.get(session, used)
+
+    async def wait_covered(self, session: str, count: int, seconds: float) -> bool:
+        """Reserve a count as soon as it is promised; tell whether that was in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    raised = self._raised.setdefault(session, asyncio.Event())
+                    try:
+                        self.reserve(session, count)
+                    except PaymentRefused as problem:
+                        if problem.code != "voucher-needed":
+                            return False
+                        await raised.wait()
+                    else:
+                        return True
+        except (TimeoutError, FarthingError):
+            return False
+
+    # The hub
+
+    async def settle(self) -> None:
+        """Hand in what is promised and due. What the hub cannot take now is tried again later."""
+        async with self._settling:
+            due = [self._meters[session] for session in self._due if session in self._meters]
+            for start in range(0, len(due), HANDED_AT_ONCE):
+                await self._hand_in(due[start : start + HANDED_AT_ONCE])
+            await self._pen.written()
+
+    async def _hand_in(self, due: Sequence[Meter]) -> None:
+        try:
+            stopped = await self._handed(due, late=False)
+            if stopped:
+                await self._handed(stopped, late=True)
+        except FarthingError as problem:
+            log.warning("metering.not_handed_in", vouchers=len(due), code=problem.code)
+
+    async def _handed(self, due: Iterable[Meter], *, late: bool) -> list[Meter]:
+        """Hand vouchers in; give those that the hub may take as accepted before the end."""
+        sent = [meter for meter in due if meter.voucher]
+        if not sent:
+            return []
+        presented = [Presented(meter.session, meter.voucher) for meter in sent]
+        answers = await self._hub.hand_in(presented, late=late)
+        again: list[Meter] = []
+        for meter, answer in zip(sent, answers, strict=True):
+            now = self._meters.get(meter.session)
+            if now is None:
+                continue
+            if not isinstance(answer, FarthingError):
+                self._put(meters.handed_in(now, answer))
+                continue
+            log.info("metering.refused", session=meter.session, code=answer.code, late=late)
+            self._put(meters.refused(now, answer))
+            if not late and answer.code in meters.ENDINGS:
+                again.append(meter)
+        return again
+
+    async def close(self, session: str) -> SeenSession:
+        """Hand in what is due, close the session for what is owed, and forget its meter.
+
+        Raises: Conflict `session-in-use` while an answer is under way; FarthingError, after which
+                nothing more is served and the session is closed later.
+        """
+        async with self._settling:
+            meter = self._open(session)
+            if self._flying[session] and not meter.stopped:
+                raise Conflict("session-in-use", "an answer is under way; close it after that")
+            self._put(msgspec.structs.replace(meter, stopped=meter.stopped or "session-over"))
+            if meter.due:
+                await self._handed(await self._handed([meter], late=False), late=True)
+                meter = self._open(session)
+            if meter.due:  # Not all was taken; what the hub heard of before still counts.
+                self._refresh(await self._hub.look_up(session))
+                meter = self._open(session)
+            units = min(meters.to_capture(meter), meter.handed)
+            try:
+                seen = await self._hub.close(session, units)
+            except Conflict:
+                seen = await self._hub.look_up(session)  # Somebody else has closed it.
+            self._forget(session)
+            await self._pen.written()
+            return seen
+
+    async def close_ended(self) -> None:
+        """Close every session whose time is over or that was stopped, once nobody is served."""
+        now_ns = self._clock()
+        for session, meter in list(self._meters.items()):
+            over = meter.stopped or now_ns >= meter.ends_ns
+            half_ns = meter.ends_ns + (meter.closes_ns - meter.ends_ns) // 2
+            if not over or (self._flying[session] and now_ns < half_ns):
+                continue
+            try:
+                await self.close(session)
+            except FarthingError as problem:
+                log.warning("metering.not_closed", session=session, code=problem.code)
+
+    async def run(self) -> None:
+        """Settle in the background until cancelled."""
+        while True:
+            await asyncio.sleep(self.limits.settle_seconds)
+            try:
+                await self.settle()
+                await self.close_ended()
+            except FarthingError as problem:
+                log.warning("metering.behind", code=problem.code)
+
+    # What is known
+
+    def _open(self, session: str) -> Meter:
+        meter = self._meters.get(session)
+        if meter is None:
+            raise Conflict("session-closed", "this session is closed", session=session)
+        return meter
+
+    def _require_open(self, session: str) -> None:
+        """Refuse a session that was closed here while its voucher was looked at."""
+        if session in self._over:
+            raise Conflict("session-closed", "this session is closed", session=session)
+
+    def _put(self, meter: Meter) -> None:
+        if meter != self._meters.get(meter.session):
+            self._note(meter)
+            self._pen.change(meter.session, meter)
+
+    def _note(self, meter: Meter) -> None:
+        session, before = meter.session, self._meters.get(meter.session)
+        self._meters[session] = meter
+        self._unsettled[meter.asset] += meter.due - (before.due if before is not None else 0)
+        if meter.due:
+            self._due[session] = None
+        else:
+            self._due.pop(session, None)
+        if session in self._raised and (before is None or meter.units > before.units):
+            self._raised.pop(session).set()
+
+    def _forget(self, session: str) -> None:
+        meter = self._meters.pop(session)
+        self._unsettled[meter.asset] -= meter.due
+        self._due.pop(session, None)
+        self._pen.change(session, None)
+        self._over[session] = None
+        while len(self._over) > _OVER_KEPT:
+            self._over.popitem(last=False)
+        if session in self._raised:
+            self._raised.pop(session).set()
+
+
+def _fitting(meter: Meter, wanted: Wanted) -> Meter:
+    """Refuse a session that was opened for something else.
+
+    Raises: PaymentRefused `wrong-session`.
+    """
+    asked = (wanted.payee, wanted.tariff.digest(), wanted.purpose)
+    if (meter.payee, meters.tariff_of(meter).digest(), meter.purpose) != asked:
+        raise PaymentRefused("wrong-session", "this session was opened for something else")
+    return meter

@@ -1,0 +1,307 @@
+"""The machine: vouchers in any order, counting, restarts, a hub that is away, and revocation.
+
+The model knows nothing of the meter's code: it keeps the highest voucher and the count of each
+session, prices a count by a formula of its own, and says what the next answer may be.
+"""
+
+import asyncio
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from farthing import ids
+from farthing.clock import NS
+from farthing.core.meters import opened
+from farthing.core.orders import Order, SignedOrder
+from farthing.core.sessions import Opening, top_up_resource
+from farthing.core.tariffs import flat_rate
+from farthing.core.vouchers import Claims, sign_voucher
+from farthing.errors import FarthingError
+from farthing.keys import Ed25519Signer
+from farthing.services.metering import Metering, MeterLimits, Wanted
+from farthing.services.sessions import Presented
+from farthing.store.meter_book import MeterBook
+from farthing.testing.fake_sessions import FakeSessions
+from farthing.testing.worlds import START_NS, HandClock
+
+TARIFF = flat_rate("USD", "request", 3, 2, opening="2", minimum="6")
+PAYEE = "acc_01kaw1f2800000000000000000"
+WANTED = Wanted(PAYEE, TARIFF, "shop.example")
+SIGNER = Ed25519Signer(bytes(range(32)))
+DEVICE = "dev_01kaw1f2810000000000000000"
+BEYOND, UNSETTLED = 4, 60
+LIFETIME, GRACE = 600, 300
+
+THREADS = ThreadPoolExecutor(2)
+which = st.integers(0, 2)
+
+
+def price(count: int) -> int:
+    """What a count costs, written another way: two to begin, 1.5 each, at least six."""
+    return 2 if count == 0 else max(2 + (3 * count + 1) // 2, 6)
+
+
+@dataclass
+class Known:
+    """What the model knows of one session."""
+
+    id: str
+    seen: Any
+    deposit: int
+    ends_ns: int
+    best: int = 0
+    count: int = 0
+    told_hub: int = 0
+    sequence: int = 0
+
+
+class MeterMachine(RuleBasedStateMachine):
+    """Whatever comes in whatever order, nothing promised is lost and nothing is given twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = HandClock()
+        self.loop = asyncio.new_event_loop()
+        self.hub = FakeSessions(self.clock)
+        self.hub.devices[DEVICE] = SIGNER.public
+        self.sessions: list[Known] = []
+        self.nonce = 0
+        self.revoked = False
+        self.start()
+
+    def start(self) -> None:
+        self.book = MeterBook(Path(self.folder.name) / "meters.db", THREADS)
+        self.meters = Metering(
+            self.hub,
+            self.book,
+            verifiers=THREADS,
+            writer=THREADS,
+            clock=self.clock,
+            limits=MeterLimits(beyond=BEYOND, unsettled_max=UNSETTLED),
+        )
+
+    def teardown(self) -> None:
+        self.hub.fail(0)
+        self.hub.lose_replies(0)
+        ends_ns = max(known.ends_ns for known in self.sessions)
+        self.clock.now_ns = max(self.clock.now_ns, ends_ns)
+        late = self.revoked or self.clock.now_ns >= ends_ns + GRACE * NS
+        self.run(self.meters.settle())
+        self.run(self.meters.close_ended())
+        for known in self.sessions:
+            seen = self.hub.sessions[known.id]
+            assert self.meters.find(known.id) is None, known
+            if known.best:
+                assert seen.closed and seen.captured == min(price(known.count), seen.promised)
+                assert late or seen.promised == max(known.best, known.told_hub), (seen, known)
+        self.book.close()
+        self.loop.close()
+        self.folder.cleanup()
+
+    def run(self, story: Any) -> Any:
+        return self.loop.run_until_complete(story)
+
+    def code_of(self, story: Any) -> str:
+        try:
+            self.run(story)
+        except FarthingError as problem:
+            return problem.code
+        return "yes"
+
+    def order(self, amount: int, resource: str) -> SignedOrder:
+        self.nonce += 1
+        order = Order(
+            hub="abcdefghijklmnopqrstuvwxyz234567",
+            device=DEVICE,
+            payee=PAYEE,
+            asset="USD",
+            amount=amount,
+            nonce=ids.encode(self.nonce),
+            expires=START_NS // NS + 10**6,
+            resource=resource,
+        )
+        return SignedOrder(order, SIGNER.sign(order.signed_bytes()))
+
+    @initialize()
+    def begin(self) -> None:
+        for deposit in (40, 100, 100):
+            opening = Opening(TARIFF.digest(), LIFETIME, GRACE, "shop.example")
+            order = self.order(deposit, opening.resource())
+            seen = self.run(self.hub.open(order, TARIFF))
+            self.sessions.append(Known(seen.session, seen, deposit, seen.ends_ns))
+
+    def voucher(self, known: Known, units: int) -> bytes:
+        meter = opened(known.seen)
+        known.sequence += 1
+        claims = Claims(meter.alias, units, known.sequence, known.seen.ends_ns // NS + 1)
+        return sign_voucher(SIGNER, meter.agreed, claims)
+
+    @rule(place=which, units=st.integers(1, 130))
+    def present(self, place: int, units: int) -> None:
+        known = self.sessions[place]
+        code = self.code_of(self.meters.present(known.id, self.voucher(known, units), WANTED))
+        assert code in self.may_say(known, units), (code, known, units)
+        if code in ("yes", "too-much-unsettled"):
+            known.best = max(known.best, units)
+
+    def may_say(self, known: Known, units: int) -> set[str]:
+        """Say which answers a voucher may get: only those about the hub are not certain here."""
+        unheard = {"hub-busy", "outcome-unknown", "too-much-unsettled"}
+        if self.meters.find(known.id) is None and known.best:
+            return {"session-closed"} | unheard
+        if units == known.best:
+            return {"yes", "session-closed"} | unheard
+        if units < known.best:
+            return {"voucher-superseded", "session-closed"} | unheard
+        closed = {"session-closed"} if self.over(known) else set[str]()
+        if self.clock.now_ns >= known.ends_ns:
+            return {"session-over", *closed, *unheard, *self.stops()}
+        if units > known.deposit:
+            return {"voucher-beyond-deposit", *closed, *unheard, *self.stops()}
+        return {"yes", *closed, *unheard, *self.stops()}
+
+    def over(self, known: Known) -> bool:
+        return self.revoked or self.clock.now_ns >= known.ends_ns
+
+    def stops(self) -> set[str]:
+        return {"session-revoked", "session-over"} if self.revoked else set()
+
+    @rule(place=which, first=st.integers(1, 40), more=st.integers(0, 3))
+    def present_many(self, place: int, first: int, more: int) -> None:
+        """Several at once, the largest first: the smaller ones are told so and do no harm."""
+        known = self.sessions[place]
+        units = [first + i for i in range(more, -1, -1)]
+        vouchers = [self.voucher(known, each) for each in units]
+
+        async def go() -> list[Any]:
+            asked = (self.meters.present(known.id, raw, WANTED) for raw in vouchers)
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        codes = [getattr(answer, "code", "yes") for answer in self.run(go())]
+        assert set(codes) <= {"yes", "voucher-superseded", "session-closed", "hub-busy"} | {
+            "outcome-unknown",
+            "too-much-unsettled",
+            "session-over",
+            "session-revoked",
+            "voucher-beyond-deposit",
+        }, codes
+        took = [u for u, c in zip(units, codes, strict=True) if c in ("yes", "too-much-unsettled")]
+        known.best = max([known.best, *took])
+
+    @rule(place=which, times=st.integers(1, 3))
+    def serve(self, place: int, times: int) -> None:
+        """Answer requests side by side: no more of them than is promised."""
+        known = self.sessions[place]
+
+        async def one() -> str:
+            try:
+                self.meters.reserve(known.id, 1)
+                await asyncio.sleep(0)
+                await self.meters.use(known.id, 1, reserved=1)
+            except FarthingError as problem:
+                return problem.code
+            return "yes"
+
+        async def go() -> list[str]:
+            return await asyncio.gather(*(one() for _ in range(times)))
+
+        met = self.meters.find(known.id)
+        codes = self.run(go())
+        room = 0
+        while price(known.count + room + 1) <= known.best + BEYOND:
+            room += 1
+        if met is None or met.stopped or self.clock.now_ns >= known.ends_ns:
+            assert "yes" not in codes
+        else:
+            assert codes.count("yes") == min(times, room), (codes, known)
+        known.count += codes.count("yes")
+
+    @rule(place=which)
+    def handler_fails(self, place: int) -> None:
+        """What was reserved for an answer that fails is not counted."""
+        known = self.sessions[place]
+        try:
+            self.meters.reserve(known.id, 1)
+        except FarthingError:
+            return
+        self.meters.release(known.id, 1)
+
+    @rule(place=which, amount=st.integers(1, 30))
+    def top_up(self, place: int, amount: int) -> None:
+        known = self.sessions[place]
+        if not self.hub.sessions[known.id].closed and not self.hub.unwell:
+            order = self.order(amount, top_up_resource(known.id))
+            self.run(self.hub.top_up(known.id, order))
+            known.deposit += amount
+
+    @rule(place=which, more=st.integers(1, 20))
+    def payer_goes_around(self, place: int, more: int) -> None:
+        """The payer hands a voucher to the hub itself, which counts, and may promise more there."""
+        known = self.sessions[place]
+        seen = self.hub.sessions[known.id]
+        units = max(known.best, seen.promised) + more
+        if self.meters.find(known.id) is None or self.hub.unwell or units > known.deposit:
+            return
+        voucher = Presented(known.id, self.voucher(known, units))
+        [answer] = self.run(self.hub.hand_in([voucher]))
+        if not isinstance(answer, FarthingError):
+            known.told_hub = units
+
+    @rule()
+    def settle(self) -> None:
+        unwell = self.hub.unwell
+        self.run(self.meters.settle())
+        if not unwell:
+            assert self.meters.unsettled("USD") == 0 or self.revoked or self.any_over()
+
+    def any_over(self) -> bool:
+        return any(self.clock.now_ns >= known.ends_ns for known in self.sessions)
+
+    @rule()
+    def close_ended(self) -> None:
+        self.run(self.meters.close_ended())
+
+    @rule(times=st.integers(1, 4))
+    def hub_is_away(self, times: int) -> None:
+        self.hub.fail(times)
+
+    @rule()
+    def a_reply_is_lost(self) -> None:
+        self.hub.lose_replies()
+
+    @rule()
+    def killed(self) -> None:
+        """What was answered is on disk: nothing in memory is needed to go on."""
+        self.book.close()
+        self.start()
+
+    @rule(seconds=st.sampled_from([1, 30, 250]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.now_ns += seconds * NS
+
+    @rule()
+    def revoke(self) -> None:
+        self.revoked = True
+        self.hub.revoke(DEVICE)
+
+    @invariant()
+    def nothing_is_lost_or_counted_twice(self) -> None:
+        total = 0
+        for known in self.sessions:
+            meter = self.meters.find(known.id)
+            if meter is None:
+                continue
+            seen = self.hub.sessions[known.id]
+            known.best = max(known.best, min(meter.units, known.told_hub))
+            assert meter.count == known.count, (meter, known)
+            assert meter.units == known.best, (meter, known)
+            assert meter.handed <= seen.promised <= known.deposit
+            assert price(known.count) <= max(known.best + BEYOND, 2)
+            total += meter.units - meter.handed
+        assert self.meters.unsettled("USD") == total

@@ -1,0 +1,237 @@
+"""Metering beside the machine: what a seller is asked, bounded and told."""
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farthing.core.meters import Meter, counted, opened, owing
+from farthing.core.sessions import top_up_resource
+from farthing.core.tariffs import Tariff, flat_rate
+from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
+from farthing.keys import new_signer
+from farthing.services.metering import Metering, MeterLimits, Wanted
+from farthing.store.meter_book import MeterBook
+from tests.contracts.test_session_hub_contract import World, world
+
+THREADS = ThreadPoolExecutor(2)
+TARIFF = flat_rate("USD", "request", 3, 2)
+
+
+class Seller:
+    """A payee that meters, with its hub and one device."""
+
+    def __init__(self, here: World, folder: Path, **limits: Any) -> None:
+        self.here, self.folder, self.limits = here, folder, limits
+        self.open()
+
+    def open(self) -> None:
+        self.book = MeterBook(self.folder / "meters.db", THREADS)
+        self.meters = Metering(
+            self.here.hub,
+            self.book,
+            verifiers=THREADS,
+            writer=THREADS,
+            clock=self.here.fake.clock,
+            limits=MeterLimits(**self.limits),
+        )
+
+    def restart(self) -> None:
+        self.book.close()
+        self.open()
+
+    def wanted(self, tariff: Tariff = TARIFF, purpose: str = "shop.example") -> Wanted:
+        return Wanted(self.here.payee, tariff, purpose)
+
+    async def present(self, seen: Any, units: int, **more: Any) -> Meter:
+        voucher = self.here.voucher(seen, units, more.pop("signer", None))
+        return await self.meters.present(seen.session, voucher.raw, self.wanted(**more))
+
+    async def serve(self, seen: Any) -> Meter:
+        self.meters.reserve(seen.session, 1)
+        return await self.meters.use(seen.session, 1, reserved=1)
+
+
+@pytest.fixture
+def selling(tmp_path):
+    def run(story: Any, **limits: Any) -> None:
+        async def go() -> None:
+            async with world("fake", tmp_path) as here:
+                await story(Seller(here, tmp_path, **limits))
+
+        asyncio.run(go())
+
+    return run
+
+
+def test_a_thousand_vouchers_in_any_order_with_losses_and_repeats_end_in_the_highest(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open(5000)
+        vouchers = [seller.here.voucher(seen, units).raw for units in range(1, 1001)]
+        rng = random.Random(4)
+        sent = rng.sample(vouchers, 900) + rng.choices(vouchers, k=300) + [vouchers[-1]]
+        rng.shuffle(sent)
+        asked = (seller.meters.present(seen.session, raw, seller.wanted()) for raw in sent)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        codes = {getattr(answer, "code", "yes") for answer in answers}
+        assert codes <= {"yes", "voucher-superseded"}
+        assert seller.here.fake.calls == ["open", "look_up"]
+        seller.restart()
+        assert seller.meters.find(seen.session).units == 1000
+        await seller.meters.settle()
+        assert (await seller.here.hub.look_up(seen.session)).promised == 1000
+
+    selling(story)
+
+
+def test_the_hub_is_asked_once_for_a_session_and_not_for_its_vouchers(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        for units in (3, 3, 5, 9):
+            await seller.present(seen, units)
+            await seller.serve(seen)
+        assert seller.here.fake.calls == ["open", "look_up"]
+
+    selling(story)
+
+
+def test_a_refusal_says_how_it_stands_and_how_much_is_needed(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 3)
+        await seller.serve(seen)
+        await seller.serve(seen)
+        with pytest.raises(PaymentRefused) as caught:
+            await seller.serve(seen)
+        told = caught.value.problem()
+        assert (told["code"], told["needed"], told["promised"]) == ("voucher-needed", "5", "3")
+        assert (told["count"], told["owed"], told["deposit"]) == ("2", "3", "1000")
+        with pytest.raises(Conflict) as lower:
+            await seller.present(seen, 2)
+        assert (lower.value.code, lower.value.more["promised"]) == ("voucher-superseded", "3")
+
+    selling(story)
+
+
+def test_a_voucher_of_another_key_or_for_something_else_is_not_taken(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        with pytest.raises(Unauthenticated):
+            await seller.present(seen, 3, signer=new_signer())
+        for other in ({"tariff": flat_rate("USD", "request", 4)}, {"purpose": "other.example"}):
+            with pytest.raises(PaymentRefused) as caught:
+                await seller.present(seen, 3, **other)
+            assert caught.value.code == "wrong-session"
+        assert seller.meters.find(seen.session) is None
+
+    selling(story)
+
+
+def test_nothing_is_served_while_the_hub_knows_of_too_little(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 40)
+        seller.here.fake.fail(2)
+        with pytest.raises(Unavailable) as caught:
+            await seller.present(seen, 60)
+        assert caught.value.code == "too-much-unsettled"
+        seller.here.fake.fail(0)
+        assert (await seller.present(seen, 60)).units == 60
+        assert seller.meters.unsettled("USD") == 0
+
+    selling(story, unsettled_max=50)
+
+
+def test_a_deposit_that_was_topped_up_is_asked_for_when_a_voucher_goes_past_it(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open(10)
+        await seller.present(seen, 10)
+        with pytest.raises(PaymentRefused) as caught:
+            await seller.present(seen, 11)
+        assert caught.value.code == "voucher-beyond-deposit"
+        more = seller.here.order(5, top_up_resource(seen.session))
+        await seller.here.hub.top_up(seen.session, more)
+        assert (await seller.present(seen, 15)).deposit == 15
+
+    selling(story)
+
+
+def test_a_revoked_session_is_handed_in_late_and_closed_for_what_is_owed(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 30)
+        await seller.serve(seen)
+        await seller.here.revoke()
+        await seller.meters.settle()
+        with pytest.raises(FarthingError) as caught:
+            await seller.present(seen, 60)
+        assert caught.value.code == "session-revoked"
+        await seller.meters.close_ended()
+        after = await seller.here.hub.look_up(seen.session)
+        assert (after.closed, after.promised, after.captured) == (True, 30, 2)
+        assert seller.meters.find(seen.session) is None
+
+    selling(story)
+
+
+def test_a_session_is_not_closed_under_an_answer_and_never_served_after(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 30)
+        seller.meters.reserve(seen.session, 1)
+        with pytest.raises(Conflict) as caught:
+            await seller.meters.close(seen.session)
+        assert caught.value.code == "session-in-use"
+        await seller.meters.use(seen.session, 1, reserved=1)
+        assert (await seller.meters.close(seen.session)).captured == 2
+        with pytest.raises(Conflict):
+            await seller.present(seen, 40)
+
+    selling(story)
+
+
+def test_a_seller_that_waits_goes_on_as_soon_as_more_is_promised(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 2)
+        waiting = asyncio.create_task(seller.meters.wait_covered(seen.session, 3, 5))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await seller.present(seen, 5)
+        assert await waiting
+        assert not await seller.meters.wait_covered(seen.session, 1, 0.05)
+
+    selling(story)
+
+
+def test_who_has_lost_the_count_does_not_serve_it_again(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.here.hub.hand_in([seller.here.voucher(seen, 30)])
+        meter = opened(await seller.here.hub.look_up(seen.session))
+        assert (meter.count, owing(meter)) == (20, 30)
+
+    selling(story)
+
+
+def test_parts_of_one_add_up_and_can_be_given_back():
+    meter = Meter(
+        session="ses_" + "0" * 26,
+        device="",
+        payee="",
+        asset="USD",
+        key="",
+        tariff=TARIFF.written().decode(),
+        purpose="",
+        deposit=0,
+        ends_ns=0,
+        closes_ns=0,
+    )
+    for _ in range(7):
+        meter = counted(meter, 0, 400_000_000)
+    assert (meter.count, meter.part) == (2, 800_000_000)
+    back = counted(meter, -1, -900_000_000)
+    assert (back.count, back.part) == (0, 900_000_000)
