@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from farthing.services.metering import Metering, MeterLimits, Wanted
 from farthing.store.meter_book import MeterBook
 from tests.contracts.test_session_hub_contract import World, world
 
-THREADS = ThreadPoolExecutor(2)
+THREADS, CHECKS = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
 TARIFF = flat_rate("USD", "request", 3, 2)
 
 
@@ -33,7 +34,7 @@ class Seller:
         self.meters = Metering(
             self.here.hub,
             self.book,
-            verifiers=THREADS,
+            verifiers=CHECKS,
             writer=THREADS,
             clock=self.here.fake.clock,
             limits=MeterLimits(**self.limits),
@@ -189,6 +190,37 @@ def test_a_session_is_not_closed_under_an_answer_and_never_served_after(selling)
         assert (await seller.meters.close(seen.session)).captured == 2
         with pytest.raises(Conflict):
             await seller.present(seen, 40)
+
+    selling(story)
+
+
+def test_answers_side_by_side_do_not_use_one_promise_twice(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 3)  # Two of them.
+        asked = (seller.serve(seen) for _ in range(5))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        codes = [getattr(answer, "code", "yes") for answer in answers]
+        assert sorted(codes) == ["voucher-needed"] * 3 + ["yes"] * 2
+
+    selling(story)
+
+
+def test_a_voucher_that_is_still_being_checked_does_not_bring_a_closed_session_back(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 3)
+        let_go = threading.Event()
+        for _ in range(2):
+            CHECKS.submit(let_go.wait)
+        checked = asyncio.create_task(seller.present(seen, 60))
+        await asyncio.sleep(0.01)
+        await seller.meters.close(seen.session)
+        let_go.set()
+        with pytest.raises(Conflict) as caught:
+            await checked
+        assert caught.value.code == "session-closed"
+        assert seller.meters.find(seen.session) is None
 
     selling(story)
 
