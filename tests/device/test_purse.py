@@ -201,6 +201,9 @@ def test_the_purse_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("FARTHING_PURSE", str(tmp_path))
     assert default_path() == tmp_path
     monkeypatch.delenv("FARTHING_PURSE")
+    monkeypatch.setenv("FARTHING_HOME", str(tmp_path / "try"))
+    assert default_path() == tmp_path / "try" / "purse"
+    monkeypatch.delenv("FARTHING_HOME")
     assert default_path().parts[-2:] == (".farthing", "purse")
 
 

@@ -298,6 +298,14 @@ def who(endpoint: Endpoint) -> str:
     return ", ".join([*scopes, *(["a device"] if endpoint.devices else [])])
 
 
+WITHOUT_A_KEY = """
+## Without a key
+
+These look at no `Idempotency-Key`: what they carry tells whether a request is the same one again.
+
+"""
+
+
 def api() -> str:
     """Write the page of the hub's API."""
     endpoints = all_endpoints()
@@ -306,14 +314,16 @@ def api() -> str:
     told = (
         f"# The hub's API\n{NOTE}\n"
         "`/openapi.json` says the same to machines. Amounts are decimal strings of smallest\n"
-        "units, times RFC 3339 in UTC. The operator's key may ask everything. A `POST` may carry\n"
-        "an "
-        "`Idempotency-Key`: the same request again gets the first answer for a day, and another\n"
-        "one under the same key is 409.\n\n"
+        "units, times RFC 3339 in UTC. The operator's key may ask everything. A `POST` or `PUT`\n"
+        "may carry an `Idempotency-Key`: the same request again gets the first answer for a day,\n"
+        "and another one under the same key is 409. Some [look at none](#without-a-key).\n\n"
     )
+    by_itself = [(f"`{e.method} {e.path}`", e.told_apart_by) for e in endpoints if e.told_apart_by]
     parts = [
         told,
         table(("request", "what it does", "who may ask"), rows),
+        WITHOUT_A_KEY,
+        table(("request", "told by"), by_itself),
         "\n## Queries\n",
     ]
     for endpoint in endpoints:

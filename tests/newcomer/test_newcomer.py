@@ -20,7 +20,10 @@ HOW_TOS = [
     for page in sorted((ROOT / "docs" / "howto").glob("*.md"))
     if blocks(page) and page.stem != "postgresql"  # tests/e2e/test_postgresql_page.py
 ]
-EXTRAS = {"psycopg", "x402", "pympp", "fastapi", "starlette", "granian", "opentelemetry_api"}
+EXTRAS = {
+    *("psycopg", "x402", "pydantic", "pympp", "fastapi", "starlette"),
+    *("granian", "opentelemetry_api"),
+}
 
 
 def steps_of(document: Path) -> str:
@@ -67,9 +70,25 @@ def test_the_readme_ends_in_a_paid_page_and_a_clean_audit(environment: Empty, tm
     assert done.stdout.count("fk_") == 1, "the key is shown once"
 
 
-def test_the_base_install_is_small_and_alone(environment: Empty):
+@pytest.mark.parametrize("environment", ["highest"], indirect=True)
+def test_the_tutorial_says_what_it_shows_to_who_has_followed_the_readme(
+    environment: Empty, tmp_path: Path
+):
+    tutorial = ROOT / "docs" / "tutorials" / "price-your-first-api.md"
+    for document in (ROOT / "README.md", tutorial):
+        done = type_in(steps_of(document), tmp_path, environment.variables)
+        told = done.stdout + done.stderr
+        assert done.returncode == 0, told
+    assert not broken_promises(tutorial, told), told
+
+
+def test_the_base_install_is_alone(environment: Empty):
     assert not environment.packages() & EXTRAS
-    assert environment.bytes_on_disk() < DISK_MAX
+
+
+@pytest.mark.parametrize("environment", ["highest"], indirect=True)
+def test_what_a_newcomer_gets_is_small(environment: Empty):
+    assert 10_000_000 < environment.bytes_on_disk() < DISK_MAX
 
 
 def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(

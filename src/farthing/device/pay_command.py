@@ -32,7 +32,8 @@ from farthing.terminal.typed import one_line, without_userinfo
 PurseOption = Annotated[
     Path | None,
     typer.Option(
-        "--purse", help="The device's purse [default: $FARTHING_PURSE, ~/.farthing/purse]."
+        "--purse",
+        help="The device's purse [$FARTHING_PURSE, $FARTHING_HOME/purse, ~/.farthing/purse].",
     ),
 ]
 PlainHttp = Annotated[

@@ -90,9 +90,9 @@ class Purse:
 
 
 def default_path() -> Path:
-    """Give the purse's folder: `$FARTHING_PURSE`, or `~/.farthing/purse`."""
-    told = os.environ.get("FARTHING_PURSE")
-    return Path(told) if told else Path.home() / ".farthing" / "purse"
+    """Give the purse's folder: `$FARTHING_PURSE`, or else `purse` where all else is kept."""
+    told, home = os.environ.get("FARTHING_PURSE"), os.environ.get("FARTHING_HOME")
+    return Path(told) if told else Path(home or Path.home() / ".farthing") / "purse"
 
 
 def key_path(path: Path) -> Path:

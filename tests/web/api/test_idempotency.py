@@ -1,6 +1,7 @@
 """`Idempotency-Key`: the same request again gets the first answer; another one is refused."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
 from farthing.keys import new_signer
 from farthing.testing.worlds import HandClock
+from farthing.web.api.openapi import describe
+from farthing.web.app import all_endpoints
 
+from .access_table import ROWS
+from .parties import open_parties
 from .test_bad_payments import problem
 from .town import LOCAL, URL, Town, open_town
 
@@ -106,6 +111,25 @@ async def test_an_odd_key_is_refused(tmp_path: Path, key: str):
         request = httpx.Request("POST", f"{URL}/v1/accounts", headers=fields, json={"asset": "USD"})
         answer = await town.http.send(request)
         assert problem(answer) == (400, "malformed-idempotency-key")
+
+
+async def test_a_key_is_looked_at_exactly_where_it_is_described(tmp_path: Path):
+    described = {f"{e.method} {e.path}" for e in all_endpoints() if e.keyed}
+    looked_at: set[str] = set()
+    async with open_parties(tmp_path) as parties:
+        for row in [row for row in ROWS if row.method != "GET"]:
+            request = await parties.request(row, "payee" if "payee" in row.whose else "payer")
+            odd = {"idempotency-key": "x" * 129}
+            answer = await parties.town.ask(*request, who=LOCAL, headers=odd)
+            if re.search("malformed.idempotency.key", answer.text):
+                looked_at.add(row.request)
+            else:
+                assert answer.status_code in (200, 201), (row, answer.text)
+    assert looked_at == described
+    told = describe(all_endpoints(), "")["paths"]
+    for row in ROWS:
+        names = [p["name"] for p in told[row.path][row.method.lower()]["parameters"]]
+        assert ("Idempotency-Key" in names) == (row.request in described), row
 
 
 @pytest.mark.rule("farthing.key-for-a-day", on="hub")

@@ -170,5 +170,6 @@ ENDPOINTS = [
         body=bodies.BatchBody,
         answer=answers.BatchAnswer,
         body_bytes_max=_BODY_BYTES_MAX,
+        told_apart_by="each order's nonce",
     ),
 ]

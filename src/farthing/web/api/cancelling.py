@@ -25,5 +25,6 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.CancelBody,
         answer=answers.PaymentAnswer,
+        told_apart_by="the order's nonce",
     ),
 ]

@@ -142,6 +142,7 @@ ENDPOINTS = [
         body=bodies.EnrolBody,
         status=201,
         answer=answers.EnrolmentAnswer,
+        told_apart_by="the code, which is used up",
     ),
     Endpoint(
         "GET",

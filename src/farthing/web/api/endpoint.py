@@ -129,7 +129,9 @@ class Endpoint:
            `body_bytes_max` is the least that its body may have, whatever the setting;
            `other_media` are types that it answers with when it is asked for them;
            `others` are the answers of further statuses that are no problems; `takes` is the
-           JSON schema of a body that is read by its protocol's own rules, as no type of ours.
+           JSON schema of a body that is read by its protocol's own rules, as no type of ours;
+           `told_apart_by` is what makes a request the same one again where no `Idempotency-Key`
+           is looked at.
     """
 
     method: str
@@ -149,6 +151,12 @@ class Endpoint:
     body_bytes_max: int = 0
     others: Mapping[int, Any] = field(default_factory=dict[int, Any])
     takes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    told_apart_by: str = ""
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it looks at an `Idempotency-Key`."""
+        return self.method != "GET" and not self.told_apart_by
 
     @property
     def lists(self) -> bool:

@@ -228,6 +228,7 @@ ENDPOINTS = [
         scopes=None,
         answer=answers.VerifyAnswer,
         takes=_ENVELOPE,
+        told_apart_by="the order's nonce",
     ),
     Endpoint(
         "POST",

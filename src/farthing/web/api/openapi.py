@@ -146,7 +146,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         | {"schema": _QUERY.get(name, text)}
         for name, what in endpoint.query.items()
     ]
-    if endpoint.method == "POST":
+    if endpoint.keyed:
         key = {"type": "string", "maxLength": KEY_MAX}
         found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
     return found

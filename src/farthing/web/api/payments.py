@@ -299,6 +299,7 @@ ENDPOINTS = [
         scopes=SELLER,
         body=bodies.AuthoriseBody,
         answer=Authorisation,
+        told_apart_by="the order's nonce, and `once` where the buyer had a key",
     ),
     Endpoint(
         "GET",
@@ -319,6 +320,7 @@ ENDPOINTS = [
         scopes=SELLER,
         body=bodies.CaptureBody,
         answer=Authorisation,
+        told_apart_by="the payment's id",
     ),
     Endpoint(
         "POST",
@@ -329,6 +331,7 @@ ENDPOINTS = [
         scopes=SELLER,
         body=bodies.ReasonBody,
         answer=Authorisation,
+        told_apart_by="the payment's id",
     ),
     Endpoint(
         "POST",
@@ -339,6 +342,7 @@ ENDPOINTS = [
         scopes=SELLER,
         body=bodies.ReasonBody,
         answer=answers.PaymentAnswer,
+        told_apart_by="the payment's id",
     ),
     Endpoint(
         "POST",

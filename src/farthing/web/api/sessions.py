@@ -181,6 +181,7 @@ ENDPOINTS = [
         body=bodies.SessionBody,
         answer=answers.FundedAnswer,
         others={202: answers.FundedAnswer},
+        told_apart_by="the order's nonce",
     ),
     Endpoint(
         "GET",
@@ -213,6 +214,7 @@ ENDPOINTS = [
         body=bodies.SignedBody,
         answer=answers.FundedAnswer,
         others={202: answers.FundedAnswer},
+        told_apart_by="the order's nonce",
     ),
     Endpoint(
         "POST",
@@ -223,6 +225,7 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.VoucherBody,
         answer=answers.DrawnAnswer,
+        told_apart_by="the voucher's own count",
     ),
     Endpoint(
         "POST",
@@ -233,6 +236,7 @@ ENDPOINTS = [
         scopes=None,
         body=bodies.VouchersBody,
         answer=answers.DrawnItems,
+        told_apart_by="each voucher's own count",
     ),
     Endpoint(
         "POST",
@@ -243,6 +247,7 @@ ENDPOINTS = [
         scopes=OWNER,
         devices=True,
         answer=answers.SessionAnswer,
+        told_apart_by="the session's id",
     ),
     Endpoint(
         "POST",
@@ -253,5 +258,6 @@ ENDPOINTS = [
         scopes=SELLER,
         body=bodies.CaptureBody,
         answer=answers.SessionAnswer,
+        told_apart_by="the session's id",
     ),
 ]
