@@ -21,6 +21,8 @@ from .rules import shown
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "farthing"
 FOLDER = Path(__file__).parent / "breaks"
+SECONDS_MAX, SECONDS_A_TEST = 90, 10
+"""How long a run may take: so long, and so much for each test in it."""
 _ENDED = re.compile(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[| |$)", re.MULTILINE)
 
 
@@ -84,16 +86,20 @@ class Starter:
             text=True,
         )
 
-    def seen(self, tests: list[str], source: Path) -> tuple[set[str], str]:
-        """Run tests on a copy of the code; give those that failed, and what was said."""
+    def seen(self, tests: list[str], source: Path, seconds: int = 0) -> tuple[set[str], str]:
+        """Run tests on a copy of the code; give those that failed, and what was said.
+
+        Raises: AssertionError if they do not end in time: code that hangs is no verdict.
+        """
+        seconds = seconds or SECONDS_MAX + len(tests) * SECONDS_A_TEST
         arguments = ["-q", "--tb=short", "-rfE", "-m", "not prove", "-p", "no:xdist"]
         arguments += [f"--basetemp={source / 'tmp'}", *(f"tests/{test}" for test in tests)]
         asks, tells = self._process.stdin, self._process.stdout
         assert asks is not None and tells is not None
-        print(json.dumps([str(source), str(self._said), arguments]), file=asks, flush=True)
+        print(json.dumps([str(source), str(self._said), seconds, arguments]), file=asks, flush=True)
         code, told = tells.readline().strip(), self._said.read_text(errors="replace")
         # 0: all passed, 1: some failed; anything else is no verdict of a test.
-        assert code in ("0", "1"), f"exit {code}: {told[-3000:]}"
+        assert code in ("0", "1"), f"exit {code} in {seconds} s: {told[-3000:]}"
         return set(_ENDED.findall(told)), told
 
     def close(self) -> None:

@@ -7,7 +7,9 @@ alone: a run takes a second where a new process would take four. Run by `breakin
 import importlib
 import json
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,10 @@ NOT_A_VERDICT = 70
 
 
 def main() -> None:
-    """Read what to run from stdin, a JSON list on each line; tell each exit code on stdout."""
+    """Read what to run from stdin, a JSON list on each line; tell each exit code on stdout.
+
+    A run that takes longer than it may is ended with all that it started, and tells a signal.
+    """
     for name in UNDERNEATH:
         try:
             importlib.import_module(name)
@@ -32,11 +37,15 @@ def main() -> None:
     if any(name.partition(".")[0] == "farthing" for name in sys.modules):
         raise AssertionError("the code would not be the copy's")
     for line in sys.stdin:
-        source, said, arguments = json.loads(line)
+        source, said, seconds, arguments = json.loads(line)
         child = os.fork()
         if not child:
+            os.setsid()
+            signal.alarm(seconds)
             os._exit(_run(source, Path(said), arguments))
         _, status = os.waitpid(child, 0)
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # Hubs that it did not live to end.
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
