@@ -31,6 +31,11 @@ def canonical_json(value: Any) -> bytes:
     ).encode()
 
 
+def plain_json(members: dict[str, str]) -> bytes:
+    """Write RFC 8785 JSON of texts under names of ASCII, without looking at them first."""
+    return _encode(members)
+
+
 def _is_plain(members: dict[str, Any]) -> bool:
     """Tell whether all members are text under names of ASCII, as in all that is signed often."""
     return {*map(type, members.values())} <= _TEXT and "".join(members).isascii()

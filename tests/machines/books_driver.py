@@ -28,7 +28,7 @@ class Open:
     accounts: tuple = ()
 
     def plan(self, view) -> Outcome:
-        return Outcome(view._ledger.open_accounts(self.opened))
+        return Outcome(view.account.__self__.open_accounts(self.opened))
 
 
 @dataclass(frozen=True)

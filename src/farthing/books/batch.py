@@ -65,7 +65,7 @@ class Batch:
         self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
-        self._transfer_leaves: list[int] = []
+        self._rows: list[tuple[bytes, int]] = []
         self._events: Sequence[Event] = ()
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
@@ -108,7 +108,7 @@ class Batch:
             except InvariantBroken:
                 raise  # A bug of ours must leave nothing behind, so the commit is given up.
             except FarthingError as error:
-                moved = len(self._ledger.made) > len(self._transfer_leaves)
+                moved = len(self._ledger.made) > len(self._rows)
                 ensure(not moved, "a unit that says no has moved nothing")
                 self._leaf(0, b"")  # Accounts that were opened stay open.
                 return error
@@ -117,7 +117,7 @@ class Batch:
 
     def _leaf(self, subject: int, statement: bytes) -> int | None:
         opened = self._ledger.opened_since(len(self._opened))
-        made = self._ledger.made[len(self._transfer_leaves) :]
+        made = self._ledger.made[len(self._rows) :]
         if not (opened or made or statement):
             return None
         number = self._tip.next_leaf + len(self._leaves)
@@ -125,9 +125,10 @@ class Batch:
         for account in opened:
             digest.update(canonical_account(account))
         for transfer in made:
-            digest.update(canonical_row(transfer))
+            row = canonical_row(transfer)
+            digest.update(row)
+            self._rows.append((row, number))
         self._opened += [(account, number) for account in opened]
-        self._transfer_leaves += [number] * len(made)
         covered = digest.digest()
         self._leaves.append(Leaf(subject, statement, covered, leaf_digest(statement, covered)))
         return len(self._leaves) - 1
@@ -167,21 +168,18 @@ class Batch:
             self._tx.put(table, written)
 
     def _write_transfers(self) -> int:
-        newest: dict[int, int] = {}
-        number = self._tip.last_transfer
+        ledger, number = self._ledger, self._tip.last_transfer
+        newest = {ident: self._newest_before(ident) for ident in ledger.changed}
         appended: list[Sequence[Any]] = []
-        for transfer, leaf in zip(self._ledger.made, self._transfer_leaves, strict=True):
+        for transfer, (row, leaf) in zip(ledger.made, self._rows, strict=True):
             number += 1
             debit, credit = transfer.debit_account_id, transfer.credit_account_id
-            debited = newest.get(debit) or self._newest_before(debit)
-            credited = newest.get(credit) or self._newest_before(credit)
-            appended.append(rows.transfer_row(number, transfer, leaf, debited, credited))
+            appended.append(
+                rows.transfer_row(number, transfer, row, leaf, newest[debit], newest[credit])
+            )
             newest[debit] = newest[credit] = number
         rows.insert_transfers(self._tx, appended)
-        changed = [
-            Threaded(account, newest.get(ident) or self._newest_before(ident))
-            for ident, account in self._ledger.changed.items()
-        ]
+        changed = [Threaded(account, newest[ident]) for ident, account in ledger.changed.items()]
         rows.update_accounts(self._tx, changed)
         for threaded in changed:
             self._memory.accounts[threaded.account.id] = threaded

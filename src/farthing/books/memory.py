@@ -5,7 +5,7 @@ Accounts and records read once are kept between commits only where nobody else c
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from farthing.books import rows
@@ -27,25 +27,25 @@ class Memory:
 
     def __init__(self) -> None:
         self.accounts: dict[int, Threaded] = {}
-        self._records: dict[RecordKey, Any] = {}
-        self._passing: dict[RecordKey, Any] = {}
+        self.lasting: dict[RecordKey, Any] = {}
+        self.passing: dict[RecordKey, Any] = {}
         self.used = RecentIds()
 
     def records(self, table: Table[Any]) -> dict[RecordKey, Any]:
         """Give what is kept of a table, among others; what merely passes leaves the rest alone."""
-        return self._passing if table.passing else self._records
+        return self.passing if table.passing else self.lasting
 
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
         _drop_oldest(self.accounts, _ACCOUNTS_KEPT)
-        _drop_oldest(self._records, _RECORDS_KEPT)
-        _drop_oldest(self._passing, _PASSING_KEPT)
+        _drop_oldest(self.lasting, _RECORDS_KEPT)
+        _drop_oldest(self.passing, _PASSING_KEPT)
 
 
 def _drop_oldest(kept: dict[Any, Any], limit: int) -> None:
     surplus = len(kept) - limit
     if surplus > 0:
-        for key in list(kept)[: surplus + limit // 10]:
+        for key in list(islice(kept, surplus + limit // 10)):
             del kept[key]
 
 
@@ -85,7 +85,7 @@ class Working:
             records[(table.name, key)] = found.get(key)
             self._asked.add((table.name, key))
 
-    def ask_anyway(self, reads: Iterable[Read], accounts: Iterable[int]) -> None:
+    def ask_anyway(self, reads: Iterable[tuple[Table[Any], Any]], accounts: Iterable[int]) -> None:
         """Ask the database for these even where they are known.
 
         Shape: who is told that there is no such thing must not hear from how long that took
@@ -137,10 +137,10 @@ class Working:
 
     def record(self, table: Table[Row], key: Any) -> Row | None:
         """Get a record as the units before this one left it."""
-        place = (table.name, key)
+        place, memory = (table.name, key), self._memory
         if (write := self.written.get(place)) is not None:
             return write.row  # type: ignore[return-value]
-        records = self._memory.records(table)
+        records = memory.passing if table.passing else memory.lasting
         if place not in records:
             self._fetch(table, [key])
         return records[place]
@@ -185,20 +185,15 @@ class Working:
 
 
 class LiveView:
-    """What a unit sees at its turn."""
+    """What a unit sees at its turn: records, and accounts with the counters they have now."""
 
     def __init__(self, working: Working, ledger: Ledger, now_ns: int) -> None:
-        self._working = working
-        self._ledger = ledger
+        self._record, self.account = working.record, ledger.account
         self.now_ns = now_ns
         self.leaf = 0
-        self.looked: list[Read] = []
+        self.looked: list[tuple[Table[Any], Any]] = []
 
     def get(self, table: Table[Row], key: Any) -> Row | None:
         """Get a record."""
-        self.looked.append(Read(table, key))
-        return self._working.record(table, key)
-
-    def account(self, ident: int) -> Account | None:
-        """Get an account with the counters it has now."""
-        return self._ledger.account(ident)
+        self.looked.append((table, key))
+        return self._record(table, key)

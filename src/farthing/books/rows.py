@@ -129,11 +129,13 @@ def insert_transfers(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
     )
 
 
-def transfer_row(number: int, t: Transfer, leaf: int, debit: int, credit: int) -> Sequence[Any]:
-    """Give the columns of one appended transfer."""
+def transfer_row(
+    number: int, t: Transfer, written: bytes, leaf: int, debit: int, credit: int
+) -> Sequence[Any]:
+    """Give the columns of one appended transfer; its ids stand in its canonical row already."""
     return (
-        number, raw(t.id), raw(t.debit_account_id), raw(t.credit_account_id), t.amount, t.ledger,
-        t.code, t.flags, raw(t.pending_id), raw(t.user_data), t.timeout, t.timestamp, leaf,
+        number, written[1:17], written[17:33], written[33:49], t.amount, t.ledger,
+        t.code, t.flags, written[65:81], written[81:97], t.timeout, t.timestamp, leaf,
         debit, credit,
     )  # fmt: skip
 

@@ -112,7 +112,7 @@ def event_writes(leaf: int, time_ns: int, facts: Sequence[Fact]) -> list[Write]:
     return [
         Write(
             EVENTS,
-            Event(leaf * PER_LEAF + i, f.owner, f.kind.value, f.subject, time_ns, dict(f.body)),
+            Event(leaf * PER_LEAF + i, f.owner, str(f.kind), f.subject, time_ns, dict(f.body)),
         )
         for i, f in enumerate(facts)
     ]

@@ -97,12 +97,12 @@ class WorkingSet:
     def mark(self) -> Mark:
         """Remember this point, to come back to with `rollback`."""
         return Mark(
-            made=len(self.made),
-            opened=len(self._opened),
-            changed=len(self.changed),
-            pendings=len(self.pendings),
-            failed=len(self._failed),
-            last_ns=self.last_ns,
+            len(self.made),
+            len(self._opened),
+            len(self.changed),
+            len(self.pendings),
+            len(self._failed),
+            self.last_ns,
         )
 
     def rollback(self, mark: Mark) -> None:
@@ -133,7 +133,11 @@ class WorkingSet:
 
     def _begin(self, row: Transfer, dr: Account, cr: Account) -> None:
         """Apply a transfer that moves money at once or holds it."""
-        dr, cr = self._mine(dr), self._mine(cr)
+        changed = self.changed  # Not `_mine`: this is the ledger's busiest place.
+        if dr is not changed.get(dr.id):
+            dr = changed[dr.id] = _copy(dr)
+        if cr is not changed.get(cr.id):
+            cr = changed[cr.id] = _copy(cr)
         amount, flags = row.amount, row.flags
         if flags & PENDING:
             dr.debits_pending += amount
@@ -144,7 +148,9 @@ class WorkingSet:
         else:
             dr.debits_posted += amount
             cr.credits_posted += amount
-        self._record(row)
+        self.made.append(row)
+        self._made[row.id] = row
+        self.last_ns = row.timestamp
 
     def _end(self, row: Transfer, p: Transfer, state: PendingState) -> None:
         """Apply the post, void or expiry of a pending transfer."""
@@ -157,9 +163,6 @@ class WorkingSet:
         elif p.flags & CLOSING:
             _reopen(p, dr, cr)
         self.pendings[p.id] = state
-        self._record(row)
-
-    def _record(self, row: Transfer) -> None:
         self.made.append(row)
         self._made[row.id] = row
         self.last_ns = row.timestamp

@@ -11,7 +11,7 @@ import msgspec
 
 from farthing import ids
 from farthing.clock import parse_time, write_time
-from farthing.codec import canonical_json
+from farthing.codec import plain_json
 from farthing.errors import Malformed
 from farthing.money import parse_units
 
@@ -71,7 +71,7 @@ _NEEDED = _MEMBERS - {"challenge", "resource"}
 @lru_cache(maxsize=1024)
 def _signed_bytes(order: Order) -> bytes:
     """Write an order once for its check and for its commit, which soon follows."""
-    return DOMAIN + canonical_json(order.members())
+    return DOMAIN + plain_json(order.members())
 
 
 class SignedOrder(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -46,7 +46,8 @@ class Authorise:
            was when that was checked, and only a hint of what to read; `only_recorded` answers
            replays and takes nothing new; `claim` names who asks, so that whoever lost the answer
            that let it serve gets that answer again; `serves` is false where nothing is served
-           for the payment; `deposit` is true where the order's resource opens or tops up a session.
+           for the payment; `deposit` is true where the order's resource opens or tops up a session;
+           `name` is the id of the payment that the order becomes.
     """
 
     signed: SignedOrder
@@ -60,6 +61,10 @@ class Authorise:
     claim: str = UNNAMED
     serves: bool = True
     deposit: bool = False
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", payment_name(self.signed.order))
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -70,8 +75,8 @@ class Authorise:
             Read(MANDATES, self.device.mandate),
             Read(ACCOUNTS, self.device.account),
             Read(ACCOUNTS, order.payee),
-            Read(PAYMENTS, payment_name(order)),
-            Read(ASKS, payment_name(order)),
+            Read(PAYMENTS, self.name),
+            Read(ASKS, self.name),
         )
 
     @property
@@ -114,7 +119,7 @@ class Authorise:
 
         Raises: Conflict `nonce-used` where its nonce was used for another order.
         """
-        name = payment_name(self.signed.order)
+        name = self.name
         found = view.get(PAYMENTS, name)
         if found is not None:
             same = found.order_digest == order_digest(self.signed.order) and (
@@ -189,7 +194,7 @@ class Authorise:
         """Write the payment that this order becomes, before anything is decided of it."""
         order = self.signed.order
         return Payment(
-            id=payment_name(order),
+            id=self.name,
             state=State.HELD,
             reason="",
             owner=payer.owner,

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from farthing import ids
-from farthing.codec import canonical_json, to_base64url
+from farthing.codec import plain_json, to_base64url
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
@@ -120,7 +120,7 @@ def statement(payment: Payment, *, whole: bool = True) -> bytes:
     Shape: without `whole` as older versions did, which left the digest of the record out.
     """
     record = {"record": record_digest(PAYMENTS, payment)} if whole else {}
-    return canonical_json(
+    return plain_json(
         {
             **record,
             "amount": str(payment.amount),
@@ -136,7 +136,7 @@ def statement(payment: Payment, *, whole: bool = True) -> bytes:
             "payment": payment.id,
             "reason": _stated_reason(payment),
             "refunded": str(payment.refunded),
-            "state": payment.state.value,
+            "state": str(payment.state),
         }
     )
 
@@ -176,7 +176,7 @@ def settled(
         asset=payment.asset,
         captured=payment.captured,
         refunded=payment.refunded,
-        state=payment.state.value,
+        state=payment.state,
         reason=payment.reason or None,
         payer=payment.payer,
         payee=payment.payee,
@@ -184,7 +184,7 @@ def settled(
     )
     facts = [Fact(payment.owner, kind, payment.id, body)]
     if payment.payee_owner != payment.owner:
-        told = body | body_of(reason=_payees_reason(payment) or None)
+        told = body | {"reason": _payees_reason(payment)} if payment.reason else body
         facts.append(Fact(payment.payee_owner, kind, payment.id, told))
     facts += also
     writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]

@@ -1,6 +1,7 @@
 """Taking the money of a payment: it and every budget that covers it, in one chain; or refusing."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -10,7 +11,8 @@ from farthing.core.accounts import TransferCode
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
 from farthing.core.funding import funded, session_facts
-from farthing.core.ledger import Account, Transfer, TransferFlags, TransferResult, linked
+from farthing.core.ledger import Account, Transfer, TransferResult
+from farthing.core.ledger_checks import LINKED, PENDING
 from farthing.core.mandates import BudgetLine, Mandate, adjustment, budget_line, grant
 from farthing.core.payments import NEVER_NS, Authorised, Payment, Place, State, settled
 from farthing.core.refusals import Refusal
@@ -37,6 +39,7 @@ def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
         for budget in mandate.budgets
         if budget.covers(payment.payee, payment.category)
     ]
+    number = payment.number
     accounts: list[Account] = []
     chains: list[list[Transfer]] = []
     for i, line in enumerate(lines):
@@ -44,31 +47,26 @@ def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
         accounts += [a for a in opened if all(a.id != b.id for b in accounts)]
         if filling:
             chains.append(filling)
-        elif (
-            surplus := adjustment(view, line, ids.place(payment.number, Place.LIMIT + i))
-        ) is not None:
+        elif (surplus := adjustment(view, line, ids.place(number, Place.LIMIT + i))) is not None:
             chains.append([surplus])  # A hold came back after its limit had been lowered.
-    chains.append(linked(_chain(payment, lines)))
-
-    def then(results: list[list[TransferResult]]) -> Outcome[Authorised]:
-        return _taken(view, payment, lines, results[-1])
-
-    return Plan(then, accounts, chains)
+    chains.append(_chain(payment, number, lines))
+    return Plan(partial(_taken, view, payment, lines), accounts, chains)
 
 
-def _chain(payment: Payment, lines: Sequence[BudgetLine]) -> list[Transfer]:
-    flags = TransferFlags.NONE if payment.wants_capture else TransferFlags.PENDING
+def _chain(payment: Payment, number: int, lines: Sequence[BudgetLine]) -> list[Transfer]:
+    """Name the transfers, each linked to the next; flags as plain integers, which are faster."""
+    amount = payment.amount
+    flags = 0 if payment.wants_capture else PENDING
     timeout = 0 if payment.wants_capture else payment.hold_seconds
-    number = payment.number
     chain = [
         Transfer(
             ids.place(number, Place.HOLD + 1 + i),
             line.available,
             line.spent,
-            payment.amount,
+            amount,
             line.ledger,
             TransferCode.BUDGET,
-            flags,
+            flags | LINKED,
             timeout=timeout,
             user_data=number,
         )
@@ -78,7 +76,7 @@ def _chain(payment: Payment, lines: Sequence[BudgetLine]) -> list[Transfer]:
         ids.place(number, Place.HOLD),
         ids.number("acc", payment.payer),
         ids.number("acc", payment.payee),
-        payment.amount,
+        amount,
         payment.ledger,
         TransferCode.PAYMENT,
         flags,
@@ -89,10 +87,13 @@ def _chain(payment: Payment, lines: Sequence[BudgetLine]) -> list[Transfer]:
 
 
 def _taken(
-    view: View, payment: Payment, lines: Sequence[BudgetLine], results: Sequence[TransferResult]
+    view: View,
+    payment: Payment,
+    lines: Sequence[BudgetLine],
+    results: Sequence[Sequence[TransferResult]],
 ) -> Outcome[Authorised]:
-    for i, result in enumerate(results):
-        if result in (TransferResult.CREATED, TransferResult.LINKED_EVENT_FAILED):
+    for i, result in enumerate(results[-1]):
+        if result is TransferResult.CREATED or result is TransferResult.LINKED_EVENT_FAILED:
             continue
         if i < len(lines):
             return refuse(view, payment, Refusal.MANDATE_BUDGET, lines[i].name)
