@@ -252,7 +252,7 @@ def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tup
     try:
         msgspec.convert(found, Config, strict=True).asset_table()
     except msgspec.ValidationError as fault:
-        yield section, key, misfit(Config, fault)
+        yield section, key, str(misfit(Config, fault))
     except FarthingError as fault:
         yield section, key, str(fault)
 

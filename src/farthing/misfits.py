@@ -1,50 +1,130 @@
-"""What does not fit a shape, told so that it can be mended.
+"""What does not fit a shape, told in plain words: which member it is, and what would fit there.
 
 msgspec names the place and the kind of fault; what would have fitted there stands in the type.
 """
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import inspect
 
-_TOLD = re.compile(r"(?P<what>.*?)( - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
+_FAULT = re.compile(r"(?P<what>.*?)( - at `\$(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[[^\]]*\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_EACH = "[...]"
 _SHOWN_MAX = 40
+_TIME = "a time such as 2026-11-22T21:00:00Z"
+_KINDS: Mapping[str, str] = {
+    "array": "a list",
+    "bool": "true or false",
+    "date": "a date",
+    "datetime": _TIME,
+    "float": "a number with decimals",
+    "int": "a whole number",
+    "null": "null",
+    "object": "an object",
+    "str": "text",
+}
 
 
-def misfit(kind: Any, fault: msgspec.ValidationError) -> str:
-    """Tell the fault of a value that is not of this type: what is wrong, what fits, and where."""
-    told = _TOLD.fullmatch(str(fault))
-    if told is None:
-        return str(fault)
-    path = told["path"] or ""
+class Misfit(NamedTuple):
+    """A fault of a value: the member's path, such as `budgets[0].limit`, and what is said of it."""
+
+    path: str
+    told: str
+
+    def __str__(self) -> str:
+        if self.path.endswith(_EACH):
+            return f"a value in `{self.path.removesuffix(_EACH)}` {self.told}"
+        return f"`{self.path}` {self.told}" if self.path else f"the whole {self.told}"
+
+
+def misfit(kind: Any, fault: msgspec.ValidationError) -> Misfit:
+    """Tell the fault of a value that is not of this type: which member, and what fits there."""
+    read = _FAULT.fullmatch(str(fault))
+    what, path = (read["what"], read["path"] or "") if read else (str(fault), "")
     there = list(_reached(inspect.type_info(kind), path))
-    return _mended(told["what"], there) + (f" - at `${path}`" if path else "")
+    for form, tell in _FORMS:
+        if found := form.fullmatch(what):
+            return tell(path.removeprefix("."), found[1], there)
+    return Misfit(path.removeprefix("."), f"does not fit: {what}")
 
 
-def _mended(what: str, there: Sequence[Any]) -> str:
-    unknown = _UNKNOWN.fullmatch(what)
-    if unknown is not None:
-        known = [field.encode_name for one in there for field in getattr(one, "fields", ())]
-        return _nearest(unknown[1][:_SHOWN_MAX], known)
-    choices = sorted(str(value) for one in there for value in getattr(one, "values", ()))
-    if what.startswith("Invalid enum value") and choices:
-        return f"{what}; choose {', '.join(choices)}"
-    examples = [text for one in there for text in _examples(one)]
-    if "matching regex" in what and examples:
-        return f'Expected text such as "{examples[0]}"'
-    return what
+def _missing(path: str, name: str, _there: Sequence[Any]) -> Misfit:
+    return Misfit(_member(path, name), "is missing")
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
+def _unknown(path: str, name: str, there: Sequence[Any]) -> Misfit:
+    shown = name[:_SHOWN_MAX]
+    known = [field.encode_name for one in there for field in getattr(one, "fields", ())]
+    near = difflib.get_close_matches(shown, known, 1, 0.5)
     hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(known)}"
-    return f"Object contains unknown field `{name}`; {hint}"
+    return Misfit(_member(path, shown), f"is unknown; {hint}")
+
+
+def _one_of(path: str, _value: str, there: Sequence[Any]) -> Misfit:
+    choices = sorted(str(value) for one in there for value in getattr(one, "values", ()))
+    return Misfit(path, f"must be one of {', '.join(choices)}")
+
+
+def _like(path: str, _pattern: str, there: Sequence[Any]) -> Misfit:
+    examples = [*_examples(there), "…"]
+    return Misfit(path, f'must be text such as "{examples[0]}"')
+
+
+def _other_kind(path: str, told: str, there: Sequence[Any]) -> Misfit:
+    wanted, _, got = told.partition("`, got `")
+    kinds = {one: _KINDS.get(one, one) for one in wanted.split(" | ")}
+    examples = [*_examples(there)]
+    if "str" in kinds and examples:
+        kinds["str"] = f'text such as "{examples[0]}"'
+    return Misfit(path, f"must be {' or '.join(kinds.values())}, not {_KINDS.get(got, got)}")
+
+
+def _length(path: str, kind: str, there: Sequence[Any]) -> Misfit:
+    counted = "characters" if kind == "str" else "entries"
+    return Misfit(path, f"must have {_span(there, 'min_length', 'max_length')} {counted}")
+
+
+def _size(path: str, _kind: str, there: Sequence[Any]) -> Misfit:
+    return Misfit(path, f"must be {_span(there, 'ge', 'le')}")
+
+
+def _moment(path: str, _what: str, _there: Sequence[Any]) -> Misfit:
+    return Misfit(path, f"must be {_TIME}, with its time zone")
+
+
+_FORMS: Sequence[tuple[re.Pattern[str], Callable[[str, str, Sequence[Any]], Misfit]]] = [
+    (re.compile(form, re.DOTALL), tell)
+    for form, tell in (
+        (r"Object missing required field `(.*)`", _missing),
+        (r"Object contains unknown field `(.*)`", _unknown),
+        (r"Invalid enum value (.*)", _one_of),
+        (r"Expected `str` matching regex (.*)", _like),
+        (r"Expected `(.*?`, got `.*)`", _other_kind),
+        (r"Expected `(\w+)` of length .*", _length),
+        (r"Expected `(int)` [<>]=? .*", _size),
+        (r"(Invalid RFC3339 encoded datetime|Expected `datetime` with .*)", _moment),
+    )
+]
+"""How msgspec words a fault, and how it is told here."""
+
+
+def _member(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _span(there: Sequence[Any], least: str, most: str) -> str:
+    """Say what is allowed, from the bounds that stand in the type."""
+    low = next((v for one in there if (v := getattr(one, least, None)) is not None), None)
+    high = next((v for one in there if (v := getattr(one, most, None)) is not None), None)
+    if low is None:
+        return f"at most {high}"
+    if high is None:
+        return f"at least {low}"
+    return f"{low} to {high}" if low != high else f"exactly {low}"
 
 
 def _reached(node: Any, path: str) -> Iterator[Any]:
@@ -77,7 +157,7 @@ def _below(node: Any, path: str) -> Iterator[Any]:
         yield from _reached(node.value_type, rest)
 
 
-def _examples(node: Any) -> list[str]:
-    noted = getattr(node, "extra_json_schema", None)
-    examples = cast(dict[str, Any], noted or {}).get("examples", ())
-    return [str(text) for text in examples]
+def _examples(there: Sequence[Any]) -> Iterator[str]:
+    for node in there:
+        noted = cast(dict[str, Any], getattr(node, "extra_json_schema", None) or {})
+        yield from noted.get("examples", ())

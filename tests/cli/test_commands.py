@@ -95,7 +95,7 @@ def test_every_mandate_can_be_listed_with_what_it_allows(
         (["receipt", "verify", "/nowhere.json"], 8, "/nowhere.json"),
         (["receipt", "verify", "/dev/null"], 2, "/dev/null: this is not JSON"),
         (["owners", "create", " "], 2, "such as"),
-        (["keys", "create", "seler"], 2, "choose metrics, operator, owner, read, seller"),
+        (["keys", "create", "seler"], 2, "must be one of metrics, operator, owner, read, seller"),
         (["audit", "--root-key", "foo"], 2, "malformed-key"),
         (["backup", "/"], 8, "is a folder"),
         (["backup", "/nowhere/x.backup"], 8, "there is no folder /nowhere"),

@@ -134,7 +134,7 @@ def _check_owner(wanted: dict[str, str]) -> None:
     try:
         msgspec.convert(wanted, OwnerBody)
     except msgspec.ValidationError as fault:
-        raise Malformed("invalid-body", misfit(OwnerBody, fault)) from None
+        raise Malformed("invalid-body", str(misfit(OwnerBody, fault))) from None
 
 
 def serve(

@@ -19,6 +19,7 @@ from nacl.exceptions import CryptoError
 
 from farthing.codec import from_base64, read_json, to_base64
 from farthing.errors import BadConfig, Malformed
+from farthing.misfits import misfit
 from farthing.sealing import derived_key
 
 FORMAT = "farthing-backup-1"
@@ -162,7 +163,9 @@ def _digest(file: IO[bytes]) -> str:
 def _manifest(raw: bytes, source: Path) -> Manifest:
     try:
         manifest = msgspec.convert(read_json(raw), Manifest)
-    except (msgspec.ValidationError, Malformed) as fault:
+    except msgspec.ValidationError as fault:
+        raise _malformed(source, str(misfit(Manifest, fault))) from None
+    except Malformed as fault:
         raise _malformed(source, str(fault)) from None
     if manifest.format != FORMAT:
         raise _malformed(source, f"it has the format {manifest.format!r}, not {FORMAT!r}")

@@ -1,7 +1,6 @@
 """Reading a price file, with line numbers in its errors, and following its changes."""
 
 import asyncio
-import difflib
 import re
 import time
 import tomllib
@@ -15,7 +14,7 @@ from farthing.bounded import read_file
 from farthing.core.prices import BadPrice, Offer, PriceList
 from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.log_lines import Log
-from farthing.misfits import misfit
+from farthing.misfits import Misfit, misfit
 from farthing.money import Asset, parse_price
 from farthing.web.price_rows import ROWS, OfferRow, PriceFile
 
@@ -23,9 +22,9 @@ log = Log("prices")
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
-_AT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`; .*", re.DOTALL)
-_STEP = re.compile(r"\.([A-Za-z0-9_]+)|\[(\d+)\]")
+_PLACE = re.compile(r"(?:(seller|offer)(?:\[(\d+)\])?(?:\.|$))?(.*)", re.DOTALL)
+"""Where a fault is: its table, which of them, and the key in it."""
+
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*\"?([A-Za-z0-9_-]+)\"?\s*[=.]")
 
@@ -163,24 +162,12 @@ def _bad_toml(name: str, text: str, problem: str) -> BadPriceFile:
     return BadPriceFile(name, line, f"this is not TOML: {problem}")
 
 
-def _bad_shape(name: str, lines: Lines, problem: str) -> BadPriceFile:
-    read = _AT.fullmatch(problem)
-    what, where = (read["what"], read["where"] or "") if read else (problem, "")
-    steps = _STEP.findall(where)
-    table = steps[0][0] if steps else ""
-    index = int(steps[1][1]) if len(steps) > 1 and steps[1][1] else 0
-    keys = [step[0] for step in steps[1:] if step[0]]
-    unknown = _UNKNOWN.fullmatch(what)
-    if unknown is None:
-        missing = re.fullmatch(r"Object missing required field `([^`]*)`", what)
-        key = keys[0] if keys else ""
-        told = f"{missing[1]} is missing" if missing else f"{key or table}: {what.lower()}"
-        return BadPriceFile(name, lines.of(table, index, key), told)
-    known = [*ROWS[table].__struct_fields__]
-    near = difflib.get_close_matches(unknown[1], known, 1, 0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    line = lines.of(table, index, unknown[1])
-    return BadPriceFile(name, line, f"{unknown[1]!r} is unknown; {hint}")
+def _bad_shape(name: str, lines: Lines, fault: Misfit) -> BadPriceFile:
+    place = _PLACE.fullmatch(fault.path)
+    table, index, key = place.groups(default="") if place else ("", "", "")
+    shown = Misfit(key or table, fault.told)
+    line = lines.of(table, int(index or 0), key.partition("[")[0])
+    return BadPriceFile(name, line, str(shown))
 
 
 class PriceBook:

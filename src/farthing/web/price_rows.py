@@ -9,7 +9,9 @@ from msgspec import Meta
 from farthing.core.prices import METHODS, RERUN_MAX
 
 _Text = Annotated[str, Meta(max_length=200)]
-_Device = Annotated[str, Meta(pattern="^dev_[0-9a-z]{26}$")]
+_Device = Annotated[
+    str, Meta(pattern="^dev_[0-9a-z]{26}$", examples=["dev_01m8as21r3mdmtv1ecdc75xsr0"])
+]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -28,9 +30,16 @@ class OfferRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One price tag."""
 
     path: Annotated[
-        str, Meta(description="/exact, /with/{name}, or /everything/below/*", pattern="^/")
+        str,
+        Meta(
+            description="/exact, /with/{name}, or /everything/below/*",
+            pattern="^/",
+            examples=["/weather/{town}"],
+        ),
     ]
-    price: Annotated[str, Meta(description='An amount and an asset: "0.0015 USD".')]
+    price: Annotated[
+        str, Meta(description='An amount and an asset: "0.0015 USD".', examples=["0.0015 USD"])
+    ]
     methods: Annotated[
         list[str], Meta(description=f"Some of {', '.join(sorted(METHODS))}.", min_length=1)
     ] = msgspec.field(default_factory=lambda: ["GET"])

@@ -130,7 +130,7 @@ def _read(raw: bytes) -> SignedOrder:
         try:
             plain = msgspec.convert(read_json(raw), bodies.SignedBody, strict=True)
         except msgspec.ValidationError as fault:
-            raise Malformed("invalid-body", misfit(bodies.SignedBody, fault)) from None
+            raise Malformed("invalid-body", str(misfit(bodies.SignedBody, fault))) from None
     return signed_order(plain)
 
 

@@ -78,7 +78,7 @@ class Call:
         try:
             return msgspec.convert(value, kind, strict=True)
         except msgspec.ValidationError as fault:
-            raise Malformed("invalid-body", misfit(kind, fault)) from None
+            raise Malformed("invalid-body", str(misfit(kind, fault))) from None
 
     def key(self, who: str) -> tuple[bytes, bytes]:
         """Read the `Idempotency-Key`, scoped to `who` asks what, and hash what is asked.
