@@ -15,7 +15,7 @@ from bench.ceilings import Ceilings
 from bench.engines import ENGINES
 from bench.figures import Figure
 from bench.machine import describe
-from bench.plan import NAMES, Wanted, run_engine
+from bench.plan import ALL_NAMES, NAMES, Wanted, run_engine
 from bench.table import show
 from farthing.cli.running import calm_collector
 
@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("bench", description=(__doc__ or "").split("\n", 1)[0])
     made.add_argument("--json", action="store_true", help="print one JSON object")
     made.add_argument(
-        "--only", action="append", choices=NAMES, metavar="NAME",
-        help=f"only this workload, may be given again: {', '.join(NAMES)}",
+        "--only", action="append", choices=ALL_NAMES, metavar="NAME",
+        help=f"only this workload, may be given again: {', '.join(ALL_NAMES)}",
     )  # fmt: skip
     made.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
     made.add_argument("--runs", type=int, default=1, help="how often; the median is shown [1]")

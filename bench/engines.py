@@ -22,12 +22,13 @@ def new_hub(engine: str, place: Path | None = None) -> Iterator[Config]:
     try:
         with contextlib.ExitStack() as stack:
             dsn = stack.enter_context(_postgres()) if engine == "postgresql" else ""
-            yield _configure(folder, engine, dsn)
+            yield configure(folder, engine, dsn)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configure(folder: Path, engine: str, dsn: str) -> Config:
+def configure(folder: Path, engine: str, dsn: str) -> Config:
+    """Give a folder the configuration and the keys of a new hub."""
     file = folder / "farthing.toml"
     file.write_text(f'[books]\nengine = "{engine}"\ndsn = "{dsn}"\n\n[log]\nlevel = "warning"\n')
     config = load_config(file, {})

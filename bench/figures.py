@@ -18,6 +18,7 @@ class Figure(msgspec.Struct, kw_only=True):
 
     Units: rates count payments per second (`books-*`: single transfers); latencies are those of a
            request, or of a batch for `books-*`; CPU time is that of the hub's process.
+           `resident_mib` is its memory at the end, in MiB.
     Shape: `runs_per_s` has the rate of every run; the rest is from the run with the median rate.
     """
 
@@ -35,6 +36,8 @@ class Figure(msgspec.Struct, kw_only=True):
     per_commit: float = 0
     fsyncs_per_commit: float | None = None
     refused: int = 0
+    resident_mib: float = 0
+    resident_mib_over_time: list[float] = []
     runs_per_s: list[float] = []
 
 

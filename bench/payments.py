@@ -37,13 +37,15 @@ def run_single(
     connections: int,
     *,
     seconds: float,
+    payee: str = "",
+    name: str = "",
 ) -> Figure:
-    """Pay for some seconds on this many connections."""
+    """Pay for some seconds on this many connections; all to `payee` where there is one."""
     count = int(_SUPPOSED_PER_S[connections] * seconds)
     warmups = _warmups(fleet, connections)
-    requests = [request(order) for order in fleet.orders(warmups + count)]
+    requests = [request(order) for order in fleet.orders(warmups + count, payee=payee)]
     job = Job(port, connections, seconds, warmups, requests)
-    return measure(config, hub, job, f"single-{connections}")
+    return measure(config, hub, job, name or f"single-{connections}")
 
 
 def _warmups(fleet: Fleet, connections: int) -> int:

@@ -1,14 +1,12 @@
 """Which workloads there are, and how they are run on one engine."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import psutil
-
+from bench.added_latency import run_added_latency
 from bench.batches import run_batches
 from bench.ceilings import Ceilings
 from bench.drawing import open_sessions, run_vouchers
@@ -19,7 +17,9 @@ from bench.fsyncs import fsyncs_per_commit
 from bench.ledger import run_books
 from bench.paid_route import run_paid_route
 from bench.payments import run_single
-from bench.processes import free_port, server
+from bench.processes import free_port, hub_of, server
+from bench.soak import run_soak
+from bench.stored import fill
 from farthing.config import Config
 
 _DRAWS_MAX = 10_000
@@ -28,7 +28,16 @@ PAID_ROUTE = "paid-route-64"
 BOOKS = {"books-1": 1, "books-100": 100, "books-1000": 1000}
 BATCHES = {"batch-100": 100, "signed-batch-1000": 1000}
 VOUCHERS = "session-vouchers"
-NAMES = (*SINGLE, PAID_ROUTE, *BATCHES, VOUCHERS, *BOOKS)
+HOT_SELLER, STORED, ADDED, SOAK = "hot-seller", "stored-10k", "added-latency", "soak"
+NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, STORED, ADDED, *BOOKS)
+ALL_NAMES = (*NAMES, SOAK)
+"""A soak only runs where it is asked for."""
+
+_ALONE = (STORED, SOAK, *BOOKS)
+"""Those that begin with books of their own."""
+
+_STORED, _STORED_MIN = 10_000, 200
+_PURCHASES_MAX, _PURCHASES_PER_S = 2_000, 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,16 @@ def run_engine(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figu
 
 
 def _all(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
-    if any(name not in BOOKS for name in wanted.names):
+    if any(name not in _ALONE for name in wanted.names):
         with new_hub(engine, wanted.place) as config:
             yield from _payments(config, wanted, ceilings)
+    if STORED in wanted.names:
+        with new_hub(engine, wanted.place) as config:
+            yield _stored(config, wanted, ceilings)
+    if SOAK in wanted.names:
+        with new_hub(engine, wanted.place) as config:
+            fleet = asyncio.run(furnish(config, wanted.devices))
+            yield _median(lambda: run_soak(config, fleet, seconds=wanted.seconds), 1, ceilings)
     sizes = [size for name, size in BOOKS.items() if name in wanted.names]
     if sizes:
         with new_hub(engine, wanted.place) as config:
@@ -66,7 +82,7 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
     fleet = asyncio.run(furnish(config, wanted.devices))
     singles = [(name, connections) for name, connections in SINGLE.items() if name in wanted.names]
     for _, connections in singles:
-        with _hub(config) as (hub, port):
+        with hub_of(config) as (hub, port):
             yield _median(
                 lambda hub=hub, port=port, count=connections: run_single(
                     config, fleet, hub, port, count, seconds=wanted.seconds
@@ -74,10 +90,12 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
                 wanted.runs,
                 ceilings,
             )
+    if HOT_SELLER in wanted.names:
+        yield _hot_seller(config, fleet, wanted, ceilings)
     if PAID_ROUTE in wanted.names:
         yield _paid_route(config, fleet, wanted, ceilings)
     for each in [each for name, each in BATCHES.items() if name in wanted.names]:
-        with _hub(config) as (hub, port):
+        with hub_of(config) as (hub, port):
             yield _median(
                 lambda hub=hub, port=port, each=each: run_batches(
                     config, fleet, hub, port, each, seconds=wanted.seconds
@@ -88,12 +106,40 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
             )
     if VOUCHERS in wanted.names:
         yield _vouchers(config, fleet, wanted, ceilings)
+    if ADDED in wanted.names:
+        purchases = min(_PURCHASES_MAX, max(20, int(wanted.seconds * _PURCHASES_PER_S)))
+        runs = [run_added_latency(config, fleet, purchases=purchases) for _ in range(wanted.runs)]
+        yield median_run(runs)
+
+
+def _hot_seller(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
+    with hub_of(config) as (hub, port):
+        return _median(
+            lambda: run_single(
+                config, fleet, hub, port, 64,
+                seconds=wanted.seconds, payee=fleet.payees[0], name=HOT_SELLER,
+            ),
+            wanted.runs,
+            ceilings,
+        )  # fmt: skip
+
+
+def _stored(config: Config, wanted: Wanted, ceilings: Ceilings) -> Figure:
+    fleet = asyncio.run(furnish(config, wanted.devices))
+    stored = min(_STORED, max(_STORED_MIN, wanted.devices * 20))
+    asyncio.run(fill(config, fleet, stored))
+    with hub_of(config) as (hub, port):
+        return _median(
+            lambda: run_single(config, fleet, hub, port, 64, seconds=wanted.seconds, name=STORED),
+            wanted.runs,
+            ceilings,
+        )
 
 
 def _vouchers(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
     sessions = asyncio.run(open_sessions(config, fleet))
     begins = count(0, _DRAWS_MAX)
-    with _hub(config) as (hub, port):
+    with hub_of(config) as (hub, port):
         return _median(
             lambda: run_vouchers(
                 config, fleet, sessions, hub, port, seconds=wanted.seconds, begin=next(begins)
@@ -101,14 +147,6 @@ def _vouchers(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) 
             wanted.runs,
             ceilings,
         )
-
-
-@contextlib.contextmanager
-def _hub(config: Config) -> Iterator[tuple[psutil.Process, int]]:
-    port = free_port()
-    command = ["-m", "farthing", "serve", "--config", str(config_file(config))]
-    with server([*command, "--port", str(port)], port) as hub:
-        yield hub, port
 
 
 def _paid_route(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:

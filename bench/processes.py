@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench.engines import commits_made
+from bench.engines import commits_made, config_file
 from bench.figures import Figure, percentile
 from bench.load import Heard, Job
 from farthing.config import Config
@@ -33,6 +33,15 @@ def server(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
             started.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             started.kill()
+
+
+@contextlib.contextmanager
+def hub_of(config: Config) -> Iterator[tuple[psutil.Process, int]]:
+    """Run `farthing serve` on a free port."""
+    port = free_port()
+    command = ["-m", "farthing", "serve", "--config", str(config_file(config))]
+    with server([*command, "--port", str(port)], port) as hub:
+        yield hub, port
 
 
 def free_port() -> int:
@@ -84,6 +93,7 @@ def measure(
         counted=counted,
         commits=made,
         per_commit=round(counted * units_each / max(1, made), 1),
+        resident_mib=round(hub.memory_info().rss / 2**20, 1),
     )
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from bench.ceilings import Ceilings
 from bench.figures import Ceiling, Figure, lowest, median_run, percentile
-from bench.plan import NAMES, Wanted, run_engine
+from bench.plan import ALL_NAMES, Wanted, run_engine
 from bench.watching import measure
 
 
@@ -26,6 +26,8 @@ def measured(names, tmp_path, ceilings):
     [
         "single-1",
         "single-64",
+        "hot-seller",
+        "stored-10k",
         "paid-route-64",
         "batch-100",
         "signed-batch-1000",
@@ -43,6 +45,34 @@ def test_payments_are_made_by_a_real_hub_and_counted(name, tmp_path, ceilings):
     assert (figure.commits > 0) == (name != "session-vouchers")  # Drawing makes no head.
     assert figure.fsyncs_per_commit >= 1
     assert figure.ceiling
+
+
+def test_what_the_middleware_adds_is_measured_beside_a_stub(tmp_path, ceilings):
+    [figure] = measured(["added-latency"], tmp_path, ceilings)
+    assert figure.counted == 80
+    assert 0 < figure.rate_per_s < figure.ceiling_per_s
+    assert 0 < figure.p50_ms < 1000
+
+
+def test_a_soak_looks_at_memory_and_audits_the_books(tmp_path, ceilings):
+    [figure] = measured(["soak"], tmp_path, ceilings)
+    assert figure.name == "soak"
+    assert figure.counted > 0
+    assert all(mib > 10 for mib in figure.resident_mib_over_time)
+
+
+def test_books_of_many_payments_are_made_once_and_measured_beside_small_ones(tmp_path):
+    options = ["--payments", "600", "--folder", str(tmp_path / "kept"), "--devices", "10"]
+    options += ["--runs", "1", "--seconds", "0.2", "--json"]
+    command = [sys.executable, "-m", "bench.stored", *options]
+    first = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    again = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert "600 of 600 payments" in first.stderr
+    assert "payments" not in again.stderr
+    told = json.loads(again.stdout)
+    assert told["payments"] >= 600
+    assert [figure["name"] for figure in told["figures"]] == ["stored-10k", "stored-10m"]
+    assert told["ratio"] > 0
 
 
 def test_batches_of_every_size_are_put_into_the_ledger(tmp_path, ceilings):
@@ -68,7 +98,7 @@ def test_the_command_prints_machine_and_figures_as_json(tmp_path):
 
 
 def test_every_workload_has_a_name_that_can_be_asked_for():
-    assert len(set(NAMES)) == len(NAMES) == 10
+    assert len(set(ALL_NAMES)) == len(ALL_NAMES) == 14
 
 
 def test_the_lowest_ceiling_is_the_one_that_counts():
