@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,33 @@ import httpx
 
 from farthing.app import key_ring
 from farthing.asking import LIST_BYTES_MAX, ask_now
+from farthing.clock import system_clock
 from farthing.config import Config, load_config
 from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.money import Asset
 from farthing.protocols.mpp import Mpp
+from farthing.protocols.mpp_session import MppSessions
 from farthing.protocols.x402 import X402
+from farthing.services.metering import Metering, MeterLimits
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.sockets import is_running, socket_path
+from farthing.store.meter_book import MeterBook
 from farthing.terminal.typed import without_userinfo
 from farthing.web.asgi import App
 from farthing.web.discovery import OPENAPI
 from farthing.web.hub_offers import HubOffers
 from farthing.web.limits import Limits
+from farthing.web.metered_till import MeteredTill
 from farthing.web.paywall import Paywall
 from farthing.web.price_file import PriceBook
 from farthing.web.remote_hub import RemoteHub
+from farthing.web.remote_sessions import RemoteSessions
 
 _TIMEOUT_SECONDS = 10
 _CONNECTIONS_MAX = 256
 _TRIES, _PAUSE_SECONDS = 30, 0.1
+_VERIFIERS = 2
 _LOCAL = "http://farthing.local"
 
 
@@ -46,6 +54,8 @@ def paywall(
     config: Path | None = None,
     watch: Watch = UNWATCHED,
     openapi: str = OPENAPI,
+    meters: str | Path | None = None,
+    meter_limits: MeterLimits | None = None,
 ) -> Paywall:
     """Put prices on an ASGI app, paid through a hub.
 
@@ -53,7 +63,8 @@ def paywall(
             $FARTHING_KEY is your API key. `prices` is a price file; without one the prices are
             the payee's offers in the hub, and those of `@paywall.price(…)`. `payee` is the
             account that is paid where the file names none; `watch` is a `SellerWatch`; `openapi`
-            is where the app has a document of its own.
+            is where the app has a document of its own; `meters` is the file in which what is sold
+            by sessions is kept, and `meter_limits` how far payers are trusted.
     Raises: BadConfig, BadPriceFile, Unavailable when the hub does not answer.
     """
     settings = load_config(config)
@@ -61,11 +72,12 @@ def paywall(
         identity, assets = who_is(first)
         offers = [] if prices is not None else offers_now(first)
     client = hub_client(settings, hub, key)
+    secrets = challenge_secrets(settings)
     return Paywall(
         app,
         hub=RemoteHub(client, watch),
         hub_id=identity,
-        languages=[Mpp(challenge_secrets(settings)), X402()],
+        languages=[Mpp(secrets), X402()],
         assets=assets,
         prices=(
             PriceBook(Path(prices), assets)
@@ -78,7 +90,31 @@ def paywall(
         limits=limits or Limits(challenge_seconds=settings.payments.challenge_seconds),
         watch=watch,
         openapi=openapi,
+        meters=None if meters is None else metered(client, meters, secrets, assets, meter_limits),
     )
+
+
+def metered(
+    client: httpx.AsyncClient,
+    book: str | Path,
+    secrets: Sequence[bytes],
+    assets: Mapping[str, Asset],
+    limits: MeterLimits | None = None,
+) -> MeteredTill:
+    """Meter with a file of one's own: it has one process, which may be killed at any time.
+
+    Raises: Unavailable `store-locked`; BadConfig.
+    """
+    writer, verifiers = ThreadPoolExecutor(1), ThreadPoolExecutor(_VERIFIERS)
+    metering = Metering(
+        RemoteSessions(client),
+        MeterBook(Path(book), writer),
+        verifiers=verifiers,
+        writer=writer,
+        clock=system_clock,
+        limits=limits,
+    )
+    return MeteredTill(metering, MppSessions(secrets), assets, system_clock)
 
 
 def hub_client(config: Config, hub: str = "", key: str = "") -> httpx.AsyncClient:

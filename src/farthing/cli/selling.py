@@ -54,6 +54,10 @@ def proxy(
     openapi: Annotated[
         str, typer.Option(help="Where the service has an OpenAPI document of its own.")
     ] = OPENAPI,
+    meters: Annotated[
+        Path | None,
+        typer.Option(help="The file in which metered sessions are kept.", dir_okay=False),
+    ] = None,
     metrics: Annotated[
         str, typer.Option(help="Also show metrics at an address of this machine: 127.0.0.1:9403.")
     ] = "",
@@ -94,6 +98,7 @@ def proxy(
         config=config,
         watch=watch,
         openapi=openapi,
+        meters=meters,
     )
     listener = listen(host, port)
     beside = listen(*shown_at) if shown_at else None

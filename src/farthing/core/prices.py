@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from farthing.core.lookalikes import Entry, Lookalikes, under
 from farthing.core.paths import SAFE, AmbiguousPath, Path, normal_path
+from farthing.core.usage import Usage
 from farthing.errors import BadConfig
 from farthing.money import Amount
 
@@ -98,7 +99,8 @@ class Offer:
     Units:  `valid_from` and `valid_until` are whole Unix seconds, the end excluded.
     Shape:  `mode` holds first and captures at the answer's head, or charges in one step;
             `on_broken` says what happens to the money when an answer breaks off; `rerun` is how
-            often one payment may run a GET again; `free_for` names devices that pay nothing.
+            often one payment may run a GET again; `free_for` names devices that pay nothing;
+            `usage` makes it metered: paid by a session, `price` is then what its reserve costs.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Offer:
     rerun: int = 0
     free_for: frozenset[str] = frozenset()
     bind_body: bool = True
+    usage: Usage | None = None
 
     def __post_init__(self) -> None:
         unknown = self.methods - METHODS

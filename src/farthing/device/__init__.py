@@ -2,6 +2,7 @@
 
 from farthing.device.client import Client, PayingTransport, paid, unproven
 from farthing.device.enrolment import enrol, rotate
+from farthing.device.metered import MeteredSession
 from farthing.device.outcomes import (
     AlreadyPaid,
     AnswerLost,
@@ -20,6 +21,7 @@ __all__ = [
     "AwaitingOwner",
     "Client",
     "Membership",
+    "MeteredSession",
     "Paid",
     "Patience",
     "PayingTransport",

@@ -8,6 +8,7 @@ request as the caller made it.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -20,6 +21,7 @@ from farthing.device.answers import bounded_body
 from farthing.device.hub_calls import Standing, cancel, check_private, look_up
 from farthing.device.journal import Claimed, Entry, request_name
 from farthing.device.limits import Limits, Wanted, caps_of
+from farthing.device.metered import MeteredSession
 from farthing.device.outcomes import EXTENSION, Paid, Unproven
 from farthing.device.patience import Patience
 from farthing.device.payment import Delivery
@@ -63,7 +65,8 @@ class PayingTransport(httpx.AsyncBaseTransport):
         self.inner = inner or httpx.AsyncHTTPTransport()
         caps = caps_of(cap, purse.assets, purse.membership.max)
         self._limits = Limits(hub=purse.hub, caps=caps, payees=payees, prefer=prefer)
-        self._plain_http = plain_http
+        self.plain_http = plain_http
+        self.payees = frozenset(payees) if payees is not None else None
         self._body_bytes_max = body_bytes_max
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -136,7 +139,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
         ).run()
 
     async def _sign(self, request: httpx.Request, name: str, found: list[Ask]) -> Claimed:
-        check_private(request.url, plain_http=self._plain_http)
+        check_private(request.url, plain_http=self.plain_http)
         now_ns = self.patience.clock()
         wanted = Wanted(
             method=request.method,
@@ -222,6 +225,39 @@ class Client(httpx.AsyncClient):
             body_bytes_max=body_bytes_max,
         )
         super().__init__(transport=self.paying, **http)
+
+    def session(
+        self,
+        url: str,
+        deposit: str | Amount,
+        *,
+        ahead: str | Amount | None = None,
+        files: Path | None = None,
+    ) -> MeteredSession:
+        """Buy what is metered at a seller: `async with client.session(url, "0.05 USD") as shop`.
+
+        Shape:  `deposit` is held at the first request that needs a session, and is the most that
+                it can cost; `ahead` is promised beyond what is used while an answer streams;
+                `files` is where sessions are kept instead of in the purse's folder.
+        Raises: MalformedPrice; BadConfig `no-purse-folder`.
+        """
+        purse = self.paying.purse
+        folder = files or (purse.path / "sessions" if purse.path is not None else None)
+        if folder is None:
+            raise BadConfig("no-purse-folder", "a session needs a folder: pass files=")
+        held = purse.price(deposit) if isinstance(deposit, str) else deposit
+        more = purse.price(ahead) if isinstance(ahead, str) else ahead
+        return MeteredSession(
+            purse,
+            url,
+            held,
+            inner=self.paying.inner,
+            files=folder,
+            clock=self.paying.patience.clock,
+            ahead=more.units if more is not None else 0,
+            payees=self.paying.payees,
+            plain_http=self.paying.plain_http,
+        )
 
 
 def paid(response: httpx.Response) -> Paid | None:

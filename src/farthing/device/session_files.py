@@ -37,6 +37,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     promised: int = 0
     sequence: int = 0
     opening: str = ""
+    purpose: str = ""
 
     @property
     def agreed(self) -> Agreed:

@@ -64,15 +64,17 @@ class DeviceSessions:
             deposit=deposit,
             ends=0,
             opening=canonical_json(body).decode(),
+            purpose=purpose,
         )
         self.files.keep(kept)
-        return await self._send(kept)
+        return await self.send(kept)
 
     async def resume(self) -> list[Kept]:
         """Send again what was being opened when this device stopped; give what is open now."""
-        return [await self._send(kept) for kept in self.files.all() if kept.opening]
+        return [await self.send(kept) for kept in self.files.all() if kept.opening]
 
-    async def _send(self, kept: Kept) -> Kept:
+    async def send(self, kept: Kept) -> Kept:
+        """Send the order that opens a session, for the first time or again."""
         try:
             told = await self._ask("/v1/sessions", cast(dict[str, Any], read_json(kept.opening)))
         except Forbidden:
@@ -91,6 +93,7 @@ class DeviceSessions:
             tariff=kept.tariff,
             deposit=kept.deposit,
             ends=parse_time(must_text(shown, "ends_at")),
+            purpose=kept.purpose,
         )
         self.files.keep(opened)
         return opened

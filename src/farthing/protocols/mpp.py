@@ -91,12 +91,12 @@ class Mpp:
         Raises: BadCredential `malformed-credential`, `several-credentials`,
                 `method-unsupported`, `invalid-challenge`, `verification-failed`.
         """
-        challenge, payload = _credential(headers.get(names.CREDENTIAL_FIELD, ""))
-        echo = _echo(challenge)
+        challenge, payload = read_credential(headers.get(names.CREDENTIAL_FIELD, ""))
+        echo = read_echo(challenge)
         if (echo["method"], echo["intent"]) != (names.METHOD, names.INTENT):
-            raise _bad("method-unsupported", "this hub reads farthing/charge", status=400)
+            raise bad("method-unsupported", "this hub reads farthing/charge", status=400)
         device, signature = _proof(payload)
-        self._check_binding(echo)
+        check_binding(self._secrets, echo)
         return _agreed(echo, terms, device, signature)
 
     def identifier(self, headers: Mapping[str, str]) -> str:  # noqa: ARG002
@@ -119,14 +119,19 @@ class Mpp:
         """Say nothing in header fields: MPP tells of failures in the body alone."""
         return []
 
-    def _check_binding(self, echo: Mapping[str, str]) -> None:
-        good = False
-        if not any("|" in value for value in echo.values()):
-            for secret in self._secrets:
-                expected = challenge_id(secret, echo).encode()
-                good |= hmac.compare_digest(expected, echo["id"].encode())
-        if not good:
-            raise _bad("invalid-challenge", "this hub did not ask this; ask again for a new price")
+
+def check_binding(secrets: Sequence[bytes], echo: Mapping[str, str]) -> None:
+    """Check that we have asked what a credential says it answers.
+
+    Raises: BadCredential `invalid-challenge`.
+    """
+    good = False
+    if not any("|" in value for value in echo.values()):
+        for secret in secrets:
+            expected = challenge_id(secret, echo).encode()
+            good |= hmac.compare_digest(expected, echo["id"].encode())
+    if not good:
+        raise bad("invalid-challenge", "this hub did not ask this; ask again for a new price")
 
 
 def _request(terms: Terms) -> dict[str, Any]:
@@ -147,53 +152,61 @@ def _checked_digest(digest: str) -> str:
     return digest
 
 
-def _credential(value: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_credential(value: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the challenge and the payload of a credential.
+
+    Raises: BadCredential `malformed-credential`, `several-credentials`.
+    """
     if len(value) > names.CREDENTIAL_CHARACTERS_MAX:
-        raise _bad("malformed-credential", "a credential has at most 16384 characters")
+        raise bad("malformed-credential", "a credential has at most 16384 characters")
     try:
         sent = [part for part in fields.split(value) if part.scheme == "payment"]
     except Malformed as fault:
-        raise _bad("malformed-credential", fault.detail) from None
+        raise bad("malformed-credential", fault.detail) from None
     if len(sent) != 1:
-        raise _bad("several-credentials", "send exactly one Payment credential", status=400)
+        raise bad("several-credentials", "send exactly one Payment credential", status=400)
     if len(sent[0].pieces) != 1:
-        raise _bad("malformed-credential", "write: Payment <base64url>")
+        raise bad("malformed-credential", "write: Payment <base64url>")
     try:
         message = read_json(from_base64url(sent[0].pieces[0]))
     except Malformed as fault:
-        raise _bad("malformed-credential", fault.detail) from None
+        raise bad("malformed-credential", fault.detail) from None
     return _member(message, "challenge"), _member(message, "payload")
 
 
 def _member(message: Any, name: str) -> dict[str, Any]:
     value = cast(dict[str, Any], message).get(name) if isinstance(message, dict) else None
     if not isinstance(value, dict):
-        raise _bad("malformed-credential", f"the credential's {name} is an object")
+        raise bad("malformed-credential", f"the credential's {name} is an object")
     return cast(dict[str, Any], value)
 
 
-def _echo(challenge: dict[str, Any]) -> dict[str, str]:
+def read_echo(challenge: dict[str, Any]) -> dict[str, str]:
+    """Read the challenge's parameters as they were sent back.
+
+    Raises: BadCredential `malformed-credential`.
+    """
     echo: dict[str, str] = {}
     for name in mpp_client.ECHOED:
         value = challenge.get(name)
         if value is None and name in _OPTIONAL and name not in challenge:
             continue
         if not isinstance(value, str):
-            raise _bad("malformed-credential", f"the challenge's {name} is text")
+            raise bad("malformed-credential", f"the challenge's {name} is text")
         echo[name] = value
     return echo
 
 
 def _proof(payload: dict[str, Any]) -> tuple[str, bytes]:
     if set(payload) != _PAYLOAD or not all(isinstance(value, str) for value in payload.values()):
-        raise _bad("malformed-credential", "the payload has device and signature, as text")
+        raise bad("malformed-credential", "the payload has device and signature, as text")
     try:
         ids.number("dev", payload["device"])
         signature = from_base64url(payload["signature"])
     except Malformed as fault:
-        raise _bad("malformed-credential", fault.detail) from None
+        raise bad("malformed-credential", fault.detail) from None
     if len(signature) != _SIGNATURE_BYTES:
-        raise _bad("malformed-credential", "a signature has 64 bytes")
+        raise bad("malformed-credential", "a signature has 64 bytes")
     return payload["device"], signature
 
 
@@ -201,15 +214,15 @@ def _agreed(echo: dict[str, str], terms: Terms, device: str, signature: bytes) -
     try:
         asked = mpp_client.ask_members(echo)
     except (Malformed, KeyError):
-        raise _bad("invalid-challenge", "this challenge was made for something else") from None
+        raise bad("invalid-challenge", "this challenge was made for something else") from None
     if (echo["realm"], asked["hub"], asked["resource"]) != (
         terms.realm,
         terms.hub,
         terms.resource,
     ):
-        raise _bad("invalid-challenge", "this challenge was made for another resource")
+        raise bad("invalid-challenge", "this challenge was made for another resource")
     if asked["body_digest"] != terms.body_digest:
-        raise _bad("verification-failed", "the body is not the one this price was asked for")
+        raise bad("verification-failed", "the body is not the one this price was asked for")
     signed = SignedOrder(
         Order(
             hub=asked["hub"],
@@ -225,12 +238,13 @@ def _agreed(echo: dict[str, str], terms: Terms, device: str, signature: bytes) -
         signature,
     )
     if (asked["payee"], asked["asset"]) != (terms.payee, terms.asset):
-        raise _bad("invalid-challenge", "the offer has changed since; ask again", stale=signed)
+        raise bad("invalid-challenge", "the offer has changed since; ask again", stale=signed)
     return signed
 
 
-def _bad(
+def bad(
     code: str, detail: str, *, status: int = 402, stale: SignedOrder | None = None
 ) -> BadCredential:
+    """Make the error of a credential that does not hold, as the MPP draft names it."""
     more = {} if code == "several-credentials" else {"type": PROBLEMS + code}
     return BadCredential(code, detail, status=status, stale=stale, **more)

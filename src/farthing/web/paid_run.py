@@ -31,7 +31,7 @@ _OURS_TO_SAY = frozenset({b"payment-receipt", b"payment-response", b"payment-req
 _PAYMENT_CHALLENGE = re.compile(rb"(?:^|,)[ \t]*payment(?:[ \t,]|$)", re.IGNORECASE)
 
 
-def _is_about_payment(name: bytes, value: bytes) -> bool:
+def is_about_payment(name: bytes, value: bytes) -> bool:
     """Tell whether a field of a handler's answer speaks of payment: here nobody else may."""
     if name == b"www-authenticate":
         return _PAYMENT_CHALLENGE.search(value) is not None
@@ -172,7 +172,7 @@ class PaidRun:
         headers: RawHeaders = [
             (bytes(name).lower(), bytes(value)) for name, value in message.get("headers", [])
         ]
-        kept = private([field for field in headers if not _is_about_payment(*field)])
+        kept = private([field for field in headers if not is_about_payment(*field)])
         if not 200 <= status < 400:
             await self._unpay("handler-refused")
             if status == 402 and all(name != b"www-authenticate" for name, _ in kept):

@@ -1,16 +1,18 @@
 """`Paywall`: prices on any ASGI app, as a middleware or beside each endpoint."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from farthing.clock import NS, Clock, system_clock
 from farthing.core.paths import Path
 from farthing.core.prices import Found, Offer, PriceList
-from farthing.errors import BadConfig, FarthingError
+from farthing.core.usage import Usage
+from farthing.errors import BadConfig, FarthingError, present
 from farthing.log_lines import Log
 from farthing.money import Asset
 from farthing.protocols.base import BadCredential, Language, Terms
+from farthing.protocols.mpp_session import SessionTerms
 from farthing.services.hub import Hub
 from farthing.services.watch import UNWATCHED, Seen, Watch
 from farthing.services.watched_hub import WatchedHub
@@ -26,6 +28,7 @@ from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.keyed import once_key
 from farthing.web.limits import Limits
 from farthing.web.machine_pages import MachinePages
+from farthing.web.metered_till import MeteredAsk, MeteredTill
 from farthing.web.pace import Pace
 from farthing.web.passing import telling
 from farthing.web.price_file import PriceBook
@@ -56,7 +59,7 @@ class Paywall:
             list or book, and `@paywall.price(...)` puts prices beside endpoints; `realm`,
             `payee` are used where the price list names none; `trusted_proxies` may say that a
             request came over TLS; `watch` hears how requests end; `openapi` is where the app has
-            a document of its own.
+            a document of its own; `meters` serves what is sold by sessions.
     Raises: BadConfig when there is no language, or `openapi` is no path.
     """
 
@@ -76,6 +79,7 @@ class Paywall:
         clock: Clock = system_clock,
         watch: Watch = UNWATCHED,
         openapi: str = OPENAPI,
+        meters: MeteredTill | None = None,
     ) -> None:
         if not languages:
             raise BadConfig("no-language", "a paywall speaks at least one payment language")
@@ -96,6 +100,7 @@ class Paywall:
             lambda: clock() / NS, self._limits.asks_per_second, self._limits.asks_burst
         )
         self._pages = MachinePages(openapi)
+        self._meters = meters
         self._bodies = Room(self._limits.bodies_memory_bytes)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -150,6 +155,8 @@ class Paywall:
         """Wait for the handlers that run under a payment, whoever is still connected."""
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
+        if self._meters is not None:
+            await self._meters.aclose()
 
     def _draining(self, receive: Receive) -> Receive:
         async def until_drained() -> Message:
@@ -167,11 +174,12 @@ class Paywall:
             await self._refuse(problem, scope, send, seen)
             return
         with Intake(self._bodies) as intake:
-            await self._serve(app, request, receive, send, seen, intake)
+            await self._serve(app, scope, request, receive, send, seen, intake)
 
     async def _serve(
         self,
         app: App,
+        came: Scope,
         request: Incoming,
         receive: Receive,
         send: Send,
@@ -187,6 +195,12 @@ class Paywall:
             offer, opened = self._find(request)
             if opened:
                 passed = without_body(send)
+            if offer is not None:
+                self._admit(request, intake)
+            if offer is not None and offer.usage is not None:
+                ask = self._metered_ask(came, request, offer, offer.usage)
+                await self._take(self._meter(ask, app, receive, send, seen))
+                return
             met = None if offer is None else await self._meet(request, offer, receive, intake)
         except FarthingError as problem:
             await self._refuse(problem, request.scope, send, seen)
@@ -197,7 +211,7 @@ class Paywall:
         elif met is None:
             await app(request.scope, receive, passed)
         else:
-            await self._take(met, app, receive, send, seen)
+            await self._take(self._settle(met, app, receive, send, seen))
 
     async def _refuse(self, problem: FarthingError, scope: Scope, send: Send, seen: Seen) -> None:
         answer = problem_answer(problem, problem.more.pop("headers", ()))
@@ -236,9 +250,9 @@ class Paywall:
         except FarthingError:
             return False
 
-    async def _take(self, deal: Deal, app: App, receive: Receive, send: Send, seen: Seen) -> None:
+    async def _take(self, settling: Coroutine[Any, Any, None]) -> None:
         """Settle in a task of its own: whoever hangs up or cancels, money is not left hanging."""
-        task = asyncio.create_task(self._settle(deal, app, receive, send, seen))
+        task = asyncio.create_task(settling)
         self._running.add(task)
         task.add_done_callback(self._done)
         await asyncio.shield(task)
@@ -248,6 +262,15 @@ class Paywall:
         if await self._till.settle(deal, app, receive, send):
             seen.named("paid")
             self._pace.give_back(self._trust.address(deal.request))
+
+    async def _meter(
+        self, ask: MeteredAsk, app: App, receive: Receive, send: Send, seen: Seen
+    ) -> None:
+        seen.named("refused")
+        meters = present(self._meters, "a metered ask was made by meters")
+        if await meters.serve(ask, app, receive, send):
+            seen.named("paid")
+            self._pace.give_back(self._trust.address(ask.request))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -284,10 +307,8 @@ class Paywall:
         ways = [prices.find(request.method, path, now) for path in self._readings(request)]
         return next((found for found in ways if found.priced), ways[0])
 
-    async def _meet(
-        self, request: Incoming, offer: Offer, receive: Receive, intake: Intake
-    ) -> Answer | Deal:
-        """Ask for the payment, or read it."""
+    def _admit(self, request: Incoming, intake: Intake) -> None:
+        """Refuse what no price is told to."""
         self._trust.check_private(request)
         if is_websocket(request):
             raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
@@ -296,6 +317,27 @@ class Paywall:
             raise HttpProblem(414, "target-too-long", limit)
         intake.who = self._trust.address(request)
         self._pace.take(intake.who)
+
+    def _metered_ask(
+        self, came: Scope, request: Incoming, offer: Offer, usage: Usage
+    ) -> MeteredAsk:
+        if self._meters is None:
+            raise BadConfig("no-meters", "a metered price needs a file for its meters")
+        prices = self._prices.current()
+        terms = SessionTerms(
+            realm=prices.realm or self._realm,
+            hub=self._hub_id,
+            payee=offer.payee or prices.payee or self._payee,
+            usage=usage,
+            description=offer.description,
+            lifetime_seconds=self._limits.challenge_seconds,
+        )
+        return MeteredAsk(came, request, offer, terms)
+
+    async def _meet(
+        self, request: Incoming, offer: Offer, receive: Receive, intake: Intake
+    ) -> Answer | Deal:
+        """Ask for the payment, or read it."""
         credential = self._challenges.credential(request)
         body: bytes | None = None
         if offer.bind_body:

@@ -12,10 +12,11 @@ import msgspec
 
 from farthing.bounded import read_file
 from farthing.core.prices import BadPrice, Offer, PriceList
+from farthing.core.usage import USAGE, Usage, usage
 from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.log_lines import Log
 from farthing.misfits import Misfit, misfit
-from farthing.money import Asset, parse_price
+from farthing.money import Amount, Asset, parse_price
 from farthing.web.price_rows import ROWS, OfferRow, PriceFile
 
 log = Log("prices")
@@ -79,11 +80,12 @@ def _offer(row: OfferRow, i: int, assets: Mapping[str, Asset], lines: "Lines", n
         price = parse_price(row.price, assets)
     except FarthingError as problem:
         raise BadPriceFile(name, lines.of("offer", i, "price"), problem.detail) from None
+    used = _usage(row, i, price, assets, lines, name) if row.per else None
     methods = frozenset("GET" if method == "HEAD" else method for method in row.methods)
     try:
         offer = Offer(
             name=row.name or f"{' '.join(sorted(methods))} {row.path}",
-            price=price,
+            price=price if used is None else Amount(used.units, price.asset),
             path=row.path,
             methods=methods,
             payee=row.payee,
@@ -96,11 +98,23 @@ def _offer(row: OfferRow, i: int, assets: Mapping[str, Asset], lines: "Lines", n
             rerun=row.rerun,
             free_for=frozenset(row.free_for),
             bind_body=row.bind_body,
+            usage=used,
         )
         PriceList((offer,))
     except BadPrice as problem:
         raise BadPriceFile(name, lines.of("offer", i), problem.detail) from None
     return offer
+
+
+def _usage(
+    row: OfferRow, i: int, price: Amount, assets: Mapping[str, Asset], lines: "Lines", name: str
+) -> Usage:
+    said = {each: getattr(row, each) for each in USAGE if each != "tiers"}
+    tiers = [msgspec.to_builtins(tier) for tier in row.tiers]
+    try:
+        return usage(price, row.per, assets, tiers=tiers, **said)
+    except FarthingError as problem:
+        raise BadPriceFile(name, lines.of("offer", i, "per"), problem.detail) from None
 
 
 def _listed(rows: PriceFile, offers: list[Offer], lines: "Lines", name: str) -> PriceList:

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from farthing.core.prices import METHODS, RERUN_MAX
+from farthing.core.sessions import GRACE_SECONDS, GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX
+from farthing.core.usage import LIFETIME_SECONDS
 
 _Text = Annotated[str, Meta(max_length=200)]
 _Device = Annotated[
@@ -24,6 +26,15 @@ class SellerRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         list[str],
         Meta(description="Paths under which everything without a price is refused."),
     ] = []
+
+
+class TierRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One step of a metered price, up to a count."""
+
+    price: Annotated[str, Meta(description="An amount and an asset, for every `every`.")]
+    up_to: Annotated[int, Meta(ge=1, description="The last count that this step is for.")]
+    every: Annotated[int, Meta(ge=1, description="How many the price is for.")] = 1
+    flat: Annotated[str, Meta(description="An amount that the step costs once.")] = ""
 
 
 class OfferRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -65,6 +76,36 @@ class OfferRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         bool,
         Meta(description="Whether the price is bound to the request body's digest."),
     ] = True
+    per: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            description="What is metered: request, second, byte, or what the handler counts.",
+        ),
+    ] = ""
+    every: Annotated[int, Meta(ge=1, description="How many of it the price is for.")] = 1
+    tiers: Annotated[
+        list[TierRow], Meta(max_length=31, description="Steps before the price of the rest.")
+    ] = []
+    model: Annotated[
+        Literal["graduated", "volume", "package"], Meta(description="How steps meet a count.")
+    ] = "graduated"
+    rounding: Annotated[
+        Literal["up", "down", "half-even"], Meta(description="How the whole is rounded, once.")
+    ] = "up"
+    opening: Annotated[str, Meta(description="An amount that a session costs to begin.")] = ""
+    minimum: Annotated[str, Meta(description="The least that a used session costs.")] = ""
+    reserve: Annotated[
+        int, Meta(ge=1, description="The count that is promised before an answer begins.")
+    ] = 1
+    deposit: Annotated[str, Meta(description="An amount that payers are advised to hold.")] = ""
+    lifetime_seconds: Annotated[
+        int, Meta(ge=1, le=LIFETIME_SECONDS_MAX, description="How long a session may last.")
+    ] = LIFETIME_SECONDS
+    grace_seconds: Annotated[
+        int,
+        Meta(ge=0, le=GRACE_SECONDS_MAX, description="How long vouchers may be handed in after."),
+    ] = GRACE_SECONDS
 
 
 class PriceFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -74,7 +115,12 @@ class PriceFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     offer: list[OfferRow] = []
 
 
-ROWS: dict[str, type[msgspec.Struct]] = {"": PriceFile, "seller": SellerRow, "offer": OfferRow}
+ROWS: dict[str, type[msgspec.Struct]] = {
+    "": PriceFile,
+    "seller": SellerRow,
+    "offer": OfferRow,
+    "offer.tiers": TierRow,
+}
 
 
 def schema() -> dict[str, Any]:

@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Itera
 from typing import Any, TypeVar
 
 from farthing.core.prices import METHODS, Offer
+from farthing.core.usage import USAGE, usage
 from farthing.errors import BadConfig, ensure
-from farthing.money import Asset, parse_price
+from farthing.money import Amount, Asset, parse_price
 from farthing.web.asgi import Scope
 from farthing.web.till import paid_offer
 
@@ -31,12 +32,26 @@ def priced(endpoint: Endpoint, price: str, assets: Mapping[str, Asset], **offer:
     if not inspect.isroutine(endpoint):
         raise BadConfig("not-an-endpoint", "put @paywall.price on a function")
     name = offer.pop("name", "") or f"{endpoint.__module__}.{endpoint.__qualname__}"
-    tag = Offer(name=name, price=parse_price(price, assets), **offer)
+    tag = priced_offer(price, assets, name=name, **offer)
     guarded = _guarded(endpoint, tag)
     # Either function may be the one the framework knows: it depends on the decorators' order.
     setattr(endpoint, MARK, tag)
     setattr(guarded, MARK, tag)
     return guarded
+
+
+def priced_offer(price: str, assets: Mapping[str, Asset], *, per: str = "", **offer: Any) -> Offer:
+    """Make an offer of a price as it is written; with `per` it is metered.
+
+    Shape:  what a metered price may say besides is the keywords of `usage`.
+    Raises: MalformedPrice; BadPrice; Malformed `malformed-tariff`.
+    """
+    amount = parse_price(price, assets)
+    if not per:
+        return Offer(price=amount, **offer)
+    metered = {name: offer.pop(name) for name in USAGE if name in offer}
+    used = usage(amount, per, assets, **metered)
+    return Offer(price=Amount(used.units, amount.asset), usage=used, **offer)
 
 
 def _guarded(endpoint: Any, tag: Offer) -> Any:

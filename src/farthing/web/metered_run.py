@@ -1,0 +1,286 @@
+"""One run of a handler under a session: what it uses is counted on disk before it leaves.
+
+An answer below 400 is counted at its head, its bytes or seconds as they go; what is not promised
+is not sent: the answer waits for a voucher, and ends when none comes. An answer of 400 and above
+costs nothing.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import Any
+
+from farthing.clock import NS, Clock
+from farthing.core.meters import Meter, current
+from farthing.core.usage import Usage
+from farthing.errors import FarthingError, Malformed, PaymentRefused
+from farthing.log_lines import Log
+from farthing.money import parse_units
+from farthing.protocols.mpp_session import MppSessions, need_voucher_members, receipt_members
+from farthing.services.metering import Metering
+from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
+from farthing.web.caching import private
+from farthing.web.paid_run import AnswerStopped, is_about_payment
+from farthing.web.problems import HttpProblem, problem_answer, send_answer
+from farthing.web.voucher_field import COUNT, SESSION, session_field
+
+log = Log("paywall")
+
+PIECE_BYTES = 64 * 1024
+SCOPE_COUNT = "farthing.count"
+"""Where a handler in this process finds the function by which it counts as it goes."""
+
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
+
+
+class MeteredRun:
+    """Runs a handler for a session that has a reserve of its count set aside."""
+
+    def __init__(
+        self,
+        metering: Metering,
+        usage: Usage,
+        session: str,
+        language: MppSessions,
+        clock: Clock,
+        *,
+        challenge: str = "",
+        wait_seconds: float = 60.0,
+    ) -> None:
+        self._metering, self._usage, self._session = metering, usage, session
+        self._language, self._clock, self._challenge = language, clock, challenge
+        self._wait_seconds = wait_seconds
+        self._reserved = usage.reserve
+        self._headers: RawHeaders = []
+        self._status = 0
+        self._counts, self._events = False, False
+        self._boundary = True
+        self._ticking: asyncio.Task[None] | None = None
+        self._going = asyncio.Event()
+        self._stopped = False
+        self._began = 0.0
+        self._seconds = 0
+        self._ended = False
+
+    async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run `app`; its answer goes to `send` as far as it is paid for."""
+        self._client_send = send
+        given = {**scope, SCOPE_COUNT: self.count} if self._usage.by == "handler" else scope
+        fault: Exception | None = None
+        try:
+            await app(given, receive, self._send)
+        except AnswerStopped:
+            pass
+        except Exception as problem:
+            fault = problem
+        finally:
+            await self._settle()
+        if not self._status and not self._stopped:
+            if fault is not None:
+                log.error("paywall.handler_failed", fault=fault)
+            answer = problem_answer(HttpProblem(500, "handler-failed", ""))
+            await send_answer(send, answer, head=scope["method"] == "HEAD")
+        elif fault is not None:
+            raise fault
+
+    async def count(self, count: int) -> None:
+        """Count what a handler is about to give; wait until it is promised.
+
+        Raises: AnswerStopped when no voucher comes in time.
+        """
+        if count > 0:
+            await self._buy(count)
+
+    async def _settle(self) -> None:
+        """Let go of what was reserved, and give back the rest of a second."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
+            used_ns = min(int((time.monotonic() - self._began) * NS), self._seconds * NS)
+            with contextlib.suppress(FarthingError):
+                await self._metering.use(self._session, -self._seconds, used_ns)
+        if self._reserved:
+            self._metering.release(self._session, self._reserved)
+            self._reserved = 0
+
+    async def _send(self, message: Message) -> None:
+        if self._stopped:
+            raise AnswerStopped
+        if message["type"] == "http.response.start":
+            await self._head(message)
+        elif message["type"] == "http.response.body":
+            await self._body(message)
+
+    async def _head(self, message: Message) -> None:
+        status = int(message["status"])
+        headers: RawHeaders = [(bytes(k).lower(), bytes(v)) for k, v in message.get("headers", [])]
+        self._counts = 200 <= status < 400
+        told = [value for name, value in headers if name == COUNT]
+        hidden = (COUNT, SESSION.encode())
+        kept = [each for each in headers if not is_about_payment(*each) and each[0] not in hidden]
+        self._events = any(
+            name == b"content-type" and value.lower().startswith(b"text/event-stream")
+            for name, value in headers
+        )
+        if self._counts and not await self._count_head(told):
+            return
+        if status == 402:
+            status = 403  # Who asks for money here is the paywall.
+        if self._events:
+            kept = [each for each in kept if each[0] != b"content-length"]
+        self._status, self._headers = status, private(kept) + self._state(status)
+        await self._pass(
+            {"type": "http.response.start", "status": status, "headers": self._headers}
+        )
+
+    async def _count_head(self, told: list[bytes]) -> bool:
+        """Count what the head says; False when it was answered otherwise."""
+        by = self._usage.by
+        if by == "request":
+            await self._metering.use(self._session, 1, reserved=self._let_go())
+        elif by == "second":
+            self._began = time.monotonic()
+            await self._metering.use(self._session, 1, reserved=self._let_go())
+            self._seconds = 1
+            self._going.set()
+            self._ticking = asyncio.create_task(self._tick())
+        elif by == "handler" and told:
+            return await self._count_told(told)
+        return True
+
+    async def _count_told(self, told: list[bytes]) -> bool:
+        try:
+            count = parse_units(told[0].decode("latin-1"))
+        except Malformed:
+            log.error("paywall.count_not_read", session=self._session)
+            count = self._usage.reserve
+        self._metering.release(self._session, self._let_go())
+        try:
+            if count:
+                self._metering.reserve(self._session, count)
+                await self._metering.use(self._session, count, reserved=count)
+        except PaymentRefused as problem:
+            await self._refuse(problem)
+            return False
+        return True
+
+    async def _refuse(self, problem: PaymentRefused) -> None:
+        """Hold an answer back that came to more than is promised; nothing is counted."""
+        self._stopped = True
+        shown = HttpProblem(409, problem.code, problem.detail, **problem.more)
+        await send_answer(self._client_send, problem_answer(shown, [self._field()]))
+        raise AnswerStopped
+
+    def _let_go(self) -> int:
+        reserved, self._reserved = self._reserved, 0
+        return reserved
+
+    async def _body(self, message: Message) -> None:
+        part: bytes = message.get("body", b"")
+        more: bool = message.get("more_body", False)
+        if self._counts and self._usage.by == "byte":
+            for start in range(0, len(part), PIECE_BYTES):
+                await self._send_bytes(part[start : start + PIECE_BYTES])
+            part = b""
+        if self._ticking is not None:
+            await self._until_going()
+        if part:
+            await self._send_part(part)
+        if not more:
+            await self._finish()
+
+    async def _send_bytes(self, piece: bytes) -> None:
+        await self._buy(len(piece))
+        await self._send_part(piece)
+
+    async def _send_part(self, part: bytes) -> None:
+        self._boundary = part.endswith(_EVENT_ENDS)
+        await self._pass({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def _finish(self) -> None:
+        """End the answer: the last count first, and in an event stream the receipt."""
+        await self._settle()
+        self._ticking = None
+        if self._events and self._counts:
+            state = self._state_members()
+            await self._event(
+                "payment-receipt", receipt_members(state, self._challenge, self._clock())
+            )
+        self._ended = True
+        await self._pass({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _tick(self) -> None:
+        """Buy one second after the other; hold the answer while the next one is not promised."""
+        while True:
+            await asyncio.sleep(max(0.0, self._began + self._seconds - time.monotonic()))
+            self._going.clear()
+            try:
+                await self._cover(1)
+                waited = time.monotonic() - self._began - self._seconds
+                self._began += max(0.0, waited)  # Nobody pays for waiting for a voucher.
+                self._seconds += 1
+                await self._metering.use(self._session, 1, reserved=1)
+            except (AnswerStopped, FarthingError):
+                self._stopped = True
+                self._going.set()
+                return
+            self._going.set()
+
+    async def _until_going(self) -> None:
+        await self._going.wait()
+        if self._stopped:
+            raise AnswerStopped
+
+    async def _buy(self, count: int) -> None:
+        """Count what comes next, as soon as it is promised."""
+        await self._cover(count)
+        await self._metering.use(self._session, count, reserved=count)
+
+    async def _cover(self, count: int) -> None:
+        """Set a count aside, as soon as it is promised.
+
+        Raises: AnswerStopped when no voucher comes in time.
+        """
+        if self._reserved:
+            self._metering.release(self._session, self._let_go())
+        try:
+            self._metering.reserve(self._session, count)
+        except PaymentRefused as problem:
+            await self._need_voucher(problem)
+            if not await self._metering.wait_covered(self._session, count, self._wait_seconds):
+                self._stopped = True
+                raise AnswerStopped from None
+
+    async def _need_voucher(self, problem: PaymentRefused) -> None:
+        if problem.code != "voucher-needed":
+            self._stopped = True
+            raise AnswerStopped
+        if self._events and self._status and self._boundary:
+            told = need_voucher_members(self._state_members(), problem.more["needed"])
+            await self._event("payment-need-voucher", told)
+
+    async def _event(self, name: str, members: dict[str, Any]) -> None:
+        body = f"event: {name}\ndata: {json.dumps(members)}\n\n".encode()
+        await self._pass({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._client_send(message)
+        except OSError:
+            self._stopped = True
+            raise AnswerStopped from None
+
+    def _state_members(self) -> dict[str, str]:
+        meter = self._metering.find(self._session)
+        return current(meter) if isinstance(meter, Meter) else {"session": self._session}
+
+    def _field(self) -> tuple[str, str]:
+        return session_field(self._state_members())
+
+    def _state(self, status: int) -> RawHeaders:
+        state = self._state_members()
+        told = [session_field(state)]
+        if 200 <= status < 300 and "owed" in state:
+            told += self._language.receipt(state, self._challenge, self._clock())
+        return raw_headers(told)

@@ -1,0 +1,199 @@
+"""Where sessions meet a metered route: vouchers are taken, handlers run for what is promised."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from farthing.clock import Clock
+from farthing.core.meters import Meter, current
+from farthing.core.prices import Offer
+from farthing.core.sessions import opening_of
+from farthing.errors import (
+    Conflict,
+    FarthingError,
+    PaymentRefused,
+    Unauthenticated,
+    present,
+)
+from farthing.money import Amount, Asset
+from farthing.protocols.base import BadCredential
+from farthing.protocols.mpp_session import MppSessions, Said, SessionTerms
+from farthing.services.metering import Metering, Wanted
+from farthing.web.asgi import App, Receive, Scope, Send
+from farthing.web.challenges import PaymentRequired, without_credentials
+from farthing.web.incoming import Incoming
+from farthing.web.metered_run import MeteredRun
+from farthing.web.problems import Answer, problem_answer, send_answer
+from farthing.web.till import paid_offer
+from farthing.web.voucher_field import read_voucher_field, session_field
+
+_STATE = ("session", "state", "deposit", "promised", "sequence", "count", "owed")
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredAsk:
+    """A request to a metered route. Shape: `came` is the scope as the request came."""
+
+    came: Scope
+    request: Incoming
+    offer: Offer
+    terms: SessionTerms
+
+    @property
+    def wanted(self) -> Wanted:
+        """Say what a session must have been opened for."""
+        return Wanted(self.terms.payee, self.terms.usage.tariff, self.terms.realm)
+
+
+class MeteredTill:
+    """Takes vouchers and runs handlers; it settles in the background while it is used."""
+
+    def __init__(
+        self,
+        metering: Metering,
+        language: MppSessions,
+        assets: Mapping[str, Asset],
+        clock: Clock,
+        *,
+        wait_seconds: float = 60.0,
+    ) -> None:
+        self.metering = metering
+        self._language, self._assets, self._clock = language, assets, clock
+        self._wait_seconds = wait_seconds
+        self._settling: asyncio.Task[None] | None = None
+
+    async def serve(self, ask: MeteredAsk, app: App, receive: Receive, send: Send) -> bool:
+        """Answer one request, and tell whether it was paid for."""
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self.metering.run())
+        try:
+            met = await self._meet(ask)
+            if not isinstance(met, Answer):
+                await self._run(ask, met, app, receive, send)
+                return True
+        except FarthingError as problem:
+            met = self._no(ask, problem)
+        await send_answer(send, met, head=ask.request.method == "HEAD")
+        return met.status < 400
+
+    async def aclose(self) -> None:
+        """Hand in what is due, and settle no more."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+            await self.metering.settle()
+
+    async def _meet(self, ask: MeteredAsk) -> Answer | Said:
+        said = self._said(ask)
+        if said is None:
+            return self._required(ask)
+        if said.action == "close":
+            return await self._close(ask, said)
+        if said.action == "topUp":
+            order = present(said.signed, "a top-up brings an order")
+            meter = await self.metering.top_up(said.session, order)
+            return self._stands(meter, said)
+        if said.action == "open":
+            said = await self._open(ask, said)
+        if said.voucher:
+            await self.metering.present(said.session, said.voucher, ask.wanted)
+        if ask.request.method == "HEAD":
+            found = self.metering.find(said.session)
+            return self._stands(present(found, "it was just presented"), said)
+        self.metering.reserve(said.session, ask.terms.usage.reserve)
+        return said
+
+    def _said(self, ask: MeteredAsk) -> Said | None:
+        said = read_voucher_field(ask.came)
+        if said is not None:
+            return said
+        paying = [v for v in ask.request.values(b"authorization") if self._language.carries(v)]
+        if not paying:
+            return None
+        if len(paying) > 1:
+            raise BadCredential("several-credentials", "send exactly one credential", status=400)
+        return self._language.read(paying[0], ask.terms, self._clock())
+
+    async def _open(self, ask: MeteredAsk, said: Said) -> Said:
+        """Bring an opening order to the hub.
+
+        Raises: PaymentRefused `wrong-session`, or why the hub holds nothing.
+        """
+        signed = present(said.signed, "an opening brings an order")
+        opening, wanted = opening_of(signed.order.resource), ask.wanted
+        fits = (
+            opening is not None
+            and opening.tariff == wanted.tariff.digest()
+            and opening.purpose == wanted.purpose
+            and signed.order.payee == wanted.payee
+        )
+        if not fits:
+            raise PaymentRefused("wrong-session", "this order opens a session for something else")
+        meter = await self.metering.open(signed, wanted)
+        return Said(
+            action="open", session=meter.session, voucher=said.voucher, challenge=said.challenge
+        )
+
+    async def _close(self, ask: MeteredAsk, said: Said) -> Answer:
+        meter = await self.metering.present(said.session, said.voucher, ask.wanted)
+        seen = await self.metering.close(said.session)
+        state = current(meter) | {"state": "closed", "captured": str(seen.captured)}
+        return self._told(state, said)
+
+    def _stands(self, meter: Meter, said: Said) -> Answer:
+        return self._told(current(meter), said)
+
+    def _told(self, state: Mapping[str, str], said: Said) -> Answer:
+        """Answer what asks for nothing but how the session stands."""
+        fields = [session_field(state), ("cache-control", "private, no-store")]
+        fields += self._language.receipt(state, said.challenge, self._clock())
+        return Answer(204, [(k.encode(), v.encode()) for k, v in fields])
+
+    async def _run(
+        self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
+    ) -> None:
+        run = MeteredRun(
+            self.metering,
+            ask.terms.usage,
+            said.session,
+            self._language,
+            self._clock,
+            challenge=said.challenge,
+            wait_seconds=self._wait_seconds,
+        )
+        token = paid_offer.set(ask.offer)
+        try:
+            await run(app, self._scope(ask, said.session), receive, send)
+        finally:
+            paid_offer.reset(token)
+
+    def _scope(self, ask: MeteredAsk, session: str) -> Scope:
+        """Tell the handler whose session it serves."""
+        meter = self.metering.find(session)
+        told = [(b"farthing-session", session.encode())]
+        if meter is not None:
+            told.append((b"farthing-payer", meter.device.encode()))
+        headers = without_credentials(ask.request) + told
+        return dict(ask.request.scope) | {"headers": headers, "extensions": {}}
+
+    def _required(self, ask: MeteredAsk, problem: FarthingError | None = None) -> Answer:
+        fields = [*self._language.challenge(ask.terms, self._clock())]
+        usage = ask.terms.usage
+        price = str(Amount(usage.units, self._assets[usage.tariff.asset]))
+        if problem is None:
+            detail = f"this is metered by the {usage.tariff.counts}; open a session and promise"
+            shown = PaymentRequired(402, "payment-required", detail, price=price)
+            return problem_answer(shown, fields)
+        if all(name in problem.more for name in _STATE):
+            fields.append(session_field({name: problem.more[name] for name in _STATE}))
+        shown = PaymentRequired(402, problem.code, problem.detail, price=price, **problem.more)
+        return problem_answer(shown, fields)
+
+    def _no(self, ask: MeteredAsk, problem: FarthingError) -> Answer:
+        if isinstance(problem, BadCredential) and problem.answer_status != 402:
+            return problem_answer(problem)
+        if isinstance(problem, Conflict) and problem.code == "session-in-use":
+            return problem_answer(problem, [("retry-after", "1")])
+        if isinstance(problem, BadCredential | PaymentRefused | Unauthenticated | Conflict):
+            return self._required(ask, problem)
+        return problem_answer(problem)
