@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from farthing.core.tariffs import owed
 from farthing.web.price_file import BadPriceFile, PriceBook, read_prices
 from farthing.web.price_rows import schema
 
@@ -120,11 +121,35 @@ def test_the_published_schema_is_the_one_the_reader_uses_and_agrees_with_it():
 
 def test_the_reference_page_names_every_key_and_its_example_is_valid():
     page = (REFERENCE / "price-file.md").read_text()
-    for table in ("SellerRow", "OfferRow"):
+    for table in ("SellerRow", "OfferRow", "TierRow"):
         for key in schema()["$defs"][table]["properties"]:
             assert f"`{key}`" in page, key
-    example = page.split("```toml\n")[1].split("```")[0]
-    assert len(read_prices(example, ASSETS).offers) >= 2
+    first, metered = (part.split("```")[0] for part in page.split("```toml\n")[1:3])
+    assert len(read_prices(first, ASSETS).offers) >= 2
+    readings, chat = (offer.usage for offer in read_prices(metered, ASSETS).offers)
+    assert (readings.by, readings.reserve, readings.deposit) == ("request", 1, 10_000)
+    assert owed(readings.tariff, 2000) == 600
+    assert (chat.by, chat.reserve, chat.tariff.counts) == ("handler", 500, "token")
+    assert owed(chat.tariff, 10_500) == 100 + 4 * 10_000 + 2 * 500
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('opening = "1 EUR"', "one asset"),
+        ("every = 0", "every"),
+        ('tiers = [{ price = "1 USD" }]', "up_to"),
+        ('tiers = [{ price = "1 USD", up_to = 2 }, { price = "1 USD", up_to = 1 }]', "go up"),
+        ('minimum = "cheap"', ""),
+        ("lifetime_seconds = 0", "lifetime_seconds"),
+    ],
+)
+def test_a_metered_price_that_makes_no_sense_is_refused_with_its_line(line, says):
+    text = f'[[offer]]\npath = "/a"\nprice = "1 USD"\nper = "request"\n{line}\n'
+    with pytest.raises(BadPriceFile) as caught:
+        read_prices(text, ASSETS)
+    assert says in caught.value.detail
+    assert "line" in caught.value.detail
 
 
 def changed(path: Path, text: str) -> None:

@@ -36,4 +36,6 @@ HINTS = {
     "tls-not-trusted": "Trust the hub's certificate with --cacert FILE, if it is yours.",
     "too-many-keys": "Wait until an older key has run out.",
     "unknown-algorithm": "Choose ed25519 or p256.",
+    "no-purse-folder": "Open the purse from its folder, or pass files= to the session.",
+    "no-session-offered": "Ask for it without a session: it is paid for each request, or free.",
 }

@@ -190,6 +190,12 @@ LINES: dict[str, Line] = {
         "Look the payment up and refund it",
         ("payment", "hint"),
     ),
+    "paywall.count_not_read": Line(
+        "error",
+        "a handler said a count that is no whole number; the reserve was counted",
+        "Mend the handler: Farthing-Count is a whole number in digits",
+        ("session",),
+    ),
     "metering.not_handed_in": Line(
         "warning",
         "the hub was not heard when vouchers were handed in; they are kept and handed in again",

@@ -20,6 +20,7 @@ HINTS = {
     "nothing-priced": "Give --prices FILE, or --payee acc_… for its offers in the hub.",
     "offer-never-valid": "To take an offer down now: farthing offers withdraw off_…",
     "offer-not-valid": "Ask again when the offer is valid.",
+    "no-meters": "Name the file: farthing proxy --meters FILE, or meters= in Python.",
     "other-spelling": "Write the path as the seller prices it: letter case, last slash, ending.",
     "server-failed": "Look at the line before; the address or the upstream is the usual reason.",
     "tls-required": "Use https, or declare the proxy that speaks TLS with --trusted-proxy.",
