@@ -325,9 +325,9 @@ class Paywall:
             raise BadConfig("no-meters", "a metered price needs a file for its meters")
         prices = self._prices.current()
         terms = SessionTerms(
-            realm=prices.realm or self._realm,
             hub=self._hub_id,
             payee=offer.payee or prices.payee or self._payee,
+            realm=prices.realm or self._realm,
             usage=usage,
             description=offer.description,
             lifetime_seconds=self._limits.challenge_seconds,
