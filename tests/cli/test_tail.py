@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from farthing.cli.calling import News
+import pytest
+
+from farthing.cli.calling import News, read_event
+from farthing.errors import Malformed
 from tests.cli.runner import Terminal
 
 
@@ -27,6 +30,12 @@ def test_only_the_kinds_that_were_asked_for_are_shown():
     news = News({"payment.held"})
     assert not news.is_one(told("payment.captured"))
     assert news.is_one(told("payment.held"))
+
+
+def test_what_is_no_event_is_said_to_be_none():
+    for told in (b"[]", b"{}", b'{"kind": 1, "subject": "x", "at": "x", "body": {}}', b"{"):
+        with pytest.raises(Malformed):
+            read_event(told)
 
 
 def test_a_kind_that_is_none_is_refused_with_the_nearest(tmp_path: Path):

@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farthing.errors import FarthingError
+from farthing.web.app import all_endpoints
 from tests.effort import examples
 
 from .corpus import kept
-from .parsers import PARSERS, Parser
+from .parser import Parser
+from .parsers import PARSERS
 
 SECONDS_MAX = 2.0
 HARD = (
@@ -46,6 +48,9 @@ HARD = (
     b"Payment " * 20_000,
     b"\r\n\r\n",
 )
+SAME_BODY = ("x402_settle",)
+"""Endpoints whose body is that of another: `/settle` takes what `/verify` takes."""
+
 NAMES = [parser.name for parser in PARSERS]
 TOKENS = st.sampled_from([b'"', b"\\", b",", b"=", b"%", b"{", b"}", b"[", b":", b"\x00", b"\xff"])
 
@@ -73,6 +78,21 @@ def broken(draw: st.DrawFn, sample: bytes) -> bytes:
 
 def test_every_parser_has_a_name_of_its_own():
     assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=NAMES)
+def test_every_sample_is_read(parser: Parser):
+    for sample in parser.samples:
+        parser.read(sample)
+
+
+def test_every_request_body_has_a_parser_here():
+    asked = {
+        endpoint.name if endpoint.takes else endpoint.body.__name__
+        for endpoint in all_endpoints()
+        if endpoint.takes or endpoint.body is not None
+    }
+    assert asked <= {*NAMES, *SAME_BODY}
 
 
 @pytest.mark.rule("asvs.1.5.2", on="hub middleware proxy")

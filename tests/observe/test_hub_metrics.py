@@ -104,8 +104,10 @@ async def test_what_the_newest_audit_found_is_told_and_nothing_before_the_first(
         assert value(page, "farthing_audit_time_seconds") == 1_800_000_000
         write_note(config, AuditNote(ok=False, time_ns=1, commits=9, text="accounts: …"))
         assert value(await page_of(town), "farthing_audit_ok") == 0
-        note_file(config).write_text("{")
-        assert read_note(config) is None
+        for spoiled in (b"{", b'{"text": "\xff"}', b"[" * 10_000):
+            note_file(config).write_bytes(spoiled)
+            assert read_note(config) is None
+            await page_of(town)
 
 
 async def test_ready_is_told_as_readyz_says_it(tmp_path: Path):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import httpx
+import msgspec
 import typer
 
 from farthing import asking
@@ -130,9 +131,31 @@ async def _follow(config: Path | None, kinds: set[str], after: str) -> None:
         news = News(kinds)
         async for line in asking.lines(response, asking.ANSWER_BYTES_MAX):
             if line.startswith(b"data: "):
-                event = read_json(line.removeprefix(b"data: "))
+                event = read_event(line.removeprefix(b"data: "))
                 if news.is_one(event):
                     _show(event)
+
+
+def read_event(raw: bytes) -> dict[str, Any]:
+    """Read an event, from a hub that may be anybody's.
+
+    Raises: Malformed.
+    """
+    event = read_json(raw)
+    try:
+        msgspec.convert(event, _Event)
+    except msgspec.ValidationError:
+        raise Malformed("malformed-answer", "the hub's answer is no event") from None
+    return event
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What is shown of an event; members that a newer hub adds are shown with `--json`."""
+
+    kind: str
+    subject: str
+    at: str
+    body: dict[str, Any]
 
 
 class News:

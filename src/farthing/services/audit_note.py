@@ -44,7 +44,7 @@ def read_note(config: Config) -> AuditNote | None:
     """Give the newest note; None before the first audit, and for a note that cannot be read."""
     try:
         return msgspec.json.decode(note_file(config).read_bytes(), type=AuditNote)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

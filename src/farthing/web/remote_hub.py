@@ -109,11 +109,7 @@ class RemoteHub:
         await self._asker.ask("POST", path, {"reason": reason[:200]})
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Authorisation:
-        raw = await self._asker.ask("POST", path, body)
-        try:
-            return msgspec.json.decode(raw, type=Authorisation)
-        except msgspec.DecodeError:
-            raise OutcomeUnknown("hub-answer-unreadable", "the hub's answer is no answer") from None
+        return read_authorisation(await self._asker.ask("POST", path, body))
 
 
 class Asker:
@@ -153,6 +149,17 @@ class Asker:
             if attempt + 1 < _TRIES:
                 await asyncio.sleep(0.05 * 2**attempt)
         raise fault
+
+
+def read_authorisation(raw: bytes) -> Authorisation:
+    """Read what the hub says of an order.
+
+    Raises: OutcomeUnknown `hub-answer-unreadable`.
+    """
+    try:
+        return msgspec.json.decode(raw, type=Authorisation)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise OutcomeUnknown("hub-answer-unreadable", "the hub's answer is no answer") from None
 
 
 def error_of(answer: httpx.Response) -> FarthingError:

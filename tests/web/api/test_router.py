@@ -45,6 +45,7 @@ async def test_without_a_configured_url_a_signature_is_for_the_host_called(tmp_p
     async with open_town(tmp_path) as town:
         assert await ask_signed(town, "hub.test", "hub.test") == 200
         assert await ask_signed(town, "hub.test", "other.test") == 401
+        assert await ask_signed(town, "hub.test", "[1]") == 401  # Which is no address.
 
 
 def odd_endpoints(raises: Exception) -> list[Endpoint]:

@@ -231,8 +231,15 @@ def _host_of(scope: AsgiScope, headers: Mapping[str, str]) -> str:
     """
     host = headers.get("host", "")
     ours = (scope.get("server") or ("",))[0]
-    named = urlsplit(f"//{host}").hostname
-    return "" if ours in LOOPBACK and named not in LOOPBACK else host
+    return "" if ours in LOOPBACK and _name_in(host) not in LOOPBACK else host
+
+
+def _name_in(host: str) -> str:
+    """Give the name in a Host field, without its port; nothing of one that is no host."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # Such as half an IPv6 address.
+        return ""
 
 
 def _raw_path(scope: AsgiScope) -> str:

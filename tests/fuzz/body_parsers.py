@@ -1,0 +1,183 @@
+"""Request bodies, read as their endpoints read them, as far as that goes without the books."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from farthing import keys
+from farthing.codec import from_base64url, to_base64url
+from farthing.core.batches import Batch, BatchLine, read_batch, write_batch
+from farthing.core.periods import check_per
+from farthing.core.sessions import Opening, is_deposit, opening_of, session_topped_up
+from farthing.core.tariffs import flat_rate, read_tariff
+from farthing.core.vouchers import Agreed, Claims, read_voucher, session_alias, sign_voucher
+from farthing.money import parse_units
+from farthing.web.api import batches, bodies, facilitator, offers
+from farthing.web.api.endpoint import Call
+from farthing.web.api.payments import signed_order
+from tests.protocols.stand_in import DEVICE, HUB, PAYEE, SIGNER
+from tests.protocols.test_protocol_fuzz import GOOD_X402
+
+from .parser import Parser
+
+NONCE = "01kaw1f2800000000000000000"
+SESSION = "ses_01kaw1f2840000000000000000"
+TARIFF = flat_rate("USD", "request", 4)
+OPENING = Opening(TARIFF.digest(), 3600, 600, "The weather")
+AGREED = Agreed(SESSION, PAYEE, "USD", TARIFF.digest())
+VOUCHER = sign_voucher(SIGNER, AGREED, Claims(session_alias(1), 20, 1, 1_900_000_000))
+BATCH = write_batch(
+    Batch(HUB, DEVICE, "USD", 1_900_000_000, [BatchLine(PAYEE, 5, NONCE, "GET /a")])
+)
+SIGNATURE = to_base64url(bytes(64))
+_KEY = keys.Ed25519Signer(bytes(32)).public
+
+
+def _order(resource: str = "GET /a") -> dict[str, str]:
+    return {
+        "amount": "5",
+        "asset": "USD",
+        "challenge": "",
+        "device": DEVICE,
+        "expires": "2026-11-22T21:00:00Z",
+        "hub": HUB,
+        "nonce": NONCE,
+        "payee": PAYEE,
+        "resource": resource,
+    }
+
+
+def _signed(resource: str = "GET /a", **more: Any) -> dict[str, Any]:
+    return {"order": _order(resource), "signature": SIGNATURE, **more}
+
+
+def _call(raw: bytes, content_type: str = "application/json") -> Call:
+    """Make a call of a body; nothing else of the request is looked at."""
+    headers = {"content-type": content_type}
+    return Call(None, None, None, {}, {}, headers, raw, None, None, "")  # type: ignore[arg-type]
+
+
+def _body(kind: type[msgspec.Struct], then: Callable[[Any], object]) -> Callable[[bytes], object]:
+    return lambda raw: then(_call(raw).body(kind))
+
+
+def _opens(body: bodies.SessionBody) -> object:
+    resource = signed_order(body).order.resource
+    return is_deposit(resource) and opening_of(resource), read_tariff(body.tariff).digest()
+
+
+def _tops_up(body: bodies.SignedBody) -> object:
+    return session_topped_up(signed_order(body).order.resource)
+
+
+def _drawn(body: bodies.VoucherBody | bodies.PresentedBody) -> object:
+    return read_voucher(from_base64url(body.voucher))
+
+
+def _drawn_many(body: bodies.VouchersBody) -> object:
+    return [_drawn(item) for item in body.vouchers]
+
+
+def _enrols(body: bodies.EnrolBody) -> object:
+    return keys.check_public_key(body.public_key), from_base64url(body.signature)
+
+
+def _rotates(body: bodies.RotateBody) -> object:
+    return [from_base64url(text) for text in (body.signature_old, body.signature_new)]
+
+
+def _captures(body: bodies.CaptureBody) -> object:
+    return body.units and parse_units(body.units)
+
+
+def _permits(body: bodies.MandateBody) -> object:
+    return [(check_per(budget.per), parse_units(budget.limit)) for budget in body.budgets]
+
+
+def _offers(body: bodies.OfferBody) -> object:
+    return offers._offer(body, "off_01kaw1f2800000000000000000")
+
+
+def _batch(read: Callable[[bytes], Any]) -> Callable[[bytes], object]:
+    """Read a batch to its orders, whichever of its forms it has."""
+
+    def reads(raw: bytes) -> object:
+        asked = read(raw)
+        return read_batch(asked.batch) if isinstance(asked, batches._PackedBatch) else asked
+
+    return reads
+
+
+def _x402(raw: bytes) -> object:
+    return facilitator._read(_call(raw))
+
+
+ORDER = json.dumps(_order()).encode()
+_PACKED = [*_order().values(), bytes(64)]
+_ENVELOPE = {
+    "x402Version": 2,
+    "paymentPayload": GOOD_X402,
+    "paymentRequirements": GOOD_X402["accepted"],
+}
+
+_BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, Any]], ...] = (
+    (bodies.OwnerBody, msgspec.structs.asdict, {"name": "me", "time_zone": "UTC"}),
+    (bodies.KeyBody, msgspec.structs.asdict, {"scopes": ["read"], "label": "x"}),
+    (bodies.AccountBody, msgspec.structs.asdict, {"asset": "USD", "name": "shop"}),
+    (bodies.CreditBody, msgspec.structs.asdict, {"account": PAYEE, "units": "5", "asset": "USD"}),
+    (
+        bodies.MandateBody,
+        _permits,
+        {"asset": "USD", "budgets": [{"name": "a", "per": "day", "limit": "5"}]},
+    ),
+    (bodies.InvitationBody, msgspec.structs.asdict, {"account": PAYEE, "mandate": "man_x"}),
+    (bodies.EnrolBody, _enrols, {"code": "A", "public_key": _KEY, "signature": SIGNATURE}),
+    (
+        bodies.RotateBody,
+        _rotates,
+        {"public_key": _KEY, "signature_old": SIGNATURE, "signature_new": SIGNATURE},
+    ),
+    (bodies.AssignBody, msgspec.structs.asdict, {"mandate": "man_x"}),
+    (bodies.OfferBody, _offers, {"payee": PAYEE, "path": "/a", "asset": "USD", "amount": "1"}),
+    (bodies.PaymentBody, signed_order, _signed(category="weather")),
+    (bodies.CancelBody, signed_order, _signed()),
+    (bodies.AuthoriseBody, signed_order, _signed(hold_seconds=60, claim="till")),
+    (bodies.CaptureBody, _captures, {"units": "1"}),
+    (bodies.ReasonBody, msgspec.structs.asdict, {"reason": "broken"}),
+    (bodies.RefundBody, _captures, {"id": "ref_x", "units": "1", "reason": "broken"}),
+    (bodies.SessionBody, _opens, _signed(OPENING.resource(), tariff=TARIFF.members())),
+    (bodies.SignedBody, _tops_up, _signed(f"TOPUP {SESSION}")),
+    (bodies.VoucherBody, _drawn, {"voucher": to_base64url(VOUCHER), "late": True}),
+    (
+        bodies.VouchersBody,
+        _drawn_many,
+        {"vouchers": [{"session": SESSION, "voucher": to_base64url(VOUCHER)}]},
+    ),
+)
+
+BODY_PARSERS = (
+    *(
+        Parser(kind.__name__, _body(kind, then), (json.dumps(sample).encode(),))
+        for kind, then, sample in _BODIES
+    ),
+    Parser(
+        "BatchBody",
+        _batch(lambda raw: batches._written(_call(raw))),
+        (
+            json.dumps({"payments": [_signed(), _signed()]}).encode(),
+            json.dumps({"batch": to_base64url(BATCH), "signature": SIGNATURE}).encode(),
+        ),
+    ),
+    Parser(
+        "batch-packed",
+        _batch(batches._packed),
+        (
+            msgspec.msgpack.encode(["payments", [_PACKED, _PACKED]]),
+            msgspec.msgpack.encode(["batch", BATCH, bytes(64)]),
+        ),
+    ),
+    Parser("batch", read_batch, (BATCH,)),
+    Parser("x402_verify", _x402, (json.dumps(_ENVELOPE).encode(),)),
+)

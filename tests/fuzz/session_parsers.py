@@ -1,0 +1,79 @@
+"""What sessions are made of, as it comes from a device, a hub or a file."""
+
+import json
+
+from farthing.core.sessions import is_deposit, opening_of, session_topped_up, top_up_resource
+from farthing.core.tariffs import owed, read_tariff
+from farthing.core.vouchers import read_voucher
+from farthing.web import remote_sessions
+from tests.protocols.stand_in import DEVICE, PAYEE
+
+from .body_parsers import AGREED, OPENING, SESSION, TARIFF, VOUCHER
+from .parser import Parser, plain, text
+
+_SHOWN = {
+    "id": SESSION,
+    "state": "open",
+    "device": DEVICE,
+    "payee": PAYEE,
+    "asset": "USD",
+    "key": "ed25519:x",
+    "purpose": "The weather",
+    "deposit": "500",
+    "promised": "20",
+    "sequence": "1",
+    "captured": "0",
+    "ends_at": "2026-11-22T21:00:00Z",
+    "closes_at": "2026-11-22T22:00:00Z",
+    "tariff": TARIFF.members(),
+}
+_TIERED = {
+    "asset": "USD",
+    "counts": "Wh",
+    "model": "volume",
+    "tiers": [{"amount": "3", "per": "7", "up_to": "100"}, {"amount": "2", "flat": "9"}],
+    "minimum": "5",
+}
+
+
+def _resource(resource: str) -> object:
+    """Read an order's resource as both of those who read one do."""
+    if not is_deposit(resource):
+        return None
+    opening = opening_of(resource)
+    return session_topped_up(resource) if opening is None else opening.resource()
+
+
+def _voucher(raw: bytes) -> object:
+    """Read a voucher, and write what its device signed."""
+    return read_voucher(raw).signed_bytes(AGREED)
+
+
+def _tariff(raw: bytes) -> object:
+    """Read a tariff, name it, and tell what some counts cost by it."""
+    tariff = read_tariff(raw)
+    return tariff.digest(), [owed(tariff, count) for count in (0, 1, 7, 100, 101, 10**9)]
+
+
+SESSION_PARSERS = (
+    Parser("voucher", _voucher, (VOUCHER,)),
+    Parser("tariff", _tariff, (TARIFF.written(), json.dumps(_TIERED).encode())),
+    Parser(
+        "session-resource",
+        text(_resource),
+        (OPENING.resource().encode(), top_up_resource(SESSION).encode()),
+    ),
+    Parser(
+        "hub-session",
+        lambda raw: remote_sessions._seen(remote_sessions._object(raw)),
+        (json.dumps(_SHOWN).encode(),),
+    ),
+    Parser(
+        "hub-drawn",
+        plain(remote_sessions._drawn),
+        (
+            b'{"drawn": {"promised": "20"}, "problem": null}',
+            b'{"drawn": null, "problem": {"status": 409, "code": "voucher-superseded"}}',
+        ),
+    ),
+)
