@@ -273,3 +273,26 @@ def test_the_example_buyer_buys(shop, purse):
     assert done.stdout == "sunny\n"
     assert done.stderr.startswith("paid 0.0015 USD to ")
     assert len(example.read_text().splitlines()) <= 25
+
+
+def test_anew_gives_up_what_was_taken_without_an_answer_and_says_so(shop, purse):
+    shop.world.lies, shop.world.cashes_first = (404, "gone"), True
+    assert pay(shop, purse).exit_code == 5
+    [lost] = shop.world.taken
+    shop.world.lies = None
+    for args, shown in (((), f"gave up 0.0015 USD to {PAYEE} · {lost}"), (("--json",), "")):
+        done = pay(shop, purse, "--anew", *args)
+        assert (done.exit_code, done.stdout) == (0, "sunny")
+        assert shown in done.stderr
+        assert ("gave up" in done.stderr) == bool(shown)
+    assert shop.world.total() == 4500
+
+
+def test_anew_tells_in_json_what_was_given_up(shop, purse):
+    shop.world.lies, shop.world.cashes_first = (404, "gone"), True
+    assert pay(shop, purse).exit_code == 5
+    [lost] = shop.world.taken
+    shop.world.lies = None
+    told = [json.loads(line) for line in pay(shop, purse, "--anew", "--json").stderr.splitlines()]
+    assert told[0]["given_up"] | {"payment": lost, "lost": True} == told[0]["given_up"]
+    assert told[1]["paid"]["payment"] != lost

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from farthing.device import AlreadyPaid, AnswerLost, paid, unproven
+from farthing.device import AlreadyPaid, AnswerLost, GivenUp, paid, unproven
+from farthing.device.giving_up import ANEW
 from farthing.device.journal import request_name
 from farthing.errors import OutcomeUnknown, PaymentRefused
 
@@ -235,3 +236,56 @@ def test_reconciling_forgets_an_old_order_only_when_the_hub_says_it_is_dead(
     scene.clock.now_ns += 4000 * 10**9
     asyncio.run(reconcile())
     assert scene.open_entries == left
+
+
+def anew(scene: Scene, **options: Any) -> tuple[list[GivenUp], Any]:
+    """Pay the request anew; give what was given up, and the answer."""
+    told: list[GivenUp] = []
+    return told, scene.ask(extensions={ANEW: told.append}, **options)
+
+
+def test_money_that_a_seller_keeps_without_an_answer_is_given_up_knowingly(scene: Scene):
+    scene.world.lies, scene.world.cashes_first = LIES[0], True
+    lost = scene.fails(AnswerLost)
+    scene.world.lies = None
+    told, response = anew(scene)
+    assert (response.text, scene.open_entries) == ("sunny", 0)
+    assert paid(response).payment != lost.more["payment"]
+    [one] = told
+    assert (one.payment, one.state, one.lost) == (lost.more["payment"], "captured", True)
+    assert "ask the seller for a refund" in str(one)
+    assert scene.world.total() == 3000
+
+
+def test_an_order_that_was_not_cashed_is_cancelled_as_it_is_given_up(scene: Scene):
+    scene.wire.troubles = ["request-lost"] * 5
+    scene.fails(OutcomeUnknown)
+    told, response = anew(scene)
+    assert [(one.lost, "nothing was taken" in str(one)) for one in told] == [(False, True)]
+    assert scene.world.cancelled == [told[0].payment]
+    assert paid(response) is not None
+    assert (scene.world.total(), scene.open_entries) == (1500, 0)
+
+
+def test_all_that_is_open_of_a_request_is_given_up_and_nothing_of_another(scene: Scene):
+    scene.wire.troubles = ["request-lost"] * 5
+    scene.fails(OutcomeUnknown, f"{SHOP}/other")
+    scene.world.lies, scene.world.cashes_first = LIES[0], True
+    scene.fails(AnswerLost)
+    scene.world.lies = None
+    told, _ = anew(scene)
+    assert [one.lost for one in told] == [True]
+    assert scene.open_entries == 1
+    assert anew(scene)[0] == []
+
+
+def test_while_the_hub_is_away_nothing_is_given_up_and_nothing_signed_anew(scene: Scene):
+    scene.world.lies, scene.wire.hub_away = LIES[0], True
+    scene.fails(OutcomeUnknown)
+    told: list[GivenUp] = []
+    fault = scene.fails(OutcomeUnknown, extensions={ANEW: told.append})
+    assert "cannot be given up" in fault.detail
+    assert (told, scene.open_entries) == ([], 1)
+    assert len(set(scene.wire.credentials())) == 1
+    scene.wire.hub_away, scene.world.lies = False, None
+    assert paid(anew(scene)[1]) is not None

@@ -5,11 +5,13 @@ import multiprocessing
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from farthing.codec import to_base64url
+from farthing.codec import read_json, to_base64url
 from farthing.core.tariffs import flat_rate
 from farthing.core.vouchers import read_voucher
+from farthing.device.opened import opened_session
 from farthing.device.purse import Membership, Purse
 from farthing.device.session_files import Kept, SessionFiles
 from farthing.device.sessions import DeviceSessions
@@ -117,6 +119,96 @@ async def test_a_session_that_its_owner_must_approve_is_opened_later(tmp_path: P
         await town.made("POST", f"/v1/payments/{waiting['id']}/approve", who="buyer.owner")
         [kept] = await device.resume()
         assert (await device.draw(kept.session, 7))["promised"] == "7"
+
+
+async def asked_twice(town: Town, folder: Path) -> tuple[DeviceSessions, Kept, Kept]:
+    """Ask twice for the same while the owner is asked, and let the owner approve the one ask."""
+    await town.enrol("asking", "purse", await town.mandate(ask_above="10"))
+    device, _ = device_of(town, folder, "asking")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            await device.open(town.accounts["shop"], TARIFF, 500, lifetime_seconds=600)
+    [waiting] = (await town.made("GET", "/v1/payments?state=awaiting", who="buyer.owner"))["items"]
+    await town.made("POST", f"/v1/payments/{waiting['id']}/approve", who="buyer.owner")
+    first, second = sorted(
+        device.files.all(), key=lambda kept: kept.session[4:] != waiting["id"][4:]
+    )
+    return device, first, second
+
+
+async def test_an_equal_order_that_was_asked_again_is_the_session_that_was_approved(tmp_path: Path):
+    async with open_town(tmp_path / "hub") as town:
+        before = await town.available("purse")
+        device, first, second = await asked_twice(town, tmp_path / "purse")
+        assert [kept.session for kept in await device.resume()] == [first.session]
+        assert [kept.session for kept in device.files.all()] == [first.session]
+        assert await town.available("purse") == before - 500
+        assert (await device.draw(first.session, 7))["promised"] == "7"
+        # The second order comes once more, as from a device that died; what was promised stays.
+        device.promise(first.session, 9)
+        device.files.keep(second)
+        [again] = await device.resume()
+        assert (again.session, again.promised, again.sequence) == (first.session, 9, 2)
+        assert (await device.draw(first.session, 10))["promised"] == "10"
+
+
+async def test_a_device_that_lost_its_file_goes_on_from_what_the_hub_has(tmp_path: Path):
+    async with open_town(tmp_path / "hub") as town:
+        device, first, second = await asked_twice(town, tmp_path / "purse")
+        await device.resume()
+        await device.draw(first.session, 7)
+        device.files.forget(first.session)
+        device.files.keep(second)
+        [again] = await device.resume()
+        assert (again.session, again.promised, again.sequence) == (first.session, 7, 1)
+        assert (await device.draw(first.session, 8))["promised"] == "8"
+
+
+LIES = {
+    "its own receipt": lambda told, other: told["session"].update(id=other["session"]["id"]),
+    "a receipt of another deposit": lambda told, other: told.update(other),
+    "a changed receipt": lambda told, other: (
+        told["session"].update(id=other["session"]["id"]),
+        told["payment"]["receipt"]["statement"].update(payment=other["payment"]["id"]),
+    ),
+    "no receipt": lambda told, other: (
+        told["session"].update(id=other["session"]["id"]),
+        told["payment"].update(receipt=None),
+    ),
+    "no payment": lambda told, other: told.update(other, payment=7),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_session_that_the_hub_does_not_prove_to_be_ours_is_not_begun(
+    tmp_path: Path, lie: str
+):
+    async with open_town(tmp_path / "hub") as town:
+        device, wire = device_of(town, tmp_path / "purse")
+        answers = []
+        for deposit in (400, 500):
+            wire.losing = 1
+            with pytest.raises(Unavailable):
+                await device.open(town.accounts["shop"], TARIFF, deposit, lifetime_seconds=600)
+            [kept] = [kept for kept in device.files.all() if kept.deposit == deposit]
+            answers.append(await town.made("POST", "/v1/sessions", read_json(kept.opening)))
+        other, told = answers
+        assert opened_session(device._purse, kept, told).session == kept.session
+        LIES[lie](told, other)
+        with pytest.raises(OutcomeUnknown) as raised:
+            opened_session(device._purse, kept, told)
+        assert raised.value.code == "another-session"
+
+
+async def test_an_answer_that_cannot_be_read_begins_nothing(tmp_path: Path):
+    async with open_town(tmp_path / "hub") as town:
+        device, _ = device_of(town, tmp_path / "purse")
+        told = await town.made("POST", "/v1/sessions", town.opening(10))
+        kept = msgspec.structs.replace(KEPT, session=told["session"]["id"])
+        for wrong in ({"id": ""}, {"sequence": "many"}, {"ends_at": "soon"}, {"promised": -1}):
+            with pytest.raises(OutcomeUnknown) as raised:
+                opened_session(device._purse, kept, told | {"session": told["session"] | wrong})
+            assert raised.value.code == "malformed-answer"
 
 
 def test_what_was_promised_is_on_disk_before_it_is_signed(tmp_path: Path):

@@ -7,12 +7,16 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
+from farthing.keys import new_signer
+from farthing.protocols.message_signatures import SignedMessage
 from farthing.web.guard import Guard
 from farthing.web.proxy import ReverseProxy
 from farthing.web.strict_http import StrictHttp
 from farthing.web.upstream_connection import Connection
 
+from .api.town import Machine, open_town
 from .behind_guard import GET, HEAD, client, clients, guarding, until
 from .shop import Counter
 from .test_slow_clients import POST, STRANGERS, Big
@@ -62,3 +66,14 @@ async def test_nothing_is_left_of_an_answer_whose_client_has_gone():
                     await until(lambda: not guard.places.held)
                 await until(lambda: left(Connection) == 0)
             await front.aclose()
+
+
+async def test_nothing_is_left_of_a_request_whose_signature_does_not_hold(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        known = town.machines["meter"]
+        town.machines["thief"] = Machine(known.id, known.account, known.mandate, new_signer())
+        with nobody_looks():
+            for _ in range(3):
+                answer = await town.ask("GET", "/v1/payments", who="thief")
+                assert answer.json()["code"] == "signature-invalid"
+            assert left(SignedMessage) == 0

@@ -2,6 +2,7 @@
 
 from farthing.device.client import Client, PayingTransport, paid, unproven
 from farthing.device.enrolment import enrol, rotate
+from farthing.device.giving_up import GivenUp
 from farthing.device.metered import MeteredSession
 from farthing.device.outcomes import (
     AlreadyPaid,
@@ -20,6 +21,7 @@ __all__ = [
     "AnswerLost",
     "AwaitingOwner",
     "Client",
+    "GivenUp",
     "Membership",
     "MeteredSession",
     "Paid",

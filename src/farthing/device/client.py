@@ -18,6 +18,7 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.orders import payment_id
 from farthing.device.answers import bounded_body
+from farthing.device.giving_up import ANEW, Teller
 from farthing.device.hub_calls import Standing, cancel, check_private, look_up
 from farthing.device.journal import Claimed, Entry, request_name
 from farthing.device.limits import Limits, Wanted, caps_of
@@ -72,13 +73,20 @@ class PayingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and pay for its answer if need be.
 
+        Shape:  the request's extension `farthing_anew`, a function that is told each `GivenUp`,
+                has earlier payments of it given up instead of asked for; it may pay twice.
         Raises: WillNotPay, PaymentRefused, AwaitingOwner, AlreadyPaid, OutcomeUnknown, TooLarge;
                 httpx.TransportError while nothing has been signed.
         """
         request = await self._repeatable(request)
         name = request_name(request.method, str(request.url), request.content)
+        anew: Teller | None = request.extensions.get(ANEW)
         while (claimed := await to_thread.run_sync(self.purse.journal.claim, name)) is not None:
-            response = await self._deliver(request, claimed, replay=True)
+            delivery = self._delivery(request, claimed, replay=True)
+            if anew is not None:
+                anew(await delivery.give_up())
+                continue
+            response = await delivery.run()
             if response is not None:
                 return response  # Else that order is void, and the next one is looked at.
         response = await self.inner.handle_async_request(request)
@@ -88,7 +96,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
         await bounded_body(response)
         await response.aclose()
         claimed = await self._sign(request, name, found)
-        paid = await self._deliver(request, claimed, replay=False)
+        paid = await self._delivery(request, claimed, replay=False).run()
         return cast(httpx.Response, paid)  # Only a replay gives None.
 
     async def reconcile(self) -> list[Standing]:
@@ -126,17 +134,15 @@ class PayingTransport(httpx.AsyncBaseTransport):
         standing = await cancel(self.inner, self.purse, entry.payment, entry.order)
         return standing is not None and standing.over_unpaid
 
-    async def _deliver(
-        self, request: httpx.Request, claimed: Claimed, *, replay: bool
-    ) -> httpx.Response | None:
-        return await Delivery(
+    def _delivery(self, request: httpx.Request, claimed: Claimed, *, replay: bool) -> Delivery:
+        return Delivery(
             purse=self.purse,
             inner=self.inner,
             patience=self.patience,
             request=request,
             claimed=claimed,
             replay=replay,
-        ).run()
+        )
 
     async def _sign(self, request: httpx.Request, name: str, found: list[Ask]) -> Claimed:
         check_private(request.url, plain_http=self.plain_http)

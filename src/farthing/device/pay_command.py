@@ -18,6 +18,7 @@ from farthing import keys
 from farthing.device.client import Client, paid, unproven
 from farthing.device.enrolment import enrol as enrol_device
 from farthing.device.enrolment import rotate
+from farthing.device.giving_up import ANEW, GivenUp
 from farthing.device.network_faults import network_fault
 from farthing.device.outcomes import AlreadyPaid, AnswerLost, Paid, Unproven, WillNotPay
 from farthing.device.patience import Patience
@@ -82,6 +83,10 @@ def pay(
         float, typer.Option("--wait", help="Wait so many seconds for the owner's answer.")
     ] = 0.0,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence allowed.")] = 30.0,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Give up what was paid and not answered; pay once more."),
+    ] = False,
     cacert: CaCert = None,
     purse: PurseOption = None,
     plain_http: PlainHttp = False,
@@ -110,7 +115,8 @@ def pay(
             timeout=timeout,
             verify=_trust(cacert),
         ) as client:
-            response = await _fetch(client, request, output, include=include)
+            more = {ANEW: _tell_given_up} if anew else {}
+            response = await _fetch(client, request, output, include=include, extensions=more)
         return Answer(None, code=_exit_of(response, fail=fail))
 
     return _finished(run())
@@ -197,12 +203,21 @@ def _finished(work: Coroutine[Any, Any, Answer]) -> Answer:
 
 
 async def _fetch(
-    client: Client, request: PayRequest, output: Path | None, *, include: bool
+    client: Client,
+    request: PayRequest,
+    output: Path | None,
+    *,
+    include: bool,
+    extensions: dict[str, Any],
 ) -> httpx.Response:
     # Opened before anything is paid: an answer that cannot be kept is not worth its price.
     with _opened(output) as out:
         async with client.stream(
-            request.method, request.url, headers=request.headers, content=request.body
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions=extensions,
         ) as response:
             made = paid(response) or unproven(response)
             if made is not None:
@@ -248,6 +263,13 @@ def _tell(made: Paid | Unproven, status: int) -> None:
         say(json.dumps({what: made.members(), "status": status}))
         return
     say(str(made) if isinstance(made, Paid) else f"farthing: {made}")
+
+
+def _tell_given_up(one: GivenUp) -> None:
+    if manners.get().as_json:
+        say(json.dumps({"given_up": one.members()}))
+        return
+    say(f"farthing: {one}")
 
 
 def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:

@@ -14,6 +14,7 @@ from anyio import to_thread
 from farthing.clock import NS
 from farthing.device import proof
 from farthing.device.answers import Meaning, Verdict, read_answer
+from farthing.device.giving_up import GivenUp, given_up
 from farthing.device.hub_calls import Standing, cancel, look_up
 from farthing.device.journal import Claimed
 from farthing.device.outcomes import (
@@ -56,6 +57,20 @@ class Delivery:
             if response is None or not isinstance(response.stream, PaidBody):
                 self.claimed.release()
         return response
+
+    async def give_up(self) -> GivenUp:
+        """Have the order cancelled if it still can be, and forget it, whatever was taken.
+
+        Raises: OutcomeUnknown while the hub cannot be asked; nothing is forgotten then.
+        """
+        try:
+            standing = await self._cancel()
+            if standing is None:
+                raise self._unknown(None, "the earlier payment cannot be given up")
+            await self._resolve()
+            return given_up(self.claimed.entry, standing)
+        finally:
+            self.claimed.release()
 
     async def _run(self) -> httpx.Response | None:
         tries = self.patience.begin()

@@ -64,6 +64,16 @@ class SessionFiles:
         draft.replace(path)
         self._sync()
 
+    def begin(self, opened: Kept) -> Kept:
+        """Keep a session that the hub has opened, unless it was begun: its counters stay."""
+        with self._locked(opened.session):
+            with contextlib.suppress(Missing):
+                before = self.read(opened.session)
+                if not before.opening:
+                    return before
+            self.keep(opened)
+            return opened
+
     def read(self, session: str) -> Kept:
         """Read one.
 

@@ -6,12 +6,13 @@ from typing import Any, cast
 import httpx
 
 from farthing import ids
-from farthing.clock import NS, Clock, parse_time, system_clock
+from farthing.clock import NS, Clock, system_clock
 from farthing.codec import canonical_json, read_json, to_base64url
 from farthing.core.orders import Order, payment_id
 from farthing.core.sessions import GRACE_SECONDS, Opening, top_up_resource
 from farthing.core.tariffs import Tariff
-from farthing.device.hub_calls import ask_hub, must_text
+from farthing.device.hub_calls import ask_hub
+from farthing.device.opened import opened_session
 from farthing.device.purse import Purse
 from farthing.device.session_files import Kept, SessionFiles
 from farthing.errors import Forbidden, OutcomeUnknown
@@ -71,7 +72,8 @@ class DeviceSessions:
 
     async def resume(self) -> list[Kept]:
         """Send again what was being opened when this device stopped; give what is open now."""
-        return [await self.send(kept) for kept in self.files.all() if kept.opening]
+        opened = [await self.send(kept) for kept in self.files.all() if kept.opening]
+        return list({kept.session: kept for kept in opened}.values())
 
     async def send(self, kept: Kept) -> Kept:
         """Send the order that opens a session, for the first time or again."""
@@ -80,22 +82,14 @@ class DeviceSessions:
         except Forbidden:
             self.files.forget(kept.session)  # The hub has said no, and holds nothing.
             raise
-        session = told.get("session")
-        if not isinstance(session, dict):
+        opened = opened_session(self._purse, kept, told)
+        if opened is None:
             raise OutcomeUnknown(
                 "awaiting-owner", "the owner is asked; resume later", session=kept.session
             )
-        shown = cast(dict[str, Any], session)
-        opened = Kept(
-            session=kept.session,
-            payee=kept.payee,
-            asset=kept.asset,
-            tariff=kept.tariff,
-            deposit=kept.deposit,
-            ends=parse_time(must_text(shown, "ends_at")),
-            purpose=kept.purpose,
-        )
-        self.files.keep(opened)
+        opened = self.files.begin(opened)
+        if opened.session != kept.session:
+            self.files.forget(kept.session)
         return opened
 
     async def top_up(self, session: str, deposit: int) -> Kept:

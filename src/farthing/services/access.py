@@ -99,7 +99,10 @@ class Access:
                 continue
             await self._use_up(claim, now_s)
             return self._signer(device, public)
-        raise present(fault, "there is a key to try")
+        try:
+            raise present(fault, "there is a key to try")
+        finally:
+            del fault  # It knows this frame, and would keep the request until somebody looks.
 
     async def _use_up(self, claim: Claim, now_s: int) -> None:
         """Let a signature be good once, at whichever hub on these books.

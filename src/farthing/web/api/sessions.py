@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from farthing.books.base import Done
 from farthing.codec import from_base64url
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import Authorised
@@ -41,7 +42,7 @@ async def open_session(call: Call) -> Reply:
     done = await call.desk.sessions.open(
         signed, read_tariff(body.tariff), category=body.category, bearer=call.bearer
     )
-    return await _funded(call, done.answer)
+    return await _funded(call, done)
 
 
 async def top_up(call: Call) -> Reply:
@@ -52,7 +53,7 @@ async def top_up(call: Call) -> Reply:
     if session_topped_up(signed.order.resource) != call.path["session"]:
         raise Malformed("malformed-session", "the order tops up another session")
     done = await call.desk.sessions.top_up(signed, call.bearer)
-    return await _funded(call, done.answer)
+    return await _funded(call, done)
 
 
 def _require_deposit(resource: str) -> None:
@@ -60,8 +61,8 @@ def _require_deposit(resource: str) -> None:
         raise PaymentRefused("wrong-purpose", "its resource says what the order is for")
 
 
-async def _funded(call: Call, authorised: Authorised) -> Reply:
-    payment = authorised.payment
+async def _funded(call: Call, done: Done[Authorised]) -> Reply:
+    payment = done.answer.payment
     shown = shapes.show_payment(payment, call.desk.ctx.clock())
     if payment.state is State.REFUSED:
         raise PaymentRefused(
@@ -72,6 +73,7 @@ async def _funded(call: Call, authorised: Authorised) -> Reply:
         waiting = answers.FundedAnswer(payment=shown, session=None)
         return Reply(waiting, 202, [(b"location", where)])
     session = await call.desk.sessions.find(session_of(payment))
+    shown["receipt"] = await call.desk.payments.receipt(payment, done)
     return Reply(answers.FundedAnswer(payment=shown, session=shapes.show_session(session)))
 
 
