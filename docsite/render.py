@@ -38,9 +38,10 @@ _COPIED = {"sh", "python", "toml", "json", "nginx", "caddy", "yaml", "ini", "sys
 _COMMENT = re.compile(r"\s*<!--.*?-->\s*", re.DOTALL)
 _BREAK = "<br>"
 """The one tag that pages may have: in a table's cell there is no other way to a new line."""
-_JOINT = re.compile(r"(?<=\w)[_/](?=\w)")
+_JOINT = re.compile(r"(?<=\w)[_/=@](?=[\w$])")
 _UNBROKEN_MAX = 16
 _STACKED_COLUMNS = 3
+_DENSE_COLUMNS = 5
 
 
 def render(page: Page, links: Links) -> str:
@@ -92,8 +93,9 @@ def _mark_tables(tokens: Sequence[Token]) -> None:
             names, table = [], token
         elif token.type == "th_open":
             names.append(plain(inside))
-            if table is not None and len(names) == _STACKED_COLUMNS:
-                table.attrSet("class", "stacked")
+            if table is not None and len(names) >= _STACKED_COLUMNS:
+                dense = " dense" if len(names) >= _DENSE_COLUMNS else ""
+                table.attrSet("class", f"stacked{dense}")
         elif token.type == "tr_open":
             column = 0
         elif token.type == "td_open":
@@ -116,6 +118,13 @@ class _Writer(RendererHTML):
         text = html.escape(tokens[idx].content, quote=False)
         broken = _JOINT.sub(r"\g<0><wbr>", text) if len(text) > _UNBROKEN_MAX else text
         return f"<code>{broken}</code>"
+
+    def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
+        """Write text; a long word, such as a path, may be broken where its parts meet."""
+        words = html.escape(tokens[idx].content).split(" ")
+        return " ".join(
+            _JOINT.sub(r"\g<0><wbr>", w) if len(w) > _UNBROKEN_MAX else w for w in words
+        )
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """Begin a table that scrolls by itself where it is too wide."""

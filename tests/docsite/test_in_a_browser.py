@@ -1,6 +1,7 @@
 """The site in a browser, from a disk: it fits a phone, it searches, and it has a dark side."""
 
 import html
+import itertools
 import json
 import re
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PHONE = 360
+PHONE, TABLET, DESKTOP = 360, 700, 1280
 
 LOOK = """<!doctype html><iframe width="{width}" height="740"></iframe><pre id="told"></pre><script>
 const frame = document.querySelector("iframe"), told = {{}};
@@ -82,6 +83,35 @@ def test_no_page_is_wider_than_a_phone(looked: Looked):
     widths = looked("there.documentElement.scrollWidth")
     assert len(widths) > 50
     assert {url: wide for url, wide in widths.items() if wide != PHONE} == {}
+
+
+@pytest.mark.parametrize("width", [PHONE, TABLET, DESKTOP])
+def test_no_table_is_cut_off(looked: Looked, width: int):
+    cut = """[...there.querySelectorAll("main .table")]
+        .filter((table) => table.scrollWidth > table.clientWidth + 1).length"""
+    counts = looked(cut, width=width)
+    assert len(counts) > 50
+    assert {url: count for url, count in counts.items() if count} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_of_text_can_be_read(looked: Looked, theme: str):
+    colours = looked(
+        f"""(() => {{
+        there.documentElement.dataset.theme = "{theme}";
+        const style = view.getComputedStyle(there.documentElement);
+        const rgb = (name) => {{
+          there.body.style.color = style.getPropertyValue(name);
+          return view.getComputedStyle(there.body).color;
+        }};
+        return ["--ink", "--soft", "--accent", "--word", "--paper", "--sheet", "--mark"].map(rgb);
+        }})()""",
+        ["index.html"],
+    )
+    [[ink, soft, accent, word, paper, sheet, mark]] = [list(map(str, c)) for c in colours.values()]  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+    for text, ground in itertools.product((ink, soft, accent, word), (paper, sheet)):
+        assert contrast(text, ground) >= 4.5
+    assert contrast(ink, mark) >= 4.5
 
 
 def test_a_search_finds_a_code_and_a_word_and_a_command(looked: Looked):
