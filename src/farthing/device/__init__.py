@@ -2,6 +2,7 @@
 
 from farthing.device.client import Client, PayingTransport, paid, unproven
 from farthing.device.enrolment import enrol, rotate
+from farthing.device.gateway import Gateway, direct_order
 from farthing.device.giving_up import GivenUp
 from farthing.device.metered import MeteredSession
 from farthing.device.outcomes import (
@@ -21,6 +22,7 @@ __all__ = [
     "AnswerLost",
     "AwaitingOwner",
     "Client",
+    "Gateway",
     "GivenUp",
     "Membership",
     "MeteredSession",
@@ -31,6 +33,7 @@ __all__ = [
     "SyncClient",
     "Unproven",
     "WillNotPay",
+    "direct_order",
     "enrol",
     "open_purse",
     "paid",

@@ -195,7 +195,7 @@ async def _answer(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, 
     answer = read_object(response.content)
     if response.is_success:
         return answer
-    raise _refusal(response.status_code, answer)
+    raise refusal(response.status_code, answer)
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
@@ -243,7 +243,8 @@ def _standing(payment: str, response: httpx.Response) -> Standing | None:
     )
 
 
-def _refusal(status: int, answer: Mapping[str, Any]) -> FarthingError:
+def refusal(status: int, answer: Mapping[str, Any]) -> FarthingError:
+    """Make of the hub's problem an error with its code."""
     code = text_of(answer, "code") or f"http-{status}"
     detail = text_of(answer, "detail") or f"the hub answered {status}"
     if status >= 500:
