@@ -102,7 +102,8 @@ class MeteredSession:
         """Send a request, and promise more and more while its answer comes."""
         headers = dict(options.pop("headers", {}))
         response = await self._begin(method, url, headers, options)
-        following = asyncio.create_task(self._follow()) if self.session else None
+        streams = self.session and self._ask is not None and self._ask.by != "request"
+        following = asyncio.create_task(self._follow()) if streams else None
         try:
             yield response
         finally:
@@ -110,6 +111,15 @@ class MeteredSession:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
             await response.aclose()
+
+    async def promise(self, units: int) -> dict[str, str]:
+        """Promise `units` in all, and tell the seller; give how the session stands.
+
+        Raises: WillNotPay beyond the deposit; Missing before there is a session.
+        """
+        kept = self._sessions.files.read(self.session)
+        self._note(await self._send_voucher(await self._enough(kept, units)))
+        return self.state
 
     async def close(self) -> dict[str, str]:
         """Have the seller close the session; give how it stood."""
@@ -163,13 +173,13 @@ class MeteredSession:
         """Give the voucher to send: none before a price is known, else one that is enough."""
         if refused is None:
             kept = self._kept()
-            return "" if kept is None else await self._enough(kept, self._next())
+            return "" if kept is None else await self._enough(kept, self._next(), self._ahead)
         code = text_of(read_object(refused.content), "code")
         if code in ("session-closed", "session-over", "wrong-session") and self.session:
             self._sessions.files.forget(self.session)
             self.session = ""
         kept = self._kept() or await self._open(refused)
-        return await self._enough(kept, max(self._next(), self._told(refused)))
+        return await self._enough(kept, max(self._next(), self._told(refused)), self._ahead)
 
     def _next(self) -> int:
         """Tell what the next answer brings the session to, as far as this side can know."""
@@ -177,7 +187,9 @@ class MeteredSession:
         if ask is None:
             return 0
         count = parse_units(self.state.get("count", "0"))
-        return owed(ask.tariff, count + ask.reserve * (self._under_way + 1)) + self._ahead
+        if ask.by == "request" and self._sent is not None:
+            count = min(count, self._sent)  # A seller cannot have served more than was asked for.
+        return owed(ask.tariff, count + ask.reserve * (self._under_way + 1))
 
     def _told(self, refused: httpx.Response) -> int:
         """Read how much the seller wants to be promised.
@@ -193,12 +205,12 @@ class MeteredSession:
                 raise WillNotPay("above-limit", f"{units} units are asked, {most} are owed at most")
         return units
 
-    async def _enough(self, kept: Kept, units: int) -> str:
-        """Promise at least so much, if it was not promised before."""
-        units = min(max(units, 1), kept.deposit) if units <= kept.deposit else units
+    async def _enough(self, kept: Kept, units: int, ahead: int = 0) -> str:
+        """Promise at least so much, and so much ahead as the deposit has."""
         if units > kept.deposit:
             detail = f"{units} units are needed, the deposit is {kept.deposit}"
             raise WillNotPay("above-limit", detail)
+        units = min(max(units, 1) + ahead, kept.deposit)
         if units > kept.promised:
             with contextlib.suppress(Conflict):  # Another task has promised as much meanwhile.
                 self._sessions.promise(kept.session, units)
@@ -216,8 +228,8 @@ class MeteredSession:
             if kept is None or not self._ahead:
                 continue
             with contextlib.suppress(FarthingError, httpx.HTTPError):
-                units = parse_units(self.state.get("owed", "0")) + self._ahead
-                field = await self._enough(kept, min(units, kept.deposit))
+                units = parse_units(self.state.get("owed", "0"))
+                field = await self._enough(kept, min(units, kept.deposit), self._ahead)
                 self._note(await self._send_voucher(field))
 
     async def _send_voucher(self, field: str) -> httpx.Response:
