@@ -1,6 +1,7 @@
 """A real hub process that is killed under load, again and again, and what must then be true."""
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
@@ -19,7 +20,10 @@ from farthing.app import open_to_read
 from farthing.codec import to_base64url
 from farthing.config import load_config
 from farthing.core.devices import enrolment_bytes
-from farthing.core.orders import Order, payment_id
+from farthing.core.orders import Order, SignedOrder, payment_id
+from farthing.core.sessions import Opening
+from farthing.core.tariffs import flat_rate
+from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
@@ -32,11 +36,56 @@ _START_SECONDS = 20
 class Sent:
     """One signed order, how it is paid, and whether the hub ever said that it is done."""
 
-    def __init__(self, order, signature, *, held):
-        self.body = {"order": order.members(), "signature": to_base64url(signature)}
-        self.payment = ids.name("pay", payment_id(order))
+    def __init__(self, signed: SignedOrder, *, held: bool):
+        self.body = body_of(signed)
+        self.payment = ids.name("pay", payment_id(signed.order))
         self.held = held
         self.done = False
+
+
+def body_of(signed: SignedOrder):
+    """Write a signed order as it is sent."""
+    return {"order": signed.order.members(), "signature": to_base64url(signed.signature)}
+
+
+class Drawer:
+    """A session that is drawn while its hub crashes.
+
+    Units: `answered` is the most that the hub said yes to, `signed` the most that was signed.
+    """
+
+    def __init__(self, hub: "CrashingHub"):
+        self.hub = hub
+        self.answered = self.signed = self.taken = 0
+
+    async def open(self, client):
+        """Open it with a deposit that is enough."""
+        tariff = flat_rate("USD", "request", 1)
+        signed = self.hub.sign(10**9, Opening(tariff.digest(), 3000, 60, "").resource())
+        said = await self.hub.ask(
+            client, "/v1/sessions", **body_of(signed), tariff=tariff.members()
+        )
+        self.deposit = ids.name("pay", payment_id(signed.order))
+        self.session = said["session"]["id"]
+        self.agreed = Agreed(self.session, self.hub.shop, "USD", tariff.digest())
+
+    async def draw(self, client):
+        """Promise a little more."""
+        self.signed += 3
+        number = ids.number("ses", self.session)
+        expiry = int(time.time()) + 1000
+        claims = Claims(session_alias(number), self.signed, self.signed, expiry)
+        raw = sign_voucher(self.hub.signer, self.agreed, claims)
+        path = f"/v1/sessions/{self.session}/vouchers"
+        said = await self.hub.ask(client, path, voucher=to_base64url(raw))
+        assert int(said["promised"]) == self.signed
+        self.answered = self.signed
+
+    async def close(self, client):
+        """Take what is promised."""
+        said = await self.hub.ask(client, f"/v1/sessions/{self.session}/close")
+        self.taken = int(said["captured"])
+        assert self.answered <= self.taken <= self.signed
 
 
 class CrashingHub:
@@ -54,6 +103,7 @@ class CrashingHub:
         self.url = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.sent: list[Sent] = []
+        self.drawer: Drawer | None = None
         self.retried = 0
         self.signer = Ed25519Signer(secrets.token_bytes(32))
         self.made = json.loads(self._farthing("init", "--json"))
@@ -123,21 +173,39 @@ class CrashingHub:
         assert answer.status_code < 300, answer.text
         return answer.json()
 
-    def order(self, *, held: bool) -> Sent:
-        """Sign a new order."""
+    def sign(self, amount: int, resource: str = "") -> SignedOrder:
+        """Sign an order for the shop."""
         now_ms = time.time_ns() // 1_000_000
         order = Order(
             hub=self.made["hub"],
             device=self.device,
             payee=self.shop,
             asset="USD",
-            amount=PRICE,
+            amount=amount,
             nonce=ids.encode(ids.fresh(now_ms)),
             expires=now_ms // 1000 + 1800,
+            resource=resource,
         )
-        sent = Sent(order, self.signer.sign(order.signed_bytes()), held=held)
+        return SignedOrder(order, self.signer.sign(order.signed_bytes()))
+
+    def order(self, *, held: bool) -> Sent:
+        """Sign a new order."""
+        sent = Sent(self.sign(PRICE), held=held)
         self.sent.append(sent)
         return sent
+
+    async def pay_together(self, client, sent: list[Sent]):
+        """Pay orders in one batch."""
+        said = await self.ask(client, "/v1/payments/batch", payments=[each.body for each in sent])
+        assert {item["state"] for item in said["payments"]} == {"captured"}, said
+        for each in sent:
+            each.done = True
+
+    async def open_session(self):
+        """Open a session that is drawn from then on."""
+        self.drawer = Drawer(self)
+        async with self.client() as client:
+            await self.drawer.open(client)
 
     async def pay(self, client, sent: Sent):
         """Pay an order: charged at once, or held by its seller and captured."""
@@ -163,7 +231,18 @@ class CrashingHub:
                     except httpx.HTTPError:
                         return
 
+            async def keep_on(once):
+                with contextlib.suppress(httpx.HTTPError):
+                    while True:
+                        await once()
+
+            async def batch():
+                await self.pay_together(client, [self.order(held=False) for _ in range(10)])
+
             clients = [asyncio.create_task(keep_paying(i % 3 == 0)) for i in range(CLIENTS)]
+            if self.drawer is not None:
+                clients.append(asyncio.create_task(keep_on(batch)))
+                clients.append(asyncio.create_task(keep_on(lambda: self.drawer.draw(client))))
             await asyncio.sleep(seconds)
             self.kill()
             await asyncio.gather(*clients)
@@ -187,13 +266,19 @@ class CrashingHub:
             found = dict(await database.read(lambda tx: tx.rows("SELECT id, state FROM payments")))
             twice = await database.read(lambda tx: tx.rows(_TWICE))
             received = await database.read(lambda tx: tx.rows(_RECEIVED, (self._shop_id(),)))
+            promised = await database.read(lambda tx: tx.rows("SELECT units FROM sessions"))
             database.close()
+        taken = 0
+        if self.drawer is not None:
+            del found[self.drawer.deposit]
+            assert self.drawer.answered <= promised[0][0] <= self.drawer.signed
+            taken = self.drawer.taken
         assert set(found) <= {sent.payment for sent in self.sent}
         missing = [s.payment for s in self.sent if s.done and found.get(s.payment) != "captured"]
         assert missing == []
         assert twice == []
         captured = sum(state == "captured" for state in found.values())
-        assert received == [(PRICE * captured,)]
+        assert received == [(PRICE * captured + taken,)]
         return report
 
     def _shop_id(self) -> bytes:
@@ -208,25 +293,34 @@ _TWICE = (
 _RECEIVED = "SELECT credits_posted FROM accounts WHERE id = ?"
 
 
-async def crash_again_and_again(hub: CrashingHub, rounds: int):
-    """Kill a loaded hub so many times; after each time its books must be right."""
+async def crash_again_and_again(hub: CrashingHub, rounds: int, *, sessions: bool = False):
+    """Kill a loaded hub so many times; after each time its books must be right.
+
+    Shape: with `sessions` a session is drawn and batches are paid as well.
+    """
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     try:
         hub.start()
         await hub.furnish()
+        if sessions:
+            await hub.open_session()
         for _ in range(rounds):
             await hub.load(chance.uniform(0.05, 0.6))
             await hub.check()
             hub.start()
             await hub.retry()
+        if hub.drawer is not None:
+            async with hub.client() as client:
+                await hub.drawer.close(client)
+            assert hub.drawer.answered > 0
         hub.kill()
         report = await hub.check()
     finally:
         hub.stop()
     assert all(sent.done for sent in hub.sent)
-    assert report.payments == len(hub.sent)
+    assert report.payments == len(hub.sent) + (hub.drawer is not None)
     assert hub.retried >= rounds  # Every kill came while payments were under way.
     print(f"{len(hub.sent)} payments, {hub.retried} of them sent again, {report.commits} commits")
     return report

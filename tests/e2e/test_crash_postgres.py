@@ -12,11 +12,11 @@ def hub(tmp_path, postgres_dsn):
 
 @pytest.mark.postgres
 async def test_a_hub_killed_ten_times_loses_nothing_and_doubles_nothing(hub):
-    report = await crash_again_and_again(hub, 10)
+    report = await crash_again_and_again(hub, 10, sessions=True)
     assert report.payments > 100
 
 
 @pytest.mark.prove
 @pytest.mark.postgres
 async def test_a_hub_killed_a_hundred_times_loses_nothing_and_doubles_nothing(hub):
-    await crash_again_and_again(hub, 100)
+    await crash_again_and_again(hub, 100, sessions=True)
