@@ -201,8 +201,9 @@ async def test_supported(place: Place):
     async with open_hall(place) as hall:
         told = await hall.town.made("GET", "/supported")
         hub = hall.town.hub.ctx.identity.hub
-        kind = {"x402Version": 2, "scheme": "exact", "network": f"farthing:{hub}"}
-        assert told == {"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}}
+        kind = {"x402Version": 2, "network": f"farthing:{hub}"}
+        kinds = [kind | {"scheme": scheme} for scheme in ("exact", "upto")]
+        assert told == {"kinds": kinds, "extensions": ["payment-identifier"], "signers": {}}
 
 
 @pytest.mark.rule("x402.verify-and-settle", on="hub")

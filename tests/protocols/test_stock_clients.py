@@ -18,11 +18,15 @@ from x402.http.utils import (
     decode_payment_response_header,
 )
 
+from farthing.codec import from_base64, read_json
+from farthing.core.orders import SignedOrder
+from farthing.keys import verify
 from farthing.plugs.paying import Limits
 from farthing.plugs.pympp_client import charge
-from farthing.plugs.x402_client import FarthingScheme
+from farthing.plugs.x402_client import FarthingScheme, FarthingUpto
 from farthing.protocols.mpp import Mpp
-from farthing.protocols.x402 import X402
+from farthing.protocols.x402 import X402, signed_order
+from farthing.protocols.x402_client import write
 
 from .stand_in import DEVICE, HUB, PAYEE, PAYER, SECRET, SIGNER, Seller
 
@@ -183,3 +187,38 @@ def test_the_plugs_import_nothing_of_the_server():
         [sys.executable, "-c", check], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_stock_x402_client_signs_for_the_most_under_upto():
+    seen: list[SignedOrder] = []
+    required = {
+        "scheme": "upto",
+        "network": f"farthing:{HUB}",
+        "asset": "USD",
+        "amount": "1500",
+        "payTo": PAYEE,
+        "maxTimeoutSeconds": 60,
+        "extra": {"resource": "GET /weather?city=Oslo"},
+    }
+    asked = {"x402Version": 2, "accepts": [required], "resource": {"url": URL}, "error": "pay"}
+
+    def seller(request: httpx.Request) -> httpx.Response:
+        sent = request.headers.get("payment-signature")
+        if sent is None:
+            return httpx.Response(402, headers={"payment-required": write(asked)}, json={})
+        message = read_json(from_base64(sent))
+        seen.append(signed_order(message, ("upto",)))
+        return httpx.Response(200, text="sunny")
+
+    async def ask(scheme: FarthingScheme) -> httpx.Response:
+        wire = stock_x402(scheme)(httpx.MockTransport(seller))
+        async with httpx.AsyncClient(transport=wire) as client:
+            return await client.get(URL)
+
+    answer = asyncio.run(ask(FarthingUpto(SIGNER, DEVICE)))
+    assert (answer.status_code, answer.text) == (200, "sunny")
+    [signed] = seen
+    assert (signed.order.amount, signed.order.payee) == (1500, PAYEE)
+    assert verify(SIGNER.public, signed.signature, signed.order.signed_bytes())
+    with pytest.raises(PaymentError):
+        asyncio.run(ask(FarthingScheme(SIGNER, DEVICE)))

@@ -99,6 +99,7 @@ def test_the_hub_is_asked_once_for_a_session_and_not_for_its_vouchers(selling):
     selling(story)
 
 
+@pytest.mark.rule("session.monotone", on="middleware")
 def test_a_refusal_says_how_it_stands_and_how_much_is_needed(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()
@@ -117,6 +118,7 @@ def test_a_refusal_says_how_it_stands_and_how_much_is_needed(selling):
     selling(story)
 
 
+@pytest.mark.rule("session.voucher-order", on="middleware")
 def test_a_voucher_of_another_key_or_for_something_else_is_not_taken(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()
@@ -160,6 +162,7 @@ def test_a_deposit_that_was_topped_up_is_asked_for_when_a_voucher_goes_past_it(s
     selling(story)
 
 
+@pytest.mark.rule("session.close", on="middleware")
 def test_a_revoked_session_is_handed_in_late_and_closed_for_what_is_owed(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()

@@ -141,6 +141,7 @@ async def test_a_count_that_is_more_than_was_promised_is_not_handed_out(tmp_path
         assert meter is not None and meter.count == 0
 
 
+@pytest.mark.rule("session.stop", on="middleware")
 async def test_a_handler_counts_as_it_goes_and_events_say_what_is_needed(tmp_path: Path):
     handler = Stream([b"data: word\n\n"] * 6, events=True)
     handler.counts = True

@@ -78,30 +78,30 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Capture all of a hold, and tell whether it was this that captured it."""
+    """Capture a hold, or release it where nothing was used, and tell whether it was this call."""
 
-    capture: Capture
+    ending: "Capture | Void"
 
     @property
     def reads(self) -> Sequence[Read]:
         """The payment."""
-        return self.capture.reads
+        return self.ending.reads
 
     @property
     def accounts(self) -> Sequence[int]:
         """None ahead."""
-        return self.capture.accounts
+        return self.ending.accounts
 
     def plan(self, view: View) -> Plan[Settled] | Outcome[Settled]:
-        """Capture once; whoever comes later hears that it was done before."""
-        planned = self.capture.plan(view)
+        """End it once; whoever comes later hears that it was done before."""
+        planned = self.ending.plan(view)
         if isinstance(planned, Outcome):
             return _told(planned, now=False)
         then = planned.then
 
         def told(results: list[list[TransferResult]]) -> Outcome[Settled]:
             done = then(results)
-            return _told(done, now=done.answer.state is State.CAPTURED)
+            return _told(done, now=done.answer.state in (State.CAPTURED, State.VOIDED))
 
         return Plan(told, planned.accounts, planned.chains)
 

@@ -26,7 +26,7 @@ class FarthingScheme:
            own to their decimals. The stock client's cap of so many dollars applies to them.
     """
 
-    scheme = names.SCHEME
+    scheme: str = names.SCHEME
 
     def __init__(
         self,
@@ -45,7 +45,8 @@ class FarthingScheme:
 
         Raises: PaymentRefused beyond the limits; Malformed for a requirement of another kind.
         """
-        ask = Ask(**x402_client.ask_members(requirements.model_dump(by_alias=True)))
+        asked = requirements.model_dump(by_alias=True)
+        ask = Ask(**x402_client.ask_members(asked, (self.scheme,)))
         signed = self._payer.sign(ask)
         return dict(x402_client.payload(signed.order, signed.signature))
 
@@ -54,3 +55,9 @@ class FarthingScheme:
         if names.hub_of(network) is None or asset not in self._assets:
             return None
         return {"symbol": asset, "address": asset, "decimals": self._assets[asset]}
+
+
+class FarthingUpto(FarthingScheme):
+    """The `upto` scheme on `farthing:*`: signs the most that a seller may take for one request."""
+
+    scheme = names.UPTO

@@ -9,6 +9,8 @@ MPP = "mpp"
 X402 = "x402"
 X402_VERSION = 2
 SCHEME = "exact"
+UPTO = "upto"
+"""An order for the most that may be taken; its seller settles for what was used."""
 NAMESPACE = "farthing"
 
 CHALLENGE_FIELD = "www-authenticate"

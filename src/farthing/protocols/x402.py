@@ -6,7 +6,7 @@ and the time window are the payer's, inside what the device signs.
 Source: x402 specification v2, sections 5-7; its HTTP transport; docs/reference/methods.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from farthing import ids
@@ -14,6 +14,7 @@ from farthing.clock import NS, write_time
 from farthing.codec import from_base64, from_base64url, read_json
 from farthing.core.orders import SKEW_SECONDS_MAX, SignedOrder, order_from_members
 from farthing.errors import Malformed
+from farthing.money import parse_units
 from farthing.protocols import names, receipts, x402_client
 from farthing.protocols.base import BadCredential, Headers, Terms
 
@@ -141,14 +142,17 @@ def settled(receipt: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def signed_order(message: Mapping[str, Any]) -> SignedOrder:
+def signed_order(
+    message: Mapping[str, Any], schemes: Collection[str] = (names.SCHEME,)
+) -> SignedOrder:
     """Read the order that a payment payload (x402 section 5.2) carries.
 
     Raises: Malformed when the payload cannot be read, or is not for hub money.
     """
     if message.get("x402Version") != names.X402_VERSION:
         raise Malformed("malformed-credential", "x402Version is 2")
-    asked = x402_client.ask_members(_object(message.get("accepted"), "accepted"))
+    accepted = _object(message.get("accepted"), "accepted")
+    asked = x402_client.ask_members(accepted, schemes)
     proof = _object(message.get("payload"), "payload")
     if set(proof) != _PAYLOAD or not all(isinstance(value, str) for value in proof.values()):
         raise Malformed(
@@ -178,6 +182,21 @@ def same_requirements(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(name) == other.get(name) for name in _COMPARED) and (
         (one.get("extra") or {}) == (other.get("extra") or {})
     )
+
+
+def settles(accepted: Mapping[str, Any], required: Mapping[str, Any]) -> bool:
+    """Tell whether a seller settles for what was accepted, or under `upto` for less of it.
+
+    Raises: Malformed for an amount that is none.
+    Source: x402 scheme `upto`, core properties 4 and 5.
+    """
+    if accepted.get("scheme") != names.UPTO:
+        return same_requirements(accepted, required)
+    least, most = required.get("amount"), accepted.get("amount")
+    if not isinstance(least, str) or not isinstance(most, str):
+        return False
+    same = same_requirements(accepted, {**required, "amount": most})
+    return same and parse_units(least) <= parse_units(most)
 
 
 def identifier_of(message: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Source: x402 specification v2, sections 5 and 6; its HTTP transport; docs/refere
 """
 
 import json
+from collections.abc import Collection
 from typing import Any, cast
 
 from farthing.clock import write_time
@@ -37,13 +38,15 @@ def read(value: str) -> list[dict[str, Any]]:
     return found
 
 
-def ask_members(accepted: dict[str, Any]) -> dict[str, Any]:
-    """Understand one payment requirement.
+def ask_members(
+    accepted: dict[str, Any], schemes: Collection[str] = (names.SCHEME,)
+) -> dict[str, Any]:
+    """Understand one payment requirement of one of these schemes.
 
     Raises: Malformed for a requirement that is not for hub money, or that cannot be paid.
     """
     hub = names.hub_of(_text(accepted, "network"))
-    if hub is None or accepted.get("scheme") != names.SCHEME:
+    if hub is None or accepted.get("scheme") not in schemes:
         raise Malformed("another-network", "this requirement is not for hub money")
     lifetime = accepted.get("maxTimeoutSeconds")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool) or lifetime < 1:

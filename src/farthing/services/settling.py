@@ -12,7 +12,7 @@ from farthing.core.idempotency import Once
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import Payment, State
-from farthing.core.settling import Capture, Settle, Settled
+from farthing.core.settling import Capture, Settle, Settled, Void
 from farthing.errors import Conflict
 from farthing.services.context import Context
 from farthing.services.payments import Payments, shown_state
@@ -44,36 +44,46 @@ async def settle(
     by: str | None,
     key: Key,
     bearer: str = "",
+    units: int | None = None,
 ) -> tuple[Payment, Done[Any]]:
     """Capture what was held for an order, or charge it at once.
 
-    Shape:  the payment and the commit it was last changed in.
+    Shape:  the payment and the commit it was last changed in; `units` is how much is taken, the
+            rest is released; None for all of it.
     Raises: as `Payments.authorise` and `Payments.capture` do; Conflict `duplicate-settlement`
             where neither this call nor the first under its key is the one that captured it.
     """
     done = await payments.authorise(
-        signed, hold_seconds=hold_seconds, capture=True, keyed=keyed, claim=key.claim, bearer=bearer
+        signed,
+        hold_seconds=hold_seconds,
+        capture=units is None,
+        keyed=keyed,
+        claim=key.claim,
+        bearer=bearer,
     )
     payment, fresh = done.answer
     state = shown_state(payment, ctx.clock())
-    if (state is State.CAPTURED and fresh) or state not in (State.HELD, State.CAPTURED):
+    over = (State.CAPTURED, State.VOIDED) if units == 0 else (State.CAPTURED,)
+    if (state is State.CAPTURED and fresh) or state not in (State.HELD, *over):
         return payment, done
-    if state is State.CAPTURED and not key.scoped:
+    if state in over and not key.scoped:
         raise _again(payment)
     unit = Once(
-        Settle(Capture(payment.id, by)),
+        Settle(
+            Void(payment.id, by, "nothing-used") if units == 0 else Capture(payment.id, by, units)
+        ),
         *(key.scoped, key.content, 200, _written),
         final=lambda settled: settled.now,
     )
     captured = await ctx.books.commit_one(unit, by or "")
     settled = await payments.find(payment.id)
-    if settled.state is State.CAPTURED and captured.answer.body != _NOW:
+    if settled.state in (State.CAPTURED, State.VOIDED) and captured.answer.body != _NOW:
         raise _again(settled)
     return settled, captured
 
 
 def _again(payment: Payment) -> Conflict:
-    return Conflict("duplicate-settlement", "this payment was captured before", payment=payment.id)
+    return Conflict("duplicate-settlement", "this payment was settled before", payment=payment.id)
 
 
 def _written(settled: Settled) -> bytes:

@@ -19,8 +19,15 @@ from farthing.core.orders import SignedOrder
 from farthing.core.owners import Scope
 from farthing.core.payments import Payment, State
 from farthing.errors import FarthingError, Malformed, OutcomeUnknown, Unavailable
-from farthing.protocols.names import SCHEME, X402_VERSION, network
-from farthing.protocols.x402 import error_reason, identifier_of, same_requirements, signed_order
+from farthing.money import parse_units
+from farthing.protocols.names import SCHEME, UPTO, X402_VERSION, network
+from farthing.protocols.x402 import (
+    error_reason,
+    identifier_of,
+    same_requirements,
+    settles,
+    signed_order,
+)
 from farthing.services import settling
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api import answers
@@ -34,12 +41,11 @@ _HOLD_MAX = 3600
 
 async def supported(call: Call) -> Reply:
     """Say which schemes and networks are settled here."""
-    kind = {
-        "x402Version": X402_VERSION,
-        "scheme": SCHEME,
-        "network": network(call.desk.ctx.identity.hub),
-    }
-    return Reply({"kinds": [kind], "extensions": ["payment-identifier"], "signers": {}})
+    hub = network(call.desk.ctx.identity.hub)
+    kinds = [
+        {"x402Version": X402_VERSION, "scheme": scheme, "network": hub} for scheme in (SCHEME, UPTO)
+    ]
+    return Reply({"kinds": kinds, "extensions": ["payment-identifier"], "signers": {}})
 
 
 class _BadPayload(Malformed):
@@ -47,14 +53,18 @@ class _BadPayload(Malformed):
 
 
 class _Asked(NamedTuple):
-    """A payment that a seller shows, for how long to hold it, and its identifier's key."""
+    """A payment that a seller shows, for how long to hold it, and its identifier's key.
+
+    Shape: `units` is what is settled under `upto`; None for all of it.
+    """
 
     signed: SignedOrder
     seconds: int
     keyed: tuple[bytes, bytes]
+    units: int | None
 
 
-def _read(call: Call) -> _Asked:
+def _read(call: Call, *, settling: bool = False) -> _Asked:
     body = _object(read_json(call.raw))
     payload, required = (
         _object(body.get("paymentPayload")),
@@ -66,12 +76,16 @@ def _read(call: Call) -> _Asked:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= _HOLD_MAX:
         raise Malformed("invalid-body", f"maxTimeoutSeconds is 1 to {_HOLD_MAX}")
     try:
-        signed, identifier = signed_order(payload), identifier_of(payload)
+        signed, identifier = signed_order(payload, (SCHEME, UPTO)), identifier_of(payload)
     except Malformed as fault:
         raise _BadPayload("invalid-payload", fault.detail) from None
-    if not same_requirements(_object(payload.get("accepted")), required):
+    accepted = _object(payload.get("accepted"))
+    agree = settles if settling else same_requirements
+    if not agree(accepted, required):
         raise Malformed("requirements-mismatch", "what was accepted is not what is required")
-    return _Asked(signed, seconds, _keyed(signed, identifier, required))
+    keyed = _keyed(signed, identifier, {**required, "amount": accepted["amount"]})
+    units = parse_units(required["amount"]) if accepted["scheme"] == UPTO else None
+    return _Asked(signed, seconds, keyed, units)
 
 
 def _keyed(
@@ -93,7 +107,7 @@ def _object(value: Any) -> dict[str, Any]:
 async def verify(call: Call) -> Reply:
     """Hold the money of an order for its seller; anonymously, check form, signature and time."""
     try:
-        signed, seconds, keyed = _read(call)
+        signed, seconds, keyed, _ = _read(call)
     except _BadPayload as fault:
         return _invalid(fault.code, fault.detail)
     if call.principal is None:
@@ -151,10 +165,13 @@ async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
 
 
 async def settle(call: Call) -> Reply:
-    """Capture what `/verify` held; or hold and capture at once if it was not called before."""
+    """Capture what `/verify` held; or hold and capture at once if it was not called before.
+
+    Under `upto` the amount required is what is taken, and the rest is released.
+    """
     hub = network(call.desk.ctx.identity.hub)
     try:
-        signed, seconds, keyed = _read(call)
+        signed, seconds, keyed, units = _read(call, settling=True)
     except _BadPayload as fault:
         return _unsettled(fault.code, fault.detail, hub)
     await require_payee(call, signed.order.payee)
@@ -167,13 +184,15 @@ async def settle(call: Call) -> Reply:
             by=call.asker.sees,
             key=settling.Key(call.asker.name, *call.key(call.asker.name)),
             bearer=call.bearer,
+            units=units,
         )
         receipt = await payments.receipt(payment, done)
     except (Unavailable, OutcomeUnknown) as error:
         raise HttpProblem(503, error.code, error.detail, retry_after=1) from None
     except FarthingError as error:
         return _unsettled(error.code, error.detail, hub, error.more)
-    if payment.state is not State.CAPTURED:
+    nothing = units == 0 and payment.state is State.VOIDED
+    if payment.state is not State.CAPTURED and not nothing:
         return _unsettled(*_why(payment, shown_state(payment, call.desk.ctx.clock())), hub)
     return Reply(
         {
