@@ -7,6 +7,7 @@ Source: x402 specification v2, sections 5-7; its HTTP transport; docs/reference/
 """
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from farthing import ids
@@ -228,7 +229,9 @@ def _check_echo(message: Mapping[str, Any]) -> None:
             raise Malformed("malformed-credential", "echo the extension's info.required as it was")
 
 
-def _message(value: str) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def _message(value: str) -> Mapping[str, Any]:
+    """Read a credential, which is looked at twice: for its key, and then for its order."""
     if not value or len(value) > names.CREDENTIAL_CHARACTERS_MAX:
         raise _malformed(Malformed("malformed-credential", "1 to 16384 characters of base64"))
     try:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from farthing.errors import BadConfig
 from farthing.web.asgi import Scope
@@ -94,6 +95,7 @@ class Trust:
         return any(address in network for network in self._networks)
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)
