@@ -88,13 +88,7 @@ def order_from_members(members: dict[str, str]) -> Order:
     """
     if not _NEEDED <= members.keys() <= _MEMBERS:
         raise Malformed("malformed-order", f"an order has {', '.join(sorted(_MEMBERS))}")
-    for name, value in members.items():
-        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise Malformed("malformed-order", f"{name} is text of printable ASCII characters")
-        if len(value) > RESOURCE_CHARACTERS_MAX:
-            raise Malformed(
-                "malformed-order", f"{name} is longer than {RESOURCE_CHARACTERS_MAX} characters"
-            )
+    _check_texts(members)
     ids.decode(members["nonce"])
     return Order(
         hub=members["hub"],
@@ -107,6 +101,24 @@ def order_from_members(members: dict[str, str]) -> Order:
         challenge=members.get("challenge", ""),
         resource=members.get("resource", ""),
     )
+
+
+def _check_texts(members: dict[str, str]) -> None:
+    """Check that all are text of printable ASCII: together, as they mostly are, or one by one."""
+    try:
+        together = "".join(members.values())
+    except TypeError:
+        together = "\n"
+    short = len(together) <= RESOURCE_CHARACTERS_MAX
+    if short and together.isascii() and together.isprintable():
+        return
+    for name, value in members.items():
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise Malformed("malformed-order", f"{name} is text of printable ASCII characters")
+        if len(value) > RESOURCE_CHARACTERS_MAX:
+            raise Malformed(
+                "malformed-order", f"{name} is longer than {RESOURCE_CHARACTERS_MAX} characters"
+            )
 
 
 def payment_id(order: Order) -> int:

@@ -29,13 +29,15 @@ def read_query(raw: bytes, known: Mapping[str, str]) -> dict[str, str]:
 
     Raises: Malformed `malformed-query`, `unknown-parameter`; HttpProblem with 414.
     """
+    if not raw:
+        return {}
     if len(raw) > _QUERY_MAX:
         raise HttpProblem(414, "query-too-long", f"a query has at most {_QUERY_MAX} bytes")
     try:
         pairs = parse_qsl(
             raw.decode("ascii"),
             keep_blank_values=True,
-            strict_parsing=bool(raw),
+            strict_parsing=True,
             max_num_fields=20,
             errors="strict",
         )
