@@ -2,9 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
+from farthing.web.paywall import Paywall
 from tests.web.metered_shop import metered_shop
 from tests.web.shop import Counter
 
@@ -86,3 +92,37 @@ async def test_a_seller_that_was_killed_goes_on_where_it_was(tmp_path: Path):
                 assert meter is not None and meter.count == round_
             session = bought.session
         assert (await shop.session(session))["captured"] == "5"
+
+
+async def test_machines_find_what_is_metered_and_by_what(tmp_path: Path):
+    async with metered_shop(tmp_path, Counter(status=404)) as (_, url), httpx.AsyncClient() as http:
+        document = (await http.get(url + "/openapi.json")).json()
+        [offer] = document["paths"]["/readings"]["get"]["x-payment-info"]["offers"]
+        assert (offer["intent"], offer["method"], offer["amount"]) == ("session", "farthing", "2")
+        assert offer["description"] == "0.000003 USD for every 2 of request, by a session"
+        told = (await http.get(url + "/llms.txt")).text
+        assert "/readings, 0.000003 USD for every 2 of request, by a session" in told
+
+
+async def test_a_price_beside_an_endpoint_can_be_metered(tmp_path: Path):
+    async def readings(_: Any) -> PlainTextResponse:
+        return PlainTextResponse("sunny")
+
+    def tagged(wall: Paywall) -> Starlette:
+        endpoint = wall.price("0.000003 USD", per="request", every=2)(readings)
+        return Starlette(routes=[Route("/readings", endpoint)])
+
+    async def later(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+    async with metered_shop(tmp_path, later, prices="") as (shop, url), shop.client() as client:
+        shop.paywall._realm, shop.paywall._payee = "shop.example", shop.town.accounts["shop"]
+        app = tagged(shop.paywall)
+        shop.paywall.wrap(app)
+        async with client.session(url, deposit="0.0005 USD") as bought:
+            for _ in range(3):
+                assert (await bought.get("/readings")).text == "sunny"
+            session = bought.session
+        assert (await shop.session(session))["captured"] == "5"
+        unpaid = await client.get(url + "/readings")
+        assert unpaid.status_code == 402

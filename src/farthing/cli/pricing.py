@@ -18,6 +18,7 @@ from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import fail
+from farthing.web.for_sale import price_words
 from farthing.web.hub_offers import offer_of
 from farthing.web.price_file import BadPriceFile, price_text, read_prices
 
@@ -44,7 +45,7 @@ def check(
             "offer": offer.name,
             "methods": sorted(offer.methods),
             "path": offer.path,
-            "price": str(offer.price),
+            "price": price_words(offer),
             "payee": offer.payee or found.payee,
         }
         for offer in found.offers

@@ -82,7 +82,7 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def agreed(self) -> Agreed:
         """What its vouchers sign along."""
-        return Agreed(self.session, self.payee, self.asset, tariff_of(self).digest())
+        return Agreed(self.session, self.payee, self.asset, _digest(self.tariff))
 
     @property
     def alias(self) -> bytes:
@@ -101,6 +101,11 @@ def tariff_of(meter: Meter) -> Tariff:
 @lru_cache(maxsize=1024)
 def _tariff(text: str) -> Tariff:
     return read_tariff(text)
+
+
+@lru_cache(maxsize=1024)
+def _digest(text: str) -> bytes:
+    return _tariff(text).digest()
 
 
 def opened(seen: SeenSession) -> Meter:

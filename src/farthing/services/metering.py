@@ -353,7 +353,6 @@ def _fitting(meter: Meter, wanted: Wanted) -> Meter:
 
     Raises: PaymentRefused `wrong-session`.
     """
-    asked = (wanted.payee, wanted.tariff.digest(), wanted.purpose)
-    if (meter.payee, meters.tariff_of(meter).digest(), meter.purpose) != asked:
+    if (meter.payee, meters.tariff_of(meter), meter.purpose) != wanted:
         raise PaymentRefused("wrong-session", "this session was opened for something else")
     return meter

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-from farthing.web.for_sale import ForSale, operations
+from farthing.web.for_sale import ForSale, operations, price_words
 from farthing.web.own_openapi import operation_of
 from farthing.web.plain_text import plain
 from farthing.web.problems import Answer
@@ -70,7 +70,7 @@ def _llms(sale: ForSale, realm: str, origin: str) -> Iterator[str]:
     for offer in sale.priced:
         what = f": {plain(offer.description)}" if offer.description else ""
         methods = sorted(offer.methods)
-        yield f"- {' '.join(methods)} {offer.path}, {offer.price}{what}"
+        yield f"- {' '.join(methods)} {offer.path}, {price_words(offer)}{what}"
     yield ""
     yield "## How to pay"
     yield ""

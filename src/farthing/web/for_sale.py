@@ -16,11 +16,12 @@ class Asked(NamedTuple):
     amount: Amount | None
     currency: str
     words: str
+    intent: str = "charge"
 
     def info(self) -> dict[str, Any]:
         """Write it as `x-payment-info`."""
         offer = {
-            "intent": "charge",
+            "intent": self.intent,
             "method": METHOD,
             "amount": str(self.amount.units) if self.amount is not None else None,
             "description": self.words,
@@ -86,6 +87,10 @@ class Met(NamedTuple):
     @property
     def asked(self) -> Asked | None:
         """Tell what the operation costs; None where it is free, or has no price here."""
+        metered = [offer for offer in self.offers if offer.usage is not None]
+        if self.always and len(self.offers) == 1 and metered:
+            [offer] = metered
+            return Asked(offer.price, offer.price.asset.code, price_words(offer), "session")
         prices = {offer.price for offer in self.offers}
         priced = sorted((price for price in prices if price.units), key=lambda price: price.units)
         if not priced:
@@ -98,6 +103,20 @@ class Met(NamedTuple):
         most = f" to {priced[-1]}" if len(priced) > 1 else ", or nothing"
         words = f"{priced[0]}{most} for each request: it depends on the path"
         return Asked(None, codes.pop(), words)
+
+
+def price_words(offer: Offer) -> str:
+    """Say what an offer costs, in a few words.
+
+    Shape: of a metered one the price of the first that is counted; its 402 has the whole tariff.
+    """
+    if offer.usage is None:
+        return str(offer.price)
+    tariff, asset = offer.usage.tariff, offer.price.asset
+    first = tariff.tiers[0]
+    each = f"every {first.per} of {tariff.counts}" if first.per != "1" else f"each {tariff.counts}"
+    more = ", then less or more" if len(tariff.tiers) > 1 else ""
+    return f"{Amount(int(first.amount), asset)} for {each}{more}, by a session"
 
 
 def standing(prices: PriceList, tagged: Sequence[Offer], now: int) -> ForSale:
