@@ -126,3 +126,41 @@ async def test_a_price_beside_an_endpoint_can_be_metered(tmp_path: Path):
         assert (await shop.session(session))["captured"] == "5"
         unpaid = await client.get(url + "/readings")
         assert unpaid.status_code == 402
+
+
+@pytest.mark.rule("session.spent", on="middleware")
+async def test_one_key_is_answered_once_and_counted_once(tmp_path: Path):
+    handler = Counter(seconds=0.1)
+    async with (
+        metered_shop(tmp_path, handler) as (shop, url),
+        shop.client() as client,
+        client.session(url, deposit="0.0005 USD", ahead="0.0001 USD") as bought,
+    ):
+        await bought.get("/readings")
+        fields = {"idempotency-key": "one"}
+        asked = (bought.post("/readings", headers=fields) for _ in range(4))
+        answers = await asyncio.gather(*asked)
+        again = await bought.post("/readings", headers=fields)
+        assert {answer.content for answer in (*answers, again)} == {b"goods"}
+        assert handler.runs == 2
+        other = await bought.post("/readings?other", headers=fields)
+        assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
+        await bought.post("/readings", headers={"idempotency-key": "two"})
+        meter = shop.metering.find(bought.session)
+        assert meter is not None and meter.count == handler.runs == 3
+
+
+async def test_a_failed_answer_is_asked_for_anew_and_a_long_one_is_not_given_twice(tmp_path: Path):
+    handler = Counter(status=500)
+    async with metered_shop(tmp_path, handler) as (shop, url), shop.client() as client:
+        bought = client.session(url, deposit="0.0005 USD")
+        fields = {"idempotency-key": "one"}
+        for _ in range(2):
+            assert (await bought.get("/readings", headers=fields)).status_code == 500
+        assert handler.runs == 2
+        handler.status, handler.body = 200, bytes(300_000)
+        assert len((await bought.get("/readings", headers=fields)).content) == 300_000
+        again = await bought.get("/readings", headers=fields)
+        assert (again.status_code, again.json()["code"]) == (409, "already-paid")
+        meter = shop.metering.find(bought.session)
+        assert meter is not None and meter.count == 1 and handler.runs == 3

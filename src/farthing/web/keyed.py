@@ -41,7 +41,7 @@ def once_key(
     Shape:  a credential's identifier that equals its nonce says nothing more than the nonce.
     Raises: Malformed `malformed-idempotency-key`; BadCredential.
     """
-    key = _header_key(request)
+    key = header_key(request) if request.method in _METHODS else ""
     if not key:
         key = language.identifier(fields)
         if key == signed.order.nonce:
@@ -56,9 +56,13 @@ def once_key(
     )
 
 
-def _header_key(request: Incoming) -> str:
+def header_key(request: Incoming) -> str:
+    """Read a request's `Idempotency-Key`, or nothing.
+
+    Raises: Malformed `malformed-idempotency-key`.
+    """
     sent = request.values(FIELD)
-    if not sent or request.method not in _METHODS:
+    if not sent:
         return ""
     key = sent[0].strip(" \t")
     if len(sent) > 1 or not 0 < len(key) <= _KEY_MAX or not key.isascii() or not key.isprintable():

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from farthing.clock import Clock
+from farthing.clock import NS, Clock
 from farthing.core.meters import Meter, current
 from farthing.core.prices import Offer
 from farthing.core.sessions import opening_of
@@ -19,14 +19,18 @@ from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp_session import MppSessions, Said, SessionTerms
 from farthing.services.metering import Metering, Wanted
+from farthing.web.answers import Answers
 from farthing.web.asgi import App, Receive, Scope, Send
 from farthing.web.challenges import PaymentRequired, without_credentials
 from farthing.web.incoming import Incoming
+from farthing.web.keyed import header_key
 from farthing.web.metered_run import MeteredRun
 from farthing.web.problems import Answer, problem_answer, send_answer
+from farthing.web.repeats import Repeats
 from farthing.web.till import paid_offer
 from farthing.web.voucher_field import read_voucher_field, session_field
 
+_IN_CONFLICT = ("session-in-use", "idempotency-key-reused", "payment-in-progress", "already-paid")
 _STATE = ("session", "state", "deposit", "promised", "sequence", "count", "owed")
 
 
@@ -61,6 +65,7 @@ class MeteredTill:
         self._language, self._assets, self._clock = language, assets, clock
         self._wait_seconds = wait_seconds
         self._settling: asyncio.Task[None] | None = None
+        self._repeats = Repeats(Answers(lambda: clock() / NS), wait_seconds)
 
     async def serve(self, ask: MeteredAsk, app: App, receive: Receive, send: Send) -> bool:
         """Answer one request, and tell whether it was paid for."""
@@ -69,7 +74,7 @@ class MeteredTill:
         try:
             met = await self._meet(ask)
             if not isinstance(met, Answer):
-                await self._run(ask, met, app, receive, send)
+                await self._run_once(ask, met, app, receive, send)
                 return True
         except FarthingError as problem:
             met = self._no(ask, problem)
@@ -100,6 +105,9 @@ class MeteredTill:
         if ask.request.method == "HEAD":
             found = self.metering.find(said.session)
             return self._stands(present(found, "it was just presented"), said)
+        name = _name_of(ask, said)
+        if name and (answer := await self._repeats.answer(name, ask.request.resource)) is not None:
+            return answer
         self.metering.reserve(said.session, ask.terms.usage.reserve)
         return said
 
@@ -149,6 +157,19 @@ class MeteredTill:
         fields += self._language.receipt(state, said.challenge, self._clock())
         return Answer(204, [(k.encode(), v.encode()) for k, v in fields])
 
+    async def _run_once(
+        self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
+    ) -> None:
+        name = _name_of(ask, said)
+        if not name:
+            await self._run(ask, said, app, receive, send)
+            return
+        recording = self._repeats.begin(name, ask.request.resource, send)
+        try:
+            await self._run(ask, said, app, receive, recording)
+        finally:
+            recording.end()
+
     async def _run(
         self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
     ) -> None:
@@ -192,8 +213,14 @@ class MeteredTill:
     def _no(self, ask: MeteredAsk, problem: FarthingError) -> Answer:
         if isinstance(problem, BadCredential) and problem.answer_status != 402:
             return problem_answer(problem)
-        if isinstance(problem, Conflict) and problem.code == "session-in-use":
+        if isinstance(problem, Conflict) and problem.code in _IN_CONFLICT:
             return problem_answer(problem, [("retry-after", "1")])
         if isinstance(problem, BadCredential | PaymentRefused | Unauthenticated | Conflict):
             return self._required(ask, problem)
         return problem_answer(problem)
+
+
+def _name_of(ask: MeteredAsk, said: Said) -> str:
+    """Name what is answered once: a session and its key; nothing where no key was sent."""
+    key = header_key(ask.request)
+    return f"{said.session} {key}" if key else ""
