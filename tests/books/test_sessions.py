@@ -49,6 +49,7 @@ async def test_a_session_is_opened_drawn_and_closed_and_the_rest_comes_back(worl
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.rule("session.monotone", on="hub")
 async def test_lost_doubled_and_reordered_vouchers_do_no_harm(world, seed):
     own, dice = await drawer(world), random.Random(seed)
     session = await own.open(500)
@@ -68,6 +69,7 @@ async def test_lost_doubled_and_reordered_vouchers_do_no_harm(world, seed):
     assert (await own.close(session)).captured == 200
 
 
+@pytest.mark.rule("session.monotone", on="hub")
 async def test_an_equal_voucher_is_a_yes_also_with_another_signature_and_sequence(world):
     own = await drawer(world)
     session = await own.open(500)
@@ -108,6 +110,7 @@ async def test_a_session_nobody_drew_is_released_and_costs_nothing(world):
     assert await world.available(own.spender.account) == 1000
 
 
+@pytest.mark.rule("session.close", on="hub")
 async def test_a_payee_may_take_less_than_was_promised_and_never_more(world):
     own = await drawer(world)
     session = await own.open(500)
@@ -269,6 +272,7 @@ async def test_a_top_up_approved_after_the_end_is_refused_and_holds_nothing(worl
     assert await world.available(own.spender.account) == 1000
 
 
+@pytest.mark.rule("session.top-up", on="hub")
 async def test_a_session_tops_up_by_its_own_device_and_payee_alone(world):
     own = await drawer(world)
     session = await own.open(50)

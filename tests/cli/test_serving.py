@@ -161,11 +161,14 @@ def test_after_a_rotation_new_heads_have_a_new_key_and_old_receipts_still_verify
         second = buy()
         keys = [json.loads(file.read_text())["proof"]["head"]["key"] for file in (first, second)]
         assert keys[0] != keys[1]
+        again = tmp_path / "again.json"  # The first one, as the hub writes it now.
+        shown = http.get(f"/v1/payments/{first.stem}").json()
+        again.write_text(json.dumps(shown["receipt"]))
         told = httpx.get(f"{hub.url}/.well-known/farthing").json()
         assert [c["key"] for c in told["certificates"]] == [keys[1], keys[0]]
     root = ["--root-key", told["root_key"]]
     shutil.rmtree(hub.home)  # Nothing but the receipt and the root key is left.
-    for file in (first, second):
+    for file in (first, second, again):
         assert "valid" in hub.run("receipt", "verify", str(file), *root).stderr
     forged = json.loads(first.read_text())
     forged["statement"]["captured"] = "1"

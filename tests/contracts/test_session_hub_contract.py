@@ -132,6 +132,7 @@ def test_another_tariff_than_the_signed_one_and_an_unknown_session_are_refused(w
     within(story)
 
 
+@pytest.mark.rule("session.voucher-order", "session.monotone", on="hub")
 def test_vouchers_are_answered_each_by_itself_and_the_highest_counts(within):
     async def story(here: World):
         one, two = await here.open(), await here.open(50)
@@ -161,6 +162,7 @@ def test_vouchers_are_answered_each_by_itself_and_the_highest_counts(within):
     within(story)
 
 
+@pytest.mark.rule("session.top-up", on="hub")
 def test_a_deposit_grows_by_another_order_for_that_session_alone(within):
     async def story(here: World):
         one, two = await here.open(10), await here.open(10)
@@ -174,6 +176,7 @@ def test_a_deposit_grows_by_another_order_for_that_session_alone(within):
     within(story)
 
 
+@pytest.mark.rule("session.close", on="hub")
 def test_a_session_is_closed_once_for_no_more_than_was_promised(within):
     async def story(here: World):
         seen = await here.open()

@@ -6,16 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from farthing import ids
 from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
+from farthing.core.closing import EndSession
 from farthing.core.devices import EnrolDevice, Invitation, InviteDevice, code_hash
 from farthing.core.identity import AdmitKey, certify
 from farthing.core.mandates import Budget
 from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.owners import CreateKey, Scope, secret_hash
 from farthing.core.refunds import GiveBack
-from farthing.core.settling import Capture
+from farthing.core.settling import Capture, MarkDelivery
 from farthing.keys import Ed25519Signer
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
+from farthing.testing.drawing import Drawer
 from farthing.testing.worlds import HandClock, World
 from tests.conftest import SIGNER
 from tests.services.lived_in import ROOT, paid
@@ -84,3 +86,17 @@ async def _administer(world):
         asset="USD", amount=5, description="water",
     )  # fmt: skip
     await world.do(SetOffer(offer, None, creates=True))
+    await _meter(world)
+
+
+async def _meter(world):
+    """Close one session, end another as its payer, and leave a third open; note a delivery."""
+    own = Drawer(world, await world.spender(900), await world.account())
+    closed, ended, left = [await own.open(40) for _ in range(3)]
+    await own.top_up(closed, 9)
+    for session in (closed, ended, left):
+        await world.do(own.draw(session, 30, 2))
+    await own.close(closed, 20)
+    await world.do(EndSession(ended.id, ended.owner))
+    bought = await paid(world, own.spender, own.payee, 7)
+    await world.do(MarkDelivery(bought.id, None, "broke off"))

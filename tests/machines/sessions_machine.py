@@ -19,12 +19,12 @@ from farthing.core.closing import CloseSession, EndSession, SettleDeposit
 from farthing.core.mandates import Budget
 from farthing.core.orders import payment_id
 from farthing.core.payments import Authorised, Payment
-from farthing.core.sessions import SESSIONS, Session, top_up_resource
+from farthing.core.sessions import SESSIONS, KeepTariff, Session, top_up_resource
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import examine
 from farthing.store.queries import sessions_due
-from farthing.testing.drawing import Drawer
+from farthing.testing.drawing import TARIFF, Drawer
 from farthing.testing.worlds import START_NS, HandClock, World
 from tests.machines.sessions_model import Model
 
@@ -64,6 +64,7 @@ class SessionsMachine(RuleBasedStateMachine):
 
     async def _begin(self) -> None:
         self.world.begin()
+        await self.world.do(KeepTariff(TARIFF))  # The service does, before it opens anything.
         day = Budget(name="day", per="366d", limit=LIMIT)
         self.spenders = [await self.world.spender(MONEY[i], day) for i in PAYERS]
         self.shops = [await self.world.account() for _ in PAYEES]

@@ -99,7 +99,7 @@ def test_the_hub_is_asked_once_for_a_session_and_not_for_its_vouchers(selling):
     selling(story)
 
 
-@pytest.mark.rule("session.monotone", on="middleware")
+@pytest.mark.rule("session.monotone", "session.stop", on="middleware")
 def test_a_refusal_says_how_it_stands_and_how_much_is_needed(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()

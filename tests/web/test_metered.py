@@ -59,6 +59,7 @@ async def test_requests_side_by_side_are_each_counted_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize("status", [404, 500])
+@pytest.mark.rule("session.close", on="middleware")
 async def test_an_answer_that_fails_costs_nothing(tmp_path: Path, status: int):
     handler = Counter(status=status)
     async with metered_shop(tmp_path, handler) as (shop, url), shop.client() as client:
@@ -81,6 +82,7 @@ async def test_a_device_that_comes_back_goes_on_with_its_session(tmp_path: Path)
         assert (again.session, again.state["count"]) == (first.session, "3")
 
 
+@pytest.mark.rule("session.spent", on="middleware")
 async def test_a_seller_that_was_killed_goes_on_where_it_was(tmp_path: Path):
     handler = Counter()
     async with metered_shop(tmp_path, handler) as (shop, url), shop.client() as client:

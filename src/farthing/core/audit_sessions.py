@@ -29,12 +29,15 @@ def session_fault(
     found = [payment for payment in deposits if payment is not None]
     if not found or len(found) != len(deposits):
         return "one of its deposits is missing"
-    return (
-        _opening_fault(session, found[0])
-        or _deposits_fault(session, found)
-        or _voucher_fault(session)
-        or _end_fault(session, found, stated)
-    )
+    try:
+        return (
+            _opening_fault(session, found[0])
+            or _deposits_fault(session, found)
+            or _voucher_fault(session)
+            or _end_fault(session, found, stated)
+        )
+    except Malformed as fault:
+        return f"it has what cannot be read: {fault.detail}"
 
 
 def _opening_fault(session: Session, payment: Payment) -> str | None:

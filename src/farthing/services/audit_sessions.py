@@ -1,11 +1,21 @@
 """The audit of sessions: each compared with its deposits, and each deposit with a session."""
 
+import hashlib
 from collections.abc import Iterator
 
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_sessions import session_fault
 from farthing.core.payments import PAYMENTS, State
-from farthing.core.sessions import SESSIONS, Phase, Session, is_deposit, session_of
+from farthing.core.sessions import (
+    ALIASES,
+    SESSIONS,
+    TARIFFS,
+    Phase,
+    Session,
+    alias_key,
+    is_deposit,
+    session_of,
+)
 from farthing.store import audit_rows as rows
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
@@ -23,7 +33,7 @@ def check_sessions(tx: Tx, stated: int) -> int:
     for session in _sessions(tx):
         deposits = tx.fetch(PAYMENTS, session.deposits)
         statement = rows.statement(tx, session.leaf) if session.leaf else None
-        wrong = session_fault(session, deposits, statement)
+        wrong = session_fault(session, deposits, statement) or _beside_fault(tx, session)
         if wrong is not None:
             raise _session_broken(session.id, wrong)
         seen += 1
@@ -32,6 +42,18 @@ def check_sessions(tx: Tx, stated: int) -> int:
         raise broken("sessions", f"history closed {stated} of them, {closed} are closed")
     _check_deposits(tx)
     return seen
+
+
+def _beside_fault(tx: Tx, session: Session) -> str | None:
+    """Say what is wrong with its tariff's text, or with how its vouchers find it."""
+    tariff = tx.fetch(TARIFFS, [session.tariff]).get(session.tariff)
+    if tariff is None or hashlib.sha256(tariff.text.encode()).digest() != session.tariff:
+        return "the tariff that was agreed is not kept"
+    key = alias_key(session.payee, session.alias)
+    alias = tx.fetch(ALIASES, [key]).get(key)
+    if session.state is Phase.OPEN and (alias is None or alias.session != session.id):
+        return "its vouchers are not found by its alias"
+    return None
 
 
 def _sessions(tx: Tx) -> Iterator[Session]:

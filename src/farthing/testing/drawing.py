@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from farthing.core.closing import CloseSession, SettleDeposit
 from farthing.core.drawing import Draw
 from farthing.core.paying import Authorise, Authorised
-from farthing.core.sessions import SESSIONS, Opening, Session, session_of, top_up_resource
+from farthing.core.sessions import (
+    SESSIONS,
+    KeepTariff,
+    Opening,
+    Session,
+    session_of,
+    top_up_resource,
+)
 from farthing.core.tariffs import Tariff, flat_rate
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.testing.worlds import HUB, Spender, World
@@ -47,6 +54,7 @@ class Drawer:
         self, deposit: int, lifetime: int = HOUR, grace: int = HOUR, tariff: Tariff = TARIFF
     ) -> Session:
         """Open a session that must not be refused."""
+        await self.world.do(KeepTariff(tariff))
         done = await self.world.do(self.opening(deposit, lifetime, grace, tariff))
         return await self.session(done)
 
