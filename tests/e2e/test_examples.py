@@ -56,6 +56,36 @@ def test_the_example_buyer_pays_the_example_seller(hub, tmp_path):
     assert hub.balance(shop) == "1000"
 
 
+def test_the_metered_seller_is_paid_by_the_second(hub, tmp_path):
+    shop, wallet = hub.account("shop"), hub.account("wallet")
+    hub.run("credit", wallet, "1 USD")
+    purse = hub.purse(wallet, "--largest", "0.01 USD")
+    uvicorn = [sys.executable, "-m", "uvicorn", "--log-level", "warning"]
+    seller = subprocess.Popen(
+        [*uvicorn, "--app-dir", "examples", "metered_seller:app", "--port", "8405"],
+        cwd=ROOT,
+        env=hub.environment | {"PAYEE": shop, "METERS": str(tmp_path / "meters.db")},
+    )
+    try:
+        wait_for("http://127.0.0.1:8405/ticks")
+        bought = subprocess.run(
+            [sys.executable, "examples/metered_buyer.py", str(purse), "http://127.0.0.1:8405"],
+            cwd=ROOT,
+            env=hub.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        seller.terminate()
+        seller.wait(10)
+    assert bought.returncode == 0, bought.stderr
+    assert len(bought.stdout.splitlines()) == 25
+    assert hub.balance(shop) in ("200", "300", "400")  # Two and a half seconds, or a slow machine.
+    assert "'captured'" in bought.stderr
+    assert hub.run("audit").stdout.startswith("ok:")
+
+
 def wait_for(url):
     for _ in range(100):
         try:

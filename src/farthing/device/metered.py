@@ -238,7 +238,8 @@ class MeteredSession:
     def _note(self, response: httpx.Response) -> None:
         state = session_state(response.headers)
         newer = parse_units(state.get("count", "0")) >= parse_units(self.state.get("count", "0"))
-        if state.get("session") == self.session and newer:
+        over = state.get("state") == "closed"  # The rest of a second was given back by then.
+        if state.get("session") == self.session and (newer or over):
             self.state = state
 
     # The session
