@@ -264,6 +264,10 @@ class MeterMachine(RuleBasedStateMachine):
         return any(self.clock.now_ns >= known.ends_ns for known in self.sessions)
 
     @rule()
+    def look_again(self) -> None:
+        self.run(self.meters.look_again())
+
+    @rule()
     def close_ended(self) -> None:
         self.run(self.meters.close_ended())
 

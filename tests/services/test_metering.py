@@ -181,6 +181,33 @@ def test_a_revoked_session_is_handed_in_late_and_closed_for_what_is_owed(selling
     selling(story)
 
 
+def test_a_session_that_its_payer_has_ended_is_closed_for_what_is_owed(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 30)
+        await seller.serve(seen)
+        await seller.meters.settle()
+        seller.here.fake.end(seen.session)
+        await seller.meters.look_again()
+        await seller.meters.close_ended()
+        after = await seller.here.hub.look_up(seen.session)
+        assert (after.closed, after.promised, after.captured) == (True, 30, 2)
+
+    selling(story)
+
+
+def test_the_hub_is_asked_about_an_idle_session_once_a_minute(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 30)
+        before = len(seller.here.fake.calls)
+        for _ in range(5):
+            await seller.meters.look_again()
+        assert seller.here.fake.calls[before:] == ["look_up"]
+
+    selling(story)
+
+
 def test_a_session_is_not_closed_under_an_answer_and_never_served_after(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()

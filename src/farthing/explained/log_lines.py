@@ -214,6 +214,12 @@ LINES: dict[str, Line] = {
         "See what `code` means: farthing explain CODE",
         ("session", "code"),
     ),
+    "metering.not_looked_up": Line(
+        "warning",
+        "the hub was not heard about a session; it is asked again in a minute",
+        "See whether the hub runs",
+        ("session", "code"),
+    ),
     "metering.behind": Line(
         "warning",
         "a round of settling failed; it is tried again",

@@ -6,6 +6,7 @@ before the answer leaves, and so is the voucher that covers it.
 """
 
 import asyncio
+import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
@@ -14,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from farthing.clock import Clock
+from farthing.clock import NS, Clock
 from farthing.core import meters
 from farthing.core.meters import Meter, SeenSession
 from farthing.core.orders import SignedOrder
@@ -31,6 +32,8 @@ from farthing.services.verifying import Verifier
 log = Log("metering")
 
 _OVER_KEPT = 10_000
+_LOOK_NS, _LOOKS = 60 * NS, 20
+"""How often a session is asked about that is not over, and how many of them at once."""
 
 
 class Book(Protocol):
@@ -83,6 +86,7 @@ class Metering:
         self._meters: dict[str, Meter] = {}
         self._flying: Counter[str] = Counter()
         self._due: dict[str, None] = {}
+        self._looked: dict[str, int] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._unsettled: Counter[str] = Counter()
         self._raised: dict[str, asyncio.Event] = {}
@@ -284,6 +288,23 @@ class Metering:
             await self._pen.written()
             return seen
 
+    async def look_again(self) -> None:
+        """Ask the hub about sessions that nobody has asked about for a while.
+
+        Shape: a payer can end a session at the hub, which is not told to us.
+        """
+        now_ns = self._clock()
+        late = (each for each in self._meters if now_ns >= self._looked.get(each, 0) + _LOOK_NS)
+        for session in list(itertools.islice(late, _LOOKS)):
+            self._looked[session] = now_ns
+            try:
+                seen = await self._hub.look_up(session)
+            except FarthingError as problem:
+                log.warning("metering.not_looked_up", session=session, code=problem.code)
+                return
+            if session in self._meters:
+                self._refresh(seen)
+
     async def close_ended(self) -> None:
         """Close every session whose time is over or that was stopped, once nobody is served."""
         now_ns = self._clock()
@@ -303,6 +324,7 @@ class Metering:
             await asyncio.sleep(self.limits.settle_seconds)
             try:
                 await self.settle()
+                await self.look_again()
                 await self.close_ended()
             except FarthingError as problem:
                 log.warning("metering.behind", code=problem.code)
@@ -340,6 +362,7 @@ class Metering:
         meter = self._meters.pop(session)
         self._unsettled[meter.asset] -= meter.due
         self._due.pop(session, None)
+        self._looked.pop(session, None)
         self._pen.change(session, None)
         self._over[session] = None
         while len(self._over) > _OVER_KEPT:

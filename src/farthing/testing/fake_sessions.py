@@ -61,6 +61,12 @@ class FakeSessions:
         """Let nothing new be drawn by a device from now on."""
         self.revoked_ns.setdefault(device, self.clock())
 
+    def end(self, session: str) -> None:
+        """Let its payer end a session: nothing new is drawn from now on."""
+        before = self._found(session)
+        grace_ns = before.closes_ns - before.ends_ns
+        self._put(before, ends_ns=self.clock(), closes_ns=self.clock() + grace_ns)
+
     async def look_up(self, session: str) -> SeenSession:
         """Get a session."""
         self._begin("look_up")
