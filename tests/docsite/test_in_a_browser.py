@@ -6,13 +6,11 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 PHONE, TABLET, DESKTOP = 360, 700, 1280
 
 LOOK = """<!doctype html><iframe width="{width}" height="740"></iframe><pre id="told"></pre><script>
@@ -34,13 +32,12 @@ Looked = Callable[..., dict[str, object]]
 
 
 @pytest.fixture(scope="module")
-def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
+def looked(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Looked:
     """Look at pages through a frame of some width, with an expression on `there` and `view`."""
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("chromium is not here: make setup-system")
-    site = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, "-m", "docsite", str(site)], cwd=ROOT, check=True)
+    home = tmp_path_factory.mktemp("browser")
 
     def look(
         expression: str, urls: list[str] | None = None, width: int = PHONE, ready: str = "true"
@@ -63,7 +60,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Looked:
                     ),
                     *("--allow-file-access-from-files", "--disable-background-networking"),
                     *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=60000"),
-                    *(f"--user-data-dir={site.parent / 'browser'}", page.as_uri()),
+                    *(f"--user-data-dir={home}", page.as_uri()),
                 ],
                 capture_output=True,
                 text=True,
