@@ -47,6 +47,7 @@ HARD = (
     b"=;" * 30_000,
     b"Payment " * 20_000,
     b"\r\n\r\n",
+    b"@a\x00:",
 )
 SAME_BODY = ("x402_settle",)
 """Endpoints whose body is that of another: `/settle` takes what `/verify` takes."""

@@ -44,6 +44,8 @@ def typed_file(name: str) -> bytes:
         return read_file(Path(name), _FILE_BYTES_MAX)
     except OSError as fault:
         raise Malformed("malformed-option", f"{name}: {fault.strerror}") from None
+    except ValueError:  # Such as a NUL.
+        raise Malformed("malformed-option", "no file can have this name") from None
 
 
 def one_line() -> str:
