@@ -14,6 +14,7 @@ from .shell import ROOT, blocks, broken_promises, can_isolate, type_in
 
 DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
 FIRST_ANSWER_SECONDS, AFTER_SERVE_SECONDS = 60, 3
+README = ROOT / "README.md"
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 HOW_TOS = [
     page
@@ -44,7 +45,26 @@ def type_all_of(document: Path, environment: Empty, folder: Path) -> None:
     assert not broken_promises(document, told), told
 
 
-@pytest.mark.parametrize("document", [ROOT / "README.md", *TUTORIALS], ids=lambda d: d.stem)
+@pytest.fixture(scope="session")
+def followed(
+    environment: Empty, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The README as somebody typed it in: their folder, and what they saw."""
+    folder = tmp_path_factory.mktemp("who follows the README") / "any folder"
+    folder.mkdir()
+    return folder, type_in(steps_of(README), folder, environment.variables)
+
+
+@pytest.fixture
+def home(followed: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> Path:
+    """A folder as it is after the README, of this test's own."""
+    assert followed[1].returncode == 0, followed[1].stdout + followed[1].stderr
+    return shutil.copytree(
+        followed[0], tmp_path / "own folder", ignore=shutil.ignore_patterns("*.sock")
+    )
+
+
+@pytest.mark.parametrize("document", TUTORIALS, ids=lambda d: d.stem)
 def test_every_block_runs_word_for_word_from_any_folder_without_a_network(
     environment: Empty, document: Path, tmp_path: Path
 ):
@@ -59,9 +79,13 @@ def test_every_how_to_runs_word_for_word_and_says_what_it_shows(
     type_all_of(document, environment, tmp_path / "any folder")
 
 
-def test_the_readme_ends_in_a_paid_page_and_a_clean_audit(environment: Empty, tmp_path: Path):
-    done = type_in(steps_of(ROOT / "README.md"), tmp_path, environment.variables)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_readme_runs_word_for_word_and_ends_in_a_paid_page_and_a_clean_audit(
+    followed: tuple[Path, subprocess.CompletedProcess[str]],
+):
+    _, done = followed
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert not broken_promises(README, told), told
     assert "HTTP/1.1 402 Payment Required" in done.stdout
     assert "worth a tenth of a cent" in done.stdout
     assert "paid 0.001 USD" in done.stderr
@@ -72,13 +96,12 @@ def test_the_readme_ends_in_a_paid_page_and_a_clean_audit(environment: Empty, tm
 
 @pytest.mark.parametrize("environment", ["highest"], indirect=True)
 def test_the_tutorial_says_what_it_shows_to_who_has_followed_the_readme(
-    environment: Empty, tmp_path: Path
+    environment: Empty, home: Path
 ):
     tutorial = ROOT / "docs" / "tutorials" / "price-your-first-api.md"
-    for document in (ROOT / "README.md", tutorial):
-        done = type_in(steps_of(document), tmp_path, environment.variables)
-        told = done.stdout + done.stderr
-        assert done.returncode == 0, told
+    done = type_in(steps_of(tutorial), home, environment.variables)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
     assert not broken_promises(tutorial, told), told
 
 
@@ -101,9 +124,7 @@ def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(
     for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / name, clone / name)
     shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    script = "\n".join(
-        block for block in blocks(ROOT / "README.md") if not block.startswith("make")
-    )
+    script = "\n".join(block for block in blocks(README) if not block.startswith("make"))
     began = time.monotonic()
     done = type_in(script, clone, {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house)})
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,9 +132,7 @@ def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(
     assert time.monotonic() - began < FIRST_ANSWER_SECONDS
 
 
-def test_an_answer_is_paid_for_within_three_seconds_of_serve(environment: Empty, tmp_path: Path):
-    first = type_in(steps_of(ROOT / "README.md"), tmp_path, environment.variables)
-    assert first.returncode == 0, first.stdout + first.stderr
+def test_an_answer_is_paid_for_within_three_seconds_of_serve(environment: Empty, home: Path):
     again = """
 farthing serve & farthing proxy --upstream http://127.0.0.1:8000 --prices prices.toml &
 python3 -m http.server 8000 --bind 127.0.0.1 --directory site &
@@ -122,10 +141,13 @@ until farthing pay http://127.0.0.1:8403/page.txt 2>>tries; do sleep 0.05; done
 echo "MS $(( ($(date +%s%N) - began) / 1000000 ))"
 """
     taken: list[tuple[int, float]] = []
-    for _ in range(3):  # Best of three: what else runs here comes and goes.
+    for _ in range(3):  # Once is enough: what else runs here comes and goes.
         before = _busy()
-        taken.append((_milliseconds(again, tmp_path, environment), max(before, _busy())))
-    assert any(ms < AFTER_SERVE_SECONDS * 1000 * busy for ms, busy in taken), taken
+        ms, busy = _milliseconds(again, home, environment), max(before, _busy())
+        if ms < AFTER_SERVE_SECONDS * 1000 * busy:
+            return
+        taken.append((ms, busy))
+    pytest.fail(f"too slow each time: {taken}")
 
 
 def _busy() -> float:
