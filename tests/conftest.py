@@ -29,7 +29,11 @@ SIGNER = Ed25519Signer(bytes(range(32)))
 def pytest_configure(config):
     """Agree on one place before workers start: the first that needs a server starts it there."""
     if not hasattr(config, "workerinput"):
-        os.environ[_PLACE] = str(temporary_directory())
+        place = temporary_directory()
+        os.environ[_PLACE] = str(place)
+        if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+            # Hundreds of processes start here: each would read all of the source anew.
+            os.environ["PYTHONPYCACHEPREFIX"] = str(place / "byte code")
 
 
 def pytest_unconfigure(config):
