@@ -101,6 +101,19 @@ async def test_seconds_of_all_answers_add_up_and_parts_are_given_back(tmp_path: 
         assert int((await shop.session(session))["captured"]) == int(used)
 
 
+async def test_what_streams_is_promised_as_it_goes_and_its_end_is_known(tmp_path: Path):
+    handler = Stream([b"x"] * 22, seconds=0.1)
+    async with (
+        metered_shop(tmp_path, handler, prices("second")) as (shop, url),
+        shop.client() as client,
+    ):
+        async with client.session(url, "0.0006 USD") as bought:
+            assert (await bought.get("/film")).content == b"x" * 22
+            session = bought.session
+        assert bought.state["captured"] == (await shop.session(session))["captured"]
+        assert int(bought.state["captured"]) >= 2
+
+
 async def test_a_second_is_bought_before_it_begins(tmp_path: Path):
     handler = Stream([b"x"] * 30, seconds=0.1)
     async with (

@@ -37,7 +37,8 @@ class MeteredSession:
     """What a device asks of one seller under one session.
 
     Units: `deposit` is the most that is ever promised, and what is held for it.
-    Shape: `ahead` units are promised beyond what is used while an answer streams.
+    Shape: while an answer streams, what the seller reserves is promised before it is used, and
+           `ahead` units beyond that.
     """
 
     def __init__(
@@ -221,15 +222,14 @@ class MeteredSession:
         return f"{kept.session} {to_base64url(raw)}"
 
     async def _follow(self) -> None:
-        """Promise ahead while an answer streams."""
+        """Promise the next reserve, and what is to be ahead of it, while an answer streams."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             kept = self._kept()
-            if kept is None or not self._ahead:
+            if kept is None:
                 continue
             with contextlib.suppress(FarthingError, httpx.HTTPError):
-                units = parse_units(self.state.get("owed", "0"))
-                field = await self._enough(kept, min(units, kept.deposit), self._ahead)
+                field = await self._enough(kept, min(self._next(), kept.deposit), self._ahead)
                 self._note(await self._send_voucher(field))
 
     async def _send_voucher(self, field: str) -> httpx.Response:
