@@ -39,7 +39,7 @@ class Seller:
         prices.write_text(PRICES)
         self.command = [sys.executable, "-m", "farthing", "proxy", "--upstream", upstream]
         self.command += ["--port", str(self.port), "--payee", payee, "--prices", str(prices)]
-        self.command += ["--meters", str(folder / "meters.db")]
+        self.command += ["--meters", str(folder / "meters.db"), "--unsettled-max", "20"]
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:

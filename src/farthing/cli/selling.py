@@ -22,6 +22,7 @@ from farthing.logs import configure_logs
 from farthing.observe.seller_watch import SellerWatch
 from farthing.observe.tracing import open_tracing
 from farthing.selling import paywall
+from farthing.services.metering import UNSETTLED_MAX, MeterLimits
 from farthing.web.discovery import OPENAPI
 from farthing.web.door import BoundedServer
 from farthing.web.metrics_page import read_address, seller_page, served_beside
@@ -58,6 +59,12 @@ def proxy(
         Path | None,
         typer.Option(help="The file in which metered sessions are kept.", dir_okay=False),
     ] = None,
+    unsettled_max: Annotated[
+        int, typer.Option(help="Units that may be promised here and unknown to the hub.", min=0)
+    ] = UNSETTLED_MAX,
+    beyond: Annotated[
+        int, typer.Option(help="Units that a session may owe past what it has promised.", min=0)
+    ] = 0,
     metrics: Annotated[
         str, typer.Option(help="Also show metrics at an address of this machine: 127.0.0.1:9403.")
     ] = "",
@@ -99,6 +106,7 @@ def proxy(
         watch=watch,
         openapi=openapi,
         meters=meters,
+        meter_limits=MeterLimits(beyond=beyond, unsettled_max=unsettled_max),
     )
     listener = listen(host, port)
     beside = listen(*shown_at) if shown_at else None

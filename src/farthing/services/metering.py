@@ -31,6 +31,7 @@ from farthing.services.verifying import Verifier
 
 log = Log("metering")
 
+UNSETTLED_MAX = 1_000_000
 _OVER_KEPT = 10_000
 _LOOK_NS, _LOOKS = 60 * NS, 20
 """How often a session is asked about that is not over, and how many of them at once."""
@@ -54,7 +55,7 @@ class MeterLimits:
     """
 
     beyond: int = 0
-    unsettled_max: int = 1_000_000
+    unsettled_max: int = UNSETTLED_MAX
     settle_seconds: float = 1.0
 
 
