@@ -1,11 +1,14 @@
 """`farthing pay` on real sockets: body to stdout, payment to stderr, an exit code for each end."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -296,3 +299,32 @@ def test_anew_tells_in_json_what_was_given_up(shop, purse):
     told = [json.loads(line) for line in pay(shop, purse, "--anew", "--json").stderr.splitlines()]
     assert told[0]["given_up"] | {"payment": lost, "lost": True} == told[0]["given_up"]
     assert told[1]["paid"]["payment"] != lost
+
+
+@contextlib.contextmanager
+def dripping(said: bytes):
+    """A server that says the same again and again, and never comes to an end."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip():
+            with contextlib.suppress(OSError):
+                while True:
+                    taken, _ = listening.accept()
+                    with taken, contextlib.suppress(OSError):
+                        while True:
+                            taken.sendall(said)
+                            time.sleep(0.02)
+
+        threading.Thread(target=drip, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("said", [b"H", b"HTTP/1.1 103 Early Hints\r\n\r\n"])
+def test_an_answer_that_never_ends_is_left_after_the_time_that_was_given(purse, said):
+    began = time.monotonic()
+    with dripping(said) as url:
+        done = run("pay", f"{url}/weather", "--within", "0.5", purse=purse)
+    assert (done.exit_code, done.stdout) == (5, "")
+    assert "out-of-time" in done.stderr and "within 0.5 seconds" in done.stderr
+    assert time.monotonic() - began < 10

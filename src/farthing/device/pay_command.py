@@ -6,8 +6,8 @@ import os
 import ssl
 import stat
 import sys
-from collections.abc import AsyncIterator, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -24,7 +24,7 @@ from farthing.device.outcomes import AlreadyPaid, AnswerLost, Paid, Unproven, Wi
 from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
-from farthing.errors import Malformed
+from farthing.errors import Malformed, OutcomeUnknown
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import ask_secret, can_ask, manners, say
@@ -83,6 +83,10 @@ def pay(
         float, typer.Option("--wait", help="Wait so many seconds for the owner's answer.")
     ] = 0.0,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence allowed.")] = 30.0,
+    within: Annotated[
+        float | None,
+        typer.Option("--within", min=0.1, help="Give up after so many seconds in all."),
+    ] = None,
     anew: Annotated[
         bool,
         typer.Option("--anew", help="Give up what was paid and not answered; pay once more."),
@@ -116,7 +120,8 @@ def pay(
             verify=_trust(cacert),
         ) as client:
             more = {ANEW: _tell_given_up} if anew else {}
-            response = await _fetch(client, request, output, include=include, extensions=more)
+            async with _ended_after(within):
+                response = await _fetch(client, request, output, include=include, extensions=more)
         return Answer(None, code=_exit_of(response, fail=fail))
 
     return _finished(run())
@@ -263,6 +268,21 @@ def _tell(made: Paid | Unproven, status: int) -> None:
         say(json.dumps({what: made.members(), "status": status}))
         return
     say(str(made) if isinstance(made, Paid) else f"farthing: {made}")
+
+
+@asynccontextmanager
+async def _ended_after(seconds: float | None) -> AsyncGenerator[None]:
+    """End what takes too long, however much keeps coming; a signed order stays in the journal.
+
+    Raises: OutcomeUnknown `out-of-time`.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        detail = f"there was no whole answer within {seconds:g} seconds"
+        again = "the same command goes on with what was signed"
+        raise OutcomeUnknown("out-of-time", f"{detail}; {again}") from None
 
 
 def _tell_given_up(one: GivenUp) -> None:

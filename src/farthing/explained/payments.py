@@ -56,6 +56,7 @@ HINTS = {
     "nothing-to-pay": "Ask for at least one unit.",
     "order-expired": "Ask for a new price, sign that, and send it soon.",
     "order-time": "Check the device's clock; an order lives an hour at most.",
+    "out-of-time": "Send the same request again, with more time: it never pays twice.",
     "outcome-unknown": "Send the same request again: the same credential never pays twice.",
     "payee-frozen": "The seller cannot be paid now; tell the seller.",
     "payee-limit": "The seller's account is full; tell the seller.",
