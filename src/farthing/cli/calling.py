@@ -22,7 +22,7 @@ from farthing.errors import Malformed, Unavailable
 from farthing.sockets import is_running
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import emit, manners, plain
-from farthing.terminal.typed import header_fields, typed_file
+from farthing.terminal.typed import header_fields, typed_file, typed_method
 from farthing.web.remote_hub import error_of
 
 T = TypeVar("T")
@@ -52,12 +52,13 @@ def api(
     """
     if not path.startswith("/"):
         raise Malformed("malformed-option", "a path starts with /, such as /v1/accounts")
+    method = typed_method(method)
     fields = _fields(method, header or [], data)
     body = _body(data)
 
     async def run() -> Answer:
         async with hub_client(config) as client:
-            request = client.build_request(method.upper(), path, headers=fields, content=body)
+            request = client.build_request(method, path, headers=fields, content=body)
             return await _told(await client.send(request, stream=True), include)
 
     return _reached(run())
@@ -93,7 +94,7 @@ def _fields(method: str, headers: list[str], data: str) -> dict[str, str]:
     fields: dict[str, str] = {"content-type": "application/json"} if data else {}
     fields["accept-encoding"] = "identity"
     fields |= {name.lower(): value for name, value in header_fields(headers)}
-    if method.upper() == "POST":
+    if method == "POST":
         fields.setdefault("idempotency-key", secrets.token_urlsafe(16))
     return fields
 

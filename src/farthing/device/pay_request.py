@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from farthing.errors import Malformed
-from farthing.terminal.typed import header_fields, typed_file, without_userinfo
+from farthing.terminal.typed import header_fields, typed_file, typed_method, without_userinfo
 
 _FORM = ("content-type", "application/x-www-form-urlencoded")
 
@@ -35,8 +35,8 @@ def read_request(
     body = _body(text, binary)
     if body is not None and not any(name.lower() == "content-type" for name, _ in fields):
         fields.append(_FORM)
-    chosen = method or ("GET" if body is None else "POST")
-    return PayRequest(method=chosen.upper(), url=url, headers=fields, body=body)
+    chosen = typed_method(method) if method else ("GET" if body is None else "POST")
+    return PayRequest(method=chosen, url=url, headers=fields, body=body)
 
 
 def _body(text: Sequence[str], binary: str | None) -> bytes | None:

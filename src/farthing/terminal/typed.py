@@ -1,5 +1,6 @@
 """What is typed on a command line, or kept out of it: arguments stand in the list of processes."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from farthing.bounded import read_file, read_stream
 from farthing.errors import Malformed
 
+_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _LINE_CHARACTERS_MAX = 16 * 1024
 _FILE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -31,6 +33,16 @@ def _field(line: str) -> tuple[str, str]:
     if not colon or not name.strip() or not line.isascii():
         raise Malformed("malformed-option", 'write headers like -H "Accept: text/csv", or -H @FILE')
     return name.strip(), value.strip()
+
+
+def typed_method(told: str) -> str:
+    """Read a method of HTTP.
+
+    Raises: Malformed `malformed-option`.
+    """
+    if not _METHOD.fullmatch(told):
+        raise Malformed("malformed-option", f"{told[:40]!r} is no method, such as GET or POST")
+    return told.upper()
 
 
 def typed_file(name: str) -> bytes:
