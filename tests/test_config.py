@@ -71,6 +71,12 @@ def test_what_is_wrong_is_named(
     assert hint in caught.value.detail
 
 
+def test_a_file_that_is_not_text_is_told_so(tmp_path: Path):
+    (tmp_path / "farthing.toml").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(BadConfig, match="it is not UTF-8"):
+        load_config(tmp_path / "farthing.toml", {})
+
+
 def test_a_file_that_is_not_there_is_an_error_only_if_it_was_named(tmp_path: Path):
     assert load_config(None, {"FARTHING_HOME": str(tmp_path)}).folder == str(tmp_path / "hub")
     with pytest.raises(BadConfig, match="there is no file"):

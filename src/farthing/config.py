@@ -297,7 +297,9 @@ def _check_apart(config: Config, folder: Path) -> None:
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(file))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed, RecursionError) as fault:
+    except UnicodeDecodeError:
+        raise BadConfig("config-unreadable", f"{file}: it is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, Malformed, RecursionError) as fault:
         raise BadConfig("config-unreadable", f"{file}: {fault}") from None
 
 

@@ -106,6 +106,7 @@ def test_every_mandate_can_be_listed_with_what_it_allows(
         (["api", "GET", "/v1/accounts", "--hub", "hub.example"], 2, "is no URL like"),
         (["api", "BREW", "/v1/accounts"], 2, "method-not-allowed"),
         (["api", "😀", "/v1/accounts"], 2, "is no method, such as GET"),
+        (["proxy", "--upstream", "http://127.0.0.1:1", "--payee", "acc_x"], 2, "malformed-id"),
         (["pay", "http://127.0.0.1:1/", "-X", "GE T"], 2, "is no method, such as GET"),
         (["balances", "--hub", "http://hub.example"], 2, "not-private"),
         (["explain", "nope"], 9, "no-such-code"),

@@ -202,8 +202,16 @@ def test_headers_come_from_a_file_and_a_url_has_no_password(farthing: Terminal, 
         ["pay", "https://me:secret@shop.example/a"],
         ["enrol", "https://me:secret@hub.example", "code"],
         ["api", "GET", "/v1/accounts", "--hub", "https://me:secret@hub.example"],
-        ["proxy", "--upstream", "http://me:secret@127.0.0.1", "--payee", "acc_1"],
-        ["proxy", "--upstream", "http://127.0.0.1", "--payee", "a", "--hub", "https://a:b@c"],
+        ["proxy", "--upstream", "http://me:secret@127.0.0.1", "--payee", "acc_" + "0" * 26],
+        [
+            "proxy",
+            "--upstream",
+            "http://127.0.0.1",
+            "--payee",
+            "acc_" + "0" * 26,
+            "--hub",
+            "https://a:b@c",
+        ],
     ):
         told = farthing(*words, FARTHING_KEY="fk_1")
         assert told.code in (2, 8)

@@ -10,6 +10,7 @@ import structlog
 import typer
 import uvicorn
 
+from farthing import ids
 from farthing.cli.listening import guard_of, listen, serve_on
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
@@ -76,6 +77,8 @@ def proxy(
     """
     if prices is None and not payee:
         raise BadConfig("nothing-priced", "give --prices FILE, or --payee acc_… for its offers")
+    if payee:
+        ids.number("acc", payee)  # An account that cannot be has no offers: all would be free.
     loaded = load_config(config)
     if host not in LOOPBACK and not (tls_cert and tls_key) and not trusted_proxy:
         raise BadConfig("tls-needed", f"listening on {host} needs --tls-cert and --tls-key")

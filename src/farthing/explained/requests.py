@@ -16,7 +16,7 @@ HINTS = {
     "file-too-long": "Look whether it is the right file; what is read here is small.",
     "head-too-slow": "Send the whole head of the request at once.",
     "headers-too-large": "Send fewer or shorter headers; cookies are often the reason.",
-    "invalid-body": "Compare it with the schema in /openapi.json; the detail names the place.",
+    "invalid-body": "Mend the member that is named; /openapi.json has the schema of every body.",
     "invalid-cursor": "Start from the first page again, and send `next` back unchanged.",
     "invalid-event-id": "Send the id of the last event you saw, or leave it out.",
     "invalid-filter": "Use one of the values that the detail lists.",
