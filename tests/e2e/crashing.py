@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import secrets
 import signal
@@ -30,7 +31,7 @@ from farthing.services.heads import HeadsFile
 
 PRICE = 7
 CLIENTS = 6
-_START_SECONDS = 20
+_START_SECONDS = 60
 
 
 class Sent:
@@ -116,7 +117,8 @@ class CrashingHub:
         """Start the hub's process, and wait until it takes payments."""
         command = [sys.executable, "-m", "farthing", "serve", "--config", str(self.config), *words]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            speaking = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=speaking)
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             assert self.process.poll() is None, (self.folder / "log").read_text()
@@ -124,7 +126,10 @@ class CrashingHub:
                 if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
                     return
             except httpx.HTTPError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
+        self.process.send_signal(signal.SIGABRT)  # It says where it waits.
+        self.process.wait(20)
         raise AssertionError("the hub does not start: " + (self.folder / "log").read_text())
 
     def kill(self):
