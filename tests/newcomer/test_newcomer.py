@@ -15,11 +15,12 @@ from .shell import ROOT, blocks, broken_promises, can_isolate, type_in
 DOWNLOAD_MAX, DISK_MAX = 40_000_000, 90_000_000
 FIRST_ANSWER_SECONDS, AFTER_SERVE_SECONDS = 60, 3
 README = ROOT / "README.md"
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+TUTORIALS = [page for page in sorted((ROOT / "docs" / "tutorials").glob("*.md")) if blocks(page)]
+POSTGRESQL = ROOT / "docs" / "howto" / "postgresql.md"  # tests/e2e/test_postgresql_page.py
 HOW_TOS = [
     page
     for page in sorted((ROOT / "docs" / "howto").glob("*.md"))
-    if blocks(page) and page.stem != "postgresql"  # tests/e2e/test_postgresql_page.py
+    if blocks(page) and page != POSTGRESQL
 ]
 EXTRAS = {
     *("psycopg", "x402", "pydantic", "pympp", "fastapi", "starlette"),
@@ -28,8 +29,15 @@ EXTRAS = {
 
 
 def steps_of(document: Path) -> str:
-    """Everything the document has one type, but what installs and what needs the checkout."""
-    return "\n".join(b for b in blocks(document) if not b.startswith(("make", "python3 -m venv")))
+    """Everything the document has one type, but what installs."""
+    return "\n".join(b for b in blocks(document) if not b.startswith("python3 -m venv"))
+
+
+def test_every_block_of_every_text_is_typed_or_says_why_not():
+    texts = {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")}
+    typed = {ROOT / "README.md", POSTGRESQL, *TUTORIALS, *HOW_TOS}
+    assert len(texts) > 50
+    assert {str(page): blocks(page) for page in texts - typed if blocks(page)} == {}
 
 
 def test_networks_can_be_taken_away_here():
@@ -124,7 +132,7 @@ def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(
     for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / name, clone / name)
     shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    script = "\n".join(block for block in blocks(README) if not block.startswith("make"))
+    script = "\n".join(blocks(README))
     began = time.monotonic()
     done = type_in(script, clone, {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house)})
     assert done.returncode == 0, done.stdout + done.stderr
