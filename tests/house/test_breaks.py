@@ -25,6 +25,7 @@ def test_every_break_breaks_what_is_there():
             f"the code has changed: write this break anew, in tests/conformance/breaks: {one.name}"
         )
         assert one.old != one.new
+        compile((SOURCE / one.file).read_text().replace(one.old, one.new), one.name, "exec")
         assert {test.partition("::")[2] for test in one.tests} == set(one.seen_by), one.name
 
 
