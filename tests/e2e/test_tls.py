@@ -16,6 +16,8 @@ from tests.cli.runner import Terminal
 from tests.e2e.certificates import make_certificate
 from tests.e2e.hub_process import HubProcess, free_port, wait_for
 
+PAYEE = "acc_00000000000000000000000001"
+
 
 @pytest.fixture
 def certificate(tmp_path):
@@ -111,7 +113,7 @@ def test_a_device_enrols_and_pays_over_tls(tmp_path, certificate):
 def test_listening_beyond_this_machine_without_tls_is_refused(tmp_path, command):
     hub = HubProcess(tmp_path)
     hub.run("init")
-    more = ["--upstream", "http://127.0.0.1:1", "--payee", "acc_1"] if command == "proxy" else []
+    more = ["--upstream", "http://127.0.0.1:1", "--payee", PAYEE] if command == "proxy" else []
     refused = hub.run(command, "--host", "0.0.0.0", *more, ok=False)
     assert refused.returncode == 8
     assert "tls-needed" in refused.stderr
@@ -120,7 +122,7 @@ def test_listening_beyond_this_machine_without_tls_is_refused(tmp_path, command)
 @pytest.mark.parametrize("command", ["serve", "proxy"])
 def test_a_certificates_key_that_others_can_read_stops_the_start(tmp_path, certificate, command):
     chain, secret = certificate
-    more = ["--upstream", "http://127.0.0.1:1", "--payee", "acc_1"] if command == "proxy" else []
+    more = ["--upstream", "http://127.0.0.1:1", "--payee", PAYEE] if command == "proxy" else []
     more += ["--tls-cert", str(chain), "--tls-key", str(secret), "--port", "0"]
     for mode in (0o604, 0o644, 0o660):
         secret.chmod(mode)
@@ -143,7 +145,7 @@ def test_a_certificates_key_under_a_passphrase_is_named_and_nobody_is_asked(tmp_
 
 @pytest.mark.rule("asvs.12.3.1", on="middleware proxy")
 def test_a_key_is_not_sent_to_a_hub_elsewhere_over_plain_http(tmp_path):
-    more = ["--upstream", "http://127.0.0.1:1", "--payee", "acc_1"]
+    more = ["--upstream", "http://127.0.0.1:1", "--payee", PAYEE]
     refusals = {"http://hub.example:8402": "not-private", "ftp://hub.example": "malformed-url"}
     for hub, code in refusals.items():
         told = Terminal(tmp_path)("proxy", *more, "--hub", hub, FARTHING_KEY="fk_1")
