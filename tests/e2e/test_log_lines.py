@@ -19,7 +19,11 @@ from tests.e2e.neighbours import Neighbours, settle
 
 PHRASE = "a passphrase that nobody should read in any log"
 EVENTS = {kind.value for kind in Kind}
-PROVOKED = {"hub.started", "hub.stopped", "proxy.starting", "request.denied", "upstream.away"}
+PROVOKED = {
+    *("hub.started", "hub.stopped", "proxy.starting", "proxy.nothing_priced"),
+    *("request.denied", "upstream.away"),
+}
+NOBODY = "acc_00000000000000000000000001"
 
 
 class Listening(httpx.AsyncHTTPTransport):
@@ -54,6 +58,8 @@ def told(tmp_path: Path) -> tuple[list[str], list[str]]:
         people = settle(hub, tmp_path, {"/a": 1000, "/dear": 500_000})
         with contextlib.ExitStack() as service:
             upstream = service.enter_context(hub.service(site))
+            with hub.proxy(upstream, "--payee", NOBODY) as url:
+                assert httpx.get(f"{url}/a").text == "a"  # Nobody's offers are no prices.
             with hub.proxy(upstream, "--payee", people.shop) as url:
                 pay_and_err(people, url, service)
         secrets = [PHRASE, *people.secrets, *keys_of(people)]

@@ -115,6 +115,9 @@ def proxy(
     beside = listen(*shown_at) if shown_at else None
     scheme = "https" if tls_cert else "http"
     log.info("proxy.starting", upstream=upstream, url=f"{scheme}://{host}:{port}")
+    if not wall.offers:
+        hint = "check --payee: farthing offers list; or give a price file"
+        log.warning("proxy.nothing_priced", payee=payee, hint=hint)
     server = BoundedServer(uvicorn.Config(wall, **settings), guard)
     run(_serve(wall, front, server, listener, watch, beside))
 

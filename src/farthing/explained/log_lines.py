@@ -30,6 +30,12 @@ LINES: dict[str, Line] = {
         ("lost_head", "hint"),
     ),
     "proxy.starting": Line("info", "the proxy is about to listen", "", ("upstream", "url")),
+    "proxy.nothing_priced": Line(
+        "warning",
+        "no offer is in force, so that everything is handed out free until there is one",
+        "Check --payee: farthing offers list; or give a price file",
+        ("payee", "hint"),
+    ),
     "connections.fewer": Line(
         "warning",
         "fewer clients may be connected than `connections_max` says",
@@ -247,6 +253,7 @@ FACTS: dict[str, str] = {
     "number": "the head's number",
     "offers": "how many prices are in force",
     "path": "the path asked for, percent-encoded, without its query",
+    "payee": "the account that is to be paid",
     "payment": "the payment's id",
     "places": "how many clients may be connected",
     "seconds": "how long was waited, or how far the clock is behind the books",

@@ -142,13 +142,18 @@ class Paywall:
         if isinstance(self._prices, PriceBook):
             await self._prices.watch(seconds)
 
+    @property
+    def offers(self) -> int:
+        """How many offers are in force; without any, all is free."""
+        return len(self._prices.current().offers)
+
     def figures(self) -> list[tuple[str, float]]:
         """Give what stands now, by the names of metrics."""
         return [
             ("farthing_paid_runs_open", len(self._running)),
             ("farthing_kept_answers_bytes", self._till.answers.bytes),
             ("farthing_money_not_given_back", settlement.unheard()),
-            ("farthing_offers_in_force", len(self._prices.current().offers)),
+            ("farthing_offers_in_force", self.offers),
         ]
 
     async def drain(self, seconds: float = 30.0) -> None:
