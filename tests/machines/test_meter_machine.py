@@ -16,3 +16,24 @@ def test_meters_are_as_the_model_says():
         suppress_health_check=quiet,
     )
     run_state_machine_as_test(MeterMachine, settings=chosen)
+
+
+def test_what_the_payer_told_the_hub_itself_is_kept_when_it_is_heard_of():
+    machine = MeterMachine()
+    machine.begin()
+    machine.present(place=0, units=1)
+    machine.payer_goes_around(place=0, more=1)
+    machine.look_again()
+    machine.nothing_is_lost_or_counted_twice()
+    machine.killed()
+    machine.nothing_is_lost_or_counted_twice()
+    machine.teardown()
+
+
+def test_what_the_payer_told_the_hub_itself_is_taken_where_it_is_owed():
+    machine = MeterMachine()
+    machine.begin()
+    machine.present(place=0, units=1)  # Opening the session is owed two.
+    machine.settle()
+    machine.payer_goes_around(place=0, more=1)
+    machine.teardown()

@@ -277,7 +277,8 @@ class Metering:
             if meter.due:
                 await self._handed(await self._handed([meter], late=False), late=True)
                 meter = self._open(session)
-            if meter.due:  # Not all was taken; what the hub heard of before still counts.
+            # Not all was taken, or more is owed than we know of: what the hub heard of counts.
+            if meter.due or meters.owing(meter) > meter.units:
                 self._refresh(await self._hub.look_up(session))
                 meter = self._open(session)
             units = min(meters.to_capture(meter), meter.handed)
@@ -305,6 +306,7 @@ class Metering:
                 return
             if session in self._meters:
                 self._refresh(seen)
+        await self._pen.written()
 
     async def close_ended(self) -> None:
         """Close every session whose time is over or that was stopped, once nobody is served."""
