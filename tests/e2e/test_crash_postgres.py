@@ -11,9 +11,9 @@ def hub(tmp_path, postgres_dsn):
 
 
 @pytest.mark.postgres
-async def test_a_hub_killed_five_times_loses_nothing_and_doubles_nothing(hub):
-    report = await crash_again_and_again(hub, 5, sessions=True)
-    assert report.payments > 50
+async def test_a_hub_killed_ten_times_loses_nothing_and_doubles_nothing(hub):
+    report = await crash_again_and_again(hub, 10, sessions=True)
+    assert report.payments > 100
 
 
 @pytest.mark.prove

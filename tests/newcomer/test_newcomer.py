@@ -117,7 +117,6 @@ def test_the_base_install_is_alone(environment: Empty):
     assert not environment.packages() & EXTRAS
 
 
-@pytest.mark.parametrize("environment", ["highest"], indirect=True)
 def test_what_a_newcomer_gets_is_small(environment: Empty):
     assert 10_000_000 < environment.bytes_on_disk() < DISK_MAX
 
