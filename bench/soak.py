@@ -4,7 +4,6 @@ The load comes in rounds, since orders are signed beforehand. `--only soak --sec
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -12,11 +11,9 @@ from bench.figures import Figure, percentile
 from bench.fleet import Fleet
 from bench.payments import run_single
 from bench.processes import hub_of
-from farthing.app import key_ring, open_to_read
 from farthing.config import Config
+from farthing.demo.finale import audit_books
 from farthing.errors import InvariantBroken
-from farthing.services.audit import Report, audit
-from farthing.services.heads import HeadsFile
 
 _ROUND_SECONDS = 20.0
 _MIB = 2**20
@@ -34,20 +31,10 @@ def run_soak(config: Config, fleet: Fleet, *, seconds: float) -> Figure:
             length = min(_ROUND_SECONDS, seconds)
             rounds.append(run_single(config, fleet, hub, port, 64, seconds=length))
             resident.append(round(hub.memory_info().rss / _MIB, 1))
-    report = asyncio.run(_audited(config))
+    report = asyncio.run(audit_books(config))
     if not report.ok:
         raise InvariantBroken("bench", f"the audit after the soak: {report.text}")
     return _together(rounds, resident)
-
-
-async def _audited(config: Config) -> Report:
-    with ThreadPoolExecutor(1) as readers:
-        database = open_to_read(config, readers)
-        try:
-            heads = HeadsFile(config.path(config.audit.heads_path))
-            return await audit(database, key_ring(config).root_public(), heads)
-        finally:
-            database.close()
 
 
 def _seconds_of(figure: Figure) -> float:

@@ -127,21 +127,12 @@ def payment_id(order: Order) -> int:
     A nonce that came in a challenge is the hub's own and is used once by anybody; a nonce the
     device made is its own, so that no other device can take it first.
     """
-    return _payment_id(_nonce_of(order), order.nonce)
+    return _payment_id("challenge" if order.challenge else order.device, order.nonce)
 
 
 def payment_name(order: Order) -> str:
     """Give the id of an order's payment as it is written."""
-    return _payment_name(_nonce_of(order), order.nonce)
-
-
-def _nonce_of(order: Order) -> str:
-    return "challenge" if order.challenge else order.device
-
-
-@lru_cache(maxsize=4096)
-def _payment_name(by: str, nonce: str) -> str:
-    return ids.name("pay", _payment_id(by, nonce))
+    return ids.name("pay", payment_id(order))
 
 
 @lru_cache(maxsize=4096)

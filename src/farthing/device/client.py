@@ -16,7 +16,7 @@ from anyio import to_thread
 
 from farthing import ids
 from farthing.clock import NS
-from farthing.core.orders import payment_id
+from farthing.core.orders import payment_name
 from farthing.device.answers import bounded_body
 from farthing.device.giving_up import ANEW, Teller
 from farthing.device.hub_calls import Standing, cancel, check_private, look_up
@@ -157,7 +157,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
         order = ask.order(self.purse.device, now_ns, lambda: _nonce(now_ns))
         signed = self.purse.sign(order)
         entry = Entry(
-            payment=ids.name("pay", payment_id(order)),
+            payment=payment_name(order),
             request=name,
             method=request.method,
             url=str(request.url),

@@ -12,7 +12,7 @@ import msgspec
 
 from farthing import ids, keys
 from farthing.clock import NS, Clock, write_time
-from farthing.core.orders import SignedOrder, payment_id
+from farthing.core.orders import SignedOrder, payment_name
 from farthing.errors import (
     Conflict,
     Missing,
@@ -113,7 +113,7 @@ class FakeHub:
         content, first = self._keys.get(scope, (once.content, ""))
         if content != once.content:
             raise Conflict("idempotency-key-reused", "this key was used with another request")
-        own = ids.name("pay", payment_id(order))
+        own = payment_name(order)
         if first and own not in self.payments and self._found(first).state not in _TOOK_NOTHING:
             self._check_order(signed)
             return self._serve(self._found(first))
@@ -125,7 +125,7 @@ class FakeHub:
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:
         """Judge an order only if it is recorded already."""
-        payment = ids.name("pay", payment_id(signed.order))
+        payment = payment_name(signed.order)
         if payment not in self.payments:
             return None
         return await self._do("recorded", lambda: self._authorise(signed, 0, False, ""))
@@ -204,7 +204,7 @@ class FakeHub:
     ) -> Authorisation:
         order = signed.order
         self._check_proof(signed)
-        payment = ids.name("pay", payment_id(order))
+        payment = payment_name(order)
         taken = self.payments.get(payment)
         if taken is None:
             taken = self._new(payment, signed, hold_seconds, capture, category)
