@@ -30,21 +30,24 @@ def run_batches(
     config: Config, fleet: Fleet, hub: psutil.Process, port: int, each: int, *, seconds: float
 ) -> Figure:
     """Pay for some seconds, `each` in a request."""
+    job = batch_job(fleet, port, each, seconds)
+    return measure(config, hub, job, "batch-100" if each == 100 else "signed-batch-1000")
+
+
+def batch_job(fleet: Fleet, port: int, each: int, seconds: float) -> Job:
+    """Sign and write the requests of some seconds."""
     connections = _CONNECTIONS[each]
     count = int(_SUPPOSED_PER_S[each] * seconds / each) + connections
     warmups = max(connections, len(fleet.spenders) // each)
     if each == 100:
         orders = fleet.orders((warmups + count) * each)
         requests = [_request(packed(orders[i : i + each])) for i in range(0, len(orders), each)]
-        name = "batch-100"
     else:
         requests = [
             _request(under_one(fleet, fleet.spenders[i % len(fleet.spenders)], each))
             for i in range(warmups + count)
         ]
-        name = "signed-batch-1000"
-    job = Job(port, connections, seconds, warmups, requests, each, _PAID)
-    return measure(config, hub, job, name)
+    return Job(port, connections, seconds, warmups, requests, each, _PAID)
 
 
 def packed(orders: Sequence[SignedOrder]) -> bytes:

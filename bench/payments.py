@@ -41,11 +41,16 @@ def run_single(
     name: str = "",
 ) -> Figure:
     """Pay for some seconds on this many connections; all to `payee` where there is one."""
+    job = single_job(fleet, port, connections, seconds, payee)
+    return measure(config, hub, job, name or f"single-{connections}")
+
+
+def single_job(fleet: Fleet, port: int, connections: int, seconds: float, payee: str = "") -> Job:
+    """Sign and write the requests of some seconds."""
     count = int(_SUPPOSED_PER_S[connections] * seconds)
     warmups = _warmups(fleet, connections)
     requests = [request(order) for order in fleet.orders(warmups + count, payee=payee)]
-    job = Job(port, connections, seconds, warmups, requests)
-    return measure(config, hub, job, name or f"single-{connections}")
+    return Job(port, connections, seconds, warmups, requests)
 
 
 def _warmups(fleet: Fleet, connections: int) -> int:

@@ -17,7 +17,7 @@ from bench.figures import Figure, percentile
 from bench.load import Heard, Job
 from farthing.config import Config
 
-_PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def server(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
     finally:
         started.send_signal(signal.SIGTERM)
         try:
-            started.wait(_PATIENCE_SECONDS)
+            started.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             started.kill()
 
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 def _await_port(port: int, started: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until and started.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -60,11 +60,18 @@ def _await_port(port: int, started: "subprocess.Popen[bytes]") -> None:
 
 
 def measure(
-    config: Config, hub: psutil.Process, job: Job, name: str, *, units_each: int = 1
+    config: Config,
+    hub: psutil.Process,
+    job: Job,
+    name: str,
+    *,
+    units_each: int = 1,
+    begun: Callable[[], object] = lambda: None,
 ) -> Figure:
     """Run a job against a hub, and put together what both processes say.
 
-    Shape: each payment takes `units_each` units, which may be in one commit or in several.
+    Shape: each payment takes `units_each` units, which may be in one commit or in several; `begun`
+           is called when what is measured begins, and must not wait.
     """
     file = config.path("job")
     file.write_bytes(msgspec.msgpack.encode(job))
@@ -75,7 +82,11 @@ def measure(
         times = hub.cpu_times()
         cpu[place], commits[place] = times.user + times.system, commits_made(config)
 
-    heard = _run_load(file, lambda: note(0))
+    def before() -> None:
+        note(0)
+        begun()
+
+    heard = _run_load(file, before)
     note(1)
     if heard.refused:
         raise RuntimeError(f"{name}: {heard.refused} refused; the first:\n{heard.first_refusal}")
