@@ -202,7 +202,7 @@ async def test_supported(place: Place):
         told = await hall.town.made("GET", "/supported")
         hub = hall.town.hub.ctx.identity.hub
         kind = {"x402Version": 2, "network": f"farthing:{hub}"}
-        kinds = [kind | {"scheme": scheme} for scheme in ("exact", "upto")]
+        kinds = [kind | {"scheme": scheme} for scheme in ("exact", "upto", "batch-settlement")]
         assert told == {"kinds": kinds, "extensions": ["payment-identifier"], "signers": {}}
 
 

@@ -11,7 +11,7 @@ KEYS = {
     "mandates": "id", "devices": "id", "invitations": "hash", "offers": "id",
     "certificates": "key", "events": "number", "settings": "name", "migrations": "number",
     "asks": "key", "idempotency": "key", "sessions": "id", "session_aliases": "key",
-    "tariffs": "digest", "used_keys": "key",
+    "tariffs": "digest", "used_keys": "key", "session_charges": "session",
 }  # fmt: skip
 
 UNSEEN_TABLES = {
@@ -22,6 +22,7 @@ UNSEEN_TABLES = {
     "idempotency": "answers remembered for a day",
     "used_keys": "nonces remembered for a minute",
     "session_aliases": "a short name; who follows it checks the voucher's signature",
+    "session_charges": "what a payee says of its own requests; signed vouchers bound it",
 }
 """Tables that the audit does not look at, and why that harms nobody's money."""
 

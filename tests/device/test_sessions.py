@@ -13,7 +13,6 @@ from farthing.core.tariffs import flat_rate
 from farthing.core.vouchers import read_voucher
 from farthing.device.opened import opened_session
 from farthing.device.purse import Membership, Purse
-from farthing.device.session_files import Kept, SessionFiles
 from farthing.device.sessions import DeviceSessions
 from farthing.errors import (
     Conflict,
@@ -25,6 +24,7 @@ from farthing.errors import (
     Unavailable,
 )
 from farthing.keys import Ed25519Signer
+from farthing.session_files import Kept, SessionFiles
 from tests.web.api.town import Town, open_town
 
 TARIFF = flat_rate("USD", "reading", 3, 10)

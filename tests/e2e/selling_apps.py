@@ -13,7 +13,7 @@ from x402 import x402ResourceServer
 from x402.http.middleware.fastapi import payment_middleware
 from x402.http.types import PaymentOption, RouteConfig
 
-from farthing.plugs.x402_seller import FarthingServerScheme, facilitator
+from farthing.plugs.x402_seller import FarthingBatchServer, FarthingServerScheme, facilitator
 
 
 @contextlib.contextmanager
@@ -34,14 +34,17 @@ def served(app: Any) -> Iterator[str]:
         thread.join(10)
 
 
-def stock_shop(hub_url: str, hub: str, key: str, payee: str, calls: list[str]) -> FastAPI:
+def stock_shop(
+    hub_url: str, hub: str, key: str, payee: str, calls: list[str], scheme: str = "exact"
+) -> FastAPI:
     """A stock x402 seller that settles at our hub."""
     server = x402ResourceServer(facilitator(hub_url, key))
     server.register("farthing:*", FarthingServerScheme())
+    server.register("farthing:*", FarthingBatchServer("tea shop"))
     routes = {
         f"GET {path}": RouteConfig(
             accepts=PaymentOption(
-                scheme="exact", network=f"farthing:{hub}", pay_to=payee, price="$0.0015"
+                scheme=scheme, network=f"farthing:{hub}", pay_to=payee, price="$0.0015"
             )
         )
         for path in ("/tea", "/broken")

@@ -11,9 +11,9 @@ from farthing.core.chain import sign_head
 from farthing.core.heads import head_line
 from farthing.device.journal import Entry, FolderJournal
 from farthing.device.purse import Membership, open_purse
-from farthing.device.session_files import Kept, SessionFiles
 from farthing.services import audit_note, copies
 from farthing.services.heads import HeadsFile
+from farthing.session_files import Kept, SessionFiles
 from tests.protocols.stand_in import DEVICE, NOW, PAYEE
 
 from .parser import FOLDER, Parser

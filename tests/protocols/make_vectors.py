@@ -23,6 +23,7 @@ from farthing.protocols.mpp import Mpp, challenge_id
 from farthing.protocols.x402 import X402
 from farthing.protocols.x402_client import write
 
+from .batch_vectors import batch
 from .session_vectors import sessions
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "vectors"
@@ -392,6 +393,7 @@ def all_vectors() -> dict[str, dict[str, Any]]:
         "mpp": mpp(),
         "x402": x402(),
         "sessions": sessions(),
+        "batch": batch(),
     }
 
 

@@ -19,7 +19,8 @@ from .stand_in import DEVICE, HUB, PAYEE, SIGNER, Seller
 from .test_stock_x402_seller import API_KEY, Facilitator
 
 PAGE = (FOLDER.parents[1] / "howto" / "stock-software.md").read_text()
-X402_CLIENT, MPP_CLIENT, X402_SELLER = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+X402_CLIENT, BATCH_CLIENT, BATCH_SELLER, MPP_CLIENT, X402_SELLER = PROGRAMS
 
 
 def program(text: str) -> dict[str, Any]:

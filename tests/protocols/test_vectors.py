@@ -17,12 +17,13 @@ from farthing.protocols import client
 from farthing.protocols.base import BadCredential, Terms
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
+from farthing.protocols.x402_batch import batch_ask, read_payload
 
 from . import make_vectors
 
 FILES = {
     name: json.loads((make_vectors.FOLDER / f"{name}.json").read_text())
-    for name in ("orders", "signatures", "mpp", "x402", "sessions")
+    for name in ("orders", "signatures", "mpp", "x402", "sessions", "batch")
 }
 
 
@@ -148,3 +149,22 @@ def test_a_voucher_signs_to_these_bytes(case: dict[str, Any]):
 def test_this_is_no_voucher(case: dict[str, Any]):
     with pytest.raises(Malformed):
         read_voucher(bytes.fromhex(case["voucher_hex"]))
+
+
+@named(FILES["batch"]["good"])
+def test_a_payload_pays_for_a_request_of_a_session(case: dict[str, Any]):
+    file = FILES["batch"]
+    ask = batch_ask(file["required"])
+    assert ask.tariff.members() == file["tariff"]
+    assert ask.tariff.digest() == from_base64url(file["tariff_hash"])
+    brought = read_payload({"x402Version": 2, "payload": case["payload"]}, ask)
+    assert brought.session == file["session"]
+    agreed = Agreed(brought.session, ask.payee, ask.asset, ask.tariff.digest())
+    voucher = read_voucher(brought.voucher)
+    assert keys.verify(file["public"], voucher.signature, voucher.signed_bytes(agreed))
+
+
+@named(FILES["batch"]["bad"])
+def test_this_pays_for_no_request(case: dict[str, Any]):
+    with pytest.raises(Malformed):
+        read_payload({"x402Version": 2, "payload": case["payload"]}, batch_ask(case["required"]))

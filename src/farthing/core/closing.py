@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from farthing.core.accounts import require_unfrozen
+from farthing.core.charges import charged_of
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind, event_writes
 from farthing.core.facts import state_change
@@ -74,7 +75,8 @@ class CloseSession:
     """Close a session, and take what its highest voucher promises, or `units` of it.
 
     Shape: `by` is its payee's owner, or None for the operator; `due` closes it only when its time
-           and grace are over.
+           and grace are over. Where requests were charged one by one, what they came to is taken
+           unless `units` say otherwise.
     """
 
     session: str
@@ -95,7 +97,7 @@ class CloseSession:
     def plan(self, view: View) -> Outcome[Session]:
         """Close it once; again with the same amount is no harm."""
         session = paid_to(view, self.session, self.by)
-        units = session.units if self.units is None else self.units
+        units = charged_of(view, session) if self.units is None else self.units
         if session.state is Phase.CLOSED:
             if self.units in (None, session.captured):
                 return Outcome(session)

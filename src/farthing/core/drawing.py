@@ -52,8 +52,7 @@ class Draw:
         if claims.units < session.units:
             detail = f"{session.units} units were promised already"
             raise Conflict("voucher-superseded", detail, **current(session))
-        self._check_times(view, session)
-        self._check_revoked(view, session)
+        self.check_running(view, session)
         if claims.units > session.deposit:
             detail = f"the deposit is {session.deposit} units; top it up"
             raise PaymentRefused("voucher-beyond-deposit", detail, **current(session))
@@ -65,6 +64,14 @@ class Draw:
             changed_ns=view.now_ns,
         )
         return Outcome(drawn, [Write(SESSIONS, drawn)])
+
+    def check_running(self, view: View, session: Session) -> None:
+        """Refuse what comes after a session's time, or after its owner has stopped it.
+
+        Raises: PaymentRefused.
+        """
+        self._check_times(view, session)
+        self._check_revoked(view, session)
 
     def _check_times(self, view: View, session: Session) -> None:
         grace_ns = session.closes_ns - session.ends_ns if self.late else 0

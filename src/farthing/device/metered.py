@@ -21,11 +21,11 @@ from farthing.core.tariffs import owed
 from farthing.device.hub_calls import Borrowed, check_private, read_object, text_of
 from farthing.device.outcomes import WillNotPay
 from farthing.device.purse import Purse
-from farthing.device.session_files import Kept, SessionFiles
 from farthing.device.sessions import DeviceSessions
 from farthing.errors import Conflict, FarthingError, Missing, PaymentRefused, Unavailable
 from farthing.money import Amount, parse_units
 from farthing.protocols.session_client import SessionAsk, session_asks, session_state
+from farthing.session_files import Kept, SessionFiles
 
 _TRIES = 4
 _LEFT_SECONDS = 30

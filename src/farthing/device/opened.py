@@ -13,9 +13,9 @@ from farthing.clock import parse_time
 from farthing.core.receipts import receipt_fault
 from farthing.device.hub_calls import must_text
 from farthing.device.purse import Purse
-from farthing.device.session_files import Kept
 from farthing.errors import Malformed, OutcomeUnknown
 from farthing.money import parse_units
+from farthing.session_files import Kept
 
 
 def opened_session(purse: Purse, kept: Kept, told: Mapping[str, Any]) -> Kept | None:

@@ -14,8 +14,8 @@ from farthing.core.tariffs import Tariff
 from farthing.device.hub_calls import ask_hub
 from farthing.device.opened import opened_session
 from farthing.device.purse import Purse
-from farthing.device.session_files import Kept, SessionFiles
 from farthing.errors import Forbidden, OutcomeUnknown
+from farthing.session_files import Kept, SessionFiles
 
 ORDER_SECONDS = 600
 

@@ -2,6 +2,7 @@
 
 HINTS = {
     "bad-voucher": "Sign with the key that signed the opening order, for this very session.",
+    "charged-too-late": "Charge within the requirement's maxTimeoutSeconds, or set them higher.",
     "count-too-large": "Close the session and open another one.",
     "malformed-session": "Write the order's resource as docs/reference/sessions.md says.",
     "malformed-session-file": "Ask the hub how the session stands, then open another one.",
@@ -22,6 +23,7 @@ HINTS = {
     "voucher-expired": "Sign a voucher that is good until the session's end.",
     "voucher-needed": "Promise `needed` units in all by a voucher, then ask again.",
     "voucher-superseded": "Go on from `promised`: sign a voucher for more than that.",
+    "voucher-used": "Sign a voucher with a higher sequence for each request.",
     "wrong-session": "Open a session for this payee, tariff and realm.",
     "wrong-purpose": "Send it where its resource says: deposits to sessions, others to payments.",
 }

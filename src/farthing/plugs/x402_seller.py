@@ -12,9 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from farthing.core.sessions import GRACE_SECONDS
 from farthing.errors import PlugMissing
 from farthing.money import Asset, MalformedPrice, parse_price, parse_units
 from farthing.protocols import names
+from farthing.protocols.x402_batch import LIFETIME_SECONDS
 
 try:
     from x402.http import FacilitatorConfig, HTTPFacilitatorClient
@@ -71,6 +73,41 @@ class FarthingServerScheme:
         if price.asset not in self._assets:
             raise MalformedPrice(f"this seller's assets are {', '.join(sorted(self._assets))}")
         return price
+
+
+class FarthingBatchServer(FarthingServerScheme):
+    """The `batch-settlement` scheme on `farthing:*`: the hub counts what each session is charged.
+
+    Shape: `purpose` is what sessions are opened for, such as the shop's name: one session pays
+           for every route of the shop. `lifetime_seconds` and `grace_seconds` are a session's.
+    """
+
+    scheme = names.BATCH
+
+    def __init__(
+        self,
+        purpose: str = "",
+        *,
+        lifetime_seconds: int = LIFETIME_SECONDS,
+        grace_seconds: int = GRACE_SECONDS,
+        assets: Mapping[str, Asset] = ASSETS,
+    ) -> None:
+        super().__init__(assets)
+        self._extra = {
+            "purpose": purpose,
+            "lifetime": str(lifetime_seconds),
+            "grace": str(grace_seconds),
+        }
+
+    def enhance_payment_requirements(
+        self,
+        requirements: PaymentRequirements,
+        supported_kind: SupportedKind,  # noqa: ARG002
+        extensions: list[str],  # noqa: ARG002
+    ) -> PaymentRequirements:
+        """Say what sessions are opened for; what the route says itself is left as it is."""
+        requirements.extra = self._extra | (requirements.extra or {})
+        return requirements
 
 
 class SellerKey:

@@ -11,6 +11,8 @@ X402_VERSION = 2
 SCHEME = "exact"
 UPTO = "upto"
 """An order for the most that may be taken; its seller settles for what was used."""
+BATCH = "batch-settlement"
+"""A session: a deposit, and a voucher with each request, of which what was used is charged."""
 NAMESPACE = "farthing"
 
 CHALLENGE_FIELD = "www-authenticate"

@@ -186,12 +186,12 @@ def same_requirements(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def settles(accepted: Mapping[str, Any], required: Mapping[str, Any]) -> bool:
-    """Tell whether a seller settles for what was accepted, or under `upto` for less of it.
+    """Tell whether a seller settles for what was accepted, or by some schemes for less of it.
 
     Raises: Malformed for an amount that is none.
-    Source: x402 scheme `upto`, core properties 4 and 5.
+    Source: x402 scheme `upto`, core properties 4 and 5; scheme `batch-settlement`.
     """
-    if accepted.get("scheme") != names.UPTO:
+    if accepted.get("scheme") not in (names.UPTO, names.BATCH):
         return same_requirements(accepted, required)
     least, most = required.get("amount"), accepted.get("amount")
     if not isinstance(least, str) or not isinstance(most, str):

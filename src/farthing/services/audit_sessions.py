@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_sessions import session_fault
+from farthing.core.charges import CHARGES
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.sessions import (
     ALIASES,
@@ -53,6 +54,9 @@ def _beside_fault(tx: Tx, session: Session) -> str | None:
     alias = tx.fetch(ALIASES, [key]).get(key)
     if session.state is Phase.OPEN and (alias is None or alias.session != session.id):
         return "its vouchers are not found by its alias"
+    charges = tx.fetch(CHARGES, [session.id]).get(session.id)
+    if charges is not None and not 0 <= charges.charged <= session.units:
+        return "more was charged of it than was promised"
     return None
 
 

@@ -104,7 +104,7 @@ class Sessions:
         bearer: str = "",
     ) -> list[Session | FarthingError]:
         """Accept vouchers, each by itself, in order; one commit takes them all."""
-        answers: list[Any] = [await self._checked(item, bearer) for item in presented]
+        answers: list[Any] = [await self.check(item, bearer) for item in presented]
         units = [
             Draw(item.session, found.claims, item.raw, by, late)
             for item, found in zip(presented, answers, strict=True)
@@ -117,8 +117,8 @@ class Sessions:
                 answers[place] = done if isinstance(done, FarthingError) else done.answer
         return answers
 
-    async def _checked(self, item: Presented, bearer: str) -> Voucher | FarthingError:
-        """Read a voucher and check its signature.
+    async def check(self, item: Presented, bearer: str = "") -> Voucher | FarthingError:
+        """Read a voucher and check its signature; nothing is drawn.
 
         Shape: a session that is not there is answered as one whose voucher is not signed.
         """

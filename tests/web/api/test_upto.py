@@ -88,10 +88,10 @@ async def test_more_than_was_authorised_and_another_scheme_are_refused(tmp_path:
         assert await town.available("purse") == FUNDS
 
 
-async def test_both_schemes_are_said_to_be_settled(tmp_path: Path):
+async def test_all_schemes_are_said_to_be_settled(tmp_path: Path):
     async with open_town(tmp_path) as town:
         kinds = (await town.made("GET", "/supported"))["kinds"]
-        assert [kind["scheme"] for kind in kinds] == ["exact", "upto"]
+        assert [kind["scheme"] for kind in kinds] == ["exact", "upto", "batch-settlement"]
 
 
 async def test_our_own_client_pays_no_requirement_that_is_open_at_the_top(tmp_path: Path):

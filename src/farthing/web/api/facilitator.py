@@ -7,7 +7,7 @@ checks form, signature and time, and says so: it is no oracle for balances.
 Source: x402 specification v2, section 7.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -18,9 +18,9 @@ from farthing.core.idempotency import content_hash, idempotency_key
 from farthing.core.orders import SignedOrder
 from farthing.core.owners import Scope
 from farthing.core.payments import Payment, State
-from farthing.errors import FarthingError, Malformed, OutcomeUnknown, Unavailable
+from farthing.errors import FarthingError, Forbidden, Malformed, OutcomeUnknown, Unavailable
 from farthing.money import parse_units
-from farthing.protocols.names import SCHEME, UPTO, X402_VERSION, network
+from farthing.protocols.names import BATCH, SCHEME, UPTO, X402_VERSION, network
 from farthing.protocols.x402 import (
     error_reason,
     identifier_of,
@@ -30,7 +30,7 @@ from farthing.protocols.x402 import (
 )
 from farthing.services import settling
 from farthing.services.payments import shown_state, split_reason
-from farthing.web.api import answers
+from farthing.web.api import answers, facilitator_batch
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.payees import require_payee
 from farthing.web.problems import HttpProblem
@@ -43,9 +43,13 @@ async def supported(call: Call) -> Reply:
     """Say which schemes and networks are settled here."""
     hub = network(call.desk.ctx.identity.hub)
     kinds = [
-        {"x402Version": X402_VERSION, "scheme": scheme, "network": hub} for scheme in (SCHEME, UPTO)
+        {"x402Version": X402_VERSION, "scheme": scheme, "network": hub}
+        for scheme in (SCHEME, UPTO, BATCH)
     ]
     return Reply({"kinds": kinds, "extensions": ["payment-identifier"], "signers": {}})
+
+
+_Agree = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 
 class _BadPayload(Malformed):
@@ -64,7 +68,7 @@ class _Asked(NamedTuple):
     units: int | None
 
 
-def _read(call: Call, *, settling: bool = False) -> _Asked:
+def _read(call: Call, *, settling: bool = False) -> _Asked | facilitator_batch.Batched:
     body = _object(read_json(call.raw))
     payload, required = (
         _object(body.get("paymentPayload")),
@@ -75,17 +79,35 @@ def _read(call: Call, *, settling: bool = False) -> _Asked:
     seconds = required.get("maxTimeoutSeconds")
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= _HOLD_MAX:
         raise Malformed("invalid-body", f"maxTimeoutSeconds is 1 to {_HOLD_MAX}")
+    agree = settles if settling else same_requirements
+    if required.get("scheme") == BATCH:
+        return _read_batch(payload, required, agree)
     try:
         signed, identifier = signed_order(payload, (SCHEME, UPTO)), identifier_of(payload)
     except Malformed as fault:
         raise _BadPayload("invalid-payload", fault.detail) from None
     accepted = _object(payload.get("accepted"))
-    agree = settles if settling else same_requirements
     if not agree(accepted, required):
-        raise Malformed("requirements-mismatch", "what was accepted is not what is required")
+        raise _mismatch()
     keyed = _keyed(signed, identifier, {**required, "amount": accepted["amount"]})
     units = parse_units(required["amount"]) if accepted["scheme"] == UPTO else None
     return _Asked(signed, seconds, keyed, units)
+
+
+def _read_batch(
+    payload: Mapping[str, Any], required: Mapping[str, Any], agree: _Agree
+) -> facilitator_batch.Batched:
+    accepted = _object(payload.get("accepted"))
+    if not agree(accepted, required):
+        raise _mismatch()
+    try:
+        return facilitator_batch.read(payload, required)
+    except Malformed as fault:
+        raise _BadPayload("invalid-payload", fault.detail) from None
+
+
+def _mismatch() -> Malformed:
+    return Malformed("requirements-mismatch", "what was accepted is not what is required")
 
 
 def _keyed(
@@ -107,9 +129,12 @@ def _object(value: Any) -> dict[str, Any]:
 async def verify(call: Call) -> Reply:
     """Hold the money of an order for its seller; anonymously, check form, signature and time."""
     try:
-        signed, seconds, keyed, _ = _read(call)
+        asked = _read(call)
     except _BadPayload as fault:
         return _invalid(fault.code, fault.detail)
+    if isinstance(asked, facilitator_batch.Batched):
+        return await _verify_batch(call, asked)
+    signed, seconds, keyed, _ = asked
     if call.principal is None:
         return await _verify_form(call, signed)
     call.principal.need(Scope.SELLER)
@@ -133,6 +158,19 @@ async def verify(call: Call) -> Reply:
     return _invalid(*_why(payment, state))
 
 
+async def _verify_batch(call: Call, asked: facilitator_batch.Batched) -> Reply:
+    try:
+        if call.principal is None:
+            await facilitator_batch.check(call, asked)
+            return _form_holds()
+        call.principal.need(Scope.SELLER)
+        return Reply(await facilitator_batch.verify(call, asked))
+    except (Unavailable, OutcomeUnknown, Forbidden):
+        raise
+    except FarthingError as error:
+        return _invalid(error.code, error.detail, error.more)
+
+
 def _why(payment: Payment, state: State) -> tuple[str, str]:
     if state is State.AWAITING:
         return "awaiting-owner", "the owner is being asked; try again shortly"
@@ -142,10 +180,13 @@ def _why(payment: Payment, state: State) -> tuple[str, str]:
     return code or f"payment-{state.value}", detail
 
 
-def _invalid(code: str, detail: str) -> Reply:
-    return Reply(
-        {"isValid": False, "invalidReason": error_reason(code), "invalidMessage": detail or code}
-    )
+def _invalid(code: str, detail: str, extra: Mapping[str, Any] | None = None) -> Reply:
+    told = {
+        "isValid": False,
+        "invalidReason": error_reason(code),
+        "invalidMessage": detail or code,
+    }
+    return Reply({**told, "extra": extra} if extra else told)
 
 
 async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
@@ -160,6 +201,10 @@ async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
         raise
     except FarthingError as error:
         return _invalid(error.code, error.detail)
+    return _form_holds()
+
+
+def _form_holds() -> Reply:
     note = "form, signature and time only; authenticate to have the money held"
     return Reply({"isValid": True, "extra": {"checked": note}})
 
@@ -171,9 +216,12 @@ async def settle(call: Call) -> Reply:
     """
     hub = network(call.desk.ctx.identity.hub)
     try:
-        signed, seconds, keyed, units = _read(call, settling=True)
+        asked = _read(call, settling=True)
     except _BadPayload as fault:
         return _unsettled(fault.code, fault.detail, hub)
+    if isinstance(asked, facilitator_batch.Batched):
+        return await _settle_batch(call, asked, hub)
+    signed, seconds, keyed, units = asked
     await require_payee(call, signed.order.payee)
     payments = call.desk.payments
     try:
@@ -204,6 +252,17 @@ async def settle(call: Call) -> Reply:
             "extra": {"receipt": receipt},
         }
     )
+
+
+async def _settle_batch(call: Call, asked: facilitator_batch.Batched, hub: str) -> Reply:
+    try:
+        return Reply(await facilitator_batch.settle(call, asked))
+    except (Unavailable, OutcomeUnknown) as error:
+        raise HttpProblem(503, error.code, error.detail, retry_after=1) from None
+    except Forbidden:
+        raise
+    except FarthingError as error:
+        return _unsettled(error.code, error.detail, hub, error.more)
 
 
 def _unsettled(code: str, detail: str, hub: str, extra: Mapping[str, Any] | None = None) -> Reply:

@@ -16,7 +16,7 @@ from farthing.bounded import read_file
 from farthing.codec import from_base64url
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.errors import Conflict, Malformed, Missing, PaymentRefused
-from farthing.ids import number
+from farthing.ids import number as id_number
 from farthing.keys import Signer
 
 
@@ -123,6 +123,23 @@ class SessionFiles:
             self.keep(after)
         return sign_voucher(signer, after.agreed, claims_of(after))
 
+    def number(self, session: str, units: int, signer: Signer) -> bytes:
+        """Sign a voucher with a number of its own, for at least `units` in all.
+
+        Shape:  for sellers that take each voucher for one request (x402).
+        Raises: PaymentRefused `voucher-beyond-deposit`; Missing.
+        """
+        with self._locked(session):
+            before = self.read(session)
+            if units > before.deposit:
+                detail = f"the deposit is {before.deposit} units; top it up"
+                raise PaymentRefused("voucher-beyond-deposit", detail)
+            after = msgspec.structs.replace(
+                before, promised=max(before.promised, units), sequence=before.sequence + 1
+            )
+            self.keep(after)
+        return sign_voucher(signer, after.agreed, claims_of(after))
+
     def promised(self, session: str, signer: Signer) -> bytes:
         """Sign once more what was promised last: an equal voucher does no harm.
 
@@ -144,7 +161,7 @@ class SessionFiles:
             os.close(descriptor)
 
     def _file(self, session: str) -> Path:
-        number("ses", session)  # So that no name leads out of the folder.
+        id_number("ses", session)  # So that no name leads out of the folder.
         return self._path / f"{session}.json"
 
     def _sync(self) -> None:
@@ -157,5 +174,5 @@ class SessionFiles:
 
 def claims_of(kept: Kept) -> Claims:
     """Give the claims of a session's newest voucher, good until the session ends."""
-    alias = session_alias(number("ses", kept.session))
+    alias = session_alias(id_number("ses", kept.session))
     return Claims(alias, kept.promised, kept.sequence, kept.ends)
