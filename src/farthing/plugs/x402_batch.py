@@ -137,7 +137,7 @@ class FarthingBatch:
         if fault is not None:
             raise PaymentRefused(fault, "this client was not told to sign such a payment")
         if ask.amount > self._deposits.get(ask.asset, 0):
-            raise PaymentRefused("above-own-limit", "one request costs more than the deposit")
+            raise PaymentRefused("above-limit", "one request costs more than the deposit")
 
     # Sessions
 

@@ -181,12 +181,8 @@ def _why(payment: Payment, state: State) -> tuple[str, str]:
 
 
 def _invalid(code: str, detail: str, extra: Mapping[str, Any] | None = None) -> Reply:
-    told = {
-        "isValid": False,
-        "invalidReason": error_reason(code),
-        "invalidMessage": detail or code,
-    }
-    return Reply({**told, "extra": extra} if extra else told)
+    told = {"invalidReason": error_reason(code), "invalidMessage": detail or code}
+    return Reply({"isValid": False, **told, **({"extra": extra} if extra else {})})
 
 
 async def _verify_form(call: Call, signed: SignedOrder) -> Reply:
