@@ -5,6 +5,7 @@
 Source: x402 specification v2, scheme `batch-settlement`; docs/reference/methods.md.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from farthing.codec import canonical_json, from_base64url, read_json, to_base64u
 from farthing.core.orders import Order, SignedOrder, order_from_members, payment_id
 from farthing.core.refusals import Refusal
 from farthing.core.sessions import Opening, top_up_resource
-from farthing.errors import PaymentRefused
+from farthing.errors import Malformed, PaymentRefused
 from farthing.keys import Signer
 from farthing.money import parse_units
 from farthing.plugs.paying import SCALES, Limits
@@ -70,6 +71,7 @@ class FarthingBatch:
         self._limits = limits or Limits()
         self._charged: dict[str, int] = {}
         self._flying: dict[str, dict[int, int]] = {}
+        self._needed: dict[str, int] = {}
         self.scheme_hooks = SimpleNamespace(on_payment_response=self.on_payment_response)
 
     def find_default_asset(self, asset: str, network: str) -> dict[str, Any] | None:
@@ -87,7 +89,7 @@ class FarthingBatch:
         ask = batch_ask(requirements.model_dump(by_alias=True))
         self._check(ask)
         kept = self._kept(ask) or self._opened(ask)
-        units = self._next(kept, ask.amount)
+        units = self._next(kept, ask)
         if units > kept.deposit and not kept.opening:
             kept = self._topped_up(kept, ask)
         signed = _under_way(kept)
@@ -118,6 +120,7 @@ class FarthingBatch:
         elif error in _MORE:
             # What was promised last is not enough, whatever became of it: promise on top of it.
             self._charged.pop(session, None)
+            self._needed[session] = _needed(refused)
         else:
             return None
         return _recovered()
@@ -207,11 +210,16 @@ class FarthingBatch:
 
     # Vouchers
 
-    def _next(self, kept: Kept, amount: int) -> int:
-        """Tell what to promise in all: what was charged, what is under way, and this request."""
-        charged = self._charged.get(kept.session)
+    def _next(self, kept: Kept, ask: BatchAsk) -> int:
+        """Tell what to promise in all: what was charged, what is under way, and this request.
+
+        Shape: a tariff may cost more to begin than each request does; the seller says so.
+        """
+        amount = ask.amount
+        charged, needed = self._charged.get(kept.session), self._needed.pop(kept.session, 0)
         if charged is None:
-            return kept.promised + amount
+            more = amount + int(ask.tariff.opening) + int(ask.tariff.minimum)
+            return max(kept.promised + amount, min(needed, kept.promised + more))
         flying = sum(self._flying.get(kept.session, {}).values())
         return min(charged + flying, kept.promised) + amount
 
@@ -247,6 +255,18 @@ def _session_of(payload: Mapping[str, Any]) -> str:
     if resource.startswith("TOPUP "):
         return resource.removeprefix("TOPUP ")
     return ids.name("ses", payment_id(order))
+
+
+def _needed(refused: Any) -> int:
+    """Read how much a 402 wants to be promised in all; 0 where it does not say."""
+    for accepted in refused.accepts if refused is not None else ():
+        extra = cast(dict[str, Any], accepted.extra or {})
+        state = extra.get("channelState")
+        told = cast(dict[str, Any], state).get("requiredCumulativeAmount") if state else None
+        if isinstance(told, str):
+            with contextlib.suppress(Malformed):
+                return parse_units(told)
+    return 0
 
 
 def _recovered() -> Any:

@@ -38,13 +38,17 @@ class SessionTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a payer says of a session. Shape: `signed` is the order of `open` and `topUp`."""
+    """What a payer says of a session.
+
+    Shape: `signed` is the order of `open` and `topUp`, and in x402 of a `voucher` that tops up.
+    """
 
     action: Action
     session: str = ""
     voucher: bytes = b""
     signed: SignedOrder | None = None
     challenge: str = ""
+    language: str = names.MPP
 
 
 class MppSessions:

@@ -18,6 +18,7 @@ from farthing.errors import FarthingError, Malformed, PaymentRefused
 from farthing.log_lines import Log
 from farthing.money import parse_units
 from farthing.protocols.mpp_session import MppSessions, need_voucher_members, receipt_members
+from farthing.protocols.x402_sessions import X402Sessions
 from farthing.services.metering import Metering
 from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
 from farthing.web.caching import private
@@ -42,7 +43,7 @@ class MeteredRun:
         metering: Metering,
         usage: Usage,
         session: str,
-        language: MppSessions,
+        language: MppSessions | X402Sessions,
         clock: Clock,
         *,
         challenge: str = "",

@@ -16,8 +16,10 @@ from farthing.errors import (
     present,
 )
 from farthing.money import Amount, Asset
+from farthing.protocols import names
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp_session import MppSessions, Said, SessionTerms
+from farthing.protocols.x402_sessions import X402Sessions
 from farthing.services.metering import Metering, Wanted
 from farthing.web.answers import Answers
 from farthing.web.asgi import App, Receive, Scope, Send
@@ -42,6 +44,7 @@ class MeteredAsk:
     request: Incoming
     offer: Offer
     terms: SessionTerms
+    url: str
 
     @property
     def wanted(self) -> Wanted:
@@ -97,14 +100,16 @@ class MeteredTill:
         if said.action == "topUp":
             order = present(said.signed, "a top-up brings an order")
             meter = await self.metering.top_up(said.session, order)
-            return self._stands(meter, said)
+            return self._stands(ask, meter, said)
         if said.action == "open":
             said = await self._open(ask, said)
+        elif said.signed is not None:
+            await self.metering.top_up(said.session, said.signed)
         if said.voucher:
             await self.metering.present(said.session, said.voucher, ask.wanted)
         if ask.request.method == "HEAD":
             found = self.metering.find(said.session)
-            return self._stands(present(found, "it was just presented"), said)
+            return self._stands(ask, present(found, "it was just presented"), said)
         name = _name_of(ask, said)
         if name and (answer := await self._repeats.answer(name, ask.request.resource)) is not None:
             return answer
@@ -116,11 +121,17 @@ class MeteredTill:
         if said is not None:
             return said
         paying = [v for v in ask.request.values(b"authorization") if self._language.carries(v)]
-        if not paying:
+        by_x402 = ask.request.values(names.SIGNATURE_FIELD.encode())
+        if not paying and not by_x402:
             return None
-        if len(paying) > 1:
+        if len(paying) + len(by_x402) > 1:
             raise BadCredential("several-credentials", "send exactly one credential", status=400)
+        if by_x402:
+            return X402Sessions(ask.terms.hub).read(by_x402[0], ask.terms)
         return self._language.read(paying[0], ask.terms, self._clock())
+
+    def _language_of(self, ask: MeteredAsk, said: Said) -> MppSessions | X402Sessions:
+        return X402Sessions(ask.terms.hub) if said.language == names.X402 else self._language
 
     async def _open(self, ask: MeteredAsk, said: Said) -> Said:
         """Bring an opening order to the hub.
@@ -139,22 +150,26 @@ class MeteredTill:
             raise PaymentRefused("wrong-session", "this order opens a session for something else")
         meter = await self.metering.open(signed, wanted)
         return Said(
-            action="open", session=meter.session, voucher=said.voucher, challenge=said.challenge
+            action="open",
+            session=meter.session,
+            voucher=said.voucher,
+            challenge=said.challenge,
+            language=said.language,
         )
 
     async def _close(self, ask: MeteredAsk, said: Said) -> Answer:
         meter = await self.metering.present(said.session, said.voucher, ask.wanted)
         seen = await self.metering.close(said.session)
         state = current(meter) | {"state": "closed", "captured": str(seen.captured)}
-        return self._told(state, said)
+        return self._told(ask, state, said)
 
-    def _stands(self, meter: Meter, said: Said) -> Answer:
-        return self._told(current(meter), said)
+    def _stands(self, ask: MeteredAsk, meter: Meter, said: Said) -> Answer:
+        return self._told(ask, current(meter), said)
 
-    def _told(self, state: Mapping[str, str], said: Said) -> Answer:
+    def _told(self, ask: MeteredAsk, state: Mapping[str, str], said: Said) -> Answer:
         """Answer what asks for nothing but how the session stands."""
         fields = [session_field(state), ("cache-control", "private, no-store")]
-        fields += self._language.receipt(state, said.challenge, self._clock())
+        fields += self._language_of(ask, said).receipt(state, said.challenge, self._clock())
         return Answer(204, [(k.encode(), v.encode()) for k, v in fields])
 
     async def _run_once(
@@ -177,7 +192,7 @@ class MeteredTill:
             self.metering,
             ask.terms.usage,
             said.session,
-            self._language,
+            self._language_of(ask, said),
             self._clock,
             challenge=said.challenge,
             wait_seconds=self._wait_seconds,
@@ -198,7 +213,9 @@ class MeteredTill:
         return dict(ask.request.scope) | {"headers": headers, "extensions": {}}
 
     def _required(self, ask: MeteredAsk, problem: FarthingError | None = None) -> Answer:
+        told = None if problem is None else {**problem.more, "code": problem.code}
         fields = [*self._language.challenge(ask.terms, self._clock())]
+        fields += X402Sessions(ask.terms.hub).challenge(ask.terms, ask.url, told)
         usage = ask.terms.usage
         price = str(Amount(usage.units, self._assets[usage.tariff.asset]))
         if problem is None:

@@ -337,7 +337,10 @@ class Paywall:
             description=offer.description,
             lifetime_seconds=self._limits.challenge_seconds,
         )
-        return MeteredAsk(came, request, offer, terms)
+        return MeteredAsk(came, request, offer, terms, self._url(request))
+
+    def _url(self, request: Incoming) -> str:
+        return f"{self._trust.scheme(request)}://{request.host}{request.target}"
 
     async def _meet(
         self, request: Incoming, offer: Offer, receive: Receive, intake: Intake
@@ -389,7 +392,7 @@ class Paywall:
             asset=offer.price.asset.code,
             amount=offer.price.units,
             resource=request.resource,
-            url=f"{self._trust.scheme(request)}://{request.host}{request.target}",
+            url=self._url(request),
             description=offer.description,
             body_digest=content_digest(body),
             lifetime_seconds=self._limits.challenge_seconds,
