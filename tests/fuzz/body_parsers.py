@@ -150,6 +150,7 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
     (bodies.SessionBody, _opens, _signed(OPENING.resource(), tariff=TARIFF.members())),
     (bodies.SignedBody, _tops_up, _signed(f"TOPUP {SESSION}")),
     (bodies.VoucherBody, _drawn, {"voucher": to_base64url(VOUCHER), "late": True}),
+    (bodies.SocketVoucherBody, _drawn, {"session": SESSION, "voucher": to_base64url(VOUCHER)}),
     (
         bodies.VouchersBody,
         _drawn_many,

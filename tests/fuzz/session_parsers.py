@@ -2,10 +2,14 @@
 
 import json
 
+from farthing.codec import read_json, to_base64url
 from farthing.core.sessions import is_deposit, opening_of, session_topped_up, top_up_resource
 from farthing.core.tariffs import owed, read_tariff
 from farthing.core.vouchers import read_voucher
+from farthing.protocols.x402_batch import batch_ask, read_payload
 from farthing.web import remote_sessions
+from farthing.web.api.voucher_socket import read_message
+from tests.protocols.batch_vectors import batch
 from tests.protocols.stand_in import DEVICE, PAYEE
 
 from .body_parsers import AGREED, OPENING, SESSION, TARIFF, VOUCHER
@@ -55,7 +59,27 @@ def _tariff(raw: bytes) -> object:
     return tariff.digest(), [owed(tariff, count) for count in (0, 1, 7, 100, 101, 10**9)]
 
 
+def _paid(raw: bytes) -> object:
+    """Read what a stock client sends for a request of a session, as a facilitator does."""
+    message = read_json(raw)
+    if not isinstance(message, dict) or not isinstance(message.get("accepted"), dict):
+        return None
+    return read_payload(message, batch_ask(message["accepted"]))
+
+
+_BATCH = batch()
+_MESSAGES = tuple(
+    json.dumps({"x402Version": 2, "accepted": _BATCH["required"], "payload": one["payload"]})
+    for one in _BATCH["good"]
+)
+
 SESSION_PARSERS = (
+    Parser("x402-batch", _paid, tuple(one.encode() for one in _MESSAGES)),
+    Parser(
+        "socket-message",
+        text(read_message),
+        (json.dumps({"session": SESSION, "voucher": to_base64url(VOUCHER)}).encode(),),
+    ),
     Parser("voucher", _voucher, (VOUCHER,)),
     Parser("tariff", _tariff, (TARIFF.written(), json.dumps(_TIERED).encode())),
     Parser(

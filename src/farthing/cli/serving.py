@@ -33,10 +33,12 @@ from farthing.sockets import clear_away, make_room
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
 from farthing.web.api.bodies import OwnerBody
+from farthing.web.api.voucher_socket import MESSAGE_BYTES_MAX
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.door import BoundedServer, guarded
 from farthing.web.guard import Guard
 from farthing.web.metrics_page import read_address, served_beside
+from farthing.web.placed_socket import PlacedSocket
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
 
@@ -278,7 +280,7 @@ def _tcp_server(config: Config, app: Any, guard: Guard) -> uvicorn.Server:
         app,
         ssl_certfile=server.tls_cert or None,
         ssl_keyfile=server.tls_key or None,
-        **(common_settings() | bounded_settings(guard)),
+        **(common_settings() | bounded_settings(guard) | socket_settings()),
     )
     return BoundedServer(settings, guard)
 
@@ -310,6 +312,17 @@ def common_settings() -> dict[str, Any]:
         "timeout_keep_alive": 30,
         "backlog": 2048,
         "proxy_headers": False,
+    }
+
+
+def socket_settings() -> dict[str, Any]:
+    """Give the settings of a server that takes WebSockets: small messages, never compressed."""
+    return {
+        "ws": PlacedSocket,
+        "ws_max_size": MESSAGE_BYTES_MAX,
+        "ws_ping_interval": 20.0,
+        "ws_ping_timeout": 20.0,
+        "ws_per_message_deflate": False,
     }
 
 

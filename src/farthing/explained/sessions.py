@@ -4,6 +4,7 @@ HINTS = {
     "bad-voucher": "Sign with the key that signed the opening order, for this very session.",
     "charged-too-late": "Charge within the requirement's maxTimeoutSeconds, or set them higher.",
     "count-too-large": "Close the session and open another one.",
+    "foreign-origin": "Open the socket from a program, or from the hub's own pages.",
     "malformed-session": "Write the order's resource as docs/reference/sessions.md says.",
     "malformed-session-file": "Ask the hub how the session stands, then open another one.",
     "malformed-tariff": "Write the tariff as docs/reference/sessions.md says.",

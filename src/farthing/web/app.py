@@ -23,6 +23,7 @@ from farthing.web.asgi import App, Receive, Scope, Send
 from farthing.web.incoming import read_request
 from farthing.web.problems import problem_answer, send_answer
 from farthing.web.trust import Trust
+from farthing.web.unpaid import refuse_websocket
 
 _OPEN = ("/healthz", "/readyz")
 
@@ -46,7 +47,7 @@ def all_endpoints() -> list[Endpoint]:
 
 
 class HubApp:
-    """The API as an ASGI application; it refuses WebSockets and answers lifespan.
+    """The API as an ASGI application; vouchers may come over a WebSocket. It answers lifespan.
 
     Shape: `requests` is the room for requests that its servers share.
     """
@@ -61,7 +62,7 @@ class HubApp:
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008})
+            await self.router.socket(scope, receive, send)
 
 
 class PrivateOnly:
@@ -75,10 +76,13 @@ class PrivateOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what is private on its way."""
-        if scope["type"] == "http" and scope["path"] not in _OPEN:
+        if scope["type"] != "lifespan" and scope["path"] not in _OPEN:
             try:
                 self._trust.check_private(read_request(scope))
             except FarthingError as error:
+                if scope["type"] == "websocket":
+                    await refuse_websocket(scope, receive, send, problem_answer(error))
+                    return
                 await send_answer(send, problem_answer(error), head=scope["method"] == "HEAD")
                 return
         await self._app(scope, receive, send)

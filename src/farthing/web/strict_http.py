@@ -82,6 +82,8 @@ class StrictHttp(Patient):
         """Hand the connection over to another protocol, which has its own watch over it."""
         self._let_go()
         super().handle_websocket_upgrade()
+        taken_over: Any = cast(Corked, self.transport).get_protocol()
+        taken_over.left, self.left = self.left, None
 
     def _let_go(self) -> None:
         StrictHttp.open_now -= 1

@@ -189,6 +189,14 @@ class PresentedBody(Body, frozen=True, kw_only=True):
     voucher: Voucher
 
 
+class SocketVoucherBody(Body, frozen=True, kw_only=True):
+    """A voucher in a message of a WebSocket."""
+
+    session: Ident
+    voucher: Voucher
+    late: bool = False
+
+
 class VouchersBody(Body, frozen=True, kw_only=True):
     """Many vouchers at once."""
 

@@ -14,6 +14,7 @@ from farthing.config import LOOPBACK
 from farthing.core.owners import Principal, Scope
 from farthing.errors import (
     FarthingError,
+    Forbidden,
     InvariantBroken,
     Missing,
     Unauthenticated,
@@ -22,6 +23,7 @@ from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.services.watch import Seen
 from farthing.sharing import Room
+from farthing.web.api import voucher_socket
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
@@ -37,6 +39,7 @@ from farthing.web.problems import (
     send_answer,
     status_of,
 )
+from farthing.web.unpaid import refuse_websocket
 
 log = structlog.get_logger()
 
@@ -97,6 +100,55 @@ class Router:
             Intake(self._room) as intake,
         ):
             await self._serve(scope, receive, _Telling(send, seen), intake)
+
+    async def socket(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket: vouchers alone come over one.
+
+        Shape: who asks is known by the key in the request's head, as over HTTP; a page of
+               somebody else's in a browser is refused by its origin.
+        """
+        watch = self._desk.ctx.watch.request(scope["headers"])
+        with watch as seen:
+            seen.named("draw_by_socket")
+            try:
+                principal, address = await self._socket_of(scope)
+                with self._desk.streams.place(principal.owner if principal else "", address):
+                    await receive()
+                    seen.answered(101)
+                    one = voucher_socket.VoucherSocket(self._desk, self._rates, scope, principal)
+                    await one(receive, send)
+            except FarthingError as error:
+                problem = self._rates.counted(scope, error)
+                answer = problem_answer(problem, _challenge(problem))
+                seen.answered(answer.status)
+                await refuse_websocket(scope, receive, send, answer)
+
+    async def _socket_of(self, scope: AsgiScope) -> tuple[Principal | None, str]:
+        local = bool(scope.get(LOCAL))
+        if not local:
+            read_envelope({**scope, "method": "GET"}, [(n.lower(), v) for n, v in scope["headers"]])
+        headers = read_headers(scope["headers"])
+        if _raw_path(scope) != voucher_socket.PATH:
+            raise Missing("no-such-path", "vouchers are sent to /v1/vouchers")
+        self._check_origin(headers.get("origin", ""))
+        address = "" if local else self._rates.address(scope)
+        if local:
+            return OPERATOR, address
+        authorization = headers.get("authorization", "")
+        if not authorization:
+            return None, address
+        kind, _, secret = authorization.partition(" ")
+        if kind.lower() != "bearer":
+            raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
+        return await self._desk.access.by_key(secret.strip()), address
+
+    def _check_origin(self, origin: str) -> None:
+        """Refuse a browser's page that is not the hub's own.
+
+        Source: RFC 6455, section 10.2; ASVS 4.4.2.
+        """
+        if origin and urlsplit(origin).netloc.lower() != (self._authority or None):
+            raise Forbidden("foreign-origin", "a page of another origin opens no socket here")
 
     async def _serve(
         self, scope: AsgiScope, receive: Receive, telling: "_Telling", intake: Intake
