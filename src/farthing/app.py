@@ -13,8 +13,9 @@ import structlog
 from farthing.books.sql import SqlBooks
 from farthing.clock import NS, Clock, system_clock
 from farthing.config import Config
-from farthing.core.accounts import ASSETS, AssetRecord
+from farthing.core.accounts import ACCOUNTS, ASSETS, AssetRecord
 from farthing.core.decisions import Unit
+from farthing.core.fees import HUB, FeeTerms
 from farthing.core.identity import (
     CERTIFICATES,
     AcceptRollback,
@@ -183,7 +184,10 @@ async def open_hub(
         opened.push_async_callback(books.close)
         assets = database.transact(lambda tx: _settle_assets(tx, config))
         identity = HubIdentity(fingerprint(root_public), root_public, {})
-        ctx = Context(books, database, clock, random_bits, verifiers, identity, assets, watch=watch)
+        fees = database.transact(lambda tx: _fees(tx, config))
+        ctx = Context(
+            books, database, clock, random_bits, verifiers, identity, assets, watch=watch, fees=fees
+        )
         ctx_ready.append(ctx)
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
         opened.pop_all()  # From here on it is the hub that closes them.
@@ -212,6 +216,30 @@ def _settle_assets(tx: Tx, config: Config) -> dict[str, Any]:
                 f"{code} is counted at scale {known[code].scale}, and that never changes",
             )
     return config.asset_table()
+
+
+def _fees(tx: Tx, config: Config) -> dict[str, FeeTerms]:
+    """Give what the hub takes of payments, by asset.
+
+    Raises: BadConfig `fee-account-unknown`.
+    """
+    found: dict[str, FeeTerms] = {}
+    for code, fee in config.fees.items():
+        account = tx.fetch(ACCOUNTS, [fee.account]).get(fee.account)
+        if account is None or account.asset != code:
+            detail = f"[fees.{code}]: there is no account {fee.account} here that counts {code}"
+            raise BadConfig("fee-account-unknown", detail)
+        flat, minimum = config.fee_units(code)
+        found[code] = FeeTerms(
+            of=HUB,
+            account=fee.account,
+            ppm=fee.ppm,
+            flat=flat,
+            minimum=minimum,
+            rounding=fee.rounding,
+            on_refund=fee.on_refund,
+        )
+    return found
 
 
 def _all(tx: Tx, table: Table[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ import msgspec
 from farthing.bounded import read_text
 from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.misfits import misfit
-from farthing.money import Asset
+from farthing.money import Asset, parse_price
 
 
 def _told(meaning: str, **bounds: Any) -> Any:
@@ -153,6 +153,23 @@ class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 100
 
 
+class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the hub takes of payments in one asset: see docs/howto/take-a-fee.md."""
+
+    account: Annotated[str, _told("the account that gets it: acc_…", pattern=r"^acc_[0-9a-z]{26}$")]
+    ppm: Annotated[
+        int, _told("a share of what is captured, in millionths: 10000 is 1 %", ge=0, le=1_000_000)
+    ] = 0
+    flat: Annotated[str, _told("an amount that is added to the share: 0.0001 USD")] = ""
+    minimum: Annotated[str, _told("the least that is taken of anything captured")] = ""
+    rounding: Annotated[
+        Literal["down", "up", "half-even"], _told("how the share is rounded, once")
+    ] = "down"
+    on_refund: Annotated[
+        Literal["return", "keep"], _told("what becomes of it when a payment is refunded")
+    ] = "return"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; every setting has a default that works."""
 
@@ -166,6 +183,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
+    fees: dict[str, FeeSettings] = {}
     folder: str = ""
 
     def path(self, name: str) -> Path:
@@ -175,6 +193,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def asset_table(self) -> dict[str, Asset]:
         """Give the configured assets by code."""
         return {code: Asset(code, scale) for code, scale in self.assets.items()}
+
+    def fee_units(self, code: str) -> tuple[int, int]:
+        """Give the flat part and the minimum of an asset's fee, in smallest units.
+
+        Raises: Malformed for an asset that is not configured, and for another one's amount.
+        """
+        assets, fee = self.asset_table(), self.fees[code]
+        if code not in assets:
+            raise Malformed("unknown-asset", f"[fees.{code}]: {code} is not in [assets]")
+        amounts = [parse_price(text, assets) for text in (fee.flat, fee.minimum) if text]
+        if any(amount.asset.code != code for amount in amounts):
+            raise Malformed("malformed-price", f"[fees.{code}] has an amount of another asset")
+        units = iter(amount.units for amount in amounts)
+        return next(units) if fee.flat else 0, next(units) if fee.minimum else 0
+
+    def check_values(self) -> None:
+        """Check what types alone do not say.
+
+        Raises: Malformed.
+        """
+        self.asset_table()
+        for code in self.fees:
+            self.fee_units(code)
 
 
 SECTIONS = {
@@ -250,11 +291,20 @@ def _variable_fault(
 
 def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     try:
-        msgspec.convert(found, Config, strict=True).asset_table()
+        _checked(section, msgspec.convert(found, Config, strict=True))
     except msgspec.ValidationError as fault:
         yield section, key, str(misfit(Config, fault))
     except FarthingError as fault:
         yield section, key, str(fault)
+
+
+def _checked(section: str, config: Config) -> None:
+    """Check a section by itself; what fees are of is only known in the whole.
+
+    Raises: Malformed.
+    """
+    if section != "fees":
+        config.check_values()
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -276,7 +326,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
         _override(found, section, settings, environ)
     try:
         config = msgspec.convert(found, Config, strict=True)
-        config.asset_table()
+        config.check_values()
         _check_apart(config, file.absolute().parent)
     except msgspec.ValidationError as fault:
         raise BadConfig("config-invalid", f"{file}: {misfit(Config, fault)}") from None

@@ -17,20 +17,24 @@ from farthing.books.sql import SqlBooks
 from farthing.core.accounts import AccountRecord, Credit, SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.cancelling import Cancel
+from farthing.core.fees import FeeTerms, read_fees
 from farthing.core.mandates import Budget, Mandate
+from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.orders import payment_id
 from farthing.core.payments import Authorised, Payment
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.settling import Capture, Expire, Void
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
+from farthing.services.audit import examine
 from farthing.store.queries import asks_over, holds_over
 from farthing.testing.worlds import START_NS, HandClock, Spender, World
 from tests.books.auditor import check_history
+from tests.machines.fees_model import Levy
 from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
 
 SIGNER = Ed25519Signer(bytes(32))
-SPENDERS, SELLERS = 2, 2
+SPENDERS, SELLERS, TAKERS = 2, 2, 2
 BATCH = 5
 
 which = st.integers(0, 5)
@@ -50,6 +54,17 @@ doings = st.sampled_from(
     ["credit", "limits", "limits", "limits", "frozen", "open", "open", "open", "open", "revoke"]
 )
 limits = st.sampled_from([5, 12, 25, 40, 60, 100])
+levies = st.sampled_from(
+    [
+        {"ppm": 30_000},
+        {"ppm": 250_000, "rounding": "half-even", "flat": 1},
+        {"ppm": 333_333, "rounding": "up", "minimum": 3},
+        {"ppm": 100_000, "flat": 2, "on_refund": "keep"},
+        {"ppm": 600_000, "rounding": "up"},
+    ]
+)
+takers = st.sampled_from([4, 4, 5, 0, 2])
+hub_fees = st.one_of(st.none(), st.tuples(takers, levies))
 waits = st.sampled_from([1, 4, 6, 61, 600, 1000, 3600, 7200, 86400])
 
 
@@ -83,9 +98,10 @@ class PaymentsMachine(RuleBasedStateMachine):
         self.asked: list[tuple[Any, Callable[[], tuple[str, str]]]] = []
         self.sent: list[tuple[Any, Paid]] = []
 
-    @initialize(silent=st.booleans())
-    def begin(self, silent: bool) -> None:
+    @initialize(silent=st.booleans(), of_hub=hub_fees, of_offer=st.one_of(st.none(), levies))
+    def begin(self, silent: bool, of_hub: Any, of_offer: Any) -> None:
         self.loop.run_until_complete(self._begin(silent))
+        self.loop.run_until_complete(self._levy(of_hub, of_offer))
 
     async def _begin(self, silent: bool) -> None:
         world = self.world
@@ -102,8 +118,35 @@ class PaymentsMachine(RuleBasedStateMachine):
             self.spenders.append(spender)
             self.model.terms.append(Terms(60, 20, bool(silent and i)))
         self.accounts = [s.account for s in self.spenders]
-        self.accounts += [await world.account() for _ in range(SELLERS)]
+        self.accounts += [await world.account() for _ in range(SELLERS + TAKERS)]
         self.model.credits = {a: 80 if i < SPENDERS else 0 for i, a in enumerate(self.accounts)}
+
+    async def _levy(self, of_hub: Any, of_offer: Any) -> None:
+        """Let the hub take a fee, and the second seller give one of what it sells by its offer."""
+        self.levies: list[Levy] = []
+        self.offer, self.offered = "", []
+        if of_hub is not None:
+            account = self.accounts[of_hub[0]]
+            self.world.fees = {"USD": FeeTerms(of="hub", account=account, **of_hub[1])}
+            self.levies = [Levy(account, **of_hub[1])]
+        if of_offer is not None:
+            self.offer, account = ids.name("off", self.world.fresh()), self.accounts[5]
+            record = OfferRecord(
+                id=self.offer,
+                owner="",
+                payee=self.accounts[3],
+                method="GET",
+                path="/tea",
+                asset="USD",
+                amount=1,
+                fee=FeeTerms(of=self.offer, account=account, **of_offer),
+            )
+            await self.world.do(SetOffer(record, None, creates=True))
+            self.offered = [Levy(account, **of_offer)]
+
+    def _fees(self, payee: int) -> list[Levy]:
+        levies = self.levies + (self.offered if payee == 3 else [])
+        return [levy.fresh() for levy in levies if levy.account != self.accounts[payee]]
 
     @rule(
         spender=st.integers(0, SPENDERS - 1),
@@ -114,9 +157,11 @@ class PaymentsMachine(RuleBasedStateMachine):
     )
     def pay(self, spender: int, payee: int, amount: int, hold: int, category: str) -> None:
         who, to = self.spenders[spender], self.accounts[payee]
-        unit = self.world.pay(who, to, amount, hold=hold, category=category)
+        offer = self.offer if payee == 3 else ""
+        unit = self.world.pay(who, to, amount, hold=hold, category=category, offer=offer)
         ident = ids.name("pay", payment_id(unit.signed.order))
         wish = Paid(ident, spender, who.account, to, amount, category, hold)
+        wish.fees = self._fees(payee)
         self.sent.append((unit, wish))
         self._ask(unit, lambda: self.model.pay(wish))
 
@@ -136,9 +181,11 @@ class PaymentsMachine(RuleBasedStateMachine):
     def cancel(self, spender: int, payee: int, amount: int) -> None:
         """Cancel an order that the hub has not seen; it may be sent later."""
         who, to = self.spenders[spender], self.accounts[payee]
-        unit = self.world.pay(who, to, amount, hold=60)
+        offer = self.offer if payee == 3 else ""
+        unit = self.world.pay(who, to, amount, hold=60, offer=offer)
         ident = ids.name("pay", payment_id(unit.signed.order))
         wish = Paid(ident, spender, who.account, to, amount, "", 60)
+        wish.fees = self._fees(payee)
         self.sent.append((unit, wish))
         self._ask(Cancel(unit), lambda: self.model.cancel(wish))
 
@@ -166,7 +213,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             answer: Any = what
             self._ask(AnswerAsk(ident, None, answer), lambda: model.answer(ident, what))
 
-    @rule(n=st.integers(0, SPENDERS + SELLERS - 1), what=doings, day=limits, tea=limits)
+    @rule(n=st.integers(0, SPENDERS + SELLERS + TAKERS - 1), what=doings, day=limits, tea=limits)
     def owner_does(self, n: int, what: str, day: int, tea: int) -> None:
         account, spender = self.accounts[n], n % SPENDERS
         mandate = self.spenders[spender].device.mandate
@@ -214,7 +261,7 @@ class PaymentsMachine(RuleBasedStateMachine):
                     self.cancel_sent(n)
                 case "o":
                     what = chance.choice(["credit", "limits", "limits", "frozen", "open"])
-                    self.owner_does(n % 4, what, chance.choice([12, 40, 100]), 12)
+                    self.owner_does(n, what, chance.choice([12, 40, 100]), 12)
 
     @rule()
     def commit(self) -> None:
@@ -270,6 +317,8 @@ class PaymentsMachine(RuleBasedStateMachine):
             assert (kept.state, kept.captured, kept.refunded, kept.reason) == (
                 p.state, p.captured, p.refunded, p.reason
             )  # fmt: skip
+            told = [(f.units, f.returned, f.waived) for f in read_fees(kept.fees)]
+            assert told == [(f.units, f.returned, f.waived) for f in p.fees]
 
     def _read(self, look: Callable[[Any], Any]) -> Any:
         return self.loop.run_until_complete(self.world.database.read(look))
@@ -279,6 +328,8 @@ class PaymentsMachine(RuleBasedStateMachine):
             if self.spenders:
                 self._commit()
                 self._read(check_history)
+                report = self._read(lambda tx: examine(tx, None, None))
+                assert report.text == "ok"
         finally:
             self.writer.shutdown()
             self.loop.close()

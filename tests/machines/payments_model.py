@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.machines.fees_model import Levy, take
+
 DAY, HOUR = 86400, 3600
 ASK_SECONDS, APPROVED_SECONDS = 900, 900
 LARGEST, ASK_ABOVE = 30, 15
@@ -26,6 +28,7 @@ class Paid:
     ask_ends: int = 0
     claimed: bool = True
     counted: list[tuple[str, int]] = field(default_factory=list)
+    fees: list[Levy] = field(default_factory=list)
 
     @property
     def is_unserved(self) -> bool:
@@ -62,9 +65,10 @@ class Model:
         got = self.credits[account]
         for p in self.payments.values():
             if p.payee == account:
-                got += p.captured - p.refunded
+                got += p.captured - p.refunded - sum(f.units - f.returned for f in p.fees)
             if p.payer == account:
                 got += p.refunded - p.captured - (p.amount if p.state == "held" else 0)
+            got += sum(f.units - f.returned for f in p.fees if f.account == account)
         return got
 
     def used(self, spender: int, name: str, start: int) -> int:
@@ -143,6 +147,7 @@ class Model:
             p.state, p.ends = "held", self.now + hold
         else:
             p.state, p.captured = "captured", p.amount
+            take(p.fees, p.captured, self.frozen)
         return p.state, ""
 
     def answer(self, ident: str, answer: str) -> tuple[str, str]:
@@ -180,6 +185,7 @@ class Model:
         if {p.payer, p.payee} & self.frozen:
             return "error", "account-frozen"
         p.state, p.captured = "captured", wanted
+        take(p.fees, wanted, self.frozen)
         return "captured", ""
 
     def void(self, ident: str) -> tuple[str, str]:
@@ -204,10 +210,24 @@ class Model:
             return "error", "refund-too-large"
         if {p.payer, p.payee} & self.frozen:
             return "error", "account-frozen"
-        if self.available(p.payee) < wanted:
+        backs = self._backs(p, wanted)
+        if self.available(p.payee) + sum(backs) < wanted:
             return "insufficient-seller-balance", ""
         p.refunded += wanted
+        for levy, back in zip(p.fees, backs, strict=True):
+            levy.returned += back
         return "done", ""
+
+    def _backs(self, p: Paid, wanted: int) -> list[int]:
+        """Say what each fee gives back: what is due, as far as its account has it."""
+        found: list[int] = []
+        for i, levy in enumerate(p.fees):
+            has = 0 if levy.account in self.frozen else self.available(levy.account)
+            same = zip(p.fees[:i], found, strict=True)
+            has -= sum(gave for other, gave in same if other.account == levy.account)
+            due = levy.owed_back(p.captured, p.refunded + wanted) - levy.returned
+            found.append(max(0, min(due, has)))
+        return found
 
     def credit(self, account: str, units: int) -> tuple[str, str]:
         if account in self.frozen:

@@ -12,7 +12,7 @@ import typer
 
 from farthing.bounded import read_file, read_text
 from farthing.cli.options import ConfigOption
-from farthing.config import SECTIONS, config_file, load_config, setting_faults
+from farthing.config import SECTIONS, FeeSettings, config_file, load_config, setting_faults
 from farthing.errors import BadConfig
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
@@ -99,7 +99,10 @@ def show(config: ConfigOption = None) -> Answer:
         for section, settings in SECTIONS.items()
         for field in settings.__struct_fields__
     ]
-    rows.append({"setting": "assets", "value": loaded.assets, "from": _origin_of(content, path)})
+    for section in ("assets", "fees"):
+        value = msgspec.to_builtins(getattr(loaded, section))
+        origin = _origin_of(section, content, path)
+        rows.append({"setting": section, "value": value, "from": origin})
     return Answer(
         rows,
         lambda told: columns(
@@ -120,8 +123,8 @@ def _origin(section: str, field: str, content: Mapping[str, Any], path: Path) ->
     return str(path) if field in content.get(section, {}) else "default"
 
 
-def _origin_of(content: Mapping[str, Any], path: Path) -> str:
-    return str(path) if "assets" in content else "default"
+def _origin_of(section: str, content: Mapping[str, Any], path: Path) -> str:
+    return str(path) if section in content else "default"
 
 
 @command(config_app, "example", lines=lambda told: [told["toml"]])
@@ -146,3 +149,10 @@ def _example() -> Iterator[str]:
     yield "# codes, and how many decimals their smallest unit has"
     yield "USD = 6"
     yield "EUR = 6"
+    yield ""
+    yield "# [fees.USD]"
+    for field in msgspec.structs.fields(FeeSettings):
+        note = next(n for n in field.type.__metadata__ if getattr(n, "description", None))
+        default = "acc_…" if field.required else field.default
+        yield f"# # {note.description}"
+        yield f"# {field.name} = {msgspec.json.encode(default).decode()}"

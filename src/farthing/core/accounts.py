@@ -72,6 +72,8 @@ class TransferCode:
     LATCH = 3
     PAYMENT = 10
     REFUND = 11
+    FEE = 12
+    FEE_BACK = 13
     BUDGET = 20
     LIMIT = 21
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from farthing import ids
 from farthing.core.accounts import TransferCode
+from farthing.core.audit_fees import fee_ids, fees_fault
 from farthing.core.ledger import PendingState, Transfer, TransferFlags
 from farthing.core.orders import Order, payment_id
 from farthing.core.payments import Payment, Place, State, statement
@@ -34,7 +35,9 @@ def ledger_ids(payment: Payment, refunds: Sequence[Refund]) -> list[int]:
     places = (Place.HOLD, Place.CAPTURE, Place.VOID)
     wanted = [ids.place(number, start + i) for start in places for i in lines]
     beyond = ids.place(number, Place.HOLD + payment.budgets + 1)
-    return [*wanted, beyond, *(_refund_id(refund) for refund in refunds if refund.state == "done")]
+    fees = fee_ids(payment, refunds) if payment.fees else ()
+    back = [_refund_id(refund) for refund in refunds if refund.state == "done"]
+    return [*wanted, beyond, *fees, *back]
 
 
 def _refund_id(refund: Refund) -> int:
@@ -81,6 +84,8 @@ def money_fault(payment: Payment, known: Known) -> str | None:
     number = payment.number
     money = known.transfers.get(ids.place(number, Place.HOLD))
     if payment.state in _UNPAID:
+        if payment.fees and (wrong := fees_fault(payment, known.transfers, ())):
+            return wrong
         if money is not None:
             return f"it is {payment.state.value}, but the ledger moved its money"
         if payment.budgets:
@@ -96,6 +101,7 @@ def money_fault(payment: Payment, known: Known) -> str | None:
         or _budgets_fault(payment, money, known)
         or _state_fault(payment, money, known)
         or _refunds_fault(payment, known)
+        or (fees_fault(payment, known.transfers, known.refunds) if payment.fees else None)
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from farthing.clock import NS
+from farthing.core.audit_fees import session_fees_fault
+from farthing.core.closing import shares
 from farthing.core.payments import Payment, State
 from farthing.core.sessions import (
     EndedBy,
@@ -121,10 +123,8 @@ def _end_fault(session: Session, deposits: list[Payment], stated: bytes | None) 
         return "more was taken than was promised"
     if session.unsettled != len(held):
         return f"{len(held)} of its deposits are still held"
-    left = session.captured
-    for payment in deposits:
-        share = min(left, payment.amount)
-        left -= share
+    parts = shares(session, deposits)
+    for payment, share in zip(deposits, parts, strict=True):
         if payment.state is not State.HELD and payment.captured != share:
             return f"{payment.id} gave {payment.captured} units, its share is {share}"
-    return None
+    return session_fees_fault(deposits, parts) if deposits[0].fees else None

@@ -15,6 +15,8 @@ from farthing.core.charges import charged_of
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind, event_writes
 from farthing.core.facts import state_change
+from farthing.core.fee_taking import fee_facts, taken
+from farthing.core.fees import Fee, fees_on_shares, read_fees, write_fees
 from farthing.core.funding import session_facts
 from farthing.core.ledger import TransferFlags, TransferResult
 from farthing.core.payments import PAYMENTS, Payment, Place, State, settled
@@ -30,7 +32,7 @@ from farthing.core.sessions import (
     session_of,
     session_statement,
 )
-from farthing.core.settling import ending_chain, was_made
+from farthing.core.settling import capturing_chain, ending_chain, was_made
 from farthing.errors import Conflict, Malformed, Missing, ensure, present
 
 
@@ -152,10 +154,11 @@ class SettleDeposit:
         share = share_of(view, session, payment)
         if share:
             require_unfrozen(view, payment.payer, payment.payee)
-        flag, place = TransferFlags.POST_PENDING, Place.CAPTURE
-        if not share:
-            flag, place = TransferFlags.VOID_PENDING, Place.VOID
-        chain = ending_chain(payment, flag, place, share)
+        fees = fees_of_share(view, session, payment) if share else ()
+        if share:
+            chain = capturing_chain(payment, share, fees)
+        else:
+            chain = ending_chain(payment, TransferFlags.VOID_PENDING, Place.VOID, 0)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
             ensure(was_made(results[0]), "a deposit ends by its session alone")
@@ -166,21 +169,39 @@ class SettleDeposit:
                 captured=share,
                 changed_ns=view.now_ns,
                 leaf=view.leaf,
+                fees=write_fees(fees) if fees else payment.fees,
             )
             left = msgspec.structs.replace(session, unsettled=session.unsettled - 1)
-            return settled(view, done, done, Write(SESSIONS, left))
+            return settled(view, done, done, Write(SESSIONS, left), also=fee_facts(done, fees))
 
         return Plan(then, chains=[chain])
 
 
 def share_of(view: View, session: Session, payment: Payment) -> int:
     """Tell how much of what a session took comes out of a deposit: the first are used first."""
-    left = session.captured
-    for ident in session.deposits:
-        deposit = present(view.get(PAYMENTS, ident), "a session's deposits are kept")
-        share = min(left, deposit.amount)
-        if ident == payment.id:
-            return share
-        left -= share
-    ensure(False, "a deposit is one of its session's")
-    raise AssertionError
+    return shares(session, deposits_of(view, session))[session.deposits.index(payment.id)]
+
+
+def shares(session: Session, deposits: Sequence[Payment]) -> list[int]:
+    """Tell how much of what a session took comes out of each deposit."""
+    left, found = session.captured, list[int]()
+    for deposit in deposits:
+        found.append(min(left, deposit.amount))
+        left -= found[-1]
+    return found
+
+
+def deposits_of(view: View, session: Session) -> list[Payment]:
+    """Get a session's deposits, the opening one first."""
+    found = (view.get(PAYMENTS, ident) for ident in session.deposits)
+    return [present(deposit, "a session's deposits are kept") for deposit in found]
+
+
+def fees_of_share(view: View, session: Session, payment: Payment) -> Sequence[Fee]:
+    """Say what the fees that were agreed at a session's opening take of one deposit's share."""
+    deposits = deposits_of(view, session)
+    fees = read_fees(deposits[0].fees)
+    if not fees:
+        return ()
+    due = fees_on_shares(fees, shares(session, deposits))
+    return taken(view, fees, due[session.deposits.index(payment.id)])

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
+    FEE_TAKEN = "fee.taken"
+    FEE_RETURNED = "fee.returned"
     SESSION_OPENED = "session.opened"
     SESSION_TOPPED_UP = "session.topped_up"
     SESSION_ENDED = "session.ended"
@@ -71,6 +73,8 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PAYMENT_EXPIRED: "a hold's time was over",
     Kind.PAYMENT_REFUNDED: "captured money was given back, all or part of it",
     Kind.PAYMENT_DELIVERY_INCOMPLETE: "an answer broke off after it was paid",
+    Kind.FEE_TAKEN: "an account got the fee of a payment",
+    Kind.FEE_RETURNED: "a fee went back to a payee, all or part of it, with a refund",
     Kind.SESSION_OPENED: "a session was opened: its deposit is held",
     Kind.SESSION_TOPPED_UP: "a session got a further deposit",
     Kind.SESSION_ENDED: "a payer ended a session; its payee may still hand in what it has",

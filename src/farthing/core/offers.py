@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import msgspec
 
 from farthing.clock import NS
-from farthing.core.accounts import require_account
+from farthing.core.accounts import ACCOUNTS, AccountRecord, require_account
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
+from farthing.core.fees import FeeTerms
 from farthing.core.records import Read, Table, Write
+from farthing.core.usage import Usage
 from farthing.errors import Conflict, Malformed, Missing
 
 
@@ -18,7 +20,9 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A price for requests of one method and path pattern.
 
     Units: `amount` counts smallest units; times are Unix seconds, 0 for none.
-    Shape: `listed_at` is the origin under which anybody may find it; empty for nobody.
+    Shape: `listed_at` is the origin under which anybody may find it; empty for nobody; `fee` is
+           what its payee gives to another account of each payment; `usage` makes it metered, and
+           `amount` is then what its reserve costs.
     """
 
     id: str
@@ -37,6 +41,8 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn_ns: int = 0
     listed_at: str = ""
     changed_ns: int = 0
+    fee: FeeTerms | None = None
+    usage: Usage | None = None
 
 
 OFFERS = Table("offers", OfferRecord, "id", free=("description",))
@@ -58,6 +64,7 @@ class SetOffer:
         if account.asset != self.wanted.asset:
             raise Conflict("asset-mismatch", f"the payee's account counts {account.asset}")
         self._check_valid_sometime(view.now_ns // NS)
+        self._check_fee(view, account)
         before = view.get(OFFERS, self.wanted.id)
         if self.creates and before is not None:
             raise Conflict("id-taken", "an offer has this id already")
@@ -73,6 +80,18 @@ class SetOffer:
         body = body_of(amount=offer.amount, asset=offer.asset, payee=offer.payee, listed_at=listed)
         fact = Fact(account.owner, Kind.OFFER_SET, offer.id, body)
         return state_change(view, offer, [fact], [Write(OFFERS, offer)])
+
+    def _check_fee(self, view: View, payee: AccountRecord) -> None:
+        fee = self.wanted.fee
+        if fee is None:
+            return
+        account = view.get(ACCOUNTS, fee.account)
+        if account is None:
+            raise Missing("no-such-account", "the fee's account is not one of this hub")
+        if account.id == payee.id:
+            raise Conflict("same-account", "a fee goes to another account than the payee's")
+        if account.asset != payee.asset:
+            raise Conflict("asset-mismatch", f"the fee's account counts {account.asset}")
 
     def _check_valid_sometime(self, now: int) -> None:
         until = self.wanted.valid_until

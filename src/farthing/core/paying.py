@@ -1,7 +1,7 @@
 """Authorising an order: replay first, then rules, then the owner's word or the money."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +12,8 @@ from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.asks import ASKS, Ask, ask_key
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES, Device
+from farthing.core.fee_taking import agreed_fees
+from farthing.core.fees import FeeTerms
 from farthing.core.funding import deposit_refusal
 from farthing.core.mandates import (
     MANDATES,
@@ -29,7 +31,7 @@ from farthing.core.orders import (
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State, settled
 from farthing.core.records import Read, Write
 from farthing.core.refusals import Refusal
-from farthing.core.sessions import is_deposit
+from farthing.core.sessions import is_deposit, opening_of
 from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, PaymentRefused, Unauthenticated, present
 
@@ -47,6 +49,7 @@ class Authorise:
            replays and takes nothing new; `claim` names who asks, so that whoever lost the answer
            that let it serve gets that answer again; `serves` is false where nothing is served
            for the payment; `deposit` is true where the order's resource opens or tops up a session;
+           `fees` are the hub's, by asset, and `offer` is the one that it is for, as its payee says;
            `name` is the id of the payment that the order becomes.
     """
 
@@ -61,6 +64,8 @@ class Authorise:
     claim: str = UNNAMED
     serves: bool = True
     deposit: bool = False
+    fees: Mapping[str, FeeTerms] | None = None
+    offer: str = ""
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -226,7 +231,14 @@ class Authorise:
             created_ns=view.now_ns,
             changed_ns=view.now_ns,
             leaf=view.leaf,
+            fees=self._fees(view, payee) if self.fees or self.offer else "",
         )
+
+    def _fees(self, view: View, payee: AccountRecord) -> str:
+        if self.deposit and opening_of(self.signed.order.resource) is None:
+            return ""  # What a top-up adds is under the terms of its session's opening.
+        of_hub = self.fees.get(payee.asset) if self.fees else None
+        return agreed_fees(view, payee, of_hub, self.offer)
 
     def _ask(self, view: View, mandate: Mandate, payment: Payment) -> Outcome[Authorised]:
         key = ask_key(payment, self.serves)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from farthing.codec import plain_json, to_base64url
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
+from farthing.core.fees import fee_total, read_fees
 from farthing.core.records import Table, Write
 from farthing.core.stated import record_digest
 from farthing.errors import Missing
@@ -34,6 +35,7 @@ class Place:
     """Which of a payment's derived transfer ids is for what; budgets follow the money."""
 
     HOLD = 1
+    FEE = 33
     CAPTURE = 65
     VOID = 129
     LIMIT = 193
@@ -46,7 +48,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets
            the payment counts in; `claim` names the one who may serve it, once there is one;
            `hold_ends_ns` and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest
-           statement's.
+           statement's; `fees` is what `core/fees.py` writes, empty where nothing is taken.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int
     changed_ns: int
     leaf: int
+    fees: str = ""
 
     @property
     def number(self) -> int:
@@ -119,7 +122,9 @@ def statement(payment: Payment, *, whole: bool = True) -> bytes:
 
     Shape: without `whole` as older versions did, which left the digest of the record out.
     """
-    record = {"record": record_digest(PAYMENTS, payment)} if whole else {}
+    record: dict[str, Any] = {"record": record_digest(PAYMENTS, payment)} if whole else {}
+    if payment.fees:
+        record["fees"] = _stated_fees(payment)
     return plain_json(
         {
             **record,
@@ -139,6 +144,19 @@ def statement(payment: Payment, *, whole: bool = True) -> bytes:
             "state": str(payment.state),
         }
     )
+
+
+def _stated_fees(payment: Payment) -> list[dict[str, str]]:
+    """State what was taken, for which account and for whom; the terms are in the record."""
+    return [
+        {
+            "account": fee.account,
+            "of": fee.of,
+            "returned": str(fee.returned),
+            "units": str(fee.units),
+        }
+        for fee in read_fees(payment.fees)
+    ]
 
 
 def _stated_reason(payment: Payment) -> str:
@@ -182,6 +200,8 @@ def settled(
         payee=payment.payee,
         device=payment.device,
     )
+    if payment.fees:
+        body |= _fees_told(payment)
     facts = [Fact(payment.owner, kind, payment.id, body)]
     if payment.payee_owner != payment.owner:
         told = body | {"reason": _payees_reason(payment)} if payment.reason else body
@@ -189,6 +209,11 @@ def settled(
     facts += also
     writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
     return Outcome(answer, writes, payment.number, statement(payment))
+
+
+def _fees_told(payment: Payment) -> dict[str, str]:
+    taken, returned = fee_total(read_fees(payment.fees))
+    return body_of(fee=taken or None, fee_returned=returned or None)
 
 
 def require_payment(view: View, ident: str, payee_owner: str | None) -> Payment:

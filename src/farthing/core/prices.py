@@ -100,7 +100,8 @@ class Offer:
     Shape:  `mode` holds first and captures at the answer's head, or charges in one step;
             `on_broken` says what happens to the money when an answer breaks off; `rerun` is how
             often one payment may run a GET again; `free_for` names devices that pay nothing;
-            `usage` makes it metered: paid by a session, `price` is then what its reserve costs.
+            `usage` makes it metered: paid by a session, `price` is then what its reserve costs;
+            `in_hub` is its id where the hub keeps it.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Offer:
     free_for: frozenset[str] = frozenset()
     bind_body: bool = True
     usage: Usage | None = None
+    in_hub: str = ""
 
     def __post_init__(self) -> None:
         unknown = self.methods - METHODS

@@ -9,7 +9,9 @@ from farthing import ids
 from farthing.core.accounts import TransferCode, require_unfrozen
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
-from farthing.core.ledger import Transfer, TransferResult
+from farthing.core.fee_taking import fees_returned, return_facts, return_transfers
+from farthing.core.fees import Fee, write_fees
+from farthing.core.ledger import Transfer, TransferResult, linked
 from farthing.core.payments import PAYMENTS, Payment, State, require_payment, settled
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Malformed, PaymentRefused
@@ -96,10 +98,13 @@ class GiveBack:
         created = before.created_ns if before is not None else view.now_ns
         refund = Refund(self.id, payment.id, units, self.reason, "done", attempts, created)
 
-        def then(results: list[list[TransferResult]]) -> Outcome[Refunded]:
-            return _given(view, payment, refund, results[0][0])
+        fees = fees_returned(view, payment, units) if payment.fees else ()
+        backs = return_transfers(payment, fees, self.id, attempts)
 
-        return Plan(then, chains=[[transfer]])
+        def then(results: list[list[TransferResult]]) -> Outcome[Refunded]:
+            return _given(view, payment, refund, fees, results[0][-1])
+
+        return Plan(then, chains=[linked([*backs, transfer]) if backs else [transfer]])
 
     def _units(self, payment: Payment) -> int:
         if payment.state is not State.CAPTURED:
@@ -114,7 +119,7 @@ class GiveBack:
 
 
 def _given(
-    view: View, payment: Payment, refund: Refund, result: TransferResult
+    view: View, payment: Payment, refund: Refund, fees: Sequence[Fee], result: TransferResult
 ) -> Outcome[Refunded]:
     if result is TransferResult.CREATED:
         after = msgspec.structs.replace(
@@ -122,9 +127,11 @@ def _given(
             refunded=payment.refunded + refund.units,
             changed_ns=view.now_ns,
             leaf=view.leaf,
+            fees=write_fees(fees),
         )
-        answer = Refunded(refund, after)
-        return settled(view, after, answer, Write(REFUNDS, refund), kind=Kind.PAYMENT_REFUNDED)
+        answer, told = Refunded(refund, after), return_facts(payment, fees) if fees else ()
+        kind = Kind.PAYMENT_REFUNDED
+        return settled(view, after, answer, Write(REFUNDS, refund), kind=kind, also=told)
     if result is not TransferResult.EXCEEDS_CREDITS:
         raise PaymentRefused("refund-impossible", "the payer's account cannot take this amount")
     tried = msgspec.structs.replace(

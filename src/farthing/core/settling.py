@@ -10,6 +10,8 @@ from farthing import ids
 from farthing.core.accounts import require_unfrozen
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
+from farthing.core.fee_taking import fee_facts, fee_transfers, fees_taken
+from farthing.core.fees import Fee, write_fees
 from farthing.core.ledger import Transfer, TransferFlags, TransferResult, linked
 from farthing.core.payments import PAYMENTS, Payment, Place, State, require_payment, settled
 from farthing.core.records import Read
@@ -52,7 +54,8 @@ class Capture:
         if view.now_ns >= payment.hold_ends_ns:
             return _released(view, payment, State.EXPIRED, "")
         require_unfrozen(view, payment.payer, payment.payee)
-        chain = ending_chain(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
+        fees = fees_taken(view, payment, units) if payment.fees else ()
+        chain = capturing_chain(payment, units, fees)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Payment]:
             if not was_made(results[0]):
@@ -63,8 +66,9 @@ class Capture:
                 captured=units,
                 changed_ns=view.now_ns,
                 leaf=view.leaf,
+                fees=write_fees(fees),
             )
-            return settled(view, captured, captured)
+            return settled(view, captured, captured, also=fee_facts(captured, fees))
 
         return Plan(then, chains=[chain])
 
@@ -211,6 +215,12 @@ def ending_chain(payment: Payment, flag: TransferFlags, place: int, units: int) 
             for i in lines
         ]
     )
+
+
+def capturing_chain(payment: Payment, units: int, fees: Sequence[Fee]) -> list[Transfer]:
+    """Post `units` of a hold and its budgets', and then take the fees of it, in one chain."""
+    chain = ending_chain(payment, TransferFlags.POST_PENDING, Place.CAPTURE, units)
+    return linked([*chain, *fee_transfers(payment, fees)]) if fees else chain
 
 
 def was_made(results: Sequence[TransferResult]) -> bool:

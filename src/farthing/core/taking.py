@@ -10,8 +10,10 @@ from farthing.clock import NS
 from farthing.core.accounts import TransferCode
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind
+from farthing.core.fee_taking import fee_facts, fee_transfers, fees_taken
+from farthing.core.fees import Fee, write_fees
 from farthing.core.funding import funded, session_facts
-from farthing.core.ledger import Account, Transfer, TransferResult
+from farthing.core.ledger import Account, Transfer, TransferResult, linked
 from farthing.core.ledger_checks import LINKED, PENDING
 from farthing.core.mandates import BudgetLine, Mandate, adjustment, budget_line, grant
 from farthing.core.payments import NEVER_NS, Authorised, Payment, Place, State, settled
@@ -49,8 +51,12 @@ def take(view: View, mandate: Mandate, payment: Payment) -> Plan[Authorised]:
             chains.append(filling)
         elif (surplus := adjustment(view, line, ids.place(number, Place.LIMIT + i))) is not None:
             chains.append([surplus])  # A hold came back after its limit had been lowered.
-    chains.append(_chain(payment, number, lines))
-    return Plan(partial(_taken, view, payment, lines), accounts, chains)
+    chain, fees = _chain(payment, number, lines), list[Fee]()
+    if payment.fees and payment.wants_capture:
+        fees = fees_taken(view, payment, payment.amount)
+        chain = linked([*chain, *fee_transfers(payment, fees)])
+    chains.append(chain)
+    return Plan(partial(_taken, view, payment, lines, fees), accounts, chains)
 
 
 def _chain(payment: Payment, number: int, lines: Sequence[BudgetLine]) -> list[Transfer]:
@@ -90,6 +96,7 @@ def _taken(
     view: View,
     payment: Payment,
     lines: Sequence[BudgetLine],
+    fees: Sequence[Fee],
     results: Sequence[Sequence[TransferResult]],
 ) -> Outcome[Authorised]:
     for i, result in enumerate(results[-1]):
@@ -107,10 +114,11 @@ def _taken(
         hold_ends_ns=_ends_ns(view, payment),
         changed_ns=view.now_ns,
         leaf=view.leaf,
+        fees=write_fees(fees) if fees else payment.fees,
     )
     answer = Authorised(taken, fresh=bool(taken.claim))
     if not is_deposit(taken.resource):
-        return settled(view, taken, answer)
+        return settled(view, taken, answer, also=fee_facts(taken, fees) if fees else ())
     session, writes = funded(view, taken)
     kind = Kind.SESSION_OPENED if len(session.deposits) == 1 else Kind.SESSION_TOPPED_UP
     return settled(view, taken, answer, *writes, also=session_facts(session, kind))

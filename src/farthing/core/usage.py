@@ -51,6 +51,19 @@ class Usage:
         return max(1, owed(self.tariff, self.reserve) - int(self.tariff.opening))
 
 
+def measured(tariff: Tariff, **said: int) -> Usage:
+    """Make a usage of a tariff: who counts follows from what it counts.
+
+    Raises: Malformed `malformed-tariff`.
+    """
+    found = Usage(tariff=checked(tariff), by=_MEASURED.get(tariff.counts, "handler"), **said)
+    if not 0 < found.lifetime_seconds <= LIFETIME_SECONDS_MAX or not found.grace_seconds >= 0:
+        raise Malformed("malformed-tariff", "a session lasts a second to 366 days")
+    if found.grace_seconds > GRACE_SECONDS_MAX or not found.reserve > 0:
+        raise Malformed("malformed-tariff", "grace is 7 days at most, and reserve at least 1")
+    return found
+
+
 def usage(
     price: Amount,
     per: str,
@@ -96,13 +109,8 @@ def usage(
         raise Malformed("malformed-tariff", "model is graduated, volume or package")
     if rounding not in ("up", "down", "half-even"):
         raise Malformed("malformed-tariff", "rounding is up, down or half-even")
-    if not 0 < lifetime_seconds <= LIFETIME_SECONDS_MAX or not grace_seconds >= 0:
-        raise Malformed("malformed-tariff", "a session lasts a second to 366 days")
-    if grace_seconds > GRACE_SECONDS_MAX or not reserve > 0:
-        raise Malformed("malformed-tariff", "grace is 7 days at most, and reserve at least 1")
-    return Usage(
-        tariff=checked(tariff),
-        by=_MEASURED.get(per, "handler"),
+    return measured(
+        tariff,
         reserve=reserve,
         deposit=money(deposit) if deposit else 0,
         lifetime_seconds=lifetime_seconds,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from farthing import ids
 from farthing.core.accounts import ACCOUNTS, AccountRecord, AssetRecord
 from farthing.core.audit_faults import Broken, broken
+from farthing.core.audit_fees import fee_ids
 from farthing.core.audit_leaf import account_broken
 from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_fault, stated_whole
 from farthing.core.audit_records import STATED
@@ -28,7 +29,7 @@ class Tables:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self.payments = self.sessions = 0
+        self.payments = self.sessions = self._fees = 0
 
     def compare(self, walk: Walk) -> None:
         """Compare what the walk has gathered since the last time, and empty it.
@@ -53,6 +54,9 @@ class Tables:
         self._check_records(walk)
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
+        if self._fees != walk.fees_moved:
+            what = f"{walk.fees_moved} transfers moved fees, payments say {self._fees}"
+            raise broken("fees", what)
         self.sessions = check_sessions(self._tx, walk.sessions_closed)
 
     def _compare_holds(self, walk: Walk) -> None:
@@ -159,6 +163,7 @@ class Tables:
         failed = rows.failed_ids(self._tx, [i for i in first if i not in transfers])
         for payment in payments:
             known = Known(transfers, holds, failed, refunds.get(payment.id, ()))
+            self._fees += sum(i in transfers for i in fee_ids(payment, known.refunds))
             wrong = money_fault(payment, known)
             if wrong is not None:
                 raise _payment_broken(payment.id, wrong)

@@ -63,4 +63,5 @@ class Batches:
 
     def _unit(self, signed: SignedOrder, device: Device, key: str) -> Authorise:
         hub = self._ctx.identity.hub
-        return Authorise(signed, key, device, hub, 60, capture=True, serves=False)
+        fees = self._ctx.fees
+        return Authorise(signed, key, device, hub, 60, capture=True, serves=False, fees=fees)

@@ -1,12 +1,13 @@
 """What every service needs, handed in once by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from farthing import ids
 from farthing.books.base import Books
 from farthing.clock import NS, Clock
+from farthing.core.fees import FeeTerms
 from farthing.core.identity import Certificate
 from farthing.money import Asset
 from farthing.services.signals import Signal
@@ -25,7 +26,10 @@ class HubIdentity:
 
 @dataclass(slots=True)
 class Context:
-    """Books, records, clock, randomness and identity. Nothing here is global."""
+    """Books, records, clock, randomness and identity. Nothing here is global.
+
+    Shape: `fees` are what the hub takes of payments, by asset.
+    """
 
     books: Books
     database: Database
@@ -36,6 +40,7 @@ class Context:
     assets: dict[str, Asset]
     committed: Signal = field(default_factory=Signal)
     watch: Watch = UNWATCHED
+    fees: Mapping[str, FeeTerms] | None = None
 
     def now_s(self) -> int:
         """Give Unix seconds."""

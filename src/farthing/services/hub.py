@@ -51,10 +51,12 @@ class Hub(Protocol):
         capture: bool,
         category: str = "",
         once: OnceKey | None = None,
+        offer: str = "",
     ) -> Authorisation:
         """Check the signature, the mandate and the money, and hold it (or charge at once).
 
-        Shape:  with `once` the answer may be the payment that was made first under that key.
+        Shape:  with `once` the answer may be the payment that was made first under that key;
+                `offer` is the hub's offer that the order is for, whose fee is then taken.
         Raises: Conflict `idempotency-key-reused`; FarthingError for an order that cannot be
                 judged; Unavailable, OutcomeUnknown.
         """

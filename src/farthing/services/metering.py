@@ -60,11 +60,16 @@ class MeterLimits:
 
 
 class Wanted(NamedTuple):
-    """What a session must have been opened for. Shape: `purpose` is the seller's realm."""
+    """What a session must have been opened for.
+
+    Shape: `purpose` is the seller's realm; `offer` is the hub's that it is opened for, and may be
+           another one with the same tariff later.
+    """
 
     payee: str
     tariff: Tariff
     purpose: str
+    offer: str = ""
 
 
 class Metering:
@@ -111,7 +116,7 @@ class Metering:
 
         Raises: PaymentRefused, Conflict `awaiting-owner`, FarthingError.
         """
-        seen = await self._hub.open(signed, wanted.tariff)
+        seen = await self._hub.open(signed, wanted.tariff, wanted.offer)
         meter = _fitting(self._meters.get(seen.session) or meters.opened(seen), wanted)
         if meter.session not in self._meters:
             self._put(meter)

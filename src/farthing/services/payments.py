@@ -56,12 +56,14 @@ class Payments:
         keyed: tuple[bytes, bytes] = (b"", b""),
         serves: bool = True,
         bearer: str = "",
+        offer: str = "",
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
         Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked;
                 `serves` is false where nothing is served for the payment; `bearer` is who brings
-                the order, whose signatures wait in one line.
+                the order, whose signatures wait in one line; `offer` is the one that the order is
+                for, as its payee says.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         with self._ctx.watch.step("authorise") as step:
@@ -78,6 +80,8 @@ class Payments:
                 only_recorded,
                 claim,
                 serves,
+                fees=self._ctx.fees,
+                offer=offer,
             )
             key_of, content = keyed
             step.part("commit")
@@ -255,6 +259,7 @@ class EmbeddedHub:
         capture: bool,
         category: str = "",
         once: OnceKey | None = None,
+        offer: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._claims.of(signed) as claim:
@@ -265,6 +270,7 @@ class EmbeddedHub:
                 category=category,
                 claim=claim,
                 keyed=scoped(signed, once),
+                offer=offer,
             )
         payment, fresh = done.answer
         return await self._authorisation(payment, done, fresh=fresh)

@@ -27,8 +27,8 @@ class SessionHub(Protocol):
         """
         ...
 
-    async def open(self, signed: SignedOrder, tariff: Tariff) -> SeenSession:
-        """Bring an order that opens a session.
+    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
+        """Bring an order that opens a session, for an offer in the hub where it has one.
 
         Raises: PaymentRefused with the hub's reason; Conflict `awaiting-owner`; FarthingError.
         """
@@ -63,9 +63,9 @@ class EmbeddedSessions:
         """Get a session."""
         return await self._seen(await self._sessions.find(session))
 
-    async def open(self, signed: SignedOrder, tariff: Tariff) -> SeenSession:
+    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
         """Open a session."""
-        done = await self._sessions.open(signed, tariff)
+        done = await self._sessions.open(signed, tariff, offer=offer)
         return await self._funded(done.answer.payment)
 
     async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:

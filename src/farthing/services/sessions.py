@@ -48,7 +48,13 @@ class Sessions:
         )
 
     async def open(
-        self, signed: SignedOrder, tariff: Tariff, *, category: str = "", bearer: str = ""
+        self,
+        signed: SignedOrder,
+        tariff: Tariff,
+        *,
+        category: str = "",
+        bearer: str = "",
+        offer: str = "",
     ) -> Done[Authorised]:
         """Hold the deposit of a signed order, and open the session that it describes.
 
@@ -60,7 +66,7 @@ class Sessions:
         if opening.tariff != tariff.digest() or tariff.asset != signed.order.asset:
             raise Malformed("tariff-mismatch", "the order was signed for another tariff")
         await self._ctx.books.commit_one(KeepTariff(tariff))
-        return await self._deposit(signed, category, bearer)
+        return await self._deposit(signed, category, bearer, offer)
 
     async def top_up(self, signed: SignedOrder, bearer: str = "") -> Done[Authorised]:
         """Add the deposit of a signed order to its session."""
@@ -68,7 +74,9 @@ class Sessions:
             raise Malformed("malformed-session", "this order opens a session")
         return await self._deposit(signed, "", bearer)
 
-    async def _deposit(self, signed: SignedOrder, category: str, bearer: str) -> Done[Authorised]:
+    async def _deposit(
+        self, signed: SignedOrder, category: str, bearer: str, offer: str = ""
+    ) -> Done[Authorised]:
         with self._ctx.watch.step("authorise") as step:
             step.part("verify")
             device, key = await self._payments.who_ordered(signed, bearer)
@@ -82,6 +90,8 @@ class Sessions:
                 category=category,
                 serves=False,
                 deposit=True,
+                fees=self._ctx.fees,
+                offer=offer,
             )
             step.part("commit")
             return await self._ctx.books.commit_one(unit, device.owner)

@@ -19,11 +19,17 @@ class WatchedHub:
         capture: bool,
         category: str = "",
         once: OnceKey | None = None,
+        offer: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._watch.step("authorise"):
             return await self._hub.authorise(
-                signed, hold_seconds=hold_seconds, capture=capture, category=category, once=once
+                signed,
+                hold_seconds=hold_seconds,
+                capture=capture,
+                category=category,
+                once=once,
+                offer=offer,
             )
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:

@@ -28,6 +28,7 @@ class Drawer:
     world: World
     spender: Spender
     payee: str
+    offer: str = ""
 
     def deposit(self, resource: str, amount: int) -> Authorise:
         """Make the unit of a deposit."""
@@ -41,6 +42,8 @@ class Drawer:
             capture=False,
             serves=False,
             deposit=True,
+            fees=self.world.fees or None,
+            offer=self.offer,
         )
 
     def opening(

@@ -93,8 +93,12 @@ class FakeHub:
         capture: bool,
         category: str = "",
         once: OnceKey | None = None,
+        offer: str = "",  # noqa: ARG002 - as every hub is asked
     ) -> Authorisation:
-        """Hold or charge, once per order, and once per key if there is one."""
+        """Hold or charge, once per order, and once per key if there is one.
+
+        Shape: no offers are kept here, so none has a fee.
+        """
         return await self._do(
             "authorise",
             lambda: self._under_key(

@@ -72,8 +72,13 @@ class FakeSessions:
         self._begin("look_up")
         return self._answer(self._found(session))
 
-    async def open(self, signed: SignedOrder, tariff: Tariff) -> SeenSession:
-        """Open a session, once an order."""
+    async def open(
+        self,
+        signed: SignedOrder,
+        tariff: Tariff,
+        offer: str = "",  # noqa: ARG002 - as every hub is asked
+    ) -> SeenSession:
+        """Open a session, once an order; no offers are kept here, so none has a fee."""
         self._begin("open")
         order, opening = signed.order, opening_of(signed.order.resource)
         self._check_proof(signed)

@@ -26,6 +26,7 @@ from farthing.core.decisions import Outcome, Unit, View
 from farthing.core.devices import DEVICES, Device, DeviceKey
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
+from farthing.core.fees import FeeTerms
 from farthing.core.ledger import Account
 from farthing.core.mandates import (
     MANDATES,
@@ -92,6 +93,7 @@ class World:
 
     def __init__(self, books: Books, database: Database, clock: HandClock, seed: int = 0) -> None:
         self.books, self.database, self.clock = books, database, clock
+        self.fees: dict[str, FeeTerms] = {}
         self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
     def begin(self) -> None:
@@ -189,18 +191,33 @@ class World:
         *,
         hold: int = 0,
         category: str = "",
+        offer: str = "",
         **members: Any,
     ) -> Authorise:
         """Make the unit of a payment: a charge at once, or a hold of that many seconds."""
         signed = self.order(spender, payee, amount, **members)
-        return self.authorise(spender, signed, hold=hold, category=category)
+        return self.authorise(spender, signed, hold=hold, category=category, offer=offer)
 
     def authorise(
-        self, spender: Spender, signed: SignedOrder, *, hold: int = 0, category: str = ""
+        self,
+        spender: Spender,
+        signed: SignedOrder,
+        *,
+        hold: int = 0,
+        category: str = "",
+        offer: str = "",
     ) -> Authorise:
         """Make the unit of an order that was signed before."""
         return Authorise(
-            signed, spender.signer.public, spender.device, HUB, hold, hold == 0, category
+            signed,
+            spender.signer.public,
+            spender.device,
+            HUB,
+            hold,
+            hold == 0,
+            category,
+            fees=self.fees or None,
+            offer=offer,
         )
 
     def cancel(self, spender: Spender, signed: SignedOrder) -> Cancel:

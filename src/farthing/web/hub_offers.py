@@ -12,6 +12,8 @@ from farthing import asking
 from farthing.clock import parse_time
 from farthing.codec import read_json
 from farthing.core.prices import Offer, PriceList
+from farthing.core.tariffs import read_tariff
+from farthing.core.usage import Usage, measured
 from farthing.errors import FarthingError, Malformed
 from farthing.log_lines import Log
 from farthing.money import Amount, Asset, parse_units
@@ -95,6 +97,16 @@ def read_page(raw: bytes) -> Page:
         raise Malformed("malformed-page", f"the hub's answer is no list: {fault}") from None
 
 
+class _Metered(msgspec.Struct, frozen=True):
+    """How an offer is metered, as the hub shows it."""
+
+    tariff: dict[str, Any]
+    reserve: int
+    deposit: str
+    lifetime_seconds: int
+    grace_seconds: int
+
+
 class _Shown(msgspec.Struct, frozen=True):
     """An offer as the hub shows it; members that a newer hub adds are passed over."""
 
@@ -109,6 +121,7 @@ class _Shown(msgspec.Struct, frozen=True):
     valid_from: str | None = None
     valid_until: str | None = None
     free_for: frozenset[str] = frozenset()
+    metered: _Metered | None = None
 
 
 def offer_of(told: Mapping[str, Any], assets: Mapping[str, Asset]) -> Offer:
@@ -124,9 +137,11 @@ def offer_of(told: Mapping[str, Any], assets: Mapping[str, Asset]) -> Offer:
         ) from None
     if shown.asset not in assets:
         raise Malformed("unknown-asset", f"the hub has an offer in {shown.asset!r}, unknown here")
+    used = None if shown.metered is None else _usage(shown.metered, shown.asset)
+    units = parse_units(shown.amount) if used is None else used.units
     return Offer(
         name=shown.id,
-        price=Amount(parse_units(shown.amount), assets[shown.asset]),
+        price=Amount(units, assets[shown.asset]),
         path=shown.path,
         methods=frozenset({shown.method}),
         payee=shown.payee,
@@ -135,6 +150,21 @@ def offer_of(told: Mapping[str, Any], assets: Mapping[str, Asset]) -> Offer:
         valid_from=_moment(shown.valid_from),
         valid_until=_moment(shown.valid_until),
         free_for=shown.free_for,
+        usage=used,
+        in_hub=shown.id,
+    )
+
+
+def _usage(told: _Metered, asset: str) -> Usage:
+    tariff = read_tariff(told.tariff)
+    if tariff.asset != asset:
+        raise Malformed("malformed-offer", "the hub shows an offer whose tariff has another asset")
+    return measured(
+        tariff,
+        reserve=told.reserve,
+        deposit=parse_units(told.deposit),
+        lifetime_seconds=told.lifetime_seconds,
+        grace_seconds=told.grace_seconds,
     )
 
 

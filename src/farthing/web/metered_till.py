@@ -49,7 +49,9 @@ class MeteredAsk:
     @property
     def wanted(self) -> Wanted:
         """Say what a session must have been opened for."""
-        return Wanted(self.terms.payee, self.terms.usage.tariff, self.terms.realm)
+        return Wanted(
+            self.terms.payee, self.terms.usage.tariff, self.terms.realm, self.offer.in_hub
+        )
 
 
 class MeteredTill:

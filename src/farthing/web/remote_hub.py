@@ -59,6 +59,7 @@ class RemoteHub:
         capture: bool,
         category: str = "",
         once: OnceKey | None = None,
+        offer: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         body: dict[str, Any] = {
@@ -67,6 +68,8 @@ class RemoteHub:
             "category": category,
             "once": None if once is None else msgspec.structs.asdict(once),
         }
+        if offer:
+            body["offer"] = offer
         return await self._authorise(signed, body)
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:

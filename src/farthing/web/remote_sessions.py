@@ -28,9 +28,9 @@ class RemoteSessions:
         """Get a session."""
         return _seen(_object(await self._asker.ask("GET", f"/v1/sessions/{session}")))
 
-    async def open(self, signed: SignedOrder, tariff: Tariff) -> SeenSession:
+    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
         """Open a session."""
-        body = _order(signed) | {"tariff": tariff.members()}
+        body = _order(signed) | {"tariff": tariff.members()} | ({"offer": offer} if offer else {})
         return await self._funded("/v1/sessions", body)
 
     async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:

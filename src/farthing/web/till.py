@@ -145,6 +145,7 @@ class Till:
             capture=deal.offer.mode == "charge" and not deal.free,
             category=deal.offer.category,
             once=deal.once,
+            offer=deal.offer.in_hub,
         )
         self._asked[payment_id(deal.signed.order)] = None
         while len(self._asked) > _ASKED_KEPT:

@@ -134,8 +134,38 @@ class EnrolmentAnswer(TypedDict):
     assets: dict[str, int]
 
 
+class FeeTermsAnswer(TypedDict):
+    """What is taken of a captured amount, and for which account; `ppm` is in millionths."""
+
+    account: str
+    ppm: int
+    flat: str
+    minimum: str
+    rounding: str
+    on_refund: str
+
+
+class FeeAnswer(FeeTermsAnswer):
+    """A fee of a payment: what it took, and what of it went back; `of` is hub, or an offer."""
+
+    of: str
+    units: str
+    returned: str
+    waived: bool
+
+
+class MeteredAnswer(TypedDict):
+    """How an offer is metered."""
+
+    tariff: dict[str, Any]
+    reserve: int
+    deposit: str
+    lifetime_seconds: int
+    grace_seconds: int
+
+
 class OfferAnswer(TypedDict):
-    """An offer."""
+    """An offer; the amount of a metered one is what its reserve costs."""
 
     id: str
     owner: str
@@ -151,10 +181,15 @@ class OfferAnswer(TypedDict):
     free_for: list[str]
     listed_at: str | None
     withdrawn_at: str | None
+    fee: FeeTermsAnswer | None
+    metered: MeteredAnswer | None
 
 
 class PaymentAnswer(TypedDict):
-    """A payment; `reason` is a refusal's code. A receipt is given where one payment is shown."""
+    """A payment; `reason` is a refusal's code. A receipt is given where one payment is shown.
+
+    `fees` has the fees that it is under, if it is under any.
+    """
 
     id: str
     state: str
@@ -176,6 +211,7 @@ class PaymentAnswer(TypedDict):
     money: str
     created_at: str
     changed_at: str
+    fees: NotRequired[list[FeeAnswer]]
     receipt: NotRequired[dict[str, Any] | None]
 
 

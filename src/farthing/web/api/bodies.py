@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from farthing.core.mandates import BUDGETS_MAX
+from farthing.core.sessions import GRACE_SECONDS, GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX
+from farthing.core.usage import LIFETIME_SECONDS
+from farthing.money import UNITS_MAX
 
 Units = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", examples=["1500"])]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
@@ -110,20 +113,43 @@ class AssignBody(Body, frozen=True, kw_only=True):
     mandate: Ident
 
 
+class FeeBody(Body, frozen=True, kw_only=True):
+    """What an offer's payee gives to another account of each payment; `ppm` is in millionths."""
+
+    account: Ident
+    ppm: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    flat: Units = "0"
+    minimum: Units = "0"
+    rounding: Literal["down", "up", "half-even"] = "down"
+    on_refund: Literal["return", "keep"] = "return"
+
+
+class MeteredBody(Body, frozen=True, kw_only=True):
+    """How an offer is metered: the tariff that its sessions agree to, and what payers are told."""
+
+    tariff: dict[str, Any]
+    reserve: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)] = 1
+    deposit: Units = "0"
+    lifetime_seconds: Annotated[int, msgspec.Meta(ge=1, le=LIFETIME_SECONDS_MAX)] = LIFETIME_SECONDS
+    grace_seconds: Annotated[int, msgspec.Meta(ge=0, le=GRACE_SECONDS_MAX)] = GRACE_SECONDS
+
+
 class OfferBody(Body, frozen=True, kw_only=True):
-    """A price tag."""
+    """A price tag: an `amount`, or how it is `metered`."""
 
     payee: Ident
     method: Text = "GET"
     path: Text
     asset: Text
-    amount: Units
+    amount: Units | None = None
     description: Text = ""
     category: Text = ""
     valid_from: Moment | None = None
     valid_until: Moment | None = None
     free_for: Names = []
     listed_at: Text = ""
+    fee: FeeBody | None = None
+    metered: MeteredBody | None = None
 
 
 class OrderBody(Body, frozen=True, kw_only=True):
@@ -149,12 +175,16 @@ class PaymentBody(Body, frozen=True, kw_only=True):
 
 
 class SessionBody(Body, frozen=True, kw_only=True):
-    """A signed order that opens a session, and the tariff that it names by its hash."""
+    """A signed order that opens a session, and the tariff that it names by its hash.
+
+    Its payee may name the `offer` in the hub that it is for.
+    """
 
     order: OrderBody
     signature: Text
     tariff: dict[str, Any]
     category: Text = ""
+    offer: Text = ""
 
 
 class SignedBody(Body, frozen=True, kw_only=True):
@@ -221,7 +251,10 @@ class OnceBody(Body, frozen=True, kw_only=True):
 
 
 class AuthoriseBody(Body, frozen=True, kw_only=True):
-    """A signed order that a seller received, and how it wants the money."""
+    """A signed order that a seller received, and how it wants the money.
+
+    `offer` is the offer in the hub that it is for, if it is for one.
+    """
 
     order: OrderBody
     signature: Text
@@ -231,6 +264,7 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     only_recorded: bool = False
     claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
     once: OnceBody | None = None
+    offer: Text = ""
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):

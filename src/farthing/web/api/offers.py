@@ -2,10 +2,13 @@
 
 from farthing import ids
 from farthing.clock import parse_time
+from farthing.core.fees import FeeTerms
 from farthing.core.listings import listing_origin, listing_url
 from farthing.core.offers import OFFERS, OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import Scope
 from farthing.core.prices import METHODS, BadPrice, parse_pattern
+from farthing.core.tariffs import read_tariff
+from farthing.core.usage import Usage, measured
 from farthing.errors import Malformed
 from farthing.money import parse_units
 from farthing.web.api import answers, bodies, shapes
@@ -31,9 +34,8 @@ async def change_offer(call: Call) -> Reply:
 
 def _offer(body: bodies.OfferBody, ident: str) -> OfferRecord:
     ids.number("off", ident)
-    amount = parse_units(body.amount)
-    if amount == 0:
-        raise Malformed("nothing-to-pay", "an offer asks for at least one unit")
+    usage = _usage(body)
+    amount = _amount(body, usage)
     if body.method.upper() not in METHODS:
         raise Malformed("invalid-method", f"methods are {', '.join(sorted(METHODS))}")
     try:
@@ -54,10 +56,56 @@ def _offer(body: bodies.OfferBody, ident: str) -> OfferRecord:
         valid_until=0 if body.valid_until is None else parse_time(body.valid_until),
         free_for=body.free_for,
         listed_at=_listed_at(body),
+        fee=_fee(body, ident),
+        usage=usage,
+    )
+
+
+def _amount(body: bodies.OfferBody, usage: Usage | None) -> int:
+    if (body.amount is None) == (usage is None):
+        raise Malformed("malformed-offer", "an offer has an amount, or says how it is metered")
+    amount = parse_units(body.amount or "0") if usage is None else usage.units
+    if amount == 0:
+        raise Malformed("nothing-to-pay", "an offer asks for at least one unit")
+    return amount
+
+
+def _usage(body: bodies.OfferBody) -> Usage | None:
+    told = body.metered
+    if told is None:
+        return None
+    tariff = read_tariff(told.tariff)
+    if tariff.asset != body.asset:
+        raise Malformed("malformed-tariff", f"the tariff counts {tariff.asset}")
+    return measured(
+        tariff,
+        reserve=told.reserve,
+        deposit=parse_units(told.deposit),
+        lifetime_seconds=told.lifetime_seconds,
+        grace_seconds=told.grace_seconds,
+    )
+
+
+def _fee(body: bodies.OfferBody, ident: str) -> FeeTerms | None:
+    told = body.fee
+    if told is None:
+        return None
+    ids.number("acc", told.account)
+    return FeeTerms(
+        of=ident,
+        account=told.account,
+        ppm=told.ppm,
+        flat=parse_units(told.flat),
+        minimum=parse_units(told.minimum),
+        rounding=told.rounding,
+        on_refund=told.on_refund,
     )
 
 
 def _listed_at(body: bodies.OfferBody) -> str:
+    if body.listed_at and body.metered is not None:
+        detail = "a catalogue has one price each; a metered offer is found at its own 402"
+        raise Malformed("malformed-listing", detail)
     if body.listed_at:
         listing_url(listing_origin(body.listed_at), body.path)
     return body.listed_at

@@ -90,6 +90,7 @@ async def authorise(call: Call) -> Reply:
         claim=f"{call.asker.name}/{body.claim}" if body.claim else UNNAMED,
         keyed=scoped(signed, msgspec.convert(body.once, OnceKey | None, from_attributes=True)),
         bearer=call.bearer,
+        offer=body.offer,
     )
     payment, fresh = done.answer
     receipt = None

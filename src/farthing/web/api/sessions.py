@@ -24,7 +24,7 @@ from farthing.store.queries import one, page
 from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, cursor_of, limit_of, listed
-from farthing.web.api.payees import vouched
+from farthing.web.api.payees import require_payee, vouched
 from farthing.web.api.payments import signed_order
 
 SELLER = (Scope.SELLER,)
@@ -39,8 +39,15 @@ async def open_session(call: Call) -> Reply:
     _require_deposit(signed.order.resource)
     if body.category and not await vouched(call, signed.order, body.category):
         raise Forbidden("category-not-vouched", "open it without a category, or as its payee")
+    if body.offer:
+        call.asker.need(Scope.SELLER)
+        await require_payee(call, signed.order.payee)  # Its fee is the payee's to give.
     done = await call.desk.sessions.open(
-        signed, read_tariff(body.tariff), category=body.category, bearer=call.bearer
+        signed,
+        read_tariff(body.tariff),
+        category=body.category,
+        bearer=call.bearer,
+        offer=body.offer,
     )
     return await _funded(call, done)
 

@@ -5,6 +5,7 @@ from farthing.codec import to_base64url
 from farthing.core.accounts import AccountRecord, balances
 from farthing.core.devices import Device
 from farthing.core.events import Event
+from farthing.core.fees import Fee, FeeTerms, read_fees
 from farthing.core.ledger import Account
 from farthing.core.mandates import Mandate
 from farthing.core.offers import OfferRecord
@@ -12,6 +13,7 @@ from farthing.core.owners import KeyRecord, OwnerRecord
 from farthing.core.payments import MONEY, Payment
 from farthing.core.refunds import Refund
 from farthing.core.sessions import Session, is_deposit
+from farthing.core.usage import Usage
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
 from farthing.web.api import answers
@@ -125,6 +127,29 @@ def show_offer(offer: OfferRecord) -> answers.OfferAnswer:
         "free_for": offer.free_for,
         "listed_at": offer.listed_at or None,
         "withdrawn_at": write_time_ns(offer.withdrawn_ns) if offer.withdrawn_ns else None,
+        "fee": None if offer.fee is None else _terms(offer.fee),
+        "metered": None if offer.usage is None else _metered(offer.usage),
+    }
+
+
+def _terms(fee: FeeTerms) -> answers.FeeTermsAnswer:
+    return {
+        "account": fee.account,
+        "ppm": fee.ppm,
+        "flat": str(fee.flat),
+        "minimum": str(fee.minimum),
+        "rounding": fee.rounding,
+        "on_refund": fee.on_refund,
+    }
+
+
+def _metered(usage: Usage) -> answers.MeteredAnswer:
+    return {
+        "tariff": usage.tariff.members(),
+        "reserve": usage.reserve,
+        "deposit": str(usage.deposit),
+        "lifetime_seconds": usage.lifetime_seconds,
+        "grace_seconds": usage.grace_seconds,
     }
 
 
@@ -134,7 +159,7 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
     Shape: `sees` is the owner who looks; None for the operator, and for who carries the order.
     """
     reason, detail = split_reason(payment.reason, named=sees in (None, payment.owner))
-    return {
+    shown: answers.PaymentAnswer = {
         "id": payment.id,
         "state": shown_state(payment, now_ns).value,
         "reason": reason or None,
@@ -155,6 +180,19 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
         "money": MONEY,
         "created_at": write_time_ns(payment.created_ns),
         "changed_at": write_time_ns(payment.changed_ns),
+    }
+    if payment.fees:
+        shown["fees"] = [_fee(fee) for fee in read_fees(payment.fees)]
+    return shown
+
+
+def _fee(fee: Fee) -> answers.FeeAnswer:
+    return {
+        "of": fee.of,
+        **_terms(fee),
+        "units": str(fee.units),
+        "returned": str(fee.returned),
+        "waived": fee.waived,
     }
 
 

@@ -22,7 +22,7 @@ _BREATH_SECONDS = 0.05
 _BATCH = 200
 _COLUMNS = (
     "id", "state", "reason", "payer", "device", "payee", "asset", "amount", "captured",
-    "refunded", "category", "resource", "created_at", "changed_at",
+    "refunded", "category", "resource", "created_at", "changed_at", "fee", "fee_returned",
 )  # fmt: skip
 
 
@@ -139,7 +139,13 @@ async def _pages(call: Call, page: Any) -> AsyncIterator[Any]:
 
 def _cells(row: answers.PaymentAnswer) -> list[str]:
     # A cell that a spreadsheet would run as a formula is made text.
-    texts = ["" if row[name] is None else str(row[name]) for name in _COLUMNS]
+    fees = row.get("fees", [])
+    totals = {
+        "fee": sum(int(fee["units"]) for fee in fees),
+        "fee_returned": sum(int(fee["returned"]) for fee in fees),
+    }
+    cells = {**row, **totals}
+    texts = ["" if cells[name] is None else str(cells[name]) for name in _COLUMNS]
     return [f"'{text}" if text[:1] in ("=", "+", "-", "@") else text for text in texts]
 
 
