@@ -261,7 +261,8 @@ class PaymentsMachine(RuleBasedStateMachine):
                     self.cancel_sent(n)
                 case "o":
                     what = chance.choice(["credit", "limits", "limits", "frozen", "open"])
-                    self.owner_does(n, what, chance.choice([12, 40, 100]), 12)
+                    who = chance.choice([n, n, 4, 5])
+                    self.owner_does(who, what, chance.choice([12, 40, 100]), 12)
 
     @rule()
     def commit(self) -> None:
