@@ -15,7 +15,7 @@ import yaml
 
 import farthing
 from farthing.cli import app as commands
-from farthing.config import SECTIONS, Config
+from farthing.config import SECTIONS, Config, FeeSettings
 from farthing.core.events import EXPLAINED as EVENTS
 from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
@@ -193,6 +193,17 @@ def configuration() -> str:
         "\n## `[assets]`\n\nCodes and how many decimals their smallest unit has, by default "
         f"{defaults}.\nA scale never changes once it was used.\n"
     )
+    rows = [
+        (
+            f"`{field.name}`",
+            "" if field.required else f"`{msgspec.json.encode(_default(field)).decode()}`",
+            meaning_of(field),
+        )
+        for field in msgspec.structs.fields(FeeSettings)
+    ]
+    parts.append(f"\n## `[fees.USD]`\n\n{FeeSettings.__doc__}\n")
+    parts.append("There is a table for each asset that a fee is taken in, and none by default.\n\n")
+    parts.append(table(("setting", "default", "meaning"), rows))
     return "".join(parts)
 
 

@@ -7,6 +7,8 @@ import typer
 from farthing.cli import views
 from farthing.cli.local import ask_all, ask_hub, assets_of
 from farthing.cli.options import ConfigOption
+from farthing.core.usage import usage
+from farthing.errors import Malformed
 from farthing.money import parse_price
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import the_id
@@ -30,24 +32,46 @@ def create_offer(
     listed_at: Annotated[
         str, typer.Option(help="List it for anybody to find, under https://shop.example.")
     ] = "",
+    per: Annotated[
+        str, typer.Option(help="Meter it: request, second, byte, or what the handler counts.")
+    ] = "",
+    every: Annotated[int, typer.Option(help="How many of it the price is for.", min=1)] = 1,
+    minimum: Annotated[str, typer.Option(help="The least that a used session costs.")] = "",
+    fee_to: Annotated[str, typer.Option(help="Give a share to this account: acc_…")] = "",
+    fee_ppm: Annotated[
+        int, typer.Option(help="The share, in millionths: 10000 is 1 %.", min=0, max=1_000_000)
+    ] = 0,
+    fee_flat: Annotated[str, typer.Option(help="An amount that is added to the share.")] = "",
     config: ConfigOption = None,
 ) -> Any:
     """Put up an offer, and print its id; farthing proxy --payee sells by it.
 
     Example: farthing offers create acc_01j… /weather "0.001 USD"
     """
-    amount = parse_price(price, assets_of(config))
-    body = {
+    assets = assets_of(config)
+    amount = parse_price(price, assets)
+    if not per and (every != 1 or minimum):
+        raise Malformed("malformed-option", "--every and --minimum are for a price --per …")
+    if not fee_to and (fee_ppm or fee_flat):
+        raise Malformed("malformed-option", "say who gets the fee: --fee-to acc_…")
+    body: dict[str, Any] = {
         "payee": payee,
         "path": path,
         "method": method,
         "asset": amount.asset.code,
-        "amount": str(amount.units),
         "description": description,
         "category": category,
         "free_for": free_for or [],
         "listed_at": listed_at,
     }
+    if per:
+        used = usage(amount, per, assets, every=every, minimum=minimum)
+        body["metered"] = {"tariff": used.tariff.members()}
+    else:
+        body["amount"] = str(amount.units)
+    if fee_to:
+        flat = parse_price(fee_flat, assets).units if fee_flat else 0
+        body["fee"] = {"account": fee_to, "ppm": fee_ppm, "flat": str(flat)}
     return ask_hub("POST", "/v1/offers", body, config)
 
 

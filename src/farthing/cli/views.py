@@ -1,5 +1,7 @@
 """How each noun is shown to a person; scripts take --json."""
 
+from decimal import Decimal
+
 from farthing.money import Amount, Asset
 from farthing.terminal.tables import Row, listing
 from farthing.terminal.talk import Lines
@@ -88,13 +90,31 @@ def offers(assets: dict[str, Asset]) -> Lines:
             o["id"],
             o["method"],
             o["path"],
-            money_text(o["amount"], o["asset"], assets),
+            _price(o, assets),
             o["payee"],
-            ended(o, "withdrawn_at", "withdrawn"),
+            ", ".join([ended(o, "withdrawn_at", "withdrawn"), *_share(o, assets)]),
         ),
         right=(3,),
         none="No offers yet: farthing offers create acc_… /path PRICE",
     )
+
+
+def _price(offer: Row, assets: dict[str, Asset]) -> str:
+    """Write an offer's price; of a metered one what its reserve costs, and of what."""
+    text = money_text(offer["amount"], offer["asset"], assets)
+    metered = offer.get("metered")
+    if not metered:
+        return text
+    return f"{text} per {metered['reserve']} {metered['tariff']['counts']}"
+
+
+def _share(offer: Row, assets: dict[str, Asset]) -> list[str]:
+    fee = offer.get("fee")
+    if not fee:
+        return []
+    parts = [f"{Decimal(fee['ppm']) / 10_000} %"] if fee["ppm"] else []
+    parts += [money_text(fee["flat"], offer["asset"], assets)] if fee["flat"] != "0" else []
+    return [f"gives {' + '.join(parts) or 'a minimum'} to {fee['account']}"]
 
 
 def payments(assets: dict[str, Asset]) -> Lines:
@@ -114,6 +134,8 @@ def _payment(item: Row, assets: dict[str, Asset]) -> tuple[str, ...]:
         told.append(f"{money_text(taken, code, assets)} of it")
     if back != "0":
         told.append(f"{money_text(back, code, assets)} back")
+    if taken := sum(int(fee["units"]) - int(fee["returned"]) for fee in item.get("fees", [])):
+        told.append(f"{money_text(str(taken), code, assets)} fee")
     amount, when = money_text(item["amount"], code, assets), item["created_at"][:19]
     what = item["resource"] or ""
     return (when, item["id"], item["state"], amount, item["payee"], what, ", ".join(told))

@@ -269,17 +269,20 @@ FACTS: dict[str, str] = {
 }
 
 OF_EVENTS: dict[str, str] = {
-    "account": "the account that an invited device will spend from",
+    "account": "the account that an invited device will spend from, or that gets a fee",
     "amount": "smallest units that were asked for",
     "asset": "what is counted",
     "captured": "smallest units captured so far",
     "deposit": "smallest units that a session holds",
     "device": "the device's id",
     "ended_by": "who ended a session: a side, or time",
+    "fee": "smallest units that all fees of a payment took",
+    "fee_returned": "smallest units of them that went back with refunds",
     "id": "the event's number, as `GET /v1/events` has it",
     "key": "a public key",
     "listed_at": "where the offer is listed for everybody to find",
     "lost": "the newest head of the books that were lost",
+    "of": "whose fee it is: hub, or an offer's id",
     "payee": "the account that is paid",
     "payer": "the account that pays",
     "promised": "smallest units that a session's newest voucher promises",
