@@ -38,7 +38,6 @@ from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.door import BoundedServer, guarded
 from farthing.web.guard import Guard
 from farthing.web.metrics_page import read_address, served_beside
-from farthing.web.placed_socket import PlacedSocket
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
 
@@ -318,7 +317,7 @@ def common_settings() -> dict[str, Any]:
 def socket_settings() -> dict[str, Any]:
     """Give the settings of a server that takes WebSockets: small messages, never compressed."""
     return {
-        "ws": PlacedSocket,
+        "ws": "farthing.web.placed_socket:PlacedSocket",
         "ws_max_size": MESSAGE_BYTES_MAX,
         "ws_ping_interval": 20.0,
         "ws_ping_timeout": 20.0,
