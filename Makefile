@@ -8,7 +8,7 @@ SYSTEM = $(shell sed 's/\#.*//' debian-packages.txt)
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py
 
-.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-profile bench-stored docs reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored docs reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ serve: $(VENV)/.base ## Start a hub on 127.0.0.1
 
 bench: $(VENV)/.all ## Measure payments beside the machine's own ceilings
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(VENV)/.all ## Measure the same job with what one would pick instead
+	@$(BIN)/python -m bench.peers $(ARGS)
 
 bench-profile: $(VENV)/.all ## Show where a payment's time goes, stage by stage
 	@$(BIN)/python -m bench.profile $(ARGS)
