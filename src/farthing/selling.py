@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from farthing.app import key_ring
 from farthing.asking import LIST_BYTES_MAX, ask_now
 from farthing.clock import system_clock
 from farthing.config import Config, load_config
 from farthing.device.hub_calls import check_private
-from farthing.errors import BadConfig, Malformed, Unavailable
+from farthing.errors import BadConfig, InvariantBroken, Malformed, Unavailable
 from farthing.money import Asset
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.mpp_session import MppSessions
@@ -26,7 +27,7 @@ from farthing.store.meter_book import MeterBook
 from farthing.terminal.typed import without_userinfo
 from farthing.web.asgi import App
 from farthing.web.discovery import OPENAPI
-from farthing.web.hub_offers import HubOffers
+from farthing.web.hub_offers import HubOffers, read_items
 from farthing.web.limits import Limits
 from farthing.web.metered_till import MeteredTill
 from farthing.web.paywall import Paywall
@@ -144,21 +145,39 @@ def first_client(config: Config, hub: str = "", key: str = "") -> httpx.Client:
     return httpx.Client(base_url=_LOCAL, transport=transport, timeout=_TIMEOUT_SECONDS)
 
 
+class _Counted(msgspec.Struct, frozen=True):
+    """An asset, as a hub tells of it."""
+
+    code: str
+    scale: int
+
+
+class _WhoItIs(msgspec.Struct, frozen=True):
+    """What a seller needs to know of a hub."""
+
+    hub: str
+    assets: list[_Counted]
+
+
 def who_is(client: httpx.Client) -> tuple[str, dict[str, Asset]]:
     """Ask a hub for its id and the assets it counts.
 
-    Raises: Unavailable `hub-unreachable`.
+    Raises: Unavailable `hub-unreachable`; Malformed `malformed-answer`.
     """
-    told = _told(client, "/.well-known/farthing")
-    return told["hub"], {a["code"]: Asset(a["code"], a["scale"]) for a in told["assets"]}
+    try:
+        told = msgspec.convert(_told(client, "/.well-known/farthing"), _WhoItIs)
+        return told.hub, {each.code: Asset(each.code, each.scale) for each in told.assets}
+    except (msgspec.ValidationError, InvariantBroken):
+        detail = "what answers there does not say which hub it is, and what it counts"
+        raise Malformed("malformed-answer", detail) from None
 
 
 def offers_now(client: httpx.Client) -> list[dict[str, Any]]:
     """Ask a hub for the offers that this seller may see.
 
-    Raises: Unavailable `hub-unreachable`.
+    Raises: Unavailable `hub-unreachable`; Malformed `malformed-page`.
     """
-    return _told(client, "/v1/offers?limit=500")["items"]
+    return read_items(_told(client, "/v1/offers?limit=500"))
 
 
 def _told(client: httpx.Client, path: str) -> Any:

@@ -9,6 +9,7 @@ import fcntl
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -18,6 +19,9 @@ from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.errors import Conflict, Malformed, Missing, PaymentRefused
 from farthing.ids import number as id_number
 from farthing.keys import Signer
+from farthing.money import UNITS_MAX, MalformedAmount
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=UNITS_MAX)]
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,10 +36,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     payee: str
     asset: str
     tariff: str
-    deposit: int
-    ends: int
-    promised: int = 0
-    sequence: int = 0
+    deposit: _Count
+    ends: _Count
+    promised: _Count = 0
+    sequence: _Count = 0
     opening: str = ""
     purpose: str = ""
 
@@ -43,6 +47,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def agreed(self) -> Agreed:
         """What its vouchers sign along."""
         return Agreed(self.session, self.payee, self.asset, from_base64url(self.tariff))
+
+
+def _require_counts(*counts: int) -> None:
+    """Refuse what is no count: a counter that went down would be signed twice."""
+    if not all(0 <= count <= UNITS_MAX for count in counts):
+        raise MalformedAmount("what a session counts is from 0 to 9223372036854775807")
 
 
 class SessionFiles:
@@ -53,7 +63,11 @@ class SessionFiles:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def keep(self, kept: Kept) -> None:
-        """Write a session's file: it and its name are on disk when this returns."""
+        """Write a session's file: it and its name are on disk when this returns.
+
+        Raises: Malformed `malformed-amount` for what could not be read back.
+        """
+        _require_counts(kept.deposit, kept.ends, kept.promised, kept.sequence)
         path = self._file(kept.session)
         draft = path.with_suffix(".draft")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -98,7 +112,11 @@ class SessionFiles:
         self._sync()
 
     def add(self, session: str, deposit: int) -> Kept:
-        """Raise a session's deposit, after the hub held more for it."""
+        """Raise a session's deposit, after the hub held more for it.
+
+        Raises: Malformed `malformed-amount`.
+        """
+        _require_counts(deposit)
         with self._locked(session):
             before = self.read(session)
             after = msgspec.structs.replace(before, deposit=before.deposit + deposit)
@@ -109,8 +127,10 @@ class SessionFiles:
         """Promise `units` in all: raise the counter on disk, then sign.
 
         Shape:  what was promised before, or less, is not signed again under a new number.
-        Raises: Conflict `voucher-superseded`; PaymentRefused `voucher-beyond-deposit`; Missing.
+        Raises: Conflict `voucher-superseded`; PaymentRefused `voucher-beyond-deposit`; Missing;
+                Malformed `malformed-amount`.
         """
+        _require_counts(units)
         with self._locked(session):
             before = self.read(session)
             if units <= before.promised:
@@ -127,8 +147,9 @@ class SessionFiles:
         """Sign a voucher with a number of its own, for at least `units` in all.
 
         Shape:  for sellers that take each voucher for one request (x402).
-        Raises: PaymentRefused `voucher-beyond-deposit`; Missing.
+        Raises: PaymentRefused `voucher-beyond-deposit`; Missing; Malformed `malformed-amount`.
         """
+        _require_counts(units)
         with self._locked(session):
             before = self.read(session)
             if units > before.deposit:

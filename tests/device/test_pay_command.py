@@ -328,3 +328,13 @@ def test_an_answer_that_never_ends_is_left_after_the_time_that_was_given(purse, 
     assert (done.exit_code, done.stdout) == (5, "")
     assert "out-of-time" in done.stderr and "within 0.5 seconds" in done.stderr
     assert time.monotonic() - began < 10
+
+
+def test_enrolling_ends_when_it_takes_too_long_in_all(tmp_path):
+    with dripping(b"H") as url:
+        began = time.monotonic()
+        done = run("enrol", url, "code", "--within", "0.5", purse=tmp_path / "purse")
+        assert time.monotonic() - began < 10
+    assert done.exit_code == 5
+    assert "out-of-time" in done.stderr
+    assert "the same command goes on with the same key" in done.stderr

@@ -278,3 +278,33 @@ def test_a_damaged_file_is_named(tmp_path: Path):
         with pytest.raises(Malformed) as raised:
             files.read(SESSION)
         assert raised.value.code == "malformed-session-file"
+
+
+@pytest.mark.parametrize("name", ["deposit", "ends", "promised", "sequence"])
+def test_no_count_of_a_session_is_below_nothing(tmp_path: Path, name: str):
+    files = SessionFiles(tmp_path)
+    files.keep(KEPT)
+    for wrong in (-1, 2**63):
+        with pytest.raises(Malformed) as raised:
+            files.keep(msgspec.structs.replace(KEPT, **{name: wrong}))
+        assert raised.value.code == "malformed-amount"
+    assert files.read(SESSION) == KEPT
+    raw = msgspec.json.encode(msgspec.structs.replace(KEPT, **{name: -1}))
+    (tmp_path / f"{SESSION}.json").write_bytes(raw)
+    with pytest.raises(Malformed) as raised:
+        files.read(SESSION)
+    assert raised.value.code == "malformed-session-file"
+
+
+def test_nothing_negative_is_added_or_promised(tmp_path: Path):
+    files = SessionFiles(tmp_path)
+    files.keep(KEPT)
+    for wrong in (
+        lambda: files.add(SESSION, -1),
+        lambda: files.promise(SESSION, -1, SIGNER),
+        lambda: files.number(SESSION, -1, SIGNER),
+    ):
+        with pytest.raises(Malformed) as raised:
+            wrong()
+        assert raised.value.code == "malformed-amount"
+    assert files.read(SESSION) == KEPT

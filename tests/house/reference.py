@@ -79,12 +79,14 @@ def raised() -> dict[str, tuple[set[int], set[str]]]:
     statuses = error_statuses()
     found: dict[str, tuple[set[int], set[str]]] = {}
     for file in sorted((ROOT / "src" / "farthing").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        tree = ast.parse(file.read_text())
+        told = Details(tree)
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                _note(node, getattr(node.func, "id", ""), statuses, found)
+                _note(node, getattr(node.func, "id", ""), statuses, found, told)
             elif isinstance(node, ast.ClassDef):
                 for call in _calls_of_super(node):
-                    _note(call, node.name, statuses, found)
+                    _note(call, node.name, statuses, found, told)
     for refusal, meaning in REFUSALS.items():
         found.setdefault(refusal.value, (set(), set()))[0].add(422)
         found[refusal.value][1].add(meaning)
@@ -97,7 +99,9 @@ def _calls_of_super(node: ast.ClassDef) -> list[ast.Call]:
     return [one for one in calls if getattr(one.func, "attr", "") == "__init__"]
 
 
-def _note(node: ast.Call, name: str, statuses: dict[str, int], found: dict[str, Any]) -> None:
+def _note(
+    node: ast.Call, name: str, statuses: dict[str, int], found: dict[str, Any], told: "Details"
+) -> None:
     if name not in statuses:
         return
     values = [text for argument in node.args if (text := _text(argument)) is not None]
@@ -113,7 +117,57 @@ def _note(node: ast.Call, name: str, statuses: dict[str, int], found: dict[str, 
     for code in codes:
         known = found.setdefault(code, (set(), set()))
         known[0].add(status)
-        known[1].update(str(v) for v in values[1:2])
+        known[1].update(told.of(node))
+
+
+IN_ITS_WORDS = "*what was found, in its own words*"
+"""Where the text is not in the code: it comes from a file, a library, or whoever was asked."""
+
+
+class Details:
+    """The details of the problems in a file: also those that a variable holds.
+
+    Shape: a variable means what is assigned to it in the function around.
+    """
+
+    def __init__(self, tree: ast.AST) -> None:
+        self._around: dict[ast.AST, ast.AST] = {}
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                # Of functions in functions the inner one comes later, and counts.
+                self._around.update(dict.fromkeys(ast.walk(function), function))
+
+    def of(self, call: ast.Call) -> set[str]:
+        """Give what a problem may say; nothing where it says nothing."""
+        texts = [argument for argument in call.args if not isinstance(_text(argument), int)]
+        detail = next((k.value for k in call.keywords if k.arg == "detail"), None)
+        found = texts[1] if len(texts) > 1 else detail
+        return set() if found is None else set(self._read(found, self._around.get(call)))
+
+    def _read(self, node: ast.AST, around: ast.AST | None) -> Iterator[str]:
+        text = _text(node)
+        if text is not None:
+            if text:
+                yield str(text)
+        elif isinstance(node, ast.IfExp):
+            yield from self._read(node.body, around)
+            yield from self._read(node.orelse, around)
+        elif isinstance(node, ast.BinOp):
+            left, right = (list(self._read(side, around)) for side in (node.left, node.right))
+            yield from (f"{one}{other}" for one in left for other in right)
+        else:
+            yield from self._assigned(node, around) or [IN_ITS_WORDS]
+
+    def _assigned(self, node: ast.AST, around: ast.AST | None) -> list[str]:
+        if not isinstance(node, ast.Name) or around is None:
+            return []
+        values = [
+            one.value
+            for one in ast.walk(around)
+            if isinstance(one, ast.Assign)
+            and any(getattr(target, "id", "") == node.id for target in one.targets)
+        ]
+        return [text for value in values if value is not node for text in self._read(value, None)]
 
 
 def _text(node: ast.AST) -> Any:

@@ -60,3 +60,8 @@ def test_every_problem_has_a_code_of_plain_words_and_a_status():
     for code, (statuses, _) in raised().items():
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code)
         assert statuses
+
+
+def test_every_problem_says_something_but_the_one_that_may_not():
+    silent = {code for code, (_, details) in raised().items() if not details}
+    assert silent == {"handler-failed"}

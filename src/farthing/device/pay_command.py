@@ -43,6 +43,10 @@ PlainHttp = Annotated[
 CaCert = Annotated[
     Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
 ]
+Within = Annotated[
+    float | None,
+    typer.Option("--within", min=0.1, help="Give up after so many seconds in all."),
+]
 
 
 def pay(
@@ -83,10 +87,7 @@ def pay(
         float, typer.Option("--wait", help="Wait so many seconds for the owner's answer.")
     ] = 0.0,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds of silence allowed.")] = 30.0,
-    within: Annotated[
-        float | None,
-        typer.Option("--within", min=0.1, help="Give up after so many seconds in all."),
-    ] = None,
+    within: Within = None,
     anew: Annotated[
         bool,
         typer.Option("--anew", help="Give up what was paid and not answered; pay once more."),
@@ -142,6 +143,7 @@ def enrol(
         str, typer.Option("--algorithm", help=f"{keys.ED25519} or {keys.P256}.")
     ] = keys.ED25519,
     hub: Annotated[str, typer.Option("--hub", help="Refuse a hub with another id.")] = "",
+    within: Within = None,
     cacert: CaCert = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
@@ -155,17 +157,18 @@ def enrol(
     told = _code() if code == "-" else code
 
     async def run() -> Answer:
-        made = await enrol_device(
-            purse or default_path(),
-            without_userinfo(hub_url),
-            told,
-            algorithm=algorithm,
-            name=name,
-            largest=largest,
-            hub=hub,
-            plain_http=plain_http,
-            verify=_trust(cacert),
-        )
+        async with _ended_after(within, "the same command goes on with the same key"):
+            made = await enrol_device(
+                purse or default_path(),
+                without_userinfo(hub_url),
+                told,
+                algorithm=algorithm,
+                name=name,
+                largest=largest,
+                hub=hub,
+                plain_http=plain_http,
+                verify=_trust(cacert),
+            )
         shown = {"device": made.device, "hub": made.hub, "purse": str(made.path)}
         return Answer(shown, lambda _: [f"{made.device} of the hub {made.hub} · {made.path}"])
 
@@ -271,8 +274,10 @@ def _tell(made: Paid | Unproven, status: int) -> None:
 
 
 @asynccontextmanager
-async def _ended_after(seconds: float | None) -> AsyncGenerator[None]:
-    """End what takes too long, however much keeps coming; a signed order stays in the journal.
+async def _ended_after(
+    seconds: float | None, again: str = "the same command goes on with what was signed"
+) -> AsyncGenerator[None]:
+    """End what takes too long, however much keeps coming; what was signed or made is on disk.
 
     Raises: OutcomeUnknown `out-of-time`.
     """
@@ -281,7 +286,6 @@ async def _ended_after(seconds: float | None) -> AsyncGenerator[None]:
             yield
     except TimeoutError:
         detail = f"there was no whole answer within {seconds:g} seconds"
-        again = "the same command goes on with what was signed"
         raise OutcomeUnknown("out-of-time", f"{detail}; {again}") from None
 
 

@@ -91,8 +91,20 @@ def read_page(raw: bytes) -> Page:
 
     Raises: Malformed.
     """
+    return _page(read_json(raw))
+
+
+def read_items(told: Any) -> list[dict[str, Any]]:
+    """Give what is on a page of a list that was read before.
+
+    Raises: Malformed.
+    """
+    return _page(told).items
+
+
+def _page(told: Any) -> Page:
     try:
-        return msgspec.convert(read_json(raw), Page)
+        return msgspec.convert(told, Page)
     except msgspec.ValidationError as fault:
         raise Malformed("malformed-page", f"the hub's answer is no list: {fault}") from None
 
