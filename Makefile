@@ -8,7 +8,7 @@ SYSTEM = $(shell sed 's/\#.*//' debian-packages.txt)
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py
 
-.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored docs reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored speed-page docs reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ bench-profile: $(VENV)/.all ## Show where a payment's time goes, stage by stage
 
 bench-stored: $(VENV)/.all ## Pay beside ten million stored payments; the first time takes hours to make them
 	@$(BIN)/python -m bench.stored $(ARGS)
+
+speed-page: $(VENV)/.all ## Write tables and plots of speed.md from bench/results
+	@$(BIN)/python -m bench.speed_page
 
 docs: $(VENV)/.base ## Build the documentation as a site, build/docs/index.html
 	@$(BIN)/python -m pip install --quiet --group docs
