@@ -59,12 +59,12 @@ async def test_lost_doubled_and_reordered_vouchers_do_no_harm(world, seed):
     dice.shuffle(arrived)
     highest = 0
     for unit, done in zip(arrived, await world.do_all(arrived), strict=True):
-        if unit.claims.units < highest:
+        if unit.promise.units < highest:
             assert isinstance(done, Conflict)
             assert done.code == "voucher-superseded"
             assert done.more["promised"] == str(highest)
         else:
-            highest = unit.claims.units
+            highest = unit.promise.units
             assert done.answer.units == highest
     assert (await own.close(session)).captured == 200
 
@@ -334,7 +334,7 @@ async def test_two_thousand_draws_in_any_order_commit_together(world):
     units = [own.draw(session, 1 + n % 900, n) for n in range(600)]
     random.Random(3).shuffle(units)
     await world.do_all(units)
-    highest = max(u.claims.units for u in units)
+    highest = max(u.promise.units for u in units)
     assert (await world.record(SESSIONS, session.id)).units == highest
 
 

@@ -18,8 +18,8 @@ from farthing.core.sessions import Opening, top_up_resource
 from farthing.core.tariffs import Tariff, flat_rate
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import Conflict, FarthingError, Malformed, Missing, PaymentRefused
+from farthing.services.proving import Presented
 from farthing.services.session_hub import EmbeddedSessions, SessionHub
-from farthing.services.sessions import Presented
 from farthing.testing.fake_sessions import FakeSessions
 from farthing.web.remote_sessions import RemoteSessions
 from tests.web.api.town import LOCAL, Town, open_town

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing.core.ticks import LADDER_TICKS_MAX, Ladder
 from farthing.core.vouchers import (
     BYTES_MAX,
     EXPIRY_MAX,
@@ -24,12 +25,13 @@ SIGNERS = [Ed25519Signer(bytes(range(32))), P256Signer(bytes(range(1, 33)))]
 AGREED = Agreed("ses_" + "0" * 26, "acc_" + "1" * 26, "USD", bytes(range(32)))
 CLAIMS = Claims(b"8 bytes!", 123_456, 77, 1_800_000_000)
 
-claims = st.builds(
-    Claims,
-    st.binary(min_size=8, max_size=8),
-    st.integers(1, UNITS_MAX),
-    st.integers(0, SEQUENCE_MAX),
-    st.integers(0, EXPIRY_MAX),
+anchors = st.binary(min_size=16, max_size=16)
+ladders = st.builds(Ladder, anchors, st.integers(1, 2**40), st.integers(1, LADDER_TICKS_MAX))
+aliases = st.binary(min_size=8, max_size=8)
+numbers = (st.integers(0, SEQUENCE_MAX), st.integers(0, EXPIRY_MAX))
+claims = st.one_of(
+    st.builds(Claims, aliases, st.integers(1, UNITS_MAX), *numbers, st.none()),
+    st.builds(Claims, aliases, st.integers(0, 2**62), *numbers, ladders),
 )
 
 
@@ -63,6 +65,8 @@ def test_it_is_cose_and_deterministic_cbor_to_who_reads_it_with_a_library(signer
     raw = sign_voucher(signer, AGREED, claims)
     protected, unprotected, payload, signature = cbor2.loads(raw)
     said = {1: claims.alias, 2: claims.units, 3: claims.sequence, 4: claims.expiry}
+    if claims.ladder is not None:
+        said |= dict(zip((5, 6, 7), claims.ladder, strict=True))
     assert cbor2.loads(payload) == said
     assert dict(unprotected) == {4: key_hint(signer.public)}
     assert cbor2.dumps([protected, unprotected, payload, signature], canonical=True) == raw
@@ -119,6 +123,11 @@ def _spelled(**more):
     return cbor2.dumps(list(parts.values()))
 
 
+def _laddered(units=0, anchor=bytes(16), each=1, most=9):
+    said = {1: b"8 bytes!", 2: units, 3: 1, 4: 1, 5: anchor, 6: each, 7: most}
+    return cbor2.dumps(said)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -145,6 +154,14 @@ def _spelled(**more):
         _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 5, 3: 1, 4: 2**53})),
         _spelled(payload=b"\xa4\x01\x488 bytes!\x02\x18\x05\x03\x01\x04\x01"),
         _spelled(payload=b"\xbf\x01\x488 bytes!\x02\x05\x03\x01\x04\x01\xff"),
+        _spelled(payload=_laddered()[:-1]),
+        _spelled(payload=_laddered(anchor=bytes(15))),
+        _spelled(payload=_laddered(each=0)),
+        _spelled(payload=_laddered(most=0)),
+        _spelled(payload=_laddered(most=LADDER_TICKS_MAX + 1)),
+        _spelled(payload=_laddered(units=2**63 - 1)),
+        _spelled(payload=_laddered(each=2**63 - 1)),
+        _spelled(payload=cbor2.dumps({1: b"8 bytes!", 2: 0, 3: 1, 4: 1, 5: bytes(16), 6: 1})),
         _spelled(signature=bytes(63)),
         _spelled(signature=bytes(65)),
     ],

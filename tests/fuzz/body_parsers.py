@@ -12,9 +12,10 @@ from farthing.core.batches import Batch, BatchLine, read_batch, write_batch
 from farthing.core.periods import check_per
 from farthing.core.sessions import Opening, is_deposit, opening_of, session_topped_up
 from farthing.core.tariffs import flat_rate, read_tariff
+from farthing.core.ticks import Tick, read_tick, read_ticks, write_tick
 from farthing.core.vouchers import Agreed, Claims, read_voucher, session_alias, sign_voucher
 from farthing.money import parse_units
-from farthing.web.api import batches, bodies, facilitator, offers
+from farthing.web.api import batches, bodies, facilitator, offers, ticks
 from farthing.web.api.endpoint import Call
 from farthing.web.api.payments import signed_order
 from tests.protocols.stand_in import DEVICE, HUB, PAYEE, SIGNER
@@ -28,6 +29,7 @@ TARIFF = flat_rate("USD", "request", 4)
 OPENING = Opening(TARIFF.digest(), 3600, 600, "The weather")
 AGREED = Agreed(SESSION, PAYEE, "USD", TARIFF.digest())
 VOUCHER = sign_voucher(SIGNER, AGREED, Claims(session_alias(1), 20, 1, 1_900_000_000))
+TICK = write_tick(Tick(session_alias(1), 7, bytes(16)))
 BATCH = write_batch(
     Batch(HUB, DEVICE, "USD", 1_900_000_000, [BatchLine(PAYEE, 5, NONCE, "GET /a")])
 )
@@ -78,6 +80,10 @@ def _drawn(body: bodies.VoucherBody | bodies.PresentedBody) -> object:
 
 def _drawn_many(body: bodies.VouchersBody) -> object:
     return [_drawn(item) for item in body.vouchers]
+
+
+def _ticked(body: bodies.TickBody | bodies.PresentedTickBody) -> object:
+    return read_tick(from_base64url(body.tick))
 
 
 def _enrols(body: bodies.EnrolBody) -> object:
@@ -156,6 +162,12 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
         _drawn_many,
         {"vouchers": [{"session": SESSION, "voucher": to_base64url(VOUCHER)}]},
     ),
+    (bodies.TickBody, _ticked, {"tick": to_base64url(TICK), "late": True}),
+    (
+        bodies.TicksBody,
+        lambda body: [_ticked(item) for item in body.ticks],
+        {"ticks": [{"session": SESSION, "tick": to_base64url(TICK)}]},
+    ),
 )
 
 BODY_PARSERS = (
@@ -180,5 +192,11 @@ BODY_PARSERS = (
         ),
     ),
     Parser("batch", read_batch, (BATCH,)),
+    Parser("ticks", lambda raw: list(read_ticks(raw)), (TICK, TICK * 3)),
+    Parser(
+        "ticks-packed",
+        ticks.read_packed,
+        (msgspec.msgpack.encode({"ticks": [[SESSION, TICK]], "late": True}),),
+    ),
     Parser("x402_verify", _x402, (json.dumps(_ENVELOPE).encode(),)),
 )

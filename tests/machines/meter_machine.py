@@ -24,7 +24,7 @@ from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.services.metering import Metering, MeterLimits, Wanted
-from farthing.services.sessions import Presented
+from farthing.services.proving import Presented
 from farthing.store.meter_book import MeterBook
 from farthing.testing.fake_sessions import FakeSessions
 from farthing.testing.worlds import START_NS, HandClock

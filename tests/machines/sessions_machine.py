@@ -268,6 +268,6 @@ def told(unit: Any, answer: Any) -> str:
     if isinstance(said, Payment):
         return said.state.value
     if isinstance(said, Session):
-        drew = hasattr(unit, "claims")
+        drew = hasattr(unit, "promise")
         return "yes" if drew else said.state.value
     return "revoked" if hasattr(said, "budgets") else said.state

@@ -5,8 +5,10 @@ from typing import Any
 from farthing import keys
 from farthing.clock import parse_time
 from farthing.codec import to_base64url
+from farthing.core.ladders import Climber
 from farthing.core.sessions import Opening, alias_of
 from farthing.core.tariffs import Tariff, Tier, checked, flat_rate, owed
+from farthing.core.ticks import Ladder, Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, read_voucher, sign_voucher
 
 SIGNER = keys.Ed25519Signer(bytes(range(1, 33)))
@@ -82,6 +84,32 @@ def sessions() -> dict[str, Any]:
         },
         "good": [_voucher(agreed, *case) for case in _CASES],
         "bad": [{"name": name, "voucher_hex": raw.hex()} for name, raw in _bad(agreed)],
+        "ladder": _ladder(agreed),
+    }
+
+
+def _ladder(agreed: Agreed) -> dict[str, Any]:
+    """Write a voucher that commits to a ladder, and some of its ticks."""
+    alias, most, each = alias_of(agreed.session), 1000, 25
+    climber = Climber(alias, bytes(range(16)), most)
+    claims = Claims(alias, 500, 2, EXPIRY, climber.ladder(each))
+    raw = sign_voucher(SIGNER, agreed, claims)
+    return {
+        "seed_hex": bytes(range(16)).hex(),
+        "anchor_hex": climber.value(0).hex(),
+        "each": str(each),
+        "most": most,
+        "units": "500",
+        "signed_hex": read_voucher(raw).signed_bytes(agreed).hex(),
+        "voucher_hex": raw.hex(),
+        "ticks": [
+            {
+                "count": count,
+                "tick_hex": write_tick(Tick(alias, *climber.rung(count))).hex(),
+                "promised": str(500 + count * each),
+            }
+            for count in (1, 2, 600, 1000)
+        ],
     }
 
 
@@ -103,6 +131,8 @@ def _voucher(agreed: Agreed, units: int, sequence: int) -> dict[str, Any]:
 
 def _bad(agreed: Agreed) -> list[tuple[str, bytes]]:
     raw = sign_voucher(SIGNER, agreed, Claims(alias_of(agreed.session), 1500, 1, EXPIRY))
+    climber = Climber(alias_of(agreed.session), bytes(16), 9)
+    short = climber.ladder(1)._replace(anchor=bytes(15))
     payload = bytes.fromhex("1905dc")  # 1500, in its shortest form.
     return [
         ("nothing", b""),
@@ -110,5 +140,14 @@ def _bad(agreed: Agreed) -> list[tuple[str, bytes]]:
         ("a byte too many", raw + b"\0"),
         ("tagged", b"\xd2" + raw),
         ("units not in their shortest form", raw.replace(payload, b"\x1a\x00\x00\x05\xdc")),
+        ("a ladder without a tick", _laddered(agreed, climber.ladder(1)._replace(most=0))),
+        ("ticks worth nothing", _laddered(agreed, climber.ladder(0))),
+        ("an anchor of 15 bytes", _laddered(agreed, short)),
+        ("a ladder too long", _laddered(agreed, climber.ladder(1)._replace(most=65_537))),
+        ("more than 63 bits in all", _laddered(agreed, climber.ladder(2**62))),
         ("another algorithm", raw.replace(b"\xa1\x01\x27", b"\xa1\x01\x38")),
     ]
+
+
+def _laddered(agreed: Agreed, ladder: Ladder) -> bytes:
+    return sign_voucher(SIGNER, agreed, Claims(alias_of(agreed.session), 0, 1, EXPIRY, ladder))

@@ -1,5 +1,6 @@
 """The published vectors hold, and are what the generator writes."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -9,8 +10,10 @@ from farthing import ids, keys
 from farthing.clock import parse_time
 from farthing.codec import from_base64url
 from farthing.core.orders import order_from_members, payment_id
+from farthing.core.promises import promised_by, ticked
 from farthing.core.sessions import opening_of
 from farthing.core.tariffs import owed, read_tariff
+from farthing.core.ticks import read_tick
 from farthing.core.vouchers import Agreed, read_voucher
 from farthing.errors import Malformed
 from farthing.protocols import client
@@ -143,6 +146,24 @@ def test_a_voucher_signs_to_these_bytes(case: dict[str, Any]):
     assert (str(voucher.claims.units), voucher.claims.expiry) == (case["units"], case["expiry"])
     public = FILES["sessions"]["public"]
     assert keys.verify(public, voucher.signature, bytes.fromhex(case["signed_hex"]))
+
+
+@pytest.mark.parametrize("case", FILES["sessions"]["ladder"]["ticks"], ids=lambda c: c["promised"])
+def test_a_tick_promises_this_by_the_voucher_that_commits_to_its_ladder(case: dict[str, Any]):
+    file = FILES["sessions"]["ladder"]
+    voucher = read_voucher(bytes.fromhex(file["voucher_hex"]))
+    ladder = voucher.claims.ladder
+    said = bytes.fromhex(file["anchor_hex"]), int(file["each"]), file["most"]
+    assert (ladder, str(voucher.claims.units)) == (said, file["units"])
+    public = FILES["sessions"]["public"]
+    assert keys.verify(public, voucher.signature, bytes.fromhex(file["signed_hex"]))
+    tick = read_tick(bytes.fromhex(case["tick_hex"]))
+    promise = ticked(promised_by(voucher.claims, b""), tick)
+    assert (tick.ticks, str(promise.units)) == (case["count"], case["promised"])
+    value = bytes.fromhex(file["seed_hex"])
+    for _ in range(file["most"] - case["count"]):
+        value = hashlib.sha256(b"farthing-tick-1\n" + tick.alias + value).digest()[:16]
+    assert value == tick.value
 
 
 @named(FILES["sessions"]["bad"])

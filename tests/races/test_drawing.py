@@ -7,8 +7,10 @@ from collections import Counter
 
 from farthing import ids
 from farthing.codec import to_base64url
+from farthing.core.ladders import Climber
 from farthing.core.sessions import Opening
 from farthing.core.tariffs import flat_rate
+from farthing.core.ticks import Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from tests.web.api.town import body_of
 
@@ -59,6 +61,35 @@ def test_a_thousand_vouchers_in_any_order_end_in_the_right_capture(market: Marke
     highest = (signed.index(max(kept, key=signed.index)) + 1) * STEP
     shown = market.shown(f"/v1/sessions/{session}")
     assert int(shown["promised"]) == highest
+    closed = market.http.post(f"/v1/sessions/{session}/close", headers=market.as_seller).json()
+    assert int(closed["captured"]) == highest
+    assert market.spent(buyer) == highest
+    codes = Counter(answer.code for answer in told if answer.status == 409)
+    assert set(codes) <= {"voucher-superseded"}
+    market.settled()
+
+
+def test_a_thousand_ticks_in_any_order_end_in_the_right_capture(market: Market):
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    buyer = market.buyer()
+    session = opened(market, buyer)
+    alias = session_alias(ids.number("ses", session))
+    climber = Climber(alias, chance.randbytes(16), 1000)
+    agreed = Agreed(session, market.shop, "USD", TARIFF.digest())
+    claims = Claims(alias, 70, 1, int(time.time()) + 1000, climber.ladder(STEP))
+    voucher = to_base64url(sign_voucher(buyer.signer, agreed, claims))
+    market.made(f"/v1/sessions/{session}/vouchers", voucher=voucher)
+    ticks = [write_tick(Tick(alias, *climber.rung(count))) for count in range(1, 1001)]
+    kept = [raw for raw in ticks if chance.random() > 0.1]
+    sent = kept + chance.choices(kept, k=300)
+    chance.shuffle(sent)
+    single = [{"tick": to_base64url(raw)} for raw in sent]
+    told = market.post(f"/v1/sessions/{session}/ticks", single)
+    assert {answer.status for answer in told} <= {200, 409}
+    highest = 70 + (ticks.index(kept[-1]) + 1) * STEP
+    assert int(market.shown(f"/v1/sessions/{session}")["promised"]) == highest
     closed = market.http.post(f"/v1/sessions/{session}/close", headers=market.as_seller).json()
     assert int(closed["captured"]) == highest
     assert market.spent(buyer) == highest

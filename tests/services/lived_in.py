@@ -74,7 +74,7 @@ async def draw(world, shop):
     own = Drawer(world, await world.spender(1_000), shop)
     going, done, over = [await own.open(100) for _ in range(3)]
     await own.top_up(going, 50)
-    await world.do(own.draw(going, 120, 3))
+    await world.do(own.climb(going, units=20, each=5, count=20))
     await own.top_up(done, 60)
     await own.top_up(done, 40)
     await world.do(own.draw(done, 130, 2))

@@ -61,7 +61,21 @@ def test_a_voucher_of_somebody_else_is_found(spoilt):
 
 def test_a_deposit_that_its_session_forgot_is_found(spoilt):
     session = only(spoilt, OPEN)
-    sql = "UPDATE sessions SET deposits = ?, deposit = 100, voucher = ?, units = 0, sequence = 0"
+    sql = (
+        "UPDATE sessions SET deposits = ?, deposit = 100, voucher = ?, units = 0, sequence = 0,"
+        " ticks = 0, tick = ?"
+    )
     kept = json.dumps(session.deposits[:1])
-    report = spoilt.audit((f"{sql} WHERE id = ?", (kept, b"", session.id)))
+    report = spoilt.audit((f"{sql} WHERE id = ?", (kept, b"", b"", session.id)))
     assert "does not know of it" in report.text
+
+
+def test_a_session_is_found_that_counts_ticks_which_nobody_showed(spoilt):
+    session = only(spoilt, OPEN)
+    assert (session.ticks, session.units) == (20, 120)
+    higher = "UPDATE sessions SET ticks = ticks + 1, units = units + 5 WHERE id = ?"
+    report = spoilt.audit((higher, (session.id,)))
+    assert "not of the ladder that its device signed" in report.text
+    more = "UPDATE sessions SET ticks = 41, units = 225, deposit = 300 WHERE id = ?"
+    report = spoilt.audit((more, (session.id,)))
+    assert report.fault is not None

@@ -6,6 +6,7 @@ from farthing.clock import NS
 from farthing.core.audit_fees import session_fees_fault
 from farthing.core.closing import shares
 from farthing.core.payments import Payment, State
+from farthing.core.promises import Promise
 from farthing.core.sessions import (
     EndedBy,
     Phase,
@@ -15,7 +16,8 @@ from farthing.core.sessions import (
     session_of,
     session_statement,
 )
-from farthing.core.vouchers import read_voucher
+from farthing.core.ticks import stepped
+from farthing.core.vouchers import Claims, read_voucher
 from farthing.errors import Malformed
 from farthing.keys import verify
 
@@ -92,22 +94,36 @@ def _deposits_fault(session: Session, deposits: list[Payment]) -> str | None:
 
 def _voucher_fault(session: Session) -> str | None:
     if not session.voucher:
-        return "it promises money without a voucher" if session.units or session.sequence else None
+        said = session.units or session.sequence or session.ticks or session.tick
+        return "it promises money without a voucher" if said else None
     try:
         voucher = read_voucher(session.voucher)
     except Malformed:
         return "its voucher cannot be read"
     claims = voucher.claims
-    if (claims.units, claims.alias) != (session.units, session.alias):
+    promise = Promise(claims, session.voucher, session.ticks, session.tick)
+    if (promise.units, claims.alias) != (session.units, session.alias):
         return "its voucher promises something else"
     if claims.sequence > session.sequence:
         return "its sequence is behind that of its voucher"
-    if claims.units > session.deposit:
+    if session.units > session.deposit:
         return "its voucher promises more than its deposit"
     algorithm = session.key.partition(":")[0]
     message = voucher.signed_bytes(session.agreed)
     if not voucher.is_for(algorithm) or not verify(session.key, voucher.signature, message):
         return "its voucher is not signed by its device"
+    return _tick_fault(session, claims)
+
+
+def _tick_fault(session: Session, claims: Claims) -> str | None:
+    """Say whether its highest tick is of the ladder that its voucher commits to."""
+    ladder = claims.ladder
+    if ladder is None:
+        return "it has ticks, and its voucher no ladder" if session.ticks or session.tick else None
+    if not 0 <= session.ticks <= ladder.most:
+        return "it has more ticks than its voucher commits to"
+    if stepped(session.alias, session.tick, session.ticks) != ladder.anchor:
+        return "its highest tick is not of the ladder that its device signed"
     return None
 
 

@@ -104,7 +104,7 @@ class SetAside:
         session = paid_to(view, self.voucher.session, self.voucher.by)
         self._check_wanted(session)
         before = _charges(view, session)
-        if self.voucher.claims.sequence <= before.sequence:
+        if self.voucher.promise.claims.sequence <= before.sequence:
             detail = "each voucher pays for one request; sign one with a higher sequence"
             raise Conflict("voucher-used", detail, **_state(session, before, view.now_ns))
         drawn = self.voucher.plan(view)
@@ -129,7 +129,7 @@ class SetAside:
         if len(kept) >= ASIDE_MAX:
             detail = f"{ASIDE_MAX} requests of this session are under way"
             raise Conflict("session-in-use", detail)
-        sequence = self.voucher.claims.sequence
+        sequence = self.voucher.promise.claims.sequence
         one = Aside(sequence, self.most, now_ns + self.seconds * NS)
         return msgspec.structs.replace(before, sequence=sequence, aside=[*kept, one])
 
@@ -160,7 +160,7 @@ class Charge:
         Raises: Conflict `duplicate-settlement`, `session-closed`; PaymentRefused as `SetAside`.
         """
         draw = self.voucher.voucher
-        session, sequence = paid_to(view, draw.session, draw.by), draw.claims.sequence
+        session, sequence = paid_to(view, draw.session, draw.by), draw.promise.claims.sequence
         charges, writes = _charges(view, session), []
         if sequence > charges.sequence:
             set_aside = self.voucher.plan(view)

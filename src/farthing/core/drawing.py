@@ -1,4 +1,4 @@
-"""Drawing a session: the highest valid voucher counts, an equal one is a yes, a lower one a no."""
+"""Drawing a session: the highest valid promise counts, an equal one is a yes, a lower one a no."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,22 @@ from farthing.core.decisions import Outcome, View
 from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
 from farthing.core.payments import NEVER_NS
+from farthing.core.promises import Promise, is_ahead
 from farthing.core.records import Read, Write
 from farthing.core.sessions import SESSIONS, Phase, Session, current, paid_to
-from farthing.core.vouchers import Claims
 from farthing.errors import Conflict, PaymentRefused, present
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Accept a voucher, whose signature was checked against the session's key.
+    """Accept a promise: its voucher's signature and its ticks were checked.
 
     Shape: `by` is the payee's owner, or None for whoever carries it; `late` is true where the
            payee hands in what it had accepted before, which it may until the grace is over.
     """
 
     session: str
-    claims: Claims
-    raw: bytes
+    promise: Promise
     by: str | None
     late: bool = False
 
@@ -44,23 +43,25 @@ class Draw:
     def plan(self, view: View) -> Outcome[Session]:
         """Count what is promised now, unless it was counted before."""
         session = paid_to(view, self.session, self.by)
-        claims = self.claims
+        promise, units = self.promise, self.promise.units
         if session.state is Phase.CLOSED:
             raise Conflict("session-closed", "this session is closed", **current(session))
-        if claims.units == session.units and session.voucher:
-            return Outcome(session)
-        if claims.units < session.units:
+        if session.voucher and not is_ahead(promise, session.units, session.sequence):
+            if units == session.units:
+                return Outcome(session)
             detail = f"{session.units} units were promised already"
             raise Conflict("voucher-superseded", detail, **current(session))
         self.check_running(view, session)
-        if claims.units > session.deposit:
+        if units > session.deposit:
             detail = f"the deposit is {session.deposit} units; top it up"
             raise PaymentRefused("voucher-beyond-deposit", detail, **current(session))
         drawn = msgspec.structs.replace(
             session,
-            units=claims.units,
-            sequence=max(session.sequence, claims.sequence),
-            voucher=self.raw,
+            units=units,
+            sequence=max(session.sequence, promise.claims.sequence),
+            voucher=promise.raw,
+            ticks=promise.ticks,
+            tick=promise.value,
             changed_ns=view.now_ns,
         )
         return Outcome(drawn, [Write(SESSIONS, drawn)])
@@ -75,7 +76,7 @@ class Draw:
 
     def _check_times(self, view: View, session: Session) -> None:
         grace_ns = session.closes_ns - session.ends_ns if self.late else 0
-        expiry_ns = self.claims.expiry * NS
+        expiry_ns = self.promise.claims.expiry * NS
         if view.now_ns >= session.ends_ns + grace_ns:
             raise PaymentRefused("session-over", "its time is over", **current(session))
         if view.now_ns >= expiry_ns + grace_ns:

@@ -75,9 +75,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     Units: `deposit` is all that is held, `units` all that is promised, `captured` what was taken
            at the end: smallest units. Times are ns.
     Shape: `deposits` are the payments that hold its money, the opening one first; `voucher` is the
-           highest one accepted here; `tariff` names the tariff by its hash; `unsettled` counts
-           deposits of a closed session that are still held; `leaf` is its own newest statement's,
-           0 before there is one.
+           highest one accepted here, `ticks` and `tick` the count and the value of the highest
+           tick of its ladder: the anchor at 0, nothing without a ladder; `tariff` names the tariff
+           by its hash; `unsettled` counts deposits of a closed session that are still held; `leaf`
+           is its own newest statement's, 0 before there is one.
     """
 
     id: str
@@ -105,6 +106,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int
     changed_ns: int
     leaf: int
+    ticks: int = 0
+    tick: bytes = b""
 
     @property
     def number(self) -> int:
@@ -234,7 +237,8 @@ def _of(owner: str | None, side: Callable[[Session], str], view: View, ident: st
 def session_statement(session: Session) -> bytes:
     """State a closed session for the history: ids, amounts and hashes, no names."""
     return canonical_json(
-        {
+        _ticks_stated(session)
+        | {
             "asset": session.asset,
             "captured": str(session.captured),
             "deposit": str(session.deposit),
@@ -253,6 +257,13 @@ def session_statement(session: Session) -> bytes:
     )
 
 
+def _ticks_stated(session: Session) -> dict[str, str]:
+    """State how far ticks have gone on from the voucher, where they have."""
+    if not session.tick:
+        return {}
+    return {"tick": to_base64url(session.tick), "ticks": str(session.ticks)}
+
+
 def current(session: Session) -> dict[str, Any]:
     """Give what a client needs to go on: said with every refusal of a voucher."""
     return {
@@ -261,4 +272,5 @@ def current(session: Session) -> dict[str, Any]:
         "deposit": str(session.deposit),
         "promised": str(session.units),
         "sequence": str(session.sequence),
+        "ticks": str(session.ticks),
     }

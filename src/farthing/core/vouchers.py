@@ -9,13 +9,14 @@ opening is signed and never sent. `docs/reference/sessions.md` has the format an
 import hashlib
 from typing import NamedTuple
 
+from farthing.core.ticks import LADDER_TICKS_MAX, VALUE_BYTES, Ladder
 from farthing.errors import Malformed
 from farthing.keys import ED25519, Signer
 from farthing.money import UNITS_MAX
 
 DOMAIN = "farthing-voucher-1"
-BYTES_MAX = 128
-ALIAS_BYTES, KEY_HINT_BYTES = 8, 4
+BYTES_MAX = 160
+KEY_HINT_BYTES = 4
 SEQUENCE_MAX = EXPIRY_MAX = 2**53 - 1
 
 _SIGNATURE_BYTES = 64
@@ -23,6 +24,7 @@ _EDDSA, _ES256 = b"\xa1\x01\x27", b"\xa1\x01\x26"
 _SIGN1, _PROTECTED = b"\x84", b"\x43"
 _HINT, _SIGNATURE = b"\xa1\x04\x44", b"\x58\x40"
 _CLAIMS, _ALIAS = b"\xa4", b"\x01\x48"
+_CLAIMS_AND_LADDER, _ANCHOR = b"\xa7", b"\x05\x50"
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
@@ -48,13 +50,14 @@ class Claims(NamedTuple):
 
     Units: `units` is all that was promised in this session so far; `expiry` is Unix seconds.
     Shape: `alias` names the session to its payee in 8 bytes and grants nothing; `sequence` counts
-           the session's vouchers.
+           the session's vouchers; `ladder` is what ticks go on from it by, if they do.
     """
 
     alias: bytes
     units: int
     sequence: int
     expiry: int
+    ladder: Ladder | None = None
 
 
 class Voucher(NamedTuple):
@@ -96,11 +99,24 @@ def read_voucher(raw: bytes) -> Voucher:
         voucher = None
     if voucher is None or _write(voucher) != raw:
         raise Malformed("malformed-voucher", "this is not a voucher in its canonical form")
-    if not 0 < voucher.claims.units <= UNITS_MAX:
-        raise Malformed("malformed-voucher", "a voucher promises from one unit to 63 bits of them")
+    _require_sound(voucher.claims)
     if max(voucher.claims.sequence, voucher.claims.expiry) > SEQUENCE_MAX:
         raise Malformed("malformed-voucher", "sequence and expiry are of 53 bits at most")
     return voucher
+
+
+def _require_sound(claims: Claims) -> None:
+    ladder = claims.ladder
+    if ladder is None:
+        if not 0 < claims.units <= UNITS_MAX:
+            detail = "a voucher promises from one unit to 63 bits of them"
+            raise Malformed("malformed-voucher", detail)
+        return
+    if not 1 <= ladder.most <= LADDER_TICKS_MAX or not ladder.each:
+        detail = f"a ladder has 1 to {LADDER_TICKS_MAX} ticks of one unit or more"
+        raise Malformed("malformed-voucher", detail)
+    if claims.units + ladder.most * ladder.each > UNITS_MAX:
+        raise Malformed("malformed-voucher", "all its ticks together promise more than 63 bits")
 
 
 def key_hint(public: str) -> bytes:
@@ -114,15 +130,22 @@ def session_alias(session: int) -> bytes:
 
 
 def write_claims(claims: Claims) -> bytes:
-    """Write a voucher's payload: four claims under the keys 1 to 4."""
+    """Write a voucher's payload: four claims under the keys 1 to 4, a ladder under 5 to 7."""
+    ladder = claims.ladder
     return b"".join(
         (
-            _CLAIMS + _ALIAS + claims.alias,
+            (_CLAIMS if ladder is None else _CLAIMS_AND_LADDER) + _ALIAS + claims.alias,
             b"\x02" + _uint(0, claims.units),
             b"\x03" + _uint(0, claims.sequence),
             b"\x04" + _uint(0, claims.expiry),
+            b"" if ladder is None else _write_ladder(ladder),
         )
     )
+
+
+def _write_ladder(ladder: Ladder) -> bytes:
+    each, most = _uint(0, ladder.each), _uint(0, ladder.most)
+    return _ANCHOR + ladder.anchor + b"\x06" + each + b"\x07" + most
 
 
 def _read(raw: bytes) -> Voucher | None:
@@ -137,8 +160,17 @@ def _read(raw: bytes) -> Voucher | None:
         return None
     units, after = _read_uint(payload, 12)
     sequence, after = _read_uint(payload, after + 1)
-    expiry, _ = _read_uint(payload, after + 1)
-    return Voucher(Claims(payload[3:11], units, sequence, expiry), protected, hint, signature)
+    expiry, after = _read_uint(payload, after + 1)
+    ladder = _read_ladder(payload, after) if payload[:1] == _CLAIMS_AND_LADDER else None
+    claims = Claims(payload[3:11], units, sequence, expiry, ladder)
+    return Voucher(claims, protected, hint, signature)
+
+
+def _read_ladder(payload: bytes, at: int) -> Ladder:
+    begin = at + len(_ANCHOR)
+    each, after = _read_uint(payload, begin + VALUE_BYTES + 1)
+    most, _ = _read_uint(payload, after + 1)
+    return Ladder(payload[begin : begin + VALUE_BYTES], each, most)
 
 
 def _read_uint(raw: bytes, at: int, major: int = 0) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Hints: sessions, vouchers, tariffs."""
 
 HINTS = {
+    "bad-tick": "Send the ticks of the newest voucher's ladder, or send that voucher with them.",
     "bad-voucher": "Sign with the key that signed the opening order, for this very session.",
     "charged-too-late": "Charge within the requirement's maxTimeoutSeconds, or set them higher.",
     "count-too-large": "Close the session and open another one.",
@@ -8,6 +9,7 @@ HINTS = {
     "malformed-session": "Write the order's resource as docs/reference/sessions.md says.",
     "malformed-session-file": "Ask the hub how the session stands, then open another one.",
     "malformed-tariff": "Write the tariff as docs/reference/sessions.md says.",
+    "malformed-tick": "Write each tick as alias, count and value, 28 bytes in all.",
     "malformed-voucher": "Write the voucher as docs/reference/sessions.md says.",
     "no-such-session": "Look at your sessions: GET /v1/sessions",
     "session-alias-taken": "Open the session with a new nonce.",
@@ -18,6 +20,7 @@ HINTS = {
     "session-over": "Open another session; what its payee had accepted can still be handed in.",
     "session-revoked": "Talk to the owner, who took the device's permission away.",
     "tariff-mismatch": "Send the tariff whose hash is in the order.",
+    "tick-too-far": "Send a tick in between first, or send the voucher with this one.",
     "too-expensive": "Close the session and open another one.",
     "too-much-unsettled": "Send the same voucher again: the seller is asking the hub to take it.",
     "voucher-beyond-deposit": "Top the session up, then send the same voucher again.",

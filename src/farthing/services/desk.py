@@ -11,6 +11,7 @@ from farthing.services.event_feed import EventFeed
 from farthing.services.payments import Payments
 from farthing.services.sessions import Sessions
 from farthing.services.streams import Streams
+from farthing.services.ticking import Ticking
 from farthing.services.turns import Turns
 
 
@@ -42,9 +43,11 @@ class Desk:
     fault: Callable[[], str] = _no_fault
     streams: Streams = field(init=False)
     feed: EventFeed = field(init=False)
+    ticking: Ticking = field(init=False)
     turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         """Open the places that the configuration allows."""
         self.streams = Streams(self.config.limits)
         self.feed = EventFeed(self.ctx, lambda: self.closing)
+        self.ticking = Ticking(self.ctx, self.sessions)

@@ -25,8 +25,8 @@ from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthentic
 from farthing.ids import number
 from farthing.log_lines import Log
 from farthing.services.meter_pen import MeterPen
+from farthing.services.proving import Presented
 from farthing.services.session_hub import HANDED_AT_ONCE, SessionHub
-from farthing.services.sessions import Presented
 from farthing.services.verifying import Verifier
 
 log = Log("metering")

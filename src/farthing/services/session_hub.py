@@ -11,7 +11,8 @@ from farthing.core.tariffs import Tariff
 from farthing.errors import Conflict, FarthingError, Malformed, PaymentRefused, present
 from farthing.services.context import Context
 from farthing.services.payments import split_reason
-from farthing.services.sessions import Presented, Sessions
+from farthing.services.proving import Presented
+from farthing.services.sessions import Sessions
 from farthing.store.queries import one
 
 HANDED_AT_ONCE = 1000

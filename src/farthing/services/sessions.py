@@ -1,39 +1,20 @@
 """Sessions: opened and topped up by signed orders, drawn by vouchers, closed by either side."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from farthing.books.base import Done
 from farthing.core.closing import CloseSession, EndSession, SettleDeposit
 from farthing.core.drawing import Draw
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import Authorise, Authorised
-from farthing.core.sessions import SESSIONS, KeepTariff, Session, opening_of
+from farthing.core.promises import Promise
+from farthing.core.sessions import KeepTariff, Session, opening_of
 from farthing.core.tariffs import Tariff
-from farthing.core.vouchers import Agreed, Voucher, read_voucher
-from farthing.errors import FarthingError, Malformed, Missing, Unauthenticated
-from farthing.keys import Ed25519Signer
+from farthing.errors import FarthingError, Malformed, Missing
 from farthing.services.context import Context
 from farthing.services.payments import Payments
-from farthing.store.queries import one
-
-VOUCHERS_MAX = 1000
-_KEPT = 20_000
-
-
-class Drawable(NamedTuple):
-    """What never changes of a session, and is needed to check its vouchers."""
-
-    key: str
-    alias: bytes
-    agreed: Agreed
-
-
-class Presented(NamedTuple):
-    """A voucher that somebody presents for a session."""
-
-    session: str
-    raw: bytes
+from farthing.services.proving import Presented, Proofs, Steps
 
 
 class Sessions:
@@ -41,11 +22,7 @@ class Sessions:
 
     def __init__(self, ctx: Context, payments: Payments) -> None:
         self._ctx, self._payments = ctx, payments
-        self._kept: dict[str, Drawable] = {}
-        seed = ctx.random_bits(256).to_bytes(32, "big")
-        self._nobodys = Drawable(
-            Ed25519Signer(seed).public, bytes(8), Agreed("", "", "", bytes(32))
-        )
+        self.proofs = Proofs(ctx, payments.verifier)
 
     async def open(
         self,
@@ -99,7 +76,7 @@ class Sessions:
     async def draw(
         self, presented: Presented, by: str | None = None, *, late: bool = False, bearer: str = ""
     ) -> Session:
-        """Accept one voucher."""
+        """Accept one voucher, or a tick."""
         [answer] = await self.draw_many([presented], by, late=late, bearer=bearer)
         if isinstance(answer, FarthingError):
             raise answer
@@ -113,52 +90,43 @@ class Sessions:
         late: bool = False,
         bearer: str = "",
     ) -> list[Session | FarthingError]:
-        """Accept vouchers, each by itself, in order; one commit takes them all."""
-        answers: list[Any] = [await self.check(item, bearer) for item in presented]
-        units = [
-            Draw(item.session, found.claims, item.raw, by, late)
+        """Accept vouchers and ticks, each by itself, in order; one commit takes them all."""
+        steps = Steps()
+        answers: list[Any] = [await self.proofs.promise(each, bearer, steps) for each in presented]
+        promises = [
+            (item.session, found)
             for item, found in zip(presented, answers, strict=True)
-            if isinstance(found, Voucher)
+            if isinstance(found, Promise)
         ]
-        drawn = iter(await self._ctx.books.commit(units, bearer))
+        drawn = iter(await self.take(promises, by, late=late, bearer=bearer))
         for place, found in enumerate(answers):
-            if isinstance(found, Voucher):
-                done = next(drawn)
-                answers[place] = done if isinstance(done, FarthingError) else done.answer
+            if isinstance(found, Promise):
+                answers[place] = next(drawn)
         return answers
 
-    async def check(self, item: Presented, bearer: str = "") -> Voucher | FarthingError:
-        """Read a voucher and check its signature; nothing is drawn.
+    async def check(self, item: Presented, bearer: str = "") -> Promise | FarthingError:
+        """Read and check what is presented; nothing is drawn."""
+        return await self.proofs.promise(item, bearer, Steps())
 
-        Shape: a session that is not there is answered as one whose voucher is not signed.
-        """
-        try:
-            voucher = read_voucher(item.raw)
-            kept = self._kept.get(item.session)
-            known = kept or await self._read(item.session)
-            if await self._holds(voucher, known, f"{bearer} {item.session}"):
-                return voucher
-            if kept is not None:
-                await self._read(item.session)  # As much is asked where there is none.
-        except FarthingError as error:
-            return error
-        return Unauthenticated("bad-voucher", "no session here is drawn by this signature")
-
-    async def _holds(self, voucher: Voucher, known: Drawable, line: str) -> bool:
-        message, verifier = voucher.signed_bytes(known.agreed), self._payments.verifier
-        key = await verifier.match([known.key], voucher.signature, message, line)
-        algorithm = known.key.partition(":")[0]
-        return bool(key) and voucher.is_for(algorithm) and voucher.claims.alias == known.alias
-
-    async def _read(self, ident: str) -> Drawable:
-        session = await self._found(ident)
-        if session is None:
-            return self._nobodys
-        while len(self._kept) >= _KEPT:
-            del self._kept[next(iter(self._kept))]
-        found = Drawable(session.key, session.alias, session.agreed)
-        self._kept[ident] = found
-        return found
+    async def take(
+        self,
+        promises: Sequence[tuple[str, Promise]],
+        by: str | None = None,
+        *,
+        late: bool = False,
+        bearer: str = "",
+    ) -> list[Session | FarthingError]:
+        """Have the books take promises that were proved, each for its session."""
+        units = [Draw(session, promise, by, late) for session, promise in promises]
+        answers: list[Session | FarthingError] = []
+        for done, unit in zip(await self._ctx.books.commit(units, bearer), units, strict=True):
+            if isinstance(done, FarthingError):
+                answers.append(done)
+                continue
+            answers.append(done.answer)
+            if done.answer.voucher == unit.promise.raw:
+                self.proofs.remember(unit.session, unit.promise)
+        return answers
 
     async def end(self, ident: str, by: str | None, device: str = "") -> Session:
         """Let its payer end a session: nothing new is drawn from now on."""
@@ -186,10 +154,7 @@ class Sessions:
 
         Raises: Missing.
         """
-        found = await self._found(ident)
+        found = await self.proofs.find(ident)
         if found is None:
             raise Missing("no-such-session", "there is no such session here")
         return found
-
-    async def _found(self, ident: str) -> Session | None:
-        return await self._ctx.database.read(lambda tx: one(tx, SESSIONS, ident))

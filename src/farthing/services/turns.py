@@ -16,10 +16,12 @@ WAITING_MAX = 2_000
 
 
 class Turns:
-    """A gate for a few, behind which each party has its turn."""
+    """A gate for a few, behind which each party has its turn. Shape: `what` waits there."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting_max: int = WAITING_MAX) -> None:
-        self._free = at_once
+    def __init__(
+        self, at_once: int = AT_ONCE, waiting_max: int = WAITING_MAX, what: str = "lists"
+    ) -> None:
+        self._free, self._what = at_once, what
         self._line: Line[asyncio.Future[None]] = Line(waiting_max)
 
     @asynccontextmanager
@@ -41,9 +43,11 @@ class Turns:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         verdict = self._line.put(who, [mine])
         if verdict == "full":
-            raise Unavailable("too-busy", "too many lists wait to be made")
+            raise Unavailable("too-busy", f"too many {self._what} wait to be made")
         if verdict:
-            raise TooMuch("too-much-at-once", "too many lists for this client wait to be made")
+            raise TooMuch(
+                "too-much-at-once", f"too many {self._what} for this client wait to be made"
+            )
         try:
             await mine
         except asyncio.CancelledError:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from farthing.core.closing import CloseSession, SettleDeposit
 from farthing.core.drawing import Draw
+from farthing.core.ladders import Climber
 from farthing.core.paying import Authorise, Authorised
+from farthing.core.promises import promised_by
 from farthing.core.sessions import (
     SESSIONS,
     KeepTariff,
@@ -87,7 +89,16 @@ class Drawer:
         """Make the unit that accepts a voucher."""
         raw = self.voucher(session, units, sequence, expiry)
         claims = Claims(session.alias, units, sequence, expiry or session.ends_ns // 1_000_000_000)
-        return Draw(session.id, claims, raw, None, late)
+        return Draw(session.id, promised_by(claims, raw), None, late)
+
+    def climb(self, session: Session, units: int, each: int, count: int, sequence: int = 3) -> Draw:
+        """Make the unit that accepts a voucher with a ladder, and so many of its ticks."""
+        climber = Climber(session.alias, bytes(16), 2 * count)
+        expiry = session.ends_ns // 1_000_000_000
+        claims = Claims(session.alias, units, sequence, expiry, climber.ladder(each))
+        raw = sign_voucher(self.spender.signer, session.agreed, claims)
+        promise = promised_by(claims, raw).at(climber.rung(count))
+        return Draw(session.id, promise, None)
 
     async def close(self, session: Session, units: int | None = None, by: str = "") -> Session:
         """Close a session and settle its deposits, as the service does."""

@@ -26,7 +26,7 @@ from farthing.errors import (
     Unavailable,
 )
 from farthing.keys import verify
-from farthing.services.sessions import Presented
+from farthing.services.proving import Presented
 
 T = TypeVar("T")
 

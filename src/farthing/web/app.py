@@ -16,6 +16,7 @@ from farthing.web.api import (
     payments,
     sessions,
     streams,
+    ticks,
 )
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.router import LOCAL, Router
@@ -35,6 +36,7 @@ def all_endpoints() -> list[Endpoint]:
         *payments.ENDPOINTS,
         *batches.ENDPOINTS,
         *sessions.ENDPOINTS,
+        *ticks.ENDPOINTS,
         *cancelling.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,

@@ -13,8 +13,8 @@ from farthing.core.orders import SignedOrder
 from farthing.core.tariffs import Tariff, read_tariff
 from farthing.errors import Conflict, FarthingError, Malformed, OutcomeUnknown
 from farthing.money import parse_units
+from farthing.services.proving import Presented
 from farthing.services.session_hub import HANDED_AT_ONCE
-from farthing.services.sessions import Presented
 from farthing.web.remote_hub import Asker, error_told
 
 

@@ -39,6 +39,9 @@ GET  /v1/sessions/{session}             | owner seller read device | payer payee
 POST /v1/sessions/{session}/deposits    | anybody                  | | the order is signed by its device
 POST /v1/sessions/{session}/vouchers    | anybody                  | | the voucher is signed by the session's device; late ones as its payee
 POST /v1/vouchers                       | anybody                  | | each voucher is signed by its session's device; late ones as their payee
+POST /v1/sessions/{session}/ticks       | anybody                  | | the tick is of a ladder that the session's device signed; late ones as its payee
+POST /v1/ticks                          | anybody                  | | each tick is of a ladder that its session's device signed; late ones as their payee
+POST /v1/accounts/{account}/ticks       | anybody                  | | each tick is of a ladder that its session's device signed; late ones as the payee
 POST /v1/sessions/{session}/end         | owner device             | payer
 POST /v1/sessions/{session}/close       | seller                   | payee
 GET  /v1/events                         | owner seller read        | | shows the asker's own

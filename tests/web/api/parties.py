@@ -249,6 +249,24 @@ async def _drawing_many(parties: Parties, _party: str) -> Any:
     return {"vouchers": [{"session": session["id"], "voucher": voucher}]}
 
 
+async def _ticking(parties: Parties, _party: str) -> Any:
+    town, session = parties.town, parties.newest
+    climber = town.climber(session)
+    raw = town.ladder(session, climber, 1, machine=ME)
+    drawn = await town.ask("POST", f"/v1/sessions/{session['id']}/vouchers", {"voucher": raw})
+    assert drawn.is_success or drawn.status_code == 401, drawn.text
+    return {"tick": to_base64url(town.tick(session, climber, 1))}
+
+
+async def _ticking_many(parties: Parties, _party: str) -> Any:
+    session = await parties.session("payer")
+    return {"ticks": [{"session": session["id"]} | await _ticking(parties, "")]}
+
+
+async def _ticking_bare(_parties: Parties, _party: str) -> Any:
+    return bytes(28)
+
+
 async def _offering(parties: Parties, party: str) -> Any:
     return {"payee": parties.town.accounts[party], "path": "/y", "asset": "USD", "amount": "1"}
 
@@ -271,6 +289,9 @@ BODIES = {
     "POST /v1/sessions/{session}/deposits": _topping_up,
     "POST /v1/sessions/{session}/vouchers": _drawing,
     "POST /v1/vouchers": _drawing_many,
+    "POST /v1/sessions/{session}/ticks": _ticking,
+    "POST /v1/ticks": _ticking_many,
+    "POST /v1/accounts/{account}/ticks": _ticking_bare,
     "POST /v1/payments/cancel": _cancelling,
     "POST /v1/payments/{payment}/delivery": fixed(reason="cut"),
     "POST /v1/owners": fixed(name="new"),

@@ -57,7 +57,7 @@ EVENTS = "/v1/events"
 IN_TURN = sorted(ROWS, key=lambda row: row.path.endswith("/approve"))
 """An ask that was approved stands for equal ones after it: what is denied comes before."""
 
-MANY = ("/v1/payments/batch", "/v1/vouchers")
+MANY = ("/v1/payments/batch", "/v1/vouchers", "/v1/ticks", "/v1/accounts/{account}/ticks")
 """Each item is read, and answered, by itself: one that is malformed does not refuse the others."""
 
 

@@ -267,14 +267,31 @@ async def sessions(ask: Told) -> None:
     items = (await ask("POST", "/v1/vouchers", {"vouchers": many}, who="nobody"))["vouchers"]
     assert items[0]["drawn"]["promised"] == "530"
     assert items[1]["problem"]["code"] == "voucher-superseded"
+    await ticks(ask, session)
     ended = await ask("POST", f"{path}/end", who="meter")
     assert (ended["state"], ended["ended_by"]) == ("open", "payer")
     closed = await ask("POST", f"{path}/close", who="seller.seller")
-    assert (closed["state"], closed["captured"], closed["unsettled"]) == ("closed", "530", 0)
+    assert (closed["state"], closed["captured"], closed["unsettled"]) == ("closed", "540", 0)
     shown = await ask("GET", path, who="meter")
     assert shown["tariff"]["counts"] == "request"
     del shown["tariff"]
     assert (await ask("GET", "/v1/sessions", who="buyer.read"))["items"] == [shown]
+
+
+async def ticks(ask: Told, session: dict[str, Any]) -> None:
+    town, nobody = ask.town, {"who": "nobody"}
+    path, climber = f"/v1/sessions/{session['id']}", town.climber(session)
+    body = {"voucher": town.ladder(session, climber, 2, units=530, sequence=2)}
+    await ask("POST", f"{path}/vouchers", body, **nobody)
+    tick, more, bare = (town.tick(session, climber, count) for count in (1, 3, 5))
+    drawn = await ask("POST", f"{path}/ticks", {"tick": to_base64url(tick)}, **nobody)
+    assert (drawn["promised"], drawn["ticks"]) == ("532", "1")
+    many = {"ticks": [{"session": session["id"], "tick": to_base64url(more)}]}
+    [item] = (await ask("POST", "/v1/ticks", many, **nobody))["ticks"]
+    assert item["drawn"]["promised"] == "536"
+    told = await ask("POST", f"/v1/accounts/{session['payee']}/ticks", bare, **nobody)
+    [item] = told["sessions"]
+    assert (item["drawn"]["promised"], item["right"]) == ("540", 1)
 
 
 async def facilitator(ask: Told) -> None:

@@ -16,9 +16,11 @@ from farthing.clock import NS, parse_time, system_clock
 from farthing.codec import from_base64url, to_base64url
 from farthing.config import BooksSettings, Config, Server
 from farthing.core.devices import enrolment_bytes
+from farthing.core.ladders import Climber
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.sessions import Opening
 from farthing.core.tariffs import flat_rate
+from farthing.core.ticks import Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.keys import Ed25519Signer, Signer, new_signer
 from farthing.protocols.message_signatures import SignedMessage, sign_request
@@ -70,7 +72,7 @@ class Town:
         if who in self.keys:
             fields["authorization"] = f"Bearer {self.keys[who]}"
         if content is None and body is not None:
-            content = json.dumps(body).encode()
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = client.build_request(method, path, headers=fields, content=content)
         if who in self.machines:
             self.sign(request, self.machines[who])
@@ -150,10 +152,41 @@ class Town:
         self, session: dict[str, Any], units: int, sequence: int = 1, *, machine: str = "meter"
     ) -> str:
         """Sign a voucher as its device sends it."""
-        tariff, alias = (from_base64url(session[name]) for name in ("tariff_hash", "alias"))
-        agreed = Agreed(session["id"], session["payee"], session["asset"], tariff)
+        alias = from_base64url(session["alias"])
         claims = Claims(alias, units, sequence, parse_time(session["ends_at"]))
-        return to_base64url(sign_voucher(self.machines[machine].signer, agreed, claims))
+        signer = self.machines[machine].signer
+        return to_base64url(sign_voucher(signer, self.agreed(session), claims))
+
+    def agreed(self, session: dict[str, Any]) -> Agreed:
+        """Give what the vouchers of a session sign along."""
+        tariff = from_base64url(session["tariff_hash"])
+        return Agreed(session["id"], session["payee"], session["asset"], tariff)
+
+    def ladder(
+        self,
+        session: dict[str, Any],
+        climber: Climber,
+        each: int,
+        units: int = 0,
+        sequence: int = 1,
+        *,
+        machine: str = "meter",
+    ) -> str:
+        """Sign a voucher that commits to a ladder."""
+        alias = from_base64url(session["alias"])
+        ends = parse_time(session["ends_at"])
+        claims = Claims(alias, units, sequence, ends, climber.ladder(each))
+        return to_base64url(
+            sign_voucher(self.machines[machine].signer, self.agreed(session), claims)
+        )
+
+    def climber(self, session: dict[str, Any], most: int = 100, seed: int = 1) -> Climber:
+        """Make a session's ladder."""
+        return Climber(from_base64url(session["alias"]), seed.to_bytes(16, "big"), most)
+
+    def tick(self, session: dict[str, Any], climber: Climber, count: int) -> bytes:
+        """Show a tick."""
+        return write_tick(Tick(from_base64url(session["alias"]), *climber.rung(count)))
 
     async def draw(self, session: dict[str, Any], units: int, **more: Any) -> httpx.Response:
         """Draw a session."""

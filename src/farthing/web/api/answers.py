@@ -216,7 +216,11 @@ class PaymentAnswer(TypedDict):
 
 
 class SessionAnswer(TypedDict):
-    """A session; its tariff is given where one session is shown."""
+    """A session; its tariff is given where one session is shown.
+
+    Shape: `voucher` is the highest one in base64url; `ticks` and `tick` are the count and the
+           value of the highest tick of its ladder. All may be empty.
+    """
 
     id: str
     state: str
@@ -233,6 +237,9 @@ class SessionAnswer(TypedDict):
     deposits: list[str]
     promised: str
     sequence: str
+    voucher: str
+    ticks: str
+    tick: str
     captured: str
     unsettled: int
     ends_at: str
@@ -258,6 +265,7 @@ class DrawnAnswer(TypedDict):
     deposit: str
     promised: str
     sequence: str
+    ticks: str
 
 
 class DrawnItem(TypedDict):
@@ -271,6 +279,35 @@ class DrawnItems(TypedDict):
     """What became of each voucher, in order."""
 
     vouchers: list[DrawnItem]
+
+
+class TickItems(TypedDict):
+    """What became of each tick, in order."""
+
+    ticks: list[DrawnItem]
+
+
+class SessionTicks(TypedDict):
+    """What became of one session's ticks of a body of bare ticks.
+
+    Shape: `ticks` counts them and `right` those of its ladder; `wrong` and `far` are the places in
+           the body of those that are not, and of those too far from what is known. `drawn` is how
+           the session stands then, `problem` why not all that was right counts.
+    """
+
+    alias: str
+    ticks: int
+    right: int
+    wrong: list[int]
+    far: list[int]
+    drawn: DrawnAnswer | None
+    problem: dict[str, Any] | None
+
+
+class SessionTickItems(TypedDict):
+    """What became of a body of bare ticks, session by session."""
+
+    sessions: list[SessionTicks]
 
 
 class BatchItem(TypedDict):

@@ -130,6 +130,7 @@ class Endpoint:
            `other_media` are types that it answers with when it is asked for them;
            `others` are the answers of further statuses that are no problems; `takes` is the
            JSON schema of a body that is read by its protocol's own rules, as no type of ours;
+           `takes_media` is the type of a body that is no JSON;
            `told_apart_by` is what makes a request the same one again where no `Idempotency-Key`
            is looked at.
     """
@@ -151,6 +152,7 @@ class Endpoint:
     body_bytes_max: int = 0
     others: Mapping[int, Any] = field(default_factory=dict[int, Any])
     takes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    takes_media: str = ""
     told_apart_by: str = ""
 
     @property

@@ -17,8 +17,8 @@ from farthing.core.charges import Charge, Charged, SetAside, unit_tariff
 from farthing.core.drawing import Draw
 from farthing.core.idempotency import Once
 from farthing.core.payments import State
+from farthing.core.promises import Promise
 from farthing.core.sessions import opening_of
-from farthing.core.vouchers import Voucher
 from farthing.errors import (
     Conflict,
     FarthingError,
@@ -29,7 +29,7 @@ from farthing.money import parse_units
 from farthing.protocols.names import network
 from farthing.protocols.x402_batch import BatchAsk, Brought, batch_ask, commitment, read_payload
 from farthing.services.payments import split_reason
-from farthing.services.sessions import Presented
+from farthing.services.proving import Presented
 from farthing.web.api.endpoint import Call
 from farthing.web.api.payees import require_payee
 
@@ -63,7 +63,7 @@ async def check(call: Call, batched: Batched) -> None:
     if signed is not None:
         await call.desk.payments.check_signature(signed, call.bearer)
     else:
-        await _voucher(call, batched.brought)
+        await _promise(call, batched.brought)
 
 
 async def verify(call: Call, batched: Batched) -> dict[str, Any]:
@@ -89,7 +89,7 @@ async def settle(call: Call, batched: Batched) -> dict[str, Any]:
     hub = network(call.desk.ctx.identity.hub)
 
     def render(done: Charged) -> bytes:
-        sequence = unit.voucher.voucher.claims.sequence
+        sequence = unit.voucher.voucher.promise.claims.sequence
         return msgspec.json.encode(
             {
                 "success": True,
@@ -132,13 +132,12 @@ async def _fund(call: Call, batched: Batched) -> None:
 
 async def _set_aside(call: Call, batched: Batched) -> SetAside:
     ask, brought = batched.ask, batched.brought
-    voucher = await _voucher(call, brought)
-    draw = Draw(brought.session, voucher.claims, brought.voucher, call.asker.sees)
+    draw = Draw(brought.session, await _promise(call, brought), call.asker.sees)
     most = call.desk.config.payments.hold_seconds_max
     return SetAside(draw, ask.wanted, ask.amount, min(ask.timeout_seconds, most))
 
 
-async def _voucher(call: Call, brought: Brought) -> Voucher:
+async def _promise(call: Call, brought: Brought) -> Promise:
     presented = Presented(brought.session, brought.voucher)
     found = await call.desk.sessions.check(presented, call.bearer)
     if isinstance(found, FarthingError):

@@ -99,6 +99,8 @@ def _operation(endpoint: Endpoint, named: Mapping[Any, dict[str, Any]]) -> dict[
             "required": True,
             "content": {"application/json": {"schema": endpoint.takes}},
         }
+    if endpoint.takes_media:
+        described["requestBody"] = {"required": True, "content": {endpoint.takes_media: {}}}
     if endpoint.scopes:
         described["x-scopes"] = [scope.value for scope in endpoint.scopes]
     return described

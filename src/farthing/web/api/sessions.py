@@ -18,7 +18,7 @@ from farthing.core.sessions import (
 from farthing.core.tariffs import read_tariff
 from farthing.errors import FarthingError, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
-from farthing.services.sessions import Presented
+from farthing.services.proving import Presented
 from farthing.store.database import Tx
 from farthing.store.queries import one, page
 from farthing.web.api import answers, bodies, shapes
@@ -87,8 +87,10 @@ async def _funded(call: Call, done: Done[Authorised]) -> Reply:
 async def draw(call: Call) -> Reply:
     """Draw a session. The voucher's signature is the authorisation, whoever carries it."""
     body = call.body(bodies.VoucherBody)
-    presented = Presented(call.path["session"], from_base64url(body.voucher))
-    by = _late_by(call, late=body.late)
+    presented = Presented(
+        call.path["session"], from_base64url(body.voucher), from_base64url(body.tick)
+    )
+    by = late_by(call, late=body.late)
     session = await call.desk.sessions.draw(presented, by, late=body.late, bearer=call.bearer)
     return Reply(shapes.show_drawn(session))
 
@@ -96,14 +98,17 @@ async def draw(call: Call) -> Reply:
 async def draw_many(call: Call) -> Reply:
     """Draw many sessions at once; each voucher is answered by itself, in order."""
     body = call.body(bodies.VouchersBody)
-    presented = [Presented(item.session, from_base64url(item.voucher)) for item in body.vouchers]
-    by = _late_by(call, late=body.late)
+    presented = [
+        Presented(item.session, from_base64url(item.voucher), from_base64url(item.tick))
+        for item in body.vouchers
+    ]
+    by = late_by(call, late=body.late)
     drawn = await call.desk.sessions.draw_many(presented, by, late=body.late, bearer=call.bearer)
-    return Reply({"vouchers": [_one_of_many(item) for item in drawn]})
+    return Reply({"vouchers": [one_of_many(item) for item in drawn]})
 
 
-def _late_by(call: Call, *, late: bool) -> str | None:
-    """Tell in whose name a voucher comes late: only its payee may hand in what it accepted.
+def late_by(call: Call, *, late: bool) -> str | None:
+    """Tell in whose name a voucher or tick comes late: only its payee may hand in what it accepted.
 
     Raises: Unauthenticated, Forbidden.
     """
@@ -113,7 +118,8 @@ def _late_by(call: Call, *, late: bool) -> str | None:
     return call.asker.sees
 
 
-def _one_of_many(drawn: Session | FarthingError) -> answers.DrawnItem:
+def one_of_many(drawn: Session | FarthingError) -> answers.DrawnItem:
+    """Write what became of one voucher or tick of many."""
     if isinstance(drawn, FarthingError):
         return {"drawn": None, "problem": drawn.problem()}
     return {"drawn": shapes.show_drawn(drawn), "problem": None}

@@ -220,6 +220,9 @@ def show_session(session: Session) -> answers.SessionAnswer:
         "deposits": session.deposits,
         "promised": str(session.units),
         "sequence": str(session.sequence),
+        "voucher": to_base64url(session.voucher),
+        "ticks": str(session.ticks),
+        "tick": to_base64url(session.tick),
         "captured": str(session.captured),
         "unsettled": session.unsettled,
         "ends_at": write_time_ns(session.ends_ns),
@@ -238,6 +241,7 @@ def show_drawn(session: Session) -> answers.DrawnAnswer:
         "deposit": str(session.deposit),
         "promised": str(session.units),
         "sequence": str(session.sequence),
+        "ticks": str(session.ticks),
     }
 
 

@@ -19,7 +19,7 @@ from farthing.core.sessions import Session
 from farthing.errors import FarthingError, Forbidden, InvariantBroken, Malformed
 from farthing.misfits import misfit
 from farthing.services.desk import Desk
-from farthing.services.sessions import Presented
+from farthing.services.proving import Presented
 from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.rates import Rates
 from farthing.web.asgi import Receive, Send
@@ -99,7 +99,9 @@ class VoucherSocket:
             body = read_message(text)
             if body.late and (self._principal is None or not self._principal.may(Scope.SELLER)):
                 raise Forbidden("scope-missing", "late vouchers are handed in with a seller's key")
-            presented = Presented(body.session, from_base64url(body.voucher))
+            presented = Presented(
+                body.session, from_base64url(body.voucher), from_base64url(body.tick)
+            )
         except FarthingError as problem:
             return Came(None, late=False, problem=problem)
         return Came(presented, body.late, None)
