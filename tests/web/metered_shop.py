@@ -127,12 +127,12 @@ class MeteredShop:
 
 @asynccontextmanager
 async def metered_shop(
-    folder: Path, app: Any, prices: str = PRICES, **more: Any
+    folder: Path, app: Any, prices: str = PRICES, ws: str = "none", **more: Any
 ) -> AsyncIterator[tuple[MeteredShop, str]]:
     """Open hub and shop, and serve the shop."""
     async with open_town(folder / "hub") as town:
         shop = MeteredShop(town, folder, prices, app, **more)
-        async with serving(shop) as url:
+        async with serving(shop, ws=ws) as url:
             yield shop, url
             await shop.paywall.drain()
         shop.book.close()

@@ -27,6 +27,7 @@ from farthing.web.challenges import PaymentRequired, without_credentials
 from farthing.web.incoming import Incoming
 from farthing.web.keyed import header_key
 from farthing.web.metered_run import MeteredRun
+from farthing.web.metered_socket import MeteredSocket
 from farthing.web.problems import Answer, problem_answer, send_answer
 from farthing.web.repeats import Repeats
 from farthing.web.till import paid_offer
@@ -74,8 +75,7 @@ class MeteredTill:
 
     async def serve(self, ask: MeteredAsk, app: App, receive: Receive, send: Send) -> bool:
         """Answer one request, and tell whether it was paid for."""
-        if self._settling is None or self._settling.done():
-            self._settling = asyncio.create_task(self.metering.run())
+        self._settle_on()
         try:
             met = await self._meet(ask)
             if not isinstance(met, Answer):
@@ -85,6 +85,32 @@ class MeteredTill:
             met = self._no(ask, problem)
         await send_answer(send, met, head=ask.request.method == "HEAD")
         return met.status < 400
+
+    async def serve_socket(
+        self, ask: MeteredAsk, app: App, receive: Receive, send: Send
+    ) -> Answer | None:
+        """Run a WebSocket for what is promised; give the answer of one that does not open."""
+        self._settle_on()
+        try:
+            met = await self._meet(ask)
+        except FarthingError as problem:
+            return self._no(ask, problem)
+        if isinstance(met, Answer):
+            return met
+        run = MeteredSocket(
+            *(self.metering, ask.terms.usage, met.session, ask.wanted, self._clock),
+            wait_seconds=self._wait_seconds,
+        )
+        token = paid_offer.set(ask.offer)
+        try:
+            await run(app, self._scope(ask, met.session, socket=True), receive, send)
+        finally:
+            paid_offer.reset(token)
+        return None
+
+    def _settle_on(self) -> None:
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self.metering.run())
 
     async def aclose(self) -> None:
         """Hand in what is due, and settle no more."""
@@ -205,14 +231,15 @@ class MeteredTill:
         finally:
             paid_offer.reset(token)
 
-    def _scope(self, ask: MeteredAsk, session: str) -> Scope:
+    def _scope(self, ask: MeteredAsk, session: str, *, socket: bool = False) -> Scope:
         """Tell the handler whose session it serves."""
         meter = self.metering.find(session)
         told = [(b"farthing-session", session.encode())]
         if meter is not None:
             told.append((b"farthing-payer", meter.device.encode()))
         headers = without_credentials(ask.request) + told
-        return dict(ask.request.scope) | {"headers": headers, "extensions": {}}
+        given = dict(ask.request.scope) | {"headers": headers}
+        return given if socket else given | {"extensions": {}}
 
     def _required(self, ask: MeteredAsk, problem: FarthingError | None = None) -> Answer:
         told = None if problem is None else {**problem.more, "code": problem.code}

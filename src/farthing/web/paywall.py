@@ -402,12 +402,39 @@ class Paywall:
         try:
             request = read_request(scope)
             offer, _ = self._find(request)
+            if offer is not None and offer.usage is not None:
+                await self._metered_socket(app, scope, request, offer, receive, send)
+                return
             if offer is not None:
                 raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
         except FarthingError as problem:
             await refuse_websocket(scope, receive, send, problem_answer(problem))
             return
         await app(request.scope, receive, send)
+
+    async def _metered_socket(
+        self,
+        app: App,
+        came: Scope,
+        request: Incoming,
+        offer: Offer,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve a WebSocket by its messages, seconds or bytes.
+
+        Raises: FarthingError before it opens.
+        """
+        self._trust.check_private(request)
+        self._pace.take(self._trust.address(request))
+        usage = present(offer.usage, "a metered offer says what is counted")
+        ask = self._metered_ask(came, request, offer, usage)
+        meters = present(self._meters, "a metered ask was made by meters")
+        refused = await meters.serve_socket(ask, app, receive, send)
+        if refused is not None:
+            await refuse_websocket(came, receive, send, refused)
+        else:
+            self._pace.give_back(self._trust.address(request))
 
     def _now(self) -> int:
         return self._clock() // NS

@@ -1,0 +1,224 @@
+"""A WebSocket under a session: what the app sends is counted on disk before it leaves.
+
+Vouchers come as text messages of their own among the client's. Where no more is promised the app's
+message waits, the client is told how much to promise, and the socket ends when nothing comes in
+time; its last message is the receipt.
+
+Source: docs/reference/metering.md, "Over a WebSocket".
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from farthing.clock import NS, Clock
+from farthing.codec import from_base64url
+from farthing.core.meters import current
+from farthing.core.usage import Usage
+from farthing.errors import FarthingError
+from farthing.protocols.mpp_session import need_voucher_members, receipt_members
+from farthing.services.metering import Metering, Wanted
+from farthing.web.asgi import App, Message, Receive, Scope, Send
+from farthing.web.metered_run import SCOPE_COUNT
+from farthing.web.paid_run import AnswerStopped
+
+VOUCHER = "farthing-voucher "
+NEED, REFUSED, RECEIPT = "farthing-need-voucher ", "farthing-refused ", "farthing-receipt "
+UNREAD_MAX = 64
+"""Messages of the client that the app has not read yet; vouchers behind them wait."""
+
+UNPAID = 4402
+
+
+class MeteredSocket:
+    """One socket, for whose first message a reserve of its count is set aside."""
+
+    def __init__(
+        self,
+        metering: Metering,
+        usage: Usage,
+        session: str,
+        wanted: Wanted,
+        clock: Clock,
+        *,
+        wait_seconds: float = 60.0,
+    ) -> None:
+        self._metering, self._usage, self._session = metering, usage, session
+        self._wanted, self._clock, self._wait_seconds = wanted, clock, wait_seconds
+        self._reserved = usage.reserve
+        self._came: asyncio.Queue[Message] = asyncio.Queue(UNREAD_MAX)
+        self._ticking: asyncio.Task[None] | None = None
+        self._going = asyncio.Event()
+        self._open, self._stopped = False, False
+        self._began, self._seconds = 0.0, 0
+
+    async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run `app`; what it sends goes on as far as it is promised."""
+        self._send_on = send
+        given = {**scope, SCOPE_COUNT: self.count} if self._usage.by == "handler" else scope
+        reading = asyncio.create_task(self._read(receive))
+        try:
+            await app(given, self._came.get, self._send)
+        except AnswerStopped:
+            pass
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await self._end(1000)
+
+    async def count(self, count: int) -> None:
+        """Count what a handler is about to give; wait until it is promised.
+
+        Raises: AnswerStopped when no voucher comes in time.
+        """
+        if count > 0:
+            await self._buy(count)
+
+    # What comes
+
+    async def _read(self, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            text = message.get("text") or ""
+            if message["type"] == "websocket.receive" and text.startswith(VOUCHER):
+                await self._take(text.removeprefix(VOUCHER))
+                continue
+            if message["type"] == "websocket.disconnect":
+                self._stopped = True
+                self._going.set()
+            await self._came.put(message)
+
+    async def _take(self, text: str) -> None:
+        """Take a voucher: it is on disk before anything is sent for it."""
+        try:
+            raw = from_base64url(text)
+            await self._metering.present(self._session, raw, self._wanted)
+        except FarthingError as problem:
+            await self._tell(REFUSED, problem.problem())
+
+    # What goes
+
+    async def _send(self, message: Message) -> None:
+        if self._stopped:
+            raise AnswerStopped
+        match message["type"]:
+            case "websocket.accept":
+                self._open = True
+                await self._pass(message)
+                if self._usage.by == "second":
+                    await self._begin_seconds()
+            case "websocket.send":
+                await self._pay_for(message)
+                await self._pass(message)
+            case "websocket.close":
+                await self._end(int(message.get("code", 1000)))
+            case _:
+                await self._pass(message)
+
+    async def _pay_for(self, message: Message) -> None:
+        if self._usage.by == "request":
+            await self._buy(1)
+        elif self._usage.by == "byte":
+            data = message.get("bytes")
+            size = len((message.get("text") or "").encode() if data is None else data)
+            if size:
+                await self._buy(size)
+        elif self._ticking is not None:
+            await self._going.wait()
+            if self._stopped:
+                raise AnswerStopped
+
+    async def _begin_seconds(self) -> None:
+        self._began = time.monotonic()
+        await self._buy(1)
+        self._seconds = 1
+        self._going.set()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        """Buy one second after the other; hold messages while the next one is not promised."""
+        while True:
+            await asyncio.sleep(max(0.0, self._began + self._seconds - time.monotonic()))
+            self._going.clear()
+            try:
+                await self._buy(1)
+            except (AnswerStopped, FarthingError):
+                self._going.set()
+                await self._finish(UNPAID)
+                return
+            late = time.monotonic() - self._began - self._seconds
+            self._began += max(0.0, late)  # Nobody pays for waiting for a voucher.
+            self._seconds += 1
+            self._going.set()
+
+    async def _buy(self, count: int) -> None:
+        """Count what comes next, as soon as it is promised.
+
+        Raises: AnswerStopped when no voucher comes in time.
+        """
+        self._let_go()
+        try:
+            self._metering.reserve(self._session, count)
+        except FarthingError as problem:
+            if problem.code != "voucher-needed" or not await self._covered(count, problem):
+                await self._stop()
+        await self._metering.use(self._session, count, reserved=count)
+
+    async def _covered(self, count: int, problem: FarthingError) -> bool:
+        needed = str(problem.more["needed"])
+        await self._tell(NEED, need_voucher_members(self._state(), needed))
+        return await self._metering.wait_covered(self._session, count, self._wait_seconds)
+
+    async def _stop(self) -> None:
+        """End the socket for want of a voucher. Raises: AnswerStopped."""
+        if self._ticking is not asyncio.current_task():
+            await self._end(UNPAID)
+        self._stopped = True
+        raise AnswerStopped
+
+    # The end
+
+    async def _end(self, code: int) -> None:
+        """Give back what was not used of the last second, and finish."""
+        ticking, self._ticking = self._ticking, None
+        if ticking is not None:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
+            used_ns = min(int((time.monotonic() - self._began) * NS), self._seconds * NS)
+            with contextlib.suppress(FarthingError):
+                await self._metering.use(self._session, -self._seconds, used_ns)
+        self._let_go()
+        await self._finish(code)
+
+    async def _finish(self, code: int) -> None:
+        """Send the receipt and close, once."""
+        if self._open and not self._stopped:
+            state = self._state()
+            if "owed" in state:
+                await self._tell(RECEIPT, receipt_members(state, "", self._clock()))
+            with contextlib.suppress(AnswerStopped):
+                await self._pass({"type": "websocket.close", "code": code})
+        self._stopped = True
+
+    def _let_go(self) -> None:
+        reserved, self._reserved = self._reserved, 0
+        if reserved:
+            self._metering.release(self._session, reserved)
+
+    def _state(self) -> dict[str, str]:
+        meter = self._metering.find(self._session)
+        return {"session": self._session} if meter is None else current(meter)
+
+    async def _tell(self, what: str, members: Mapping[str, Any]) -> None:
+        with contextlib.suppress(AnswerStopped):
+            await self._pass({"type": "websocket.send", "text": what + json.dumps(members)})
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._send_on(message)
+        except OSError:
+            self._stopped = True
+            raise AnswerStopped from None
