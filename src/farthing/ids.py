@@ -42,11 +42,13 @@ def fresh(time_ms: int, random_bits: RandomBits = secrets.randbits) -> int:
 
 def derived(time_ms: int, *parts: str | bytes) -> int:
     """Make the one id that follows from `parts`, at this time, with room for 255 places."""
-    digest = hashlib.sha256()
+    framed = bytearray()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    return (time_ms << _TIME_SHIFT) | (int.from_bytes(digest.digest()[:9], "big") << 8)
+        framed += len(raw).to_bytes(4, "big")
+        framed += raw
+    digest = hashlib.sha256(framed).digest()
+    return (time_ms << _TIME_SHIFT) | (int.from_bytes(digest[:9], "big") << 8)
 
 
 def place(ident: int, index: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from farthing.books import rows
 from farthing.books.base import Done, Tx
+from farthing.books.charges import Charges
 from farthing.books.foresight import look_ahead
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.books.rows import Leaf, Threaded, Tip
@@ -25,6 +26,7 @@ from farthing.core.chain import (
 from farthing.core.decisions import Outcome, Unit
 from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
+from farthing.core.paying import Authorise
 from farthing.core.records import Read
 from farthing.errors import FarthingError, InvariantBroken, Missing, ensure
 from farthing.keys import Signer
@@ -63,6 +65,7 @@ class Batch:
         self._working = Working(tx, memory)
         self._ledger = Ledger(self._working, clock_ns, self._tip.last_ns)
         self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
+        self._charges = Charges(self._working, memory, self._ledger, self._view)
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []
@@ -71,8 +74,8 @@ class Batch:
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
         if not (self._far or self._memory.used.is_loaded):
-            self._memory.used.load(self._tx)
-        self._working.prefetch(*_hints(units))
+            self._memory.learn(self._tx)
+        self._working.prefetch(*_hints([unit for unit in units if not self._is_known(unit)]))
         self._expire()
         if self._far:
             look_ahead(self._working, units, self._view.now_ns)
@@ -87,8 +90,15 @@ class Batch:
             self._ledger.expire_due(due)
             self._leaf(0, b"")
 
+    def _is_known(self, unit: Unit[Any]) -> bool:
+        return isinstance(unit, Authorise) and self._charges.knows(unit)
+
     def _decide(self, unit: Unit[Any]) -> tuple[Any, int | None] | FarthingError:
         self._view.leaf = self._tip.next_leaf + len(self._leaves)
+        charged = self._charges.charge(unit) if isinstance(unit, Authorise) else None
+        if charged is not None:
+            self._working.write(charged.writes)
+            return charged.answer, self._leaf(charged.subject, charged.statement)
         self._view.looked.clear()
         try:
             planned = unit.plan(self._view)
@@ -121,21 +131,19 @@ class Batch:
         if not (opened or made or statement):
             return None
         number = self._tip.next_leaf + len(self._leaves)
-        digest = hashlib.sha256()
-        for account in opened:
-            digest.update(canonical_account(account))
-        for transfer in made:
-            row = canonical_row(transfer)
-            digest.update(row)
-            self._rows.append((row, number))
-        self._opened += [(account, number) for account in opened]
-        covered = digest.digest()
+        written = [canonical_row(transfer) for transfer in made]
+        fixed = [canonical_account(account) for account in opened]
+        covered = hashlib.sha256(b"".join([*fixed, *written])).digest()
+        self._rows += [(row, number) for row in written]
+        if opened:
+            self._opened += [(account, number) for account in opened]
         self._leaves.append(Leaf(subject, statement, covered, leaf_digest(statement, covered)))
         return len(self._leaves) - 1
 
     def _write(self) -> tuple[Head | None, Tip]:
         self._write_records()
-        rows.put_failed(self._tx, self._ledger.failed)
+        if self._ledger.failed:
+            rows.put_failed(self._tx, self._ledger.failed)
         self._memory.used.use(transfer.id for transfer in self._ledger.made)
         self._memory.used.use(self._ledger.failed)
         if not self._leaves:
@@ -143,8 +151,9 @@ class Batch:
         tx, tip, ledger = self._tx, self._tip, self._ledger
         rows.insert_accounts(tx, self._opened)
         last_transfer = self._write_transfers()
-        made = {transfer.id: transfer for transfer in ledger.made}
-        rows.put_pendings(tx, made, ledger.pendings)
+        if ledger.pendings:
+            made = {transfer.id: transfer for transfer in ledger.made}
+            rows.put_pendings(tx, made, ledger.pendings)
         self._levels = merkle_levels([leaf.digest for leaf in self._leaves])
         root = root_of(self._levels[-1][0], len(self._leaves))
         head = sign_head(
@@ -159,35 +168,33 @@ class Batch:
 
     def _write_records(self) -> None:
         grouped: dict[str, tuple[Any, list[Any]]] = {}
-        for key, write in self._working.written.items():
-            grouped.setdefault(key[0], (write.table, []))[1].append(write.row)
-            self._memory.records(write.table)[key] = write.row
-        if EVENTS.name in grouped:
-            self._events = grouped[EVENTS.name][1]
+        for (name, _), write in self._working.written.items():
+            known = grouped.get(name)
+            if known is None:
+                known = grouped[name] = (write.table, [])
+            known[1].append(write.row)
         for table, written in grouped.values():
             self._tx.put(table, written)
+            self._memory.remember(table, written)
+        self._events = grouped[EVENTS.name][1] if EVENTS.name in grouped else ()
 
     def _write_transfers(self) -> int:
-        ledger, number = self._ledger, self._tip.last_transfer
-        newest = {ident: self._newest_before(ident) for ident in ledger.changed}
+        ledger, number, accounts = self._ledger, self._tip.last_transfer, self._memory.accounts
+        newest = {
+            ident: accounts[ident].newest if ident in accounts else 0 for ident in ledger.changed
+        }
         appended: list[Sequence[Any]] = []
+        row_of = rows.transfer_row
         for transfer, (row, leaf) in zip(ledger.made, self._rows, strict=True):
             number += 1
             debit, credit = transfer.debit_account_id, transfer.credit_account_id
-            appended.append(
-                rows.transfer_row(number, transfer, row, leaf, newest[debit], newest[credit])
-            )
+            appended.append(row_of(number, transfer, row, leaf, newest[debit], newest[credit]))
             newest[debit] = newest[credit] = number
         rows.insert_transfers(self._tx, appended)
-        changed = [Threaded(account, newest[ident]) for ident, account in ledger.changed.items()]
-        rows.update_accounts(self._tx, changed)
-        for threaded in changed:
-            self._memory.accounts[threaded.account.id] = threaded
+        changed = {ident: Threaded(of, newest[ident]) for ident, of in ledger.changed.items()}
+        rows.update_accounts(self._tx, changed.values())
+        accounts.update(changed)
         return number
-
-    def _newest_before(self, ident: int) -> int:
-        before = self._working.threaded(ident)
-        return before.newest if before is not None else 0
 
     def _answers(
         self, decided: Sequence[tuple[Any, int | None] | FarthingError], head: Head | None

@@ -5,19 +5,26 @@ Accounts and records read once are kept between commits only where nobody else c
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
+from farthing import ids
 from farthing.books import rows
 from farthing.books.base import Tx
 from farthing.books.recent import RecentIds
 from farthing.books.rows import Threaded
+from farthing.core.asks import ASKS
+from farthing.core.events import EVENTS
 from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
+from farthing.core.payments import PAYMENTS
 from farthing.core.records import Read, Row, Table, Write
+from farthing.core.standing import Standing
 
 _ACCOUNTS_KEPT = 150_000
 _RECORDS_KEPT = 30_000
 _PASSING_KEPT = 8_000
+_STANDINGS_KEPT = 20_000
 
 RecordKey = tuple[str, Any]
 
@@ -29,17 +36,45 @@ class Memory:
         self.accounts: dict[int, Threaded] = {}
         self.lasting: dict[RecordKey, Any] = {}
         self.passing: dict[RecordKey, Any] = {}
+        self.standings: dict[str, Standing] = {}
         self.used = RecentIds()
+        self.named = RecentIds()
+
+    def learn(self, tx: Tx) -> None:
+        """Learn which ids of transfers and of payments were used lately."""
+        self.used.load(
+            partial(rows.newest_ids, tx, "transfers"),
+            partial(rows.newest_ids, tx, "failed_transfers"),
+        )
+        self.named.load(
+            partial(rows.newest_names, tx, "payments", "id"),
+            partial(rows.newest_names, tx, "asks", "key"),
+        )
 
     def records(self, table: Table[Any]) -> dict[RecordKey, Any]:
         """Give what is kept of a table, among others; what merely passes leaves the rest alone."""
         return self.passing if table.passing else self.lasting
+
+    def remember(self, table: Table[Any], written: Sequence[Any]) -> None:
+        """Keep the rows that a commit wrote; of events, which nobody decides by, none."""
+        name = table.name
+        if name == EVENTS.name:
+            return
+        records = self.records(table)
+        for row in written:
+            records[(name, table.key_of(row))] = row
+        if name == PAYMENTS.name:
+            self.named.use([row.number for row in written])
+        elif name == ASKS.name:
+            keys = [row.key for row in written if row.key.startswith("pay_")]
+            self.named.use([ids.number("pay", key) for key in keys])
 
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
         _drop_oldest(self.accounts, _ACCOUNTS_KEPT)
         _drop_oldest(self.lasting, _RECORDS_KEPT)
         _drop_oldest(self.passing, _PASSING_KEPT)
+        _drop_oldest(self.standings, _STANDINGS_KEPT)
 
 
 def _drop_oldest(kept: dict[Any, Any], limit: int) -> None:
@@ -182,6 +217,13 @@ class Working:
                 return False
             self._failed[ident] = bool(rows.fetch_failed(self._tx, [ident]))
         return self._failed[ident]
+
+
+    def is_free(self, ident: int) -> bool:
+        """Tell whether an id was neither used nor used up before this commit."""
+        if self._memory.used.is_free(ident):
+            return True
+        return self.transfer(ident) is None and not self.has_failed(ident)
 
 
 class LiveView:

@@ -1,13 +1,11 @@
-"""Which transfer ids were used up lately: a new payment's ids are known to be free at no cost.
+"""Which ids were used up lately: a new payment's are known to be free at no cost.
 
 Ids sort by time, so what is new is above a floor, and all that was used above it fits in memory.
 Below the floor the database is asked. Only for books that nobody else writes to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from farthing.books import rows
-from farthing.books.base import Tx
 from farthing.core.ledger import ID_MAX
 
 KEPT = 100_000
@@ -30,13 +28,12 @@ class RecentIds:
         """Whether anything is known."""
         return self.floor != ID_MAX
 
-    def load(self, tx: Tx) -> None:
-        """Learn the newest ids from the database."""
-        transfers = rows.newest_ids(tx, "transfers", self._kept)
-        failed = rows.newest_ids(tx, "failed_transfers", self._kept)
-        full = [min(some) for some in (transfers, failed) if len(some) == self._kept]
+    def load(self, *newest: Callable[[int], Sequence[int]]) -> None:
+        """Learn the newest ids of each kind there is; each is asked for that many."""
+        found = [some(self._kept) for some in newest]
+        full = [min(some) for some in found if len(some) == self._kept]
         self.floor = max(full, default=0)
-        self._older = {ident for some in (transfers, failed) for ident in some}
+        self._older = {ident for some in found for ident in some}
 
     def is_free(self, ident: int) -> bool:
         """Tell whether an id was surely never used; if not, the database knows."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from farthing import ids
 from farthing.books.base import Tx
 from farthing.clock import NS
 from farthing.core.chain import Head
@@ -75,6 +76,12 @@ def newest_ids(tx: Tx, table: str, limit: int) -> list[int]:
     """List the largest ids of `transfers` or `failed_transfers`, which are the newest."""
     sql = f"SELECT id FROM {table} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own names
     return [_id(row[0]) for row in tx.rows(sql, (limit,))]
+
+
+def newest_names(tx: Tx, table: str, key: str, limit: int) -> list[int]:
+    """List the largest numbers of payments that stand under `key` in a table, the newest."""
+    sql = f"SELECT {key} FROM {table} WHERE {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT ?"  # noqa: S608
+    return [ids.number("pay", row[0]) for row in tx.rows(sql, ("pay_", "pay`", limit))]
 
 
 def fetch_failed(tx: Tx, idents: Sequence[int]) -> set[int]:

@@ -96,7 +96,7 @@ class Event(msgspec.Struct, frozen=True):
     kind: str
     subject: str
     time_ns: int
-    body: dict[str, Any]
+    body: Mapping[str, Any]
 
 
 EVENTS = Table("events", Event, "number", passing=True)
@@ -113,10 +113,8 @@ class Fact(NamedTuple):
 
 def event_writes(leaf: int, time_ns: int, facts: Sequence[Fact]) -> list[Write]:
     """Number a unit's facts after the leaf that holds its statement."""
+    number = leaf * PER_LEAF
     return [
-        Write(
-            EVENTS,
-            Event(leaf * PER_LEAF + i, f.owner, str(f.kind), f.subject, time_ns, dict(f.body)),
-        )
-        for i, f in enumerate(facts)
+        Write(EVENTS, Event(number + i, owner, kind._value_, subject, time_ns, body))
+        for i, (owner, kind, subject, body) in enumerate(facts)
     ]

@@ -51,6 +51,7 @@ __all__ = [
     "AccountResult",
     "Ledger",
     "Mark",
+    "Move",
     "PendingState",
     "Source",
     "Transfer",
@@ -64,6 +65,9 @@ __all__ = [
 
 R = TransferResult
 _CREATED = TransferResult.CREATED
+
+Move = tuple[Transfer, Account, Account]
+"""A transfer, and the accounts it debits and credits."""
 
 Event = TypeVar("Event", Account, Transfer)
 Result = TypeVar("Result", AccountResult, TransferResult)
@@ -105,6 +109,23 @@ class Ledger(WorkingSet):
         return self._batch(
             chain, self._post, results.LINKED_EVENT_FAILED, results.LINKED_EVENT_CHAIN_OPEN
         )
+
+    def move(self, moves: Sequence[Move]) -> bool:
+        """Make plain transfers as one chain: all of them, or none and nothing has happened.
+
+        Shape: each with its two accounts as `account` gives them, no account in two of them, and
+               timestamps from `now_ns` on. What `post` would refuse is not made, nor explained.
+        """
+        made, failed, is_free = self._made, self._failed, self._source.is_free
+        for transfer, debit, credit in moves:
+            ident, amount = transfer.id, transfer.amount
+            if ident in made or ident in failed or not is_free(ident):
+                return False
+            if stands_against(transfer, debit, credit, amount, transfer.timestamp) is not None:
+                return False
+        for transfer, debit, credit in moves:
+            self._begin(transfer, debit, credit)
+        return True
 
     def expire_due(self, due: Sequence[Transfer]) -> list[Transfer]:
         """Release the holds among `due` whose time has run out; give the rows that record it.
