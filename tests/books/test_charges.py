@@ -1,27 +1,53 @@
 """The usual charge is decided in one go, and leaves what its plan would have left."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
-from farthing import ids
+from farthing.books.memory import LiveView
+from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.devices import RevokeDevice, RotateKey
 from farthing.core.mandates import Budget, RevokeMandate
 from farthing.core.paying import Authorise
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
-from farthing.testing.worlds import HUB, World
-from tests.conftest import new_world
+from farthing.testing.worlds import HandClock, World
+from tests.conftest import SIGNER
+from tests.effort import EFFORT
+from tests.machines.engines import on_postgres, on_sqlite
 
-ORDERS = 300
+ORDERS = 400
 TABLES = (
     "accounts", "account_records", "transfers", "pendings", "failed_transfers", "leaves", "commits",
     "payments", "asks", "events", "mandates", "devices",
 )  # fmt: skip
+
+
+@pytest.fixture
+def two_worlds(engine, request, readers):
+    """Two worlds alike, each with books and a clock of its own."""
+    with ExitStack() as stack:
+        if engine == "sqlite":
+            fresh = on_sqlite(readers)
+        else:
+            fresh = on_postgres(request.getfixturevalue("postgres_server"), readers)
+        worlds = [_world(stack, *fresh()) for _ in range(2)]
+        yield worlds
+
+
+def _world(stack, database, close):
+    stack.callback(close)
+    clock = HandClock()
+    writer = stack.enter_context(ThreadPoolExecutor(1))
+    world = World(SqlBooks(database, lambda: SIGNER, clock, writer), database, clock)
+    world.begin()
+    return world
 
 
 @dataclass(frozen=True)
@@ -49,7 +75,8 @@ class Watched(Authorise):
     asked: Any = None
 
     def plan(self, view):
-        self.asked.append(self.name)
+        if isinstance(view, LiveView):  # Looking ahead is no decision.
+            self.asked.append(self.name)
         return super().plan(view)
 
 
@@ -74,9 +101,9 @@ class Town:
 
     async def settle(self) -> None:
         world = self.world
-        day = Budget(name="day", per="day", limit=600)
+        day = Budget(name="day", per="day", limit=900)
         self.payees = [await world.account() for _ in range(3)]
-        terms: list[tuple[list[Budget], dict[str, Any]]] = [
+        self.terms: list[tuple[list[Budget], dict[str, Any]]] = [
             ([], {}),
             ([day, Budget(name="quick", per="90s", limit=90)], {}),
             ([day, Budget(name="month", per="month", limit=5000)], {}),
@@ -85,11 +112,13 @@ class Town:
             ([day], {"payees": self.payees[:2]}),
             ([day], {"categories": ["energy"]}),
             ([Budget(name="some", per="day", limit=60, payees=self.payees[:1])], {}),
-            ([day], {"hours": ["00:00-00:30", "08:00-23:00"]}),
-            ([day], {"expires": world.clock.now + 2000}),
+            ([day], {"hours": ["08:02-08:20", "09:05-23:00"]}),
+            ([day], {"expires": world.clock.now + 100}),
             ([Budget(name="berlin", per="day", limit=200)], {"zone": "Europe/Berlin"}),
         ]
-        self.spenders = [await world.spender(2000, *budgets, **more) for budgets, more in terms]
+        self.spenders = [
+            await world.spender(5000, *budgets, **more) for budgets, more in self.terms
+        ]
         self.spenders.append(await world.spender(70, day))
         self.signers = {s.device.id: s for s in self.spenders}
 
@@ -113,7 +142,7 @@ class Town:
             members["resource"] = pick.choice(["GET /x", "TOPUP nothing"])
         elif odd < 0.13:
             members["challenge"] = "a challenge"
-        amount = pick.choice([0, 1, 2, 10, 26, 31, 80])
+        amount = pick.choice([0, 1, 2, 5, 10, 10, 26, 31, 80])
         made = spender, self.world.order(spender, payee, amount, **members)
         self.orders.append(made)
         return made
@@ -124,16 +153,18 @@ class Town:
         spender = pick.choice(self.spenders)
         if chance < 0.02:
             return RevokeDevice(spender.device.id, None)
-        if chance < 0.03:
+        if chance < 0.025:
             return RevokeMandate(spender.device.mandate, None)
-        if chance < 0.06:
+        if chance < 0.04:
             account = pick.choice([*self.payees, spender.account])
-            return SetAccountState(account, None, pick.choice(["open", "frozen"]), world.fresh())
-        if chance < 0.08:
+            return SetAccountState(
+                account, None, pick.choice(["open", "open", "frozen"]), world.fresh()
+            )
+        if chance < 0.05:
             fresh = Ed25519Signer(pick.randbytes(32))
             key = spender.device.keys[0].public
             return RotateKey(spender.device.id, key, fresh.public, pick.choice([0, 100]))
-        if chance < 0.12:
+        if chance < 0.08:
             budgets = [Budget(name="day", per="day", limit=pick.choice([50, 900]))]
             ident = spender.device.mandate
             owner = spender.device.owner
@@ -150,13 +181,22 @@ class Town:
 
     async def happen(self, how: Any) -> list[Any]:
         pick = self.random
-        self.world.clock.move(pick.choice([0, 0, 0.5, 1, 30, 95, 900, 40_000]))
+        self.world.clock.move(pick.choice([0, 0, 0.5, 1, 30, 95, 900]))
         units = [how(self.unit(), self.asked) for _ in range(pick.choice([1, 2, 7, 20]))]
-        return [said(done) for done in await self.world.do_all(units)]
+        answers = [said(done) for done in await self.world.do_all(units)]
+        if pick.random() < 0.3:
+            await self.replace(pick.randrange(len(self.spenders)))
+        return answers
+
+    async def replace(self, place: int) -> None:
+        budgets, more = self.terms[place % len(self.terms)]
+        if "expires" in more:
+            more = {"expires": self.world.clock.now + 100}
+        self.spenders[place] = await self.world.spender(5000, *budgets, **more)
 
     async def everything(self) -> dict[str, list[Any]]:
         def look(tx):
-            return {name: sorted(tx.rows(f"SELECT * FROM {name}")) for name in TABLES}  # noqa: S608
+            return {name: sorted(tx.rows(f"SELECT * FROM {name}")) for name in TABLES}
 
         return await self.world.database.read(look)
 
@@ -172,15 +212,14 @@ def said(done):
     return msgspec.to_builtins(done.proof), done.answer
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2 * EFFORT))
 async def test_both_ways_leave_the_same_books(seed, two_worlds):
     one, other = (Town(world, seed) for world in two_worlds)
     await one.settle()
     await other.settle()
     while len(one.orders) < ORDERS:
         assert await one.happen(watched) == await other.happen(planned)
-        assert await one.everything() == await other.everything()
-    captured = [row for row in (await one.everything())["payments"] if "captured" in row]
-    assert len(captured) > ORDERS / 4
-    # Most charges that went through were never planned: the comparison is between two ways.
-    assert len(set(one.asked) & {row[0] for row in captured}) < len(captured) / 2
+    assert await one.everything() == await other.everything()
+    captured = {row[0] for row in (await one.everything())["payments"] if "captured" in row}
+    # Charges went through in one go, and by their plan.
+    assert min(len(captured - set(one.asked)), len(captured & set(one.asked))) > ORDERS / 20

@@ -218,7 +218,6 @@ class Working:
             self._failed[ident] = bool(rows.fetch_failed(self._tx, [ident]))
         return self._failed[ident]
 
-
     def is_free(self, ident: int) -> bool:
         """Tell whether an id was neither used nor used up before this commit."""
         if self._memory.used.is_free(ident):
