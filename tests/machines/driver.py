@@ -56,6 +56,9 @@ class Shelf:
     def has_failed(self, ident: int) -> bool:
         return ident in self.failed
 
+    def is_free(self, ident: int) -> bool:
+        return ident not in self.transfers and ident not in self.failed
+
     def write(self, ledger: Ledger) -> None:
         self.accounts |= {account.id: account for account in ledger.opened}
         self.accounts |= ledger.changed
