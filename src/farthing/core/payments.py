@@ -191,17 +191,17 @@ def settled(
 ) -> Outcome[T]:
     """Write a payment's new state, its statement, and the events its two owners may know."""
     kind = kind or EVENT_OF[payment.state]
-    body = {
-        "amount": str(payment.amount),
-        "asset": payment.asset,
-        "captured": str(payment.captured),
-        "refunded": str(payment.refunded),
-        "state": payment.state._value_,
-        **({"reason": payment.reason} if payment.reason else {}),
-        "payer": payment.payer,
-        "payee": payment.payee,
-        "device": payment.device,
-    }
+    body = body_of(
+        amount=payment.amount,
+        asset=payment.asset,
+        captured=payment.captured,
+        refunded=payment.refunded,
+        state=payment.state,
+        reason=payment.reason or None,
+        payer=payment.payer,
+        payee=payment.payee,
+        device=payment.device,
+    )
     if payment.fees:
         body |= _fees_told(payment)
     facts = [Fact(payment.owner, kind, payment.id, body)]
