@@ -78,3 +78,38 @@ def test_a_changed_offer_is_in_force_after_the_next_look():
 def test_two_prices_for_one_thing_are_refused_at_the_start():
     with pytest.raises(BadPrice):
         HubOffers(hub_that_shows([]), "acc_shop", USD, [shown(), shown(id="off_9")])
+
+
+TARIFF = {
+    "asset": "USD",
+    "counts": "second",
+    "model": "graduated",
+    "tiers": [{"amount": "50", "per": "1", "flat": "0", "up_to": ""}],
+    "opening": "0",
+    "minimum": "200",
+    "rounding": "up",
+}
+METERED = {
+    "tariff": TARIFF,
+    "reserve": 3,
+    "deposit": "1000",
+    "lifetime_seconds": 600,
+    "grace_seconds": 60,
+}
+
+
+def test_a_metered_offer_of_the_hub_is_sold_by_its_tariff():
+    offers = HubOffers(hub_that_shows([]), "acc_shop", USD, [shown(metered=METERED, amount="7")])
+    found = offers.current().find("GET", normal_path(b"/weather"), 1_800_000_000).offer
+    assert found.usage is not None
+    assert (found.price.units, found.in_hub, found.usage.by) == (200, "off_1", "second")
+    assert (found.usage.tariff.members(), found.usage.deposit) == (TARIFF, 1000)
+
+
+def test_a_metered_offer_that_cannot_be_read_leaves_the_old_prices_in_force():
+    import asyncio
+
+    spoiled = shown(metered=METERED | {"tariff": TARIFF | {"asset": "EUR"}})
+    offers = HubOffers(hub_that_shows([spoiled]), "acc_shop", USD, [shown()])
+    asyncio.run(offers.refresh())
+    assert price_of(offers, "/weather") == 1000
