@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from bench.figures import Ceiling
+from farthing.core.ticks import stepped
 from farthing.keys import Ed25519Signer, verify
 
 _PAGE = 4096
@@ -47,6 +48,11 @@ def verifies_per_s(seconds: float, threads: int = 2) -> float:
 
     with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(work, range(threads)))
+
+
+def steps_per_s(seconds: float) -> float:
+    """Hash down a ladder, and do nothing else."""
+    return _rate(lambda: stepped(bytes(8), bytes(16), 1000), seconds) * 1000
 
 
 def bare_rows_per_s(folder: Path, accounts: int, batch: int, seconds: float) -> float:
@@ -101,6 +107,11 @@ class Ceilings:
         """Give the limit of verifying one signature each."""
         rate = self._once("verifies", lambda: verifies_per_s(self._seconds))
         return Ceiling(rate, "Ed25519 verifies on 2 threads")
+
+    def hash_steps(self) -> Ceiling:
+        """Give the limit of hashing one step each; Python hashes so little on one thread only."""
+        rate = self._once("steps", lambda: steps_per_s(self._seconds))
+        return Ceiling(rate, "hash steps on one thread")
 
     def bare_rows(self, accounts: int, batch: int) -> Ceiling:
         """Give the limit of SQLite, if nothing but rows had to be written."""

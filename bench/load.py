@@ -18,7 +18,8 @@ import uvloop
 class Job(msgspec.Struct, frozen=True):
     """What to send where: the first `warmups` requests are sent before the clock starts.
 
-    Shape: each request carries `each` payments, and its answer has `proof` once for each of them.
+    Shape: each request carries `each` payments, and its answer has `proof` once for each of them,
+           or `proofs` times in all.
     """
 
     port: int
@@ -28,6 +29,7 @@ class Job(msgspec.Struct, frozen=True):
     requests: list[bytes]
     each: int = 1
     proof: bytes = b""
+    proofs: int = 0
 
 
 class Heard(msgspec.Struct):
@@ -105,7 +107,7 @@ class Load:
         """Note an answer."""
         self.result.latencies.append(seconds)
         job = self._job
-        proved = not job.proof or answer.count(job.proof) == job.each
+        proved = not job.proof or answer.count(job.proof) == (job.proofs or job.each)
         if not answer.startswith(b"HTTP/1.1 200") or not proved:
             self.result.refused += 1
             if not self.result.first_refusal:

@@ -20,6 +20,7 @@ from bench.payments import run_single
 from bench.processes import free_port, hub_of, server
 from bench.soak import run_soak
 from bench.stored import fill
+from bench.ticking import ladders, run_ticks
 from farthing.config import Config
 
 _DRAWS_MAX = 10_000
@@ -27,9 +28,9 @@ SINGLE = {"single-1": 1, "single-16": 16, "single-64": 64}
 PAID_ROUTE = "paid-route-64"
 BOOKS = {"books-1": 1, "books-100": 100, "books-1000": 1000}
 BATCHES = {"batch-100": 100, "signed-batch-1000": 1000}
-VOUCHERS = "session-vouchers"
+VOUCHERS, TICKS = "session-vouchers", "ticks"
 HOT_SELLER, STORED, ADDED, SOAK = "hot-seller", "stored-10k", "added-latency", "soak"
-NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, STORED, ADDED, *BOOKS)
+NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, TICKS, STORED, ADDED, *BOOKS)
 ALL_NAMES = (*NAMES, SOAK)
 """A soak only runs where it is asked for."""
 
@@ -106,6 +107,8 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
             )
     if VOUCHERS in wanted.names:
         yield _vouchers(config, fleet, wanted, ceilings)
+    if TICKS in wanted.names:
+        yield _ticks(config, fleet, wanted, ceilings)
     if ADDED in wanted.names:
         purchases = min(_PURCHASES_MAX, max(20, int(wanted.seconds * _PURCHASES_PER_S)))
         runs = [run_added_latency(config, fleet, purchases=purchases) for _ in range(wanted.runs)]
@@ -147,6 +150,15 @@ def _vouchers(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) 
             wanted.runs,
             ceilings,
         )
+
+
+def _ticks(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
+    runs: list[Figure] = []
+    for _ in range(wanted.runs):
+        climbed = ladders(config, fleet, wanted.seconds)
+        with hub_of(config) as (hub, port):
+            runs.append(run_ticks(config, climbed, hub, port, seconds=wanted.seconds))
+    return under(median_run(runs), ceilings.hash_steps())
 
 
 def _paid_route(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
