@@ -1,6 +1,6 @@
 """Events: facts that happened, in one vocabulary, numbered in the order they became true."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -96,7 +96,7 @@ class Event(msgspec.Struct, frozen=True):
     kind: str
     subject: str
     time_ns: int
-    body: Mapping[str, Any]
+    body: dict[str, Any]
 
 
 EVENTS = Table("events", Event, "number", passing=True)
@@ -108,7 +108,7 @@ class Fact(NamedTuple):
     owner: str
     kind: Kind
     subject: str
-    body: Mapping[str, Any]
+    body: dict[str, Any]
 
 
 def event_writes(leaf: int, time_ns: int, facts: Sequence[Fact]) -> list[Write]:
