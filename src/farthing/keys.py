@@ -6,6 +6,7 @@ verdict, so keys are checked when they are enrolled and each algorithm has one v
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,7 @@ P256 = "p256"
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _SECRET_BYTES = 32
 _SIGNATURE_BYTES = 64
+_KEYS_KEPT = 8192
 
 
 class Signer(Protocol):
@@ -140,6 +142,7 @@ def _p256_point(raw: bytes) -> ec.EllipticCurvePublicKey | None:
         return None
 
 
+@lru_cache(_KEYS_KEPT)
 def _split(public: str) -> tuple[str, bytes]:
     algorithm, _, encoded = public.partition(":")
     if algorithm not in (ED25519, P256):

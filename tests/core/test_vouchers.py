@@ -16,10 +16,12 @@ from farthing.core.vouchers import (
     read_voucher,
     session_alias,
     sign_voucher,
+    write_claims,
 )
 from farthing.errors import Malformed
 from farthing.keys import Ed25519Signer, P256Signer, verify
 from farthing.money import UNITS_MAX
+from tests.core.voucher_in_general import read_in_general
 
 SIGNERS = [Ed25519Signer(bytes(range(32))), P256Signer(bytes(range(1, 33)))]
 AGREED = Agreed("ses_" + "0" * 26, "acc_" + "1" * 26, "USD", bytes(range(32)))
@@ -171,6 +173,74 @@ def test_whatever_only_means_the_same_is_refused(raw):
     with pytest.raises(Malformed) as raised:
         read_voucher(raw)
     assert raised.value.code == "malformed-voucher"
+
+
+any_ladders = st.builds(
+    Ladder,
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**64 - 1),
+)
+numbers = st.one_of(
+    st.integers(0, 2**64 - 1),
+    st.sampled_from([2**n + d for n in (0, 5, 8, 16, 32, 53, 63) for d in (-1, 0, 1)]),
+)
+any_claims = st.builds(
+    Claims, st.binary(min_size=8, max_size=8), numbers, numbers, numbers, st.none() | any_ladders
+)
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 200),
+        st.sampled_from([0, 1, 2]),
+        st.sampled_from([b"", b"\0", b"\x01", b"\x18", b"\x19\0", b"\x1b", b"\x58", b"\xf5"])
+        | st.binary(max_size=3),
+    ),
+    max_size=3,
+)
+
+
+@given(claims=any_claims, es256=st.booleans(), edits=edits)
+@pytest.mark.rule("rfc9052.cose", "trap.cbor", on="hub")
+def test_its_shape_and_a_general_library_agree_on_every_spelling(claims, es256, edits):
+    protected = b"\xa1\x01\x26" if es256 else b"\xa1\x01\x27"
+    said = [protected, {4: b"hint"}, write_claims(claims), b"s" * 64]
+    raw = cbor2.dumps(said)
+    for at, gone, come in edits:
+        raw = raw[:at] + come + raw[at + gone :]
+    try:
+        read = read_voucher(raw).claims
+    except Malformed:
+        read = None
+    assert read == read_in_general(raw)
+
+
+def _spelled(payload):
+    return cbor2.dumps([b"\xa1\x01\x27", {4: b"hint"}, payload, b"s" * 64])
+
+
+FOUR = {1: b"a" * 8, 2: 300, 3: 2, 4: 1_800_000_000}
+SEVEN = FOUR | {5: b"v" * 16, 6: 5, 7: 100}
+
+
+@pytest.mark.parametrize("said", [FOUR, SEVEN])
+def test_the_head_of_the_claims_counts_what_is_there(said):
+    payload = cbor2.dumps(said)
+    other = (b"\xa7" if payload[:1] == b"\xa4" else b"\xa4") + payload[1:]
+    assert read_voucher(_spelled(payload)).claims == read_in_general(_spelled(payload))
+    assert read_in_general(_spelled(other)) is None
+    with pytest.raises(Malformed):
+        read_voucher(_spelled(other))
+
+
+@pytest.mark.parametrize("said", [FOUR, SEVEN])
+@pytest.mark.parametrize("longer", [b"\x18\x02", b"\x19\x00\x02", b"\x1b" + b"\0" * 7 + b"\x02"])
+def test_a_number_is_written_in_its_shortest_form(said, longer):
+    payload = cbor2.dumps(said)
+    other = payload.replace(b"\x03\x02\x04", b"\x03" + longer + b"\x04")
+    assert other != payload
+    assert read_in_general(_spelled(other)) is None
+    with pytest.raises(Malformed):
+        read_voucher(_spelled(other))
 
 
 def test_sessions_have_aliases_of_their_own():

@@ -48,3 +48,17 @@ async def test_nobody_fills_the_line_alone_and_a_full_one_is_503(verifier, monke
     assert "too-busy" in {fault.code for fault in faults}
     await asyncio.gather(*flood, *(t for some in others for t in some), return_exceptions=True)
     assert verifying.WAITING_MAX >= 10_000
+
+
+async def test_what_is_asked_together_is_answered_in_order_each_by_itself(verifier):
+    verifier._queue.most = 100
+    good = [([SIGNER.public], SIGNER.sign(b"%d" % n), b"%d" % n) for n in range(60)]
+    claims = [("mine", claim) for claim in good]
+    claims[7] = ("mine", ([SIGNER.public], FORGED, b"7"))
+    answers = await verifier.match_each([*claims, ("other", good[0])])
+    assert answers[7] == ""
+    assert answers[:7] == [SIGNER.public] * 7
+    assert {type(fault) for fault in answers[50:60]} == {TooMuch}  # Half of the room is one's own.
+    assert answers[60] == SIGNER.public
+    assert (verifier.good, verifier.bad, verifier.waiting) == (50, 1, 0)
+    assert await verifier.match_each([]) == []

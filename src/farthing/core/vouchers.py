@@ -1,15 +1,17 @@
 """Vouchers: a device's signed, cumulative promise of about 107 bytes.
 
 The newest replaces all before it. A voucher is an untagged COSE_Sign1 (RFC 9052) in deterministic
-CBOR (RFC 8949, 4.2.1) of one fixed shape, so it is read by its shape: what was read is written
-again and compared, and nothing that only means the same is taken. What both sides agreed at
+CBOR (RFC 8949, 4.2.1) of one fixed shape, so it is read by its shape: one pattern knows every byte
+that may stand anywhere, and nothing that only means the same is taken. What both sides agreed at
 opening is signed and never sent. `docs/reference/sessions.md` has the format and test vectors.
 """
 
 import hashlib
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
-from farthing.core.ticks import LADDER_TICKS_MAX, VALUE_BYTES, Ladder
+from farthing.core.ticks import LADDER_TICKS_MAX, Ladder
 from farthing.errors import Malformed
 from farthing.keys import ED25519, Signer
 from farthing.money import UNITS_MAX
@@ -26,6 +28,22 @@ _HINT, _SIGNATURE = b"\xa1\x04\x44", b"\x58\x40"
 _CLAIMS, _ALIAS = b"\xa4", b"\x01\x48"
 _CLAIMS_AND_LADDER, _ANCHOR = b"\xa7", b"\x05\x50"
 _WIDTHS = {24: 1, 25: 2, 26: 4, 27: 8}
+_SIGNED = b"\x84\x6aSignature1\x43"
+_AGREED_KEPT = 20_000
+
+_UINT = (
+    rb"([\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00)[\x00-\xff]{2}"
+    rb"|\x1a(?!\x00\x00)[\x00-\xff]{4}|\x1b(?!\x00\x00\x00\x00)[\x00-\xff]{8})"
+)
+"""A number in its shortest form: none that would fit half the width."""
+
+_SHAPE = re.compile(
+    rb"\x84\x43(\xa1\x01[\x26\x27])\xa1\x04\x44([\x00-\xff]{4})"
+    rb"([\x51-\x57]|\x58[\x18-\xff])"
+    rb"([\xa4\xa7]\x01\x48([\x00-\xff]{8})\x02" + _UINT + rb"\x03" + _UINT + rb"\x04" + _UINT
+    + rb"(?:\x05\x50([\x00-\xff]{16})\x06" + _UINT + rb"\x07" + _UINT + rb")?)"
+    rb"\x58\x40([\x00-\xff]{64})"
+)  # fmt: skip
 
 
 class Agreed(NamedTuple):
@@ -70,10 +88,11 @@ class Voucher(NamedTuple):
     protected: bytes
     key_hint: bytes
     signature: bytes
+    payload: bytes
 
     def signed_bytes(self, agreed: Agreed) -> bytes:
         """Give the bytes that were signed: COSE's Sig_structure (RFC 9052, 4.4)."""
-        return _signed(self.protected, agreed, write_claims(self.claims))
+        return _signed(self.protected, agreed, self.payload)
 
     def is_for(self, algorithm: str) -> bool:
         """Tell whether it names the algorithm of the key it is checked against."""
@@ -84,8 +103,9 @@ def sign_voucher(signer: Signer, agreed: Agreed, claims: Claims) -> bytes:
     """Write and sign a voucher."""
     algorithm = signer.public.partition(":")[0]
     protected = _protected(algorithm)
-    signature = signer.sign(_signed(protected, agreed, write_claims(claims)))
-    return _write(Voucher(claims, protected, key_hint(signer.public), signature))
+    payload = write_claims(claims)
+    signature = signer.sign(_signed(protected, agreed, payload))
+    return _write(Voucher(claims, protected, key_hint(signer.public), signature, payload))
 
 
 def read_voucher(raw: bytes) -> Voucher:
@@ -93,11 +113,8 @@ def read_voucher(raw: bytes) -> Voucher:
 
     Raises: Malformed `malformed-voucher`.
     """
-    try:
-        voucher = _read(raw)
-    except (IndexError, KeyError, ValueError):
-        voucher = None
-    if voucher is None or _write(voucher) != raw:
+    voucher = _read(raw)
+    if voucher is None:
         raise Malformed("malformed-voucher", "this is not a voucher in its canonical form")
     _require_sound(voucher.claims)
     if max(voucher.claims.sequence, voucher.claims.expiry) > SEQUENCE_MAX:
@@ -149,37 +166,32 @@ def _write_ladder(ladder: Ladder) -> bytes:
 
 
 def _read(raw: bytes) -> Voucher | None:
-    if len(raw) > BYTES_MAX:
+    found = _SHAPE.fullmatch(raw)
+    if found is None:
         return None
-    protected, hint = raw[2:5], raw[8:12]
-    if protected not in (_EDDSA, _ES256):
+    (
+        protected,
+        hint,
+        head,
+        payload,
+        alias,
+        units,
+        sequence,
+        expiry,
+        anchor,
+        each,
+        most,
+        signature,
+    ) = found.groups()
+    if head != _uint(2, len(payload)) or (payload[:1] == _CLAIMS) is not (anchor is None):
         return None
-    size, at = _read_uint(raw, 12, 2 << 5)
-    payload, signature = raw[at : at + size], raw[at + size + 2 :]
-    if len(signature) != _SIGNATURE_BYTES:
-        return None
-    units, after = _read_uint(payload, 12)
-    sequence, after = _read_uint(payload, after + 1)
-    expiry, after = _read_uint(payload, after + 1)
-    ladder = _read_ladder(payload, after) if payload[:1] == _CLAIMS_AND_LADDER else None
-    claims = Claims(payload[3:11], units, sequence, expiry, ladder)
-    return Voucher(claims, protected, hint, signature)
+    ladder = None if anchor is None else Ladder(anchor, _number(each), _number(most))
+    claims = Claims(alias, _number(units), _number(sequence), _number(expiry), ladder)
+    return Voucher(claims, protected, hint, signature, payload)
 
 
-def _read_ladder(payload: bytes, at: int) -> Ladder:
-    begin = at + len(_ANCHOR)
-    each, after = _read_uint(payload, begin + VALUE_BYTES + 1)
-    most, _ = _read_uint(payload, after + 1)
-    return Ladder(payload[begin : begin + VALUE_BYTES], each, most)
-
-
-def _read_uint(raw: bytes, at: int, major: int = 0) -> tuple[int, int]:
-    """Read a CBOR head, and tell where it ends."""
-    small = raw[at] - major
-    if small < 24:
-        return small, at + 1
-    end = at + 1 + _WIDTHS[small]
-    return int.from_bytes(raw[at + 1 : end], "big"), end
+def _number(written: bytes) -> int:
+    return int.from_bytes(written[1:] or written, "big")
 
 
 def _write(voucher: Voucher) -> bytes:
@@ -187,15 +199,20 @@ def _write(voucher: Voucher) -> bytes:
         (
             _SIGN1 + _PROTECTED + voucher.protected,
             _HINT + voucher.key_hint,
-            _bytes(write_claims(voucher.claims)),
+            _bytes(voucher.payload),
             _SIGNATURE + voucher.signature,
         )
     )
 
 
 def _signed(protected: bytes, agreed: Agreed, payload: bytes) -> bytes:
-    parts = (b"\x84", _text("Signature1"), _PROTECTED + protected)
-    return b"".join(parts) + _bytes(agreed.signed_along()) + _bytes(payload)
+    return _SIGNED + protected + _along(agreed) + _uint(2, len(payload)) + payload
+
+
+@lru_cache(_AGREED_KEPT)
+def _along(agreed: Agreed) -> bytes:
+    """Write what was agreed as every message carries it: the same for each voucher of a session."""
+    return _bytes(agreed.signed_along())
 
 
 def _protected(algorithm: str) -> bytes:

@@ -5,7 +5,7 @@ many as it counts. What is remembered is never taken for how a session stands; t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from farthing.core.promises import REACH, Promise, bad_tick, promised_by, ticked
@@ -16,13 +16,16 @@ from farthing.errors import FarthingError, Unauthenticated
 from farthing.keys import Ed25519Signer
 from farthing.services.context import Context
 from farthing.services.turns import Turns
-from farthing.services.verifying import Verifier
+from farthing.services.verifying import Claim, Verifier
 from farthing.store.queries import one
 
 T = TypeVar("T")
 
 _KEPT = 20_000
 _AT_ONCE, _WAITING_MAX = 1, 2_000
+_TOGETHER = 128
+"""So many vouchers of one request wait at once: both threads are fed, and others have room."""
+
 _SHORT_STEPS = 64
 """So many hash steps take less time than handing them to a thread."""
 
@@ -41,6 +44,26 @@ class Drawable(NamedTuple):
     key: str
     alias: bytes
     agreed: Agreed
+
+
+class Reading(NamedTuple):
+    """A voucher that was read and is not proved yet, with what its session is known by."""
+
+    session: str
+    raw: bytes
+    voucher: Voucher
+    drawable: Drawable
+    was_kept: bool
+
+    def claim(self) -> Claim:
+        """Give what is to be verified."""
+        drawable, voucher = self.drawable, self.voucher
+        return (drawable.key,), voucher.signature, voucher.signed_bytes(drawable.agreed)
+
+    def holds(self, key: str) -> bool:
+        """Tell whether it is this session's, once the key that made its signature is known."""
+        alias, algorithm = self.voucher.claims.alias, self.drawable.key.partition(":")[0]
+        return bool(key) and self.voucher.is_for(algorithm) and alias == self.drawable.alias
 
 
 class Steps:
@@ -80,6 +103,68 @@ class Proofs:
             )
         except FarthingError as error:
             return error
+
+    async def promises(
+        self, items: Sequence[Presented], bearer: str
+    ) -> list[Promise | FarthingError]:
+        """Read and check what is presented together, each by itself; answers are in order.
+
+        Shape: vouchers are verified side by side, and what brings a tick one after the other.
+        """
+        steps, found = Steps(), await self._vouchers(items, bearer)
+        return [
+            found[place] if place in found else await self.promise(item, bearer, steps)
+            for place, item in enumerate(items)
+        ]
+
+    async def _vouchers(
+        self, items: Sequence[Presented], bearer: str
+    ) -> dict[int, Promise | FarthingError]:
+        """Check all that are nothing but vouchers, some at a time; tell by their places."""
+        found: dict[int, Promise | FarthingError] = {}
+        plain = [place for place, item in enumerate(items) if item.raw and not item.tick]
+        for begin in range(0, len(plain), _TOGETHER):
+            some = plain[begin : begin + _TOGETHER]
+            answers = await self._side_by_side([items[place] for place in some], bearer)
+            found.update(zip(some, answers, strict=True))
+        return found
+
+    async def _side_by_side(
+        self, items: Sequence[Presented], bearer: str
+    ) -> list[Promise | FarthingError]:
+        answers = [await self._read(item) for item in items]
+        reading = [each for each in answers if isinstance(each, Reading)]
+        claims = [(f"{bearer} {each.session}", each.claim()) for each in reading]
+        matched = iter(await self._verifier.match_each(claims))
+        return [
+            await self._concluded(each, next(matched)) if isinstance(each, Reading) else each
+            for each in answers
+        ]
+
+    async def _read(self, item: Presented) -> "Reading | Promise | FarthingError":
+        try:
+            voucher, known = read_voucher(item.raw), self._known.get(item.session)
+            if known is not None and known.raw == item.raw:
+                return promised_by(voucher.claims, item.raw)  # Its signature was checked before.
+            kept = self._kept.get(item.session)
+            drawable = kept or await self._drawable(item.session)
+        except FarthingError as error:
+            return error
+        return Reading(item.session, item.raw, voucher, drawable, kept is not None)
+
+    async def _concluded(
+        self, read: "Reading", key: str | FarthingError
+    ) -> Promise | FarthingError:
+        if isinstance(key, FarthingError):
+            return key
+        if read.holds(key):
+            return promised_by(read.voucher.claims, read.raw)
+        try:
+            if read.was_kept:
+                await self._drawable(read.session)  # As much is asked where there is none.
+        except FarthingError as error:
+            return error
+        return Unauthenticated("bad-voucher", "no session here is drawn by this signature")
 
     def known(self, session: str) -> Promise | None:
         """Give the highest promise with a ladder that is remembered of a session."""
@@ -147,22 +232,10 @@ class Proofs:
         return known if known is not None and known.raw == promise.raw else promise
 
     async def _by_voucher(self, item: Presented, bearer: str) -> Promise:
-        voucher, known = read_voucher(item.raw), self._known.get(item.session)
-        if known is not None and known.raw == item.raw:
-            return promised_by(voucher.claims, item.raw)  # Its signature was checked before.
-        kept = self._kept.get(item.session)
-        drawable = kept or await self._drawable(item.session)
-        if await self._holds(voucher, drawable, f"{bearer} {item.session}"):
-            return promised_by(voucher.claims, item.raw)
-        if kept is not None:
-            await self._drawable(item.session)  # As much is asked where there is none.
-        raise Unauthenticated("bad-voucher", "no session here is drawn by this signature")
-
-    async def _holds(self, voucher: Voucher, known: Drawable, line: str) -> bool:
-        message = voucher.signed_bytes(known.agreed)
-        key = await self._verifier.match([known.key], voucher.signature, message, line)
-        algorithm = known.key.partition(":")[0]
-        return bool(key) and voucher.is_for(algorithm) and voucher.claims.alias == known.alias
+        [answer] = await self._side_by_side([item], bearer)
+        if isinstance(answer, FarthingError):
+            raise answer
+        return answer
 
     async def _drawable(self, session: str) -> Drawable:
         await self._promised(session)

@@ -91,8 +91,7 @@ class Sessions:
         bearer: str = "",
     ) -> list[Session | FarthingError]:
         """Accept vouchers and ticks, each by itself, in order; one commit takes them all."""
-        steps = Steps()
-        answers: list[Any] = [await self.proofs.promise(each, bearer, steps) for each in presented]
+        answers: list[Any] = await self.proofs.promises(presented, bearer)
         promises = [
             (item.session, found)
             for item, found in zip(presented, answers, strict=True)

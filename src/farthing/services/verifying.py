@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from farthing.errors import TooMuch, Unavailable
+from farthing.errors import FarthingError, TooMuch, Unavailable
 from farthing.keys import verify
 from farthing.sharing import Line
 
@@ -21,12 +21,30 @@ def first_match(claim: Claim) -> str:
     return next((public for public in publics if verify(public, signature, message)), "")
 
 
+class Asked:
+    """Signatures that were asked about together, and the future that hears when all are known."""
+
+    __slots__ = ("found", "heard", "left")
+
+    def __init__(self, count: int) -> None:
+        self.found: list[str | FarthingError] = [""] * count
+        self.left = count
+        self.heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def tell(self, place: int, matched: str | FarthingError) -> None:
+        """Say what became of one of them."""
+        self.found[place] = matched
+        self.left -= 1
+        if not self.left and not self.heard.done():
+            self.heard.set_result(None)
+
+
 class Verifier:
     """Check many signatures side by side; PyNaCl lets go of the interpreter while it works."""
 
     def __init__(self, executor: Executor, workers: int = 2) -> None:
         self._executor, self._idle = executor, workers
-        self._queue: Line[tuple[Claim, asyncio.Future[str]]] = Line(WAITING_MAX)
+        self._queue: Line[tuple[Claim, Asked, int]] = Line(WAITING_MAX)
         self.good = self.bad = 0
 
     @property
@@ -42,27 +60,39 @@ class Verifier:
         Shape:  `of` names the line that it waits in; lines take turns.
         Raises: Unavailable, TooMuch; nothing was verified then.
         """
-        heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        verdict = self._queue.put(of, [((publics, signature, message), heard)])
-        if verdict == "full":
-            raise Unavailable("too-busy", "too many signatures wait to be verified")
-        if verdict:
-            raise TooMuch("too-much-at-once", "too many signatures of this device are waiting")
+        [found] = await self.match_each([(of, (publics, signature, message))])
+        if isinstance(found, FarthingError):
+            raise found
+        return found
+
+    async def match_each(self, claims: Sequence[tuple[str, Claim]]) -> list[str | FarthingError]:
+        """Give for each signature the key that made it, an empty text, or why it had no room.
+
+        Shape: each comes with the line that it waits in; one that finds no room harms no other.
+        """
+        if not claims:
+            return []
+        asked = Asked(len(claims))
+        for place, (of, claim) in enumerate(claims):
+            verdict = self._queue.put(of, ((claim, asked, place),))
+            if verdict:
+                asked.tell(place, _no_room(verdict))
         self._start()
-        return await heard
+        await asked.heard
+        return asked.found
 
     def _start(self) -> None:
         while self._idle and self._queue:
             some = self._queue.take(_AT_ONCE)
             self._idle -= 1
             running = asyncio.get_running_loop().run_in_executor(
-                self._executor, _match_all, [claim for claim, _ in some]
+                self._executor, _match_all, [claim for claim, _, _ in some]
             )
             running.add_done_callback(lambda done, some=some: self._finish(some, done))
 
     def _finish(
         self,
-        some: Sequence[tuple[Claim, asyncio.Future[str]]],
+        some: Sequence[tuple[Claim, Asked, int]],
         done: asyncio.Future[list[str]],
     ) -> None:
         self._idle += 1
@@ -70,10 +100,15 @@ class Verifier:
         good = len(found) - found.count("")
         self.good += good
         self.bad += len(found) - good
-        for (_, heard), matched in zip(some, found, strict=True):
-            if not heard.done():
-                heard.set_result(matched)
+        for (_, asked, place), matched in zip(some, found, strict=True):
+            asked.tell(place, matched)
         self._start()
+
+
+def _no_room(verdict: str) -> FarthingError:
+    if verdict == "full":
+        return Unavailable("too-busy", "too many signatures wait to be verified")
+    return TooMuch("too-much-at-once", "too many signatures of this device are waiting")
 
 
 def _match_all(claims: Sequence[Claim]) -> list[str]:
