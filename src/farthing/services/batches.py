@@ -1,8 +1,6 @@
 """Many payments in one request: verified side by side, decided in order, committed together."""
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from farthing.books.base import Done
 from farthing.core.batches import read_batch, signed_bytes
@@ -30,14 +28,16 @@ class Batches:
 
         Shape: what could not even be read is handed through in its place.
         """
-        who = await asyncio.gather(*(self._who(order, bearer) for order in orders))
-        units: list[Any] = [
+        read = [order for order in orders if isinstance(order, SignedOrder)]
+        who = await self._payments.who_ordered_each(read, bearer)
+        units = [
             self._unit(order, *found)
-            for order, found in zip(orders, who, strict=True)
-            if isinstance(order, SignedOrder) and isinstance(found, tuple)
+            for order, found in zip(read, who, strict=True)
+            if isinstance(found, tuple)
         ]
         done = iter(await self._ctx.books.commit(units, bearer))
-        return [found if isinstance(found, FarthingError) else next(done) for found in who]
+        paid = iter([next(done) if isinstance(found, tuple) else found for found in who])
+        return [next(paid) if isinstance(order, SignedOrder) else order for order in orders]
 
     async def pay_all(self, raw: bytes, signature: bytes, bearer: str) -> list[Answer]:
         """Pay a batch that its device signed once.
@@ -50,16 +50,6 @@ class Batches:
         )
         units = [self._unit(SignedOrder(order, signature), device, key) for order in orders]
         return await self._ctx.books.commit(units, device.owner)
-
-    async def _who(
-        self, order: SignedOrder | FarthingError, bearer: str
-    ) -> tuple[Device, str] | FarthingError:
-        if isinstance(order, FarthingError):
-            return order
-        try:
-            return await self._payments.who_ordered(order, bearer)
-        except FarthingError as error:
-            return error
 
     def _unit(self, signed: SignedOrder, device: Device, key: str) -> Authorise:
         hub = self._ctx.identity.hub

@@ -1,9 +1,12 @@
 """Finding devices and who signed what."""
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from farthing.core.devices import DEVICES, Device
-from farthing.errors import Unauthenticated
+from farthing.errors import FarthingError, Unauthenticated
 from farthing.keys import Ed25519Signer, P256Signer
 from farthing.services.context import Context
 from farthing.services.verifying import Verifier
@@ -35,6 +38,12 @@ class Directory:
             self._kept[ident] = device
         return device
 
+    async def read_each(self, idents: Sequence[str]) -> dict[str, Device | None]:
+        """Get devices as they are, each once."""
+        names = list(dict.fromkeys(idents))
+        found = await asyncio.gather(*map(self.read, names))
+        return dict(zip(names, found, strict=True))
+
     def keys_of(self, ident: str, device: Device | None) -> list[str]:
         """Give the keys a signature may be of; for a device that is not there, nobody's.
 
@@ -48,32 +57,92 @@ class Directory:
         return self._nobodys[drawn % len(self._nobodys)]
 
 
+class Signed(NamedTuple):
+    """A message, its signature, and the device that is said to have made it."""
+
+    device: str
+    signature: bytes
+    message: bytes
+
+
 async def who_signed(
-    directory: Directory,
-    verifier: Verifier,
-    device: str,
-    signature: bytes,
-    message: bytes,
-    bearer: str = "",
+    directory: Directory, verifier: Verifier, signed: Signed, bearer: str = ""
 ) -> tuple[Device, str]:
     """Find a device and the key of its that made a signature.
+
+    Raises: Unauthenticated `bad-signature`; Unavailable, TooMuch.
+    """
+    [found] = await who_signed_each(directory, verifier, [signed], bearer)
+    if isinstance(found, FarthingError):
+        raise found
+    return found
+
+
+async def who_signed_each(
+    directory: Directory, verifier: Verifier, signed: Sequence[Signed], bearer: str = ""
+) -> list[tuple[Device, str] | FarthingError]:
+    """Find for each message the device and the key of its that signed it, side by side.
 
     Keys that were rotated out still count here: an old credential gets its old answer, and the
     commit itself decides whether a key may sign anything new.
 
     Shape:  anybody can name any device, so what waits to be verified waits in a line of its
             bearer and its device: who brings forgeries keeps nobody else waiting.
-    Raises: Unauthenticated `bad-signature`; Unavailable.
     """
-    line = f"{bearer} {device}"
-    kept = directory.known(device)
-    if kept is not None:
-        key = await verifier.match(directory.keys_of(device, kept), signature, message, line)
-        if key:
-            return kept, key
-    found = await directory.read(device)
-    if kept is None or found != kept:
-        key = await verifier.match(directory.keys_of(device, found), signature, message, line)
-        if found is not None and key:
-            return found, key
-    raise Unauthenticated("bad-signature", "no key of a device enrolled here made this signature")
+    kept = [directory.known(one.device) for one in signed]
+    found = await _matched(directory, verifier, signed, kept, bearer)
+    unsure = [place for place, answer in enumerate(found) if answer is None]
+    looked = await directory.read_each([signed[place].device for place in unsure])
+    news = [
+        (place, looked[signed[place].device])
+        for place in unsure
+        if kept[place] is None or looked[signed[place].device] != kept[place]
+    ]
+    again = await _matched(
+        directory,
+        verifier,
+        [signed[place] for place, _ in news],
+        [device for _, device in news],
+        bearer,
+        nobodys=True,
+    )
+    for (place, _), answer in zip(news, again, strict=True):
+        found[place] = answer
+    return [answer or _unsigned() for answer in found]
+
+
+async def _matched(
+    directory: Directory,
+    verifier: Verifier,
+    signed: Sequence[Signed],
+    devices: Sequence[Device | None],
+    bearer: str,
+    *,
+    nobodys: bool = False,
+) -> list[tuple[Device, str] | FarthingError | None]:
+    """Match signatures with the keys of these devices; None where none of them made it.
+
+    Shape: a device that is not there has nobody's keys, where it is known that it is not there.
+    """
+    claims = [
+        (f"{bearer} {one.device}", (directory.keys_of(one.device, device), *one[1:]))
+        for one, device in zip(signed, devices, strict=True)
+        if nobodys or device is not None
+    ]
+    matched = iter(await verifier.match_each(claims))
+    return [
+        _answer(device, next(matched)) if nobodys or device is not None else None
+        for device in devices
+    ]
+
+
+def _answer(
+    device: Device | None, key: str | FarthingError
+) -> tuple[Device, str] | FarthingError | None:
+    if isinstance(key, FarthingError):
+        return key
+    return (device, key) if device is not None and key else None
+
+
+def _unsigned() -> Unauthenticated:
+    return Unauthenticated("bad-signature", "no key of a device enrolled here made this signature")

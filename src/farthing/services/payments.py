@@ -1,5 +1,6 @@
 """Paying: the signature is checked, then money and record move in one commit."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from farthing.books.base import Done
@@ -19,10 +20,10 @@ from farthing.core.receipts import write_receipt
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.refusals import EXPLAINED, Refusal
 from farthing.core.settling import Capture, MarkDelivery, Void
-from farthing.errors import Missing, present
+from farthing.errors import FarthingError, Missing, present
 from farthing.services.claims import Claims
 from farthing.services.context import Context
-from farthing.services.devices import Directory, who_signed
+from farthing.services.devices import Directory, Signed, who_signed, who_signed_each
 from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.verifying import Verifier
 from farthing.store.database import Tx
@@ -127,7 +128,17 @@ class Payments:
 
         Raises: Unauthenticated, Unavailable.
         """
-        return await who_signed(self._directory, self.verifier, device, signature, message, bearer)
+        signed = Signed(device, signature, message)
+        return await who_signed(self._directory, self.verifier, signed, bearer)
+
+    async def who_ordered_each(
+        self, orders: Sequence[SignedOrder], bearer: str
+    ) -> list[tuple[Device, str] | FarthingError]:
+        """Find the device that signed each order, and its key, all side by side."""
+        signed = [
+            Signed(one.order.device, one.signature, one.order.signed_bytes()) for one in orders
+        ]
+        return await who_signed_each(self._directory, self.verifier, signed, bearer)
 
     async def capture(self, payment: str, units: int | None, by: str | None) -> Done[Payment]:
         """Post a hold, all of it or `units`."""
