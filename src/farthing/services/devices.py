@@ -92,6 +92,8 @@ async def who_signed_each(
     kept = [directory.known(one.device) for one in signed]
     found = await _matched(directory, verifier, signed, kept, bearer)
     unsure = [place for place, answer in enumerate(found) if answer is None]
+    if not unsure:
+        return [answer for answer in found if answer is not None]
     looked = await directory.read_each([signed[place].device for place in unsure])
     news = [
         (place, looked[signed[place].device])
