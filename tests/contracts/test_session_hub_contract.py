@@ -16,6 +16,7 @@ from farthing.core.meters import SeenSession, opened
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.sessions import Opening, top_up_resource
 from farthing.core.tariffs import Tariff, flat_rate
+from farthing.core.ticks import Ladder
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import Conflict, FarthingError, Malformed, Missing, PaymentRefused
 from farthing.services.proving import Presented
@@ -58,9 +59,11 @@ class World:
     async def open(self, deposit: int = 1000) -> SeenSession:
         return await self.hub.open(self.opening(deposit), TARIFF)
 
-    def voucher(self, seen: SeenSession, units: int, signer: Any = None) -> Presented:
+    def voucher(
+        self, seen: SeenSession, units: int, signer: Any = None, ladder: Ladder | None = None
+    ) -> Presented:
         meter = opened(seen)
-        claims = Claims(meter.alias, units, units, seen.ends_ns // NS)
+        claims = Claims(meter.alias, units, units, seen.ends_ns // NS, ladder)
         return Presented(seen.session, sign_voucher(signer or self.signer, meter.agreed, claims))
 
     async def revoke(self) -> None:

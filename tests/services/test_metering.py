@@ -12,6 +12,7 @@ import pytest
 from farthing.core.meters import Meter, counted, opened, owing
 from farthing.core.sessions import top_up_resource
 from farthing.core.tariffs import Tariff, flat_rate
+from farthing.core.ticks import Ladder
 from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
 from farthing.keys import new_signer
 from farthing.services.metering import Metering, MeterLimits, Wanted
@@ -48,7 +49,7 @@ class Seller:
         return Wanted(self.here.payee, tariff, purpose)
 
     async def present(self, seen: Any, units: int, **more: Any) -> Meter:
-        voucher = self.here.voucher(seen, units, more.pop("signer", None))
+        voucher = self.here.voucher(seen, units, more.pop("signer", None), more.pop("ladder", None))
         return await self.meters.present(seen.session, voucher.raw, self.wanted(**more))
 
     async def serve(self, seen: Any) -> Meter:
@@ -129,6 +130,25 @@ def test_a_voucher_of_another_key_or_for_something_else_is_not_taken(selling):
                 await seller.present(seen, 3, **other)
             assert caught.value.code == "wrong-session"
         assert seller.meters.find(seen.session) is None
+
+    selling(story)
+
+
+def test_a_voucher_with_a_ladder_is_refused_for_a_meter_counts_no_ticks(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        ladder = Ladder(bytes(16), 3, 100)
+        for units in (0, 3):
+            with pytest.raises(PaymentRefused) as caught:
+                await seller.present(seen, units, ladder=ladder)
+            assert caught.value.code == "ticks-not-counted"
+            assert caught.value.more["promised"] == "0"
+        assert seller.meters.find(seen.session) is None
+        await seller.present(seen, 3)
+        with pytest.raises(PaymentRefused):
+            await seller.present(seen, 3, ladder=ladder)  # As much as is promised already.
+        seller.restart()
+        assert (await seller.serve(seen)).units == 3
 
     selling(story)
 

@@ -149,11 +149,17 @@ def refreshed(meter: Meter, seen: SeenSession) -> Meter:
 def accept(meter: Meter, claims: Claims, raw: bytes, now_ns: int) -> Meter:
     """Take a voucher whose signature holds: the highest counts, an equal one is a yes.
 
-    Raises: Conflict `session-closed`, `voucher-superseded`; PaymentRefused `session-over`,
-            `voucher-expired`, `voucher-beyond-deposit`, or why the hub takes nothing new.
+    Shape:  a meter counts no ticks yet, so it takes no voucher that commits to a ladder: what its
+            ticks promise beyond it would be given and never handed in.
+    Raises: Conflict `session-closed`, `voucher-superseded`; PaymentRefused `ticks-not-counted`,
+            `session-over`, `voucher-expired`, `voucher-beyond-deposit`, or why the hub takes
+            nothing new.
     """
     if meter.stopped == "session-closed":
         raise Conflict("session-closed", "this session is closed", **current(meter))
+    if claims.ladder is not None:
+        detail = "ticks are counted by the hub alone so far; sign a voucher without a ladder"
+        raise PaymentRefused("ticks-not-counted", detail, **current(meter))
     if claims.units == meter.units:
         return meter if meter.voucher else msgspec.structs.replace(meter, voucher=raw)
     if claims.units < meter.units:
