@@ -8,6 +8,7 @@ from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.closing import EndSession
 from farthing.core.devices import EnrolDevice, Invitation, InviteDevice, code_hash
+from farthing.core.fees import FeeTerms
 from farthing.core.identity import AdmitKey, certify
 from farthing.core.mandates import Budget
 from farthing.core.offers import OfferRecord, SetOffer
@@ -61,6 +62,15 @@ async def _pay(world):
     await paid(world, buyer, shop, 40, hold=60)
     await world.do(GiveBack(ids.name("ref", world.fresh()), held, None, 15, "half"))
     await paid(world, buyer, shop, 600)
+    await _give_a_fee(world, shop)
+
+
+async def _give_a_fee(world, shop):
+    buyer = await world.spender(50)
+    world.fees = {"USD": FeeTerms(of="hub", account=await world.account(), ppm=200_000)}
+    sold = await paid(world, buyer, shop, 50)
+    world.fees = {}
+    await world.do(GiveBack(ids.name("ref", world.fresh()), sold.id, None, 25, ""))
 
 
 async def _freeze(world):

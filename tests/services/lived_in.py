@@ -14,6 +14,7 @@ from farthing.core.devices import (
     RotateKey,
     code_hash,
 )
+from farthing.core.fees import FeeTerms
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.mandates import Budget
 from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
@@ -66,6 +67,7 @@ async def live(world, signer):
     await world.do(SetAccountState(thawed, None, "open", world.fresh()))
     await world.do_all([world.pay(buyer, shop, 10 + i) for i in range(20)])
     await draw(world, shop)
+    await give_fees(world, buyer, shop)
     return {"refused": refused.id, "held": waiting, "shop": shop}
 
 
@@ -81,6 +83,21 @@ async def draw(world, shop):
     await own.close(done, 125)
     await world.do(EndSession(over.id, over.owner))
     await world.do(CloseSession(over.id, None))
+
+
+async def give_fees(world, buyer, shop):
+    """Sell by an offer that gives a share besides the hub's, and refund a part of it."""
+    till, platform = await world.account(), await world.account()
+    ident = ids.name("off", world.fresh())
+    fee = FeeTerms(of=ident, account=platform, ppm=50_000, minimum=2)
+    offer = OfferRecord(
+        id=ident, owner="", payee=shop, method="GET", path="/a", asset="USD", amount=200, fee=fee
+    )  # fmt: skip
+    await world.do(SetOffer(offer, None, creates=True))
+    world.fees = {"USD": FeeTerms(of="hub", account=till, ppm=100_000)}
+    sold = await paid(world, buyer, shop, 200, offer=ident)
+    world.fees = {}
+    await world.do(GiveBack(ids.name("ref", world.fresh()), sold.id, None, 100, ""))
 
 
 async def administer(world):

@@ -112,7 +112,9 @@ def test_empty_books_pass(spoilt):
 
 
 @pytest.mark.parametrize("column", TRANSFER)
-@pytest.mark.parametrize("kind", ["payment", "hold", "post", "expired", "credit", "budget"])
+@pytest.mark.parametrize(
+    "kind", ["payment", "hold", "post", "expired", "credit", "budget", "fee", "fee back"]
+)
 def test_a_changed_byte_of_a_transfer_is_found_and_the_transfer_named(spoilt, kind, column):
     where = {
         "payment": "code = 10 AND flags = 0",
@@ -121,6 +123,8 @@ def test_a_changed_byte_of_a_transfer_is_found_and_the_transfer_named(spoilt, ki
         "expired": "code = 10 AND flags = 32768",
         "credit": "code = 1",
         "budget": "code = 20",
+        "fee": "code = 12",
+        "fee back": "code = 13",
     }[kind]
     for order in ("", "DESC"):
         found = spoilt.rows(f"SELECT number FROM transfers WHERE {where} ORDER BY number {order}")
@@ -199,6 +203,7 @@ PAYMENT = [
     "hub",
     "budgets",
     "leaf",
+    "fees",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from farthing import ids
 from farthing.core.accounts import TransferCode
-from farthing.core.audit_fees import fee_ids, fees_fault
+from farthing.core.audit_fees import WasClosed, fee_ids, fees_fault, unreadable
 from farthing.core.ledger import PendingState, Transfer, TransferFlags
 from farthing.core.orders import Order, payment_id
 from farthing.core.payments import Payment, Place, State, statement
@@ -21,12 +21,16 @@ _UNPAID = (State.REFUSED, State.AWAITING)
 
 
 class Known(NamedTuple):
-    """What the ledger has for a payment: transfers and refunds, holds' states, used-up ids."""
+    """What the ledger has for a payment: transfers and refunds, holds' states, used-up ids.
+
+    Shape: `was_closed` tells of any account when it was frozen or closed.
+    """
 
     transfers: Mapping[int, Transfer]
     holds: Mapping[int, PendingState]
     failed: frozenset[int] | set[int]
     refunds: Sequence[Refund]
+    was_closed: WasClosed
 
 
 def ledger_ids(payment: Payment, refunds: Sequence[Refund]) -> list[int]:
@@ -51,6 +55,8 @@ def record_fault(payment: Payment, stated: bytes, ledger: int | None) -> str | N
     """
     if payment.ledger != ledger:
         return "its payer's account is in another ledger"
+    if payment.fees and (wrong := unreadable(payment)):
+        return wrong
     if stated != statement(payment, whole=stated_whole(stated)):
         return "its record is not what its newest statement says"
     order = Order(
@@ -84,7 +90,7 @@ def money_fault(payment: Payment, known: Known) -> str | None:
     number = payment.number
     money = known.transfers.get(ids.place(number, Place.HOLD))
     if payment.state in _UNPAID:
-        if payment.fees and (wrong := fees_fault(payment, known.transfers, ())):
+        if wrong := _fees_fault(payment, known):
             return wrong
         if money is not None:
             return f"it is {payment.state.value}, but the ledger moved its money"
@@ -101,8 +107,14 @@ def money_fault(payment: Payment, known: Known) -> str | None:
         or _budgets_fault(payment, money, known)
         or _state_fault(payment, money, known)
         or _refunds_fault(payment, known)
-        or (fees_fault(payment, known.transfers, known.refunds) if payment.fees else None)
+        or _fees_fault(payment, known)
     )
+
+
+def _fees_fault(payment: Payment, known: Known) -> str | None:
+    if not payment.fees:
+        return None
+    return fees_fault(payment, known.transfers, known.refunds, known.was_closed)
 
 
 def _sides_fault(payment: Payment, money: Transfer) -> str | None:

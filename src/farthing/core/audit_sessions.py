@@ -143,4 +143,5 @@ def _end_fault(session: Session, deposits: list[Payment], stated: bytes | None) 
     for payment, share in zip(deposits, parts, strict=True):
         if payment.state is not State.HELD and payment.captured != share:
             return f"{payment.id} gave {payment.captured} units, its share is {share}"
-    return session_fees_fault(deposits, parts) if deposits[0].fees else None
+    under_fees = any(payment.fees for payment in deposits)
+    return session_fees_fault(deposits, parts) if under_fees else None

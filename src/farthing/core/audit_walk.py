@@ -7,8 +7,9 @@ again, leaves are built again from the rows they cover, and balances are made an
 from collections.abc import Mapping
 
 from farthing.clock import NS
-from farthing.core.accounts import TransferCode
 from farthing.core.audit_faults import Broken, broken
+from farthing.core.audit_fees import FEE_CODES
+from farthing.core.audit_latches import Latches
 from farthing.core.audit_leaf import Leaves, Said, account_broken, transfer_broken
 from farthing.core.audit_records import Records
 from farthing.core.audit_rows import Stored, StoredCommit, StoredLeaf, StoredTransfer
@@ -25,7 +26,6 @@ _ENDINGS = {
 }
 _ENDING = sum(_ENDINGS)
 _NEVER_NS = 2**62
-_FEES = (TransferCode.FEE, TransferCode.FEE_BACK)
 
 
 def check_certificates(certificates: Mapping[str, Certificate], root_public: str) -> None:
@@ -46,7 +46,8 @@ class Walk:
            those that ended, with how; `stated` the newest leaf of each payment since the last
            comparison. Whoever compares them empties them. `records` are what administrative
            statements say of records, to be compared at the end. `accepted` are heads whose loss the
-           operator accepted on record; `fees_moved` counts transfers that took or returned a fee.
+           operator accepted on record; `fees_moved` counts transfers that took or returned a fee;
+           `latches` tell when accounts were frozen or closed.
     """
 
     def __init__(self, stored: Stored, certificates: Mapping[str, Certificate] | None) -> None:
@@ -59,6 +60,7 @@ class Walk:
         self.stated: dict[str, StoredLeaf] = {}
         self.accepted: set[str] = set()
         self.records = Records()
+        self.latches = Latches()
         self.holds_made = self.sessions_closed = self.fees_moved = 0
 
     def commit(self, row: StoredCommit) -> None:
@@ -143,8 +145,9 @@ class Walk:
 
     def _note(self, row: StoredTransfer) -> None:
         moved = row.transfer
-        if moved.code in _FEES:
+        if moved.code in FEE_CODES:
             self.fees_moved += 1
+        self.latches.note(moved)
         if moved.flags & _ENDING:
             self.ended[moved.pending_id] = _ENDINGS[moved.flags & _ENDING]
         elif moved.flags & _PENDING:

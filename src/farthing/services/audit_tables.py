@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from farthing import ids
 from farthing.core.accounts import ACCOUNTS, AccountRecord, AssetRecord
 from farthing.core.audit_faults import Broken, broken
-from farthing.core.audit_fees import fee_ids
-from farthing.core.audit_leaf import account_broken
+from farthing.core.audit_fees import FEE_CODES, fee_ids
+from farthing.core.audit_leaf import account_broken, transfer_broken
 from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_fault, stated_whole
 from farthing.core.audit_records import STATED
 from farthing.core.audit_rows import StoredAccount
@@ -55,8 +55,7 @@ class Tables:
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
         if self._fees != walk.fees_moved:
-            what = f"{walk.fees_moved} transfers moved fees, payments say {self._fees}"
-            raise broken("fees", what)
+            raise self._unsaid_fee()
         self.sessions = check_sessions(self._tx, walk.sessions_closed)
 
     def _compare_holds(self, walk: Walk) -> None:
@@ -142,7 +141,7 @@ class Tables:
                     raise _payment_broken(ident, wrong)
                 walk.records.unproven += not stated_whole(leaf.statement)
                 current.append(payment)
-        self._check_money(current)
+        self._check_money(current, walk)
         self.payments += len(current)
 
     def _fetch(self, idents: Sequence[str]) -> dict[str, Payment]:
@@ -153,7 +152,7 @@ class Tables:
                 raise _payment_broken(idents[0], f"it cannot be read: {fault}") from None
         return {ident: payment for one in idents for ident, payment in self._fetch([one]).items()}
 
-    def _check_money(self, payments: Sequence[Payment]) -> None:
+    def _check_money(self, payments: Sequence[Payment], walk: Walk) -> None:
         refunds = self._refunds([p for p in payments if p.refunded or p.captured])
         wanted = [i for p in payments for i in ledger_ids(p, refunds.get(p.id, ()))]
         transfers = rows.transfers_by_id(self._tx, wanted)
@@ -162,8 +161,9 @@ class Tables:
         holds = {ident: PendingState(kept.state) for ident, kept in pendings.items()}
         failed = rows.failed_ids(self._tx, [i for i in first if i not in transfers])
         for payment in payments:
-            known = Known(transfers, holds, failed, refunds.get(payment.id, ()))
-            self._fees += sum(i in transfers for i in fee_ids(payment, known.refunds))
+            ours = refunds.get(payment.id, ())
+            known = Known(transfers, holds, failed, ours, walk.latches.was_closed)
+            self._fees += sum(i in transfers for i in fee_ids(payment, ours))
             wrong = money_fault(payment, known)
             if wrong is not None:
                 raise _payment_broken(payment.id, wrong)
@@ -177,6 +177,18 @@ class Tables:
             refund = mapped.row(row)
             found.setdefault(refund.payment, []).append(refund)
         return found
+
+    def _unsaid_fee(self) -> Broken:
+        for row in rows.transfers(self._tx):
+            moved = row.transfer
+            if moved.code in FEE_CODES and moved.id not in self._fee_ids(moved.user_data):
+                return transfer_broken(row, "it moved a fee, and no payment says so")
+        return broken("fees", "there are fewer than payments say")
+
+    def _fee_ids(self, number: int) -> Sequence[int]:
+        ident = ids.name("pay", number)
+        payment = self._fetch([ident]).get(ident)
+        return () if payment is None else fee_ids(payment, self._refunds([payment]).get(ident, ()))
 
     def _unstated_payment(self) -> Broken:
         after = ""
