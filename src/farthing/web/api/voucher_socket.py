@@ -58,7 +58,7 @@ class VoucherSocket:
         self._desk, self._rates, self._scope = desk, rates, scope
         self._principal, self._idle_seconds = principal, idle_seconds
         self._waiting: asyncio.Queue[Came | None] = asyncio.Queue(IN_FLIGHT_MAX)
-        self._code = 1000
+        self._code, self._answering = 1000, True
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         """Accept the socket and answer what comes, until it is closed, idle, or the hub stops."""
@@ -71,6 +71,7 @@ class VoucherSocket:
         except OSError:
             return  # It was cut off: what was drawn stays drawn.
         finally:
+            self._answering = False
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
@@ -92,7 +93,8 @@ class VoucherSocket:
         except TimeoutError:
             self._code = IDLE
         finally:
-            await self._waiting.put(None)
+            if self._answering:  # Else nobody would ever make room for it.
+                await self._waiting.put(None)
 
     def _came(self, text: str) -> Came:
         try:
