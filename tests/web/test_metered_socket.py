@@ -183,6 +183,45 @@ async def test_seconds_run_while_it_is_open_and_the_rest_of_the_last_comes_back(
         assert 1.4e9 < meter.count * 1e9 + meter.part < 2.2e9
 
 
+async def until(buyer: Buyer, last: str) -> list[tuple[str, Any]]:
+    words = [await buyer.told()]
+    while words[-1][0] != last:
+        words.append(await buyer.told())
+    return words
+
+
+async def test_a_second_for_which_no_voucher_comes_ends_the_socket_with_its_receipt(tmp_path: Path):
+    prices = PRICES.replace('per = "request"', 'per = "second"').replace("every = 2\n", "")
+    feed = Feed(1000, 0.05)
+    async with buying(tmp_path, feed, prices, wait_seconds=0.3) as (shop, buyer):
+        await buyer.open(6)
+        words = await until(buyer, "closed")
+        assert [word for word, _ in words if word != "reading"] == [
+            "farthing-need-voucher", "farthing-receipt", "closed",
+        ]  # fmt: skip
+        assert words[-2][1]["spent"] == "6"
+        assert words[-1][1] == 4402
+        await asyncio.wait_for(feed.closed.wait(), 5)
+        meter = shop.metering.find(buyer.session)
+        assert meter is not None
+        assert (meter.count, meter.part) == (2, 0)
+        assert not shop.metering._flying[buyer.session]
+
+
+async def test_who_hangs_up_while_a_second_waits_for_a_voucher_is_not_waited_for(tmp_path: Path):
+    prices = PRICES.replace('per = "request"', 'per = "second"').replace("every = 2\n", "")
+    feed = Feed(1000, 0.05)
+    async with buying(tmp_path, feed, prices, wait_seconds=60) as (shop, buyer):
+        await buyer.open(6)
+        await until(buyer, "farthing-need-voucher")
+        await asyncio.sleep(0.3)  # The app's next message waits by now.
+        buyer.writer.close()
+        await asyncio.wait_for(feed.closed.wait(), 5)
+        meter = shop.metering.find(buyer.session)
+        assert meter is not None
+        assert meter.count == 2
+
+
 async def test_who_hangs_up_pays_for_what_was_sent_and_holds_nothing(tmp_path: Path):
     feed = Feed(1000, 0.01)
     async with buying(tmp_path, feed) as (shop, buyer):

@@ -5,22 +5,20 @@ is not sent: the answer waits for a voucher, and ends when none comes. An answer
 costs nothing.
 """
 
-import asyncio
-import contextlib
 import json
-import time
 from typing import Any
 
-from farthing.clock import NS, Clock
+from farthing.clock import Clock
 from farthing.core.meters import Meter, current
 from farthing.core.usage import Usage
-from farthing.errors import FarthingError, Malformed, PaymentRefused
+from farthing.errors import Malformed, PaymentRefused
 from farthing.log_lines import Log
 from farthing.money import parse_units
 from farthing.protocols.mpp_session import MppSessions, need_voucher_members, receipt_members
 from farthing.protocols.x402_sessions import X402Sessions
 from farthing.services.metering import Metering
 from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
+from farthing.web.bought_seconds import BoughtSeconds
 from farthing.web.caching import private
 from farthing.web.paid_run import AnswerStopped, is_about_payment
 from farthing.web.problems import HttpProblem, problem_answer, send_answer
@@ -57,11 +55,8 @@ class MeteredRun:
         self._status = 0
         self._counts, self._events = False, False
         self._boundary = True
-        self._ticking: asyncio.Task[None] | None = None
-        self._going = asyncio.Event()
+        self._seconds = BoughtSeconds(metering, session, self._cover, self._stop)
         self._stopped = False
-        self._began = 0.0
-        self._seconds = 0
         self._ended = False
 
     async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,12 +90,7 @@ class MeteredRun:
 
     async def _settle(self) -> None:
         """Let go of what was reserved, and give back the rest of a second."""
-        if self._ticking is not None:
-            self._ticking.cancel()
-            await asyncio.gather(self._ticking, return_exceptions=True)
-            used_ns = min(int((time.monotonic() - self._began) * NS), self._seconds * NS)
-            with contextlib.suppress(FarthingError):
-                await self._metering.use(self._session, -self._seconds, used_ns)
+        await self._seconds.end()
         if self._reserved:
             self._metering.release(self._session, self._reserved)
             self._reserved = 0
@@ -141,11 +131,7 @@ class MeteredRun:
         if by == "request":
             await self._metering.use(self._session, 1, reserved=self._let_go())
         elif by == "second":
-            self._began = time.monotonic()
-            await self._metering.use(self._session, 1, reserved=self._let_go())
-            self._seconds = 1
-            self._going.set()
-            self._ticking = asyncio.create_task(self._tick())
+            await self._seconds.begin(self._let_go())
         elif by == "handler" and told:
             return await self._count_told(told)
         return True
@@ -184,8 +170,9 @@ class MeteredRun:
             for start in range(0, len(part), PIECE_BYTES):
                 await self._send_bytes(part[start : start + PIECE_BYTES])
             part = b""
-        if self._ticking is not None:
-            await self._until_going()
+        await self._seconds.wait()
+        if self._stopped:
+            raise AnswerStopped
         if part:
             await self._send_part(part)
         if not more:
@@ -202,7 +189,6 @@ class MeteredRun:
     async def _finish(self) -> None:
         """End the answer: the last count first, and in an event stream the receipt."""
         await self._settle()
-        self._ticking = None
         if self._events and self._counts:
             state = self._state_members()
             await self._event(
@@ -211,27 +197,8 @@ class MeteredRun:
         self._ended = True
         await self._pass({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _tick(self) -> None:
-        """Buy one second after the other; hold the answer while the next one is not promised."""
-        while True:
-            await asyncio.sleep(max(0.0, self._began + self._seconds - time.monotonic()))
-            self._going.clear()
-            try:
-                await self._cover(1)
-                waited = time.monotonic() - self._began - self._seconds
-                self._began += max(0.0, waited)  # Nobody pays for waiting for a voucher.
-                self._seconds += 1
-                await self._metering.use(self._session, 1, reserved=1)
-            except (AnswerStopped, FarthingError):
-                self._stopped = True
-                self._going.set()
-                return
-            self._going.set()
-
-    async def _until_going(self) -> None:
-        await self._going.wait()
-        if self._stopped:
-            raise AnswerStopped
+    async def _stop(self) -> None:
+        self._stopped = True
 
     async def _buy(self, count: int) -> None:
         """Count what comes next, as soon as it is promised."""

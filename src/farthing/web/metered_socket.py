@@ -10,11 +10,10 @@ Source: docs/reference/metering.md, "Over a WebSocket".
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from farthing.clock import NS, Clock
+from farthing.clock import Clock
 from farthing.codec import from_base64url
 from farthing.core.meters import current
 from farthing.core.usage import Usage
@@ -22,6 +21,7 @@ from farthing.errors import FarthingError
 from farthing.protocols.mpp_session import need_voucher_members, receipt_members
 from farthing.services.metering import Metering, Wanted
 from farthing.web.asgi import App, Message, Receive, Scope, Send
+from farthing.web.bought_seconds import BoughtSeconds
 from farthing.web.metered_run import SCOPE_COUNT
 from farthing.web.paid_run import AnswerStopped
 
@@ -50,10 +50,8 @@ class MeteredSocket:
         self._wanted, self._clock, self._wait_seconds = wanted, clock, wait_seconds
         self._reserved = usage.reserve
         self._came: asyncio.Queue[Message] = asyncio.Queue(UNREAD_MAX)
-        self._ticking: asyncio.Task[None] | None = None
-        self._going = asyncio.Event()
+        self._seconds = BoughtSeconds(metering, session, self._cover, self._unpaid)
         self._open, self._stopped = False, False
-        self._began, self._seconds = 0.0, 0
 
     async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Run `app`; what it sends goes on as far as it is promised."""
@@ -88,7 +86,7 @@ class MeteredSocket:
                 continue
             if message["type"] == "websocket.disconnect":
                 self._stopped = True
-                self._going.set()
+                self._seconds.free()
             await self._came.put(message)
 
     async def _take(self, text: str) -> None:
@@ -109,7 +107,8 @@ class MeteredSocket:
                 self._open = True
                 await self._pass(message)
                 if self._usage.by == "second":
-                    await self._begin_seconds()
+                    await self._cover_or_end(1)
+                    await self._seconds.begin(1)
             case "websocket.send":
                 await self._pay_for(message)
                 await self._pass(message)
@@ -126,36 +125,27 @@ class MeteredSocket:
             size = len((message.get("text") or "").encode() if data is None else data)
             if size:
                 await self._buy(size)
-        elif self._ticking is not None:
-            await self._going.wait()
-            if self._stopped:
-                raise AnswerStopped
-
-    async def _begin_seconds(self) -> None:
-        self._began = time.monotonic()
-        await self._buy(1)
-        self._seconds = 1
-        self._going.set()
-        self._ticking = asyncio.create_task(self._tick())
-
-    async def _tick(self) -> None:
-        """Buy one second after the other; hold messages while the next one is not promised."""
-        while True:
-            await asyncio.sleep(max(0.0, self._began + self._seconds - time.monotonic()))
-            self._going.clear()
-            try:
-                await self._buy(1)
-            except (AnswerStopped, FarthingError):
-                self._going.set()
-                await self._finish(UNPAID)
-                return
-            late = time.monotonic() - self._began - self._seconds
-            self._began += max(0.0, late)  # Nobody pays for waiting for a voucher.
-            self._seconds += 1
-            self._going.set()
+        await self._seconds.wait()
+        if self._stopped:
+            raise AnswerStopped
 
     async def _buy(self, count: int) -> None:
-        """Count what comes next, as soon as it is promised.
+        """Count what comes next, as soon as it is promised; else end the socket.
+
+        Raises: AnswerStopped when no voucher comes in time.
+        """
+        await self._cover_or_end(count)
+        await self._metering.use(self._session, count, reserved=count)
+
+    async def _cover_or_end(self, count: int) -> None:
+        try:
+            await self._cover(count)
+        except AnswerStopped:
+            await self._end(UNPAID)
+            raise
+
+    async def _cover(self, count: int) -> None:
+        """Set a count aside, as soon as it is promised.
 
         Raises: AnswerStopped when no voucher comes in time.
         """
@@ -164,34 +154,23 @@ class MeteredSocket:
             self._metering.reserve(self._session, count)
         except FarthingError as problem:
             if problem.code != "voucher-needed" or not await self._covered(count, problem):
-                await self._stop()
-        await self._metering.use(self._session, count, reserved=count)
+                raise AnswerStopped from None
 
     async def _covered(self, count: int, problem: FarthingError) -> bool:
         needed = str(problem.more["needed"])
         await self._tell(NEED, need_voucher_members(self._state(), needed))
         return await self._metering.wait_covered(self._session, count, self._wait_seconds)
 
-    async def _stop(self) -> None:
-        """End the socket for want of a voucher. Raises: AnswerStopped."""
-        if self._ticking is not asyncio.current_task():
-            await self._end(UNPAID)
-        self._stopped = True
-        raise AnswerStopped
-
     # The end
 
     async def _end(self, code: int) -> None:
         """Give back what was not used of the last second, and finish."""
-        ticking, self._ticking = self._ticking, None
-        if ticking is not None:
-            ticking.cancel()
-            await asyncio.gather(ticking, return_exceptions=True)
-            used_ns = min(int((time.monotonic() - self._began) * NS), self._seconds * NS)
-            with contextlib.suppress(FarthingError):
-                await self._metering.use(self._session, -self._seconds, used_ns)
+        await self._seconds.end()
         self._let_go()
         await self._finish(code)
+
+    async def _unpaid(self) -> None:
+        await self._finish(UNPAID)
 
     async def _finish(self, code: int) -> None:
         """Send the receipt and close, once."""
