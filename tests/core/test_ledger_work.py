@@ -144,3 +144,31 @@ def test_a_source_that_lost_a_holds_state_is_noticed(books):
     shelf.pendings.clear()
     with pytest.raises(Exception, match="every pending transfer has a state"):
         books.post([end(12, 11, 5)])
+
+
+def legs(ledger: Ledger, *transfers: Transfer):
+    stamped = [
+        msgspec.structs.replace(t, timestamp=ledger.now_ns + i) for i, t in enumerate(transfers)
+    ]
+    of = ledger.account
+    return [(t, of(t.debit_account_id), of(t.credit_account_id)) for t in stamped]
+
+
+def test_a_move_leaves_what_a_post_would_leave(books):
+    moved, posted = ledger_over(books), ledger_over(books)
+    assert moved.move(legs(moved, pay(11, 30)))
+    assert posted.post([pay(11, 30)]) == [CREATED]
+    assert (moved.made, moved.changed, moved.last_ns) == (
+        posted.made,
+        posted.changed,
+        posted.last_ns,
+    )
+
+
+@pytest.mark.parametrize("wrong", [pay(10, 1), pay(12, 101)], ids=["a used id", "too much"])
+def test_a_move_that_cannot_be_whole_moves_nothing(books, wrong):
+    ledger = ledger_over(books)
+    minted = Transfer(11, 1, 3, 5, 1, 1)
+    assert not ledger.move(legs(ledger, minted, wrong))
+    assert (ledger.made, ledger.changed, ledger.failed) == ([], {}, [])
+    assert ledger.last_ns == books.shelf.last_ns

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from farthing.books import rows
 from farthing.books.base import Done, Tx
-from farthing.books.charges import Charges
 from farthing.books.foresight import look_ahead
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.books.rows import Leaf, Threaded, Tip
+from farthing.books.usual_charges import UsualCharges
 from farthing.core.chain import (
     GENESIS,
     Head,
@@ -65,7 +65,7 @@ class Batch:
         self._working = Working(tx, memory)
         self._ledger = Ledger(self._working, clock_ns, self._tip.last_ns)
         self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
-        self._charges = Charges(self._working, memory, self._ledger, self._view)
+        self._charges = UsualCharges(self._working, memory, self._ledger, self._view)
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []

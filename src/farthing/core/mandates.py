@@ -163,18 +163,23 @@ def grant(view: View, line: BudgetLine) -> tuple[list[Account], list[Transfer]]:
     return line.accounts(), [filling]
 
 
+def shortfall(line: BudgetLine, available: Account, spent: Account) -> int:
+    """Tell what is wanting of max(0, limit - spent - held): less than 0 where there is more."""
+    left = available.credits_posted - available.debits_posted - available.debits_pending
+    return max(0, line.limit - spent.credits_posted - available.debits_pending) - left
+
+
 def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
     """Set what is available to max(0, limit - spent - held): never a delta of limits."""
     account, spent = view.account(line.available), view.account(line.spent)
     if account is None or spent is None:
         return None  # Not used in this period: the first payment will fill it.
-    available = account.credits_posted - account.debits_posted - account.debits_pending
-    target = max(0, line.limit - spent.credits_posted - account.debits_pending)
-    if target == available:
+    wanting = shortfall(line, account, spent)
+    if not wanting:
         return None
     sides = (line.limits, line.available)
-    debit, credit = sides if target > available else reversed(sides)
-    return Transfer(ident, debit, credit, abs(target - available), line.ledger, TransferCode.LIMIT)
+    debit, credit = sides if wanting > 0 else reversed(sides)
+    return Transfer(ident, debit, credit, abs(wanting), line.ledger, TransferCode.LIMIT)
 
 
 @dataclass(frozen=True, slots=True)

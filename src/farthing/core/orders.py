@@ -121,6 +121,18 @@ def _check_texts(members: dict[str, str]) -> None:
             )
 
 
+def is_timely(order: Order, made_ms: int, now: int) -> bool:
+    """Tell whether an order may be taken up at this moment.
+
+    Units: `made_ms` is when its nonce was made, in ms; `now` is Unix seconds.
+    """
+    age = made_ms // 1000 - now
+    return (
+        now < order.expires <= now + LIFETIME_SECONDS_MAX + SKEW_SECONDS_MAX
+        and -LIFETIME_SECONDS_MAX <= age <= SKEW_SECONDS_MAX
+    )
+
+
 def payment_id(order: Order) -> int:
     """Give the payment's id, which follows from the nonce: one nonce, one payment.
 

@@ -22,10 +22,9 @@ from farthing.core.mandates import (
     rule_refusal,
 )
 from farthing.core.orders import (
-    LIFETIME_SECONDS_MAX,
-    SKEW_SECONDS_MAX,
     Order,
     SignedOrder,
+    is_timely,
     payment_name,
 )
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State, settled
@@ -167,9 +166,7 @@ class Authorise:
             raise PaymentRefused("wrong-hub", "this order is for another hub")
         if order.expires <= now:
             raise PaymentRefused("order-expired", "ask for a new challenge and sign that")
-        made = ids.time_ms(ids.decode(order.nonce)) // 1000
-        too_long = order.expires > now + LIFETIME_SECONDS_MAX + SKEW_SECONDS_MAX
-        if too_long or not -LIFETIME_SECONDS_MAX <= made - now <= SKEW_SECONDS_MAX:
+        if not is_timely(order, ids.time_ms(ids.decode(order.nonce)), now):
             raise PaymentRefused(
                 "order-time", "an order lives an hour at most; check the device's clock"
             )

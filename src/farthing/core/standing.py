@@ -11,7 +11,6 @@ from farthing.clock import NS
 from farthing.core.accounts import AccountRecord
 from farthing.core.devices import Device
 from farthing.core.mandates import BudgetLine, Mandate, budget_line
-from farthing.core.orders import LIFETIME_SECONDS_MAX, SKEW_SECONDS_MAX, Order
 from farthing.core.periods import period_at
 
 _QUARTER_SECONDS = 900
@@ -69,12 +68,3 @@ def _good_for(mandate: Mandate, now: int) -> tuple[int, int]:
         period = period_at(budget.per, mandate.zones, now)
         since, until = max(since, period.start), min(until, period.end)
     return since, min(until, mandate.expires) if mandate.expires else until
-
-
-def is_timely(order: Order, made_ms: int, now: int) -> bool:
-    """Tell whether an order may be taken up at this moment. Units: `now` is Unix seconds."""
-    age = made_ms // 1000 - now
-    return (
-        now < order.expires <= now + LIFETIME_SECONDS_MAX + SKEW_SECONDS_MAX
-        and -LIFETIME_SECONDS_MAX <= age <= SKEW_SECONDS_MAX
-    )

@@ -9,12 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from farthing import ids
 from farthing.books.memory import LiveView
 from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.devices import RevokeDevice, RotateKey
+from farthing.core.fees import FeeTerms
 from farthing.core.mandates import Budget, RevokeMandate
+from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.paying import Authorise
+from farthing.core.settling import Void
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.testing.worlds import HandClock, World
@@ -22,7 +26,8 @@ from tests.conftest import SIGNER
 from tests.effort import EFFORT
 from tests.machines.engines import on_postgres, on_sqlite
 
-ORDERS = 400
+ORDERS = 800
+DAY = Budget(name="day", per="day", limit=70)
 TABLES = (
     "accounts", "account_records", "transfers", "pendings", "failed_transfers", "leaves", "commits",
     "payments", "asks", "events", "mandates", "devices",
@@ -96,6 +101,7 @@ class Town:
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.random = world, random.Random(seed)
+        self.bits = self.random.getrandbits
         self.asked: list[str] = []
         self.orders: list[tuple[Any, Any]] = []
 
@@ -120,63 +126,89 @@ class Town:
             await world.spender(5000, *budgets, **more) for budgets, more in self.terms
         ]
         self.spenders.append(await world.spender(70, day))
-        self.signers = {s.device.id: s for s in self.spenders}
+        self.till = await world.account()
+        terms = FeeTerms(of="hub", account=self.till, ppm=50_000, flat=1)
+        self.fees = {"USD": terms}
+        self.offer = ids.name("off", world.fresh())
+        await world.do(SetOffer(self._record(terms), None, creates=True))
+
+    def _record(self, terms: FeeTerms) -> OfferRecord:
+        return OfferRecord(
+            id=self.offer,
+            owner="",
+            payee=self.payees[0],
+            method="GET",
+            path="/a",
+            asset="USD",
+            amount=1,
+            fee=msgspec.structs.replace(terms, of=self.offer),
+        )
 
     def order(self) -> Any:
         pick = self.random
         spender = pick.choice(self.spenders)
-        if self.orders and pick.random() < 0.1:
-            return pick.choice(self.orders)  # Sent again.
+        if self.orders and pick.random() < 0.2:
+            return pick.choice(self.orders[-30:])  # Sent again.
         payee = pick.choice([*self.payees, *([spender.account] if pick.random() < 0.05 else [])])
-        members: dict[str, Any] = {}
-        odd = pick.random()
-        if odd < 0.03:
-            members["expires"] = self.world.clock.now - pick.choice([0, 1, 50])
-        elif odd < 0.05:
-            members["hub"] = "another"
-        elif odd < 0.07:
-            members["asset"] = "EUR"
-        elif odd < 0.09 and self.orders:
-            members["nonce"] = pick.choice(self.orders)[1].order.nonce
-        elif odd < 0.11:
-            members["resource"] = pick.choice(["GET /x", "TOPUP nothing"])
-        elif odd < 0.13:
-            members["challenge"] = "a challenge"
+        odd: list[dict[str, Any]] = [
+            {"expires": self.world.clock.now - pick.choice([0, 1, 50, -5000])},
+            {"hub": "another"},
+            {"asset": "EUR"},
+            {"nonce": pick.choice(self.orders)[1].order.nonce if self.orders else "0" * 26},
+            {"resource": pick.choice(["GET /x", "TOPUP nothing"])},
+            {"challenge": "a challenge"},
+            {"nonce": self.nonce(pick.choice([-4_000_000, 90_000]))},
+        ]
+        members = pick.choice(odd) if pick.random() < 0.2 else {}
         amount = pick.choice([0, 1, 2, 5, 10, 10, 26, 31, 80])
         made = spender, self.world.order(spender, payee, amount, **members)
         self.orders.append(made)
         return made
 
+    def nonce(self, off_ms: int) -> str:
+        """Make a nonce by a clock that is so much off."""
+        return ids.encode(ids.fresh(self.world.clock.now_ns // 1_000_000 + off_ms, self.bits))
+
     def unit(self) -> Any:
+        return self.change() if self.random.random() < 0.08 else self.charge()
+
+    def change(self) -> Any:
+        """Change what a device may do, or an account."""
         pick, world = self.random, self.world
-        chance = pick.random()
         spender = pick.choice(self.spenders)
-        if chance < 0.02:
-            return RevokeDevice(spender.device.id, None)
-        if chance < 0.025:
-            return RevokeMandate(spender.device.mandate, None)
-        if chance < 0.04:
-            account = pick.choice([*self.payees, spender.account])
-            return SetAccountState(
-                account, None, pick.choice(["open", "open", "frozen"]), world.fresh()
-            )
-        if chance < 0.05:
+        device, mandate = spender.device, spender.device.mandate
+        chance = pick.random()
+        if chance < 0.2:
+            return RevokeDevice(device.id, None)
+        if chance < 0.3:
+            return RevokeMandate(mandate, None)
+        if chance < 0.5:
+            account = pick.choice([self.payees[2], spender.account])
+            to = pick.choice(["open", "open", "frozen"])
+            return SetAccountState(account, None, to, world.fresh())
+        if chance < 0.6:
             fresh = Ed25519Signer(pick.randbytes(32))
-            key = spender.device.keys[0].public
-            return RotateKey(spender.device.id, key, fresh.public, pick.choice([0, 100]))
-        if chance < 0.08:
-            budgets = [Budget(name="day", per="day", limit=pick.choice([50, 900]))]
-            ident = spender.device.mandate
-            owner = spender.device.owner
-            return world.set_mandate(owner, *budgets, ident=ident)
+            key = device.keys[0].public
+            return RotateKey(device.id, key, fresh.public, pick.choice([0, 100]))
+        budgets = [Budget(name="day", per="day", limit=pick.choice([50, 900]))]
+        zone = pick.choice(["UTC", "UTC", "Asia/Tokyo"])
+        return world.set_mandate(device.owner, *budgets, ident=mandate, zone=zone)
+
+    def charge(self) -> Authorise:
+        """Charge, mostly; or hold, or ask for it in one of the odd ways."""
+        pick = self.random
         who, signed = self.order()
         hold = pick.choice([0, 0, 0, 0, 0, 60])
-        unit = world.authorise(who, signed, hold=hold, category=pick.choice(["", "energy"]))
-        changed = pick.random()
-        if changed < 0.03:
-            return altered(unit, only_recorded=True)
-        if changed < 0.06:
-            return altered(unit, key=Ed25519Signer(pick.randbytes(32)).public)
+        unit = self.world.authorise(who, signed, hold=hold, category=pick.choice(["", "energy"]))
+        odd: list[dict[str, Any]] = [
+            {"only_recorded": True},
+            {"key": Ed25519Signer(pick.randbytes(32)).public},
+            {"fees": self.fees},
+            {"offer": self.offer},
+            {"deposit": True},
+        ]
+        if pick.random() < 0.2:
+            return altered(unit, **pick.choice(odd))
         return altered(unit, serves=pick.random() < 0.5, claim=pick.choice(["-", "", "me"]))
 
     async def happen(self, how: Any) -> list[Any]:
@@ -223,3 +255,29 @@ async def test_both_ways_leave_the_same_books(seed, two_worlds):
     captured = {row[0] for row in (await one.everything())["payments"] if "captured" in row}
     # Charges went through in one go, and by their plan.
     assert min(len(captured - set(one.asked)), len(captured & set(one.asked))) > ORDERS / 20
+
+
+async def test_what_was_refused_stays_refused_when_it_comes_again(world):
+    spender, payee = await world.spender(1000, DAY, largest=20), await world.account()
+    await world.do(world.pay(spender, payee, 1))
+    unit = world.pay(spender, payee, 21)  # Refused by a rule: the ledger never hears of it.
+    again = world.pay(spender, payee, 22)
+    more = Budget(name="day", per="day", limit=900)
+    owner, mandate = spender.device.owner, spender.device.mandate
+    grant = world.set_mandate(owner, more, ident=mandate)
+    in_one = await world.do_all([unit, again, grant, unit, world.pay(spender, payee, 1)])
+    states = [done.answer.payment.state for place, done in enumerate(in_one) if place != 2]
+    assert states == ["refused", "refused", "refused", "captured"]
+    assert (await world.do(again)).payment.state == "refused"
+    assert await world.available(payee) == 2
+
+
+async def test_what_comes_back_after_a_limit_was_lowered_is_not_spent(world):
+    spender, payee = await world.spender(1000, DAY), await world.account()
+    held = await world.do(world.pay(spender, payee, 50, hold=60))
+    owner, mandate = spender.device.owner, spender.device.mandate
+    lower = Budget(name="day", per="day", limit=40)
+    await world.do(world.set_mandate(owner, lower, ident=mandate))
+    await world.do(Void(held.payment.id, None, "not wanted"))
+    assert (await world.do(world.pay(spender, payee, 45))).payment.state == "refused"
+    assert (await world.do(world.pay(spender, payee, 40))).payment.state == "captured"

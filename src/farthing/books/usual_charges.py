@@ -1,9 +1,10 @@
 """The usual charge, decided in one go: everything stands, nobody is asked, the money is there.
 
-Nearly every unit of a busy commit is one. It needs nothing that its plan could tell but is not
-told by what the device's records allow (`core/standing.py`), so its three transfers, its record
-and its statement are made here straight away. Whatever is unusual is left to the unit's own plan,
-before anything has moved. Both ways leave the same rows: `tests/books/test_charges.py` compares.
+Nearly every unit of a busy commit is one. What its device's records allow was worked out before
+(`core/standing.py`), so its transfers are checked and made here straight away; its record, its
+statement and its events are made as its plan makes them. Whatever is unusual is left to the plan,
+before anything has moved. Both ways leave the same rows: `tests/books/test_usual_charges.py`
+compares them.
 """
 
 from typing import Any
@@ -19,17 +20,18 @@ from farthing.core.decisions import Outcome
 from farthing.core.devices import DEVICES
 from farthing.core.ledger import Ledger, Move, Transfer
 from farthing.core.ledger_checks import LINKED
-from farthing.core.mandates import MANDATES
+from farthing.core.mandates import MANDATES, shortfall
+from farthing.core.orders import is_timely
 from farthing.core.paying import Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Place, State, settled
 from farthing.core.sessions import is_deposit
-from farthing.core.standing import Standing, is_timely, standing_of
+from farthing.core.standing import Standing, standing_of
 
 _UNKNOWN: Any = object()
 _BUDGET, _PAYMENT = TransferCode.BUDGET, TransferCode.PAYMENT
 
 
-class Charges:
+class UsualCharges:
     """Decides charges of one commit, on its working set."""
 
     def __init__(self, working: Working, memory: Memory, ledger: Ledger, view: LiveView) -> None:
@@ -114,8 +116,7 @@ class Charges:
             spent = changed.get(line.spent) or known(line.spent)
             if available is None or spent is None:
                 return False
-            left = available.credits_posted - available.debits_posted - available.debits_pending
-            if left != max(0, line.limit - spent.credits_posted - available.debits_pending):
+            if shortfall(line, available, spent):
                 return False  # Its limit was lowered while something was held.
             counted = Transfer(
                 ident, line.available, line.spent, amount, line.ledger, _BUDGET, LINKED, 0, number,
