@@ -42,6 +42,20 @@ class Heard(msgspec.Struct):
     first_refusal: str = ""
 
 
+def read_heard(line: str, code: int | None) -> Heard:
+    """Read the line that a load generator printed, which has ended with `code` or not yet.
+
+    Raises: RuntimeError that says what was read: one that was killed leaves part of a line.
+    """
+    try:
+        return msgspec.json.decode(line, type=Heard)
+    except msgspec.DecodeError as fault:
+        raise RuntimeError(
+            f"what the load generator said cannot be read: {fault}; it said {len(line)} characters,"
+            f" the last {line[-60:]!r}, and its exit code is {code}; its own output says more"
+        ) from None
+
+
 class Connection(asyncio.Protocol):
     """One connection with one request under way at a time."""
 
@@ -161,7 +175,7 @@ def main() -> None:
     job = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=Job)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         heard = runner.run(Load(job).run())
-    print(msgspec.json.encode(heard).decode())
+    print(msgspec.json.encode(heard).decode(), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 import psutil
 
 from bench.engines import commits_made, config_file
 from bench.figures import Figure, percentile
-from bench.load import Heard, Job
+from bench.load import Heard, Job, read_heard
 from farthing.config import Config
 
 PATIENCE_SECONDS = 60
@@ -86,7 +85,7 @@ def measure(
         note(0)
         begun()
 
-    heard = _run_load(file, before)
+    heard = run_load([sys.executable, "-m", "bench.load", str(file)], before)
     note(1)
     if heard.refused:
         raise RuntimeError(f"{name}: {heard.refused} refused; the first:\n{heard.first_refusal}")
@@ -108,12 +107,13 @@ def measure(
     )
 
 
-def _run_load(file: Path, before: Callable[[], None]) -> Heard:
+def run_load(command: Sequence[str], before: Callable[[], None]) -> Heard:
+    """Run a load generator: let it warm up, then measure.
+
+    Raises: RuntimeError when it fails.
+    """
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.load", str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as load:
         assert load.stdin and load.stdout
         for is_measured in (False, True):
@@ -124,6 +124,4 @@ def _run_load(file: Path, before: Callable[[], None]) -> Heard:
             load.stdin.write("\n")
             load.stdin.flush()
         said = load.stdout.readline()
-    if not said:
-        raise RuntimeError("the load generator failed; its own output says why")
-    return msgspec.json.decode(said, type=Heard)
+    return read_heard(said, load.returncode)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from bench.figures import Figure
 from bench.peers.base import Asked, Peer
-from bench.peers.children import paid, serving
+from bench.peers.children import begun_anew, paid, serving
 from bench.peers.places import python_place, versions
-from bench.processes import free_port
 
 PACKAGES = ("cashu==0.20.2", "marshmallow==3.26.1", "limits==3.14.1")
 """It does not start with the newest two of the others."""
@@ -19,10 +18,7 @@ def install() -> dict[str, str]:
 
 def _run(asked: Asked) -> Iterator[Figure]:
     python = python_place("cashu", PACKAGES)
-    for clients in asked.clients:
-        for_these = asked.folder / f"cashu-{clients}"
-        for_these.mkdir()
-        port = free_port()
+    for clients, for_these, port in begun_anew(asked, "cashu"):
         env = {
             "CASHU_DIR": str(for_these),
             "MINT_DATABASE": str(for_these / "mint"),

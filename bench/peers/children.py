@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from bench.figures import Figure, median_run, percentile
-from bench.load import Heard
-from bench.peers.base import PeerMissing
+from bench.load import Heard, read_heard
+from bench.peers.base import Asked, PeerMissing
 from bench.peers.places import ROOT
+from bench.processes import free_port
 
 _START_SECONDS = 90.0
 _END_SECONDS = 10.0
@@ -145,6 +145,17 @@ def serving(
         child.end()
 
 
+def begun_anew(asked: Asked, name: str) -> Iterator[tuple[int, Path, int]]:
+    """Give a folder of its own and a free port for each count of clients.
+
+    Shape: for servers that begin anew for each of them, as what they keep makes them slower.
+    """
+    for clients in asked.clients:
+        folder = asked.folder / f"{name}-{clients}"
+        folder.mkdir()
+        yield clients, folder, free_port()
+
+
 def paid(
     name: str,
     engine: str,
@@ -160,32 +171,25 @@ def paid(
 
     Raises: PeerMissing.
     """
-    made = [_once(name, engine, payer, servers, log, seconds=seconds, env=env) for _ in range(runs)]
+    made: list[Figure] = []
+    for _ in range(runs):
+        heard, used = _heard(Child(payer, log, env=env, talks=True), servers, seconds)
+        made.append(_figure(name, engine, heard, used, servers))
     return median_run(made)
 
 
-def _once(
-    name: str,
-    engine: str,
-    payer: Sequence[str],
-    servers: Sequence[Child],
-    log: Path,
-    *,
-    seconds: float,
-    env: Mapping[str, str] | None,
-) -> Figure:
-    child = Child(payer, log, env=env, talks=True)
+def _heard(child: Child, servers: Sequence[Child], seconds: float) -> tuple[Heard, float]:
+    """Let a payer pay once; give what it says, and the CPU seconds of the servers meanwhile."""
     try:
         child.hear("go", _MARGIN_SECONDS)
         before = _cpu_seconds(servers)
         child.go_on()
-        heard = msgspec.json.decode(child.hear("{", seconds + _MARGIN_SECONDS), type=Heard)
-        used = _cpu_seconds(servers) - before
-    except msgspec.DecodeError:
-        raise PeerMissing(child.last_words()) from None
+        said = child.hear("{", seconds + _MARGIN_SECONDS)
+        return read_heard(said, child.started.poll()), _cpu_seconds(servers) - before
+    except RuntimeError as fault:
+        raise PeerMissing(f"{fault}; {child.last_words()}") from None
     finally:
         child.end()
-    return _figure(name, engine, heard, used, servers)
 
 
 def _figure(name: str, engine: str, heard: Heard, used: float, servers: Sequence[Child]) -> Figure:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.peers.base import Asked, Peer
-from bench.peers.children import paid, serving
+from bench.peers.children import begun_anew, paid, serving
 from bench.peers.places import python_place, versions
-from bench.processes import free_port
 
 PACKAGES = ("lnbits==1.6.2", "bitstring==4.3.1")
 """It does not start with the newest bitstring."""
@@ -25,10 +24,7 @@ def _site(python: Path) -> Path:
 
 def _run(asked: Asked) -> Iterator[Figure]:
     python = python_place("lnbits", PACKAGES)
-    for clients in asked.clients:
-        for_these = asked.folder / f"lnbits-{clients}"
-        for_these.mkdir()
-        port = free_port()
+    for clients, for_these, port in begun_anew(asked, "lnbits"):
         env = {
             "LNBITS_DATA_FOLDER": str(for_these),
             "LNBITS_EXTENSIONS_PATH": str(for_these),

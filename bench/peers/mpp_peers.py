@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from bench.figures import Figure
-from bench.peers import chain, x402_peers
+from bench.peers import x402_peers
 from bench.peers.base import Asked, Peer
-from bench.peers.children import paid, serving
 from bench.peers.places import python_place, versions
-from bench.processes import free_port
 
 PACKAGES = ("pympp[evm,server]==0.16.0", "fastapi==0.121.0", "uvicorn==0.54.0")
-_THEIRS = "bench.peers.theirs"
 
 
 def install() -> dict[str, str]:
@@ -20,18 +17,7 @@ def install() -> dict[str, str]:
 
 
 def _run(asked: Asked) -> Iterator[Figure]:
-    folder, port = asked.folder, free_port()
-    python = str(python_place("mpp", PACKAGES))
-    with chain.chain(folder) as on, x402_peers.facilitator(on, folder) as (settling, url):
-        shop = [python, "-m", f"{_THEIRS}.mpp_shop", str(port), url]
-        with serving(shop, port, folder / "shop.log", env=on.env) as selling:
-            for clients in asked.clients:
-                payer = [python, "-m", f"{_THEIRS}.mpp_payer", f"http://127.0.0.1:{port}/page"]
-                yield paid(
-                    f"mpp-evm-{clients}", "anvil", [*payer, str(clients), str(asked.seconds)],
-                    [on.child, settling, selling], folder / "payer.log",
-                    seconds=asked.seconds, runs=asked.runs, env=on.env,
-                )  # fmt: skip
+    return x402_peers.bought(asked, "mpp-evm", python_place("mpp", PACKAGES), "mpp", "/page")
 
 
 PEERS: Sequence[Peer] = (

@@ -30,14 +30,15 @@ def facilitator(on: chain.Chain, folder: Path) -> Iterator[tuple[Child, str]]:
         yield child, f"http://127.0.0.1:{port}"
 
 
-def _run(asked: Asked, name: str, path: str) -> Iterator[Figure]:
+def bought(asked: Asked, name: str, python: Path, language: str, path: str) -> Iterator[Figure]:
+    """Buy a page of the shop of a language, which settles by an x402 facilitator on a chain."""
     folder, port = asked.folder, free_port()
-    python = str(python_place("x402", PACKAGES))
+    begins = [str(python), "-m"]
     with chain.chain(folder) as on, facilitator(on, folder) as (settling, url):
-        shop = [python, "-m", f"{_THEIRS}.x402_shop", str(port), url]
+        shop = [*begins, f"{_THEIRS}.{language}_shop", str(port), url]
         with serving(shop, port, folder / "shop.log", env=on.env) as selling:
+            payer = [*begins, f"{_THEIRS}.{language}_payer", f"http://127.0.0.1:{port}{path}"]
             for clients in asked.clients:
-                payer = [python, "-m", f"{_THEIRS}.x402_payer", f"http://127.0.0.1:{port}{path}"]
                 yield paid(
                     f"{name}-{clients}", "anvil", [*payer, str(clients), str(asked.seconds)],
                     [on.child, settling, selling], folder / "payer.log",
@@ -45,12 +46,16 @@ def _run(asked: Asked, name: str, path: str) -> Iterator[Figure]:
                 )  # fmt: skip
 
 
+def _bought(asked: Asked, name: str, path: str) -> Iterator[Figure]:
+    return bought(asked, name, python_place("x402", PACKAGES), "x402", path)
+
+
 def _exact(asked: Asked) -> Iterator[Figure]:
-    return _run(asked, "x402-exact", "/exact")
+    return _bought(asked, "x402-exact", "/exact")
 
 
 def _voucher(asked: Asked) -> Iterator[Figure]:
-    return _run(asked, "x402-voucher", "/voucher")
+    return _bought(asked, "x402-voucher", "/voucher")
 
 
 PEERS: Sequence[Peer] = (

@@ -7,6 +7,7 @@ import sys
 import pytest
 from bench.ceilings import Ceilings
 from bench.figures import Ceiling, Figure, lowest, median_run, percentile
+from bench.load import read_heard
 from bench.plan import ALL_NAMES, Wanted, run_engine
 from bench.watching import measure
 
@@ -48,6 +49,12 @@ def test_payments_are_made_by_a_real_hub_and_counted(name, tmp_path, ceilings):
     )  # Drawing makes no head.
     assert figure.fsyncs_per_commit >= 1
     assert figure.ceiling
+
+
+def test_what_cannot_be_read_of_a_load_generator_is_told(tmp_path):
+    for said in ("", "\n", '{"latencies":[0.5,'):
+        with pytest.raises(RuntimeError, match=f"said {len(said)} characters.* exit code is -9"):
+            read_heard(said, -9)
 
 
 def test_what_the_middleware_adds_is_measured_beside_a_stub(tmp_path, ceilings):

@@ -14,7 +14,7 @@ from bench.peers.base import Asked, Peer, PeerMissing
 from bench.peers.children import Child, paid, serving
 from bench.peers.places import python_place
 from bench.peers.theirs import paying
-from bench.processes import free_port
+from bench.processes import free_port, run_load
 
 peers = import_module("bench.peers.__main__")
 
@@ -124,6 +124,34 @@ def test_a_peer_that_is_missing_keeps_its_reason_and_what_was_measured(tmp_path)
     outcome = peers.meet(peer(run), asked(tmp_path), install_only=False)
     assert outcome.why == "it fell over"
     assert [one.name for one in outcome.figures] == ["x-1"]
+
+
+BREAKS_OFF = """
+for _ in "ab":
+    print("go", flush=True)
+    input()
+print('{"latencies": [0.5, 0.', end="", flush=True)
+raise SystemExit(3)
+"""
+
+
+def test_a_load_generator_that_breaks_off_ends_its_peer_and_says_what_was_read(
+    tmp_path,
+):
+    def run(_asked):
+        yield figure()
+        run_load([sys.executable, "-c", BREAKS_OFF], lambda: None)
+
+    outcome = peers.meet(peer(run), asked(tmp_path), install_only=False)
+    assert "22 characters, the last '{\"latencies\": [0.5, 0.'" in outcome.why
+    assert "exit code is 3" in outcome.why
+    assert [one.name for one in outcome.figures] == ["x-1"]
+
+
+def test_a_payer_that_breaks_off_in_its_line_says_what_was_read(tmp_path):
+    payer = [sys.executable, "-c", BREAKS_OFF.replace('"ab"', '"a"')]
+    with pytest.raises(PeerMissing, match="22 characters"):
+        paid("x-1", "here", payer, [], tmp_path / "pay", seconds=0.1, runs=1)
 
 
 def test_others_go_on_and_the_exit_code_says_that_one_is_missing(monkeypatch, capsys):

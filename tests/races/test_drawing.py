@@ -39,12 +39,16 @@ def vouchers(market: Market, buyer: Buyer, session: str, count: int) -> list[str
     return [to_base64url(raw) for raw in signed]
 
 
-def test_a_thousand_vouchers_in_any_order_end_in_the_right_capture(market: Market):
+def begun(market: Market) -> tuple[random.Random, Buyer, str]:
+    """Open a session, and say the seed of all that is left to chance."""
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    chance = random.Random(seed)
     buyer = market.buyer()
-    session = opened(market, buyer)
+    return random.Random(seed), buyer, opened(market, buyer)
+
+
+def test_a_thousand_vouchers_in_any_order_end_in_the_right_capture(market: Market):
+    chance, buyer, session = begun(market)
     signed = vouchers(market, buyer, session, 1000)
     kept = [raw for raw in signed if chance.random() > 0.1]  # A tenth gets lost on the way.
     sent = kept + chance.choices(kept, k=300)  # Some come twice, or more often.
@@ -70,11 +74,7 @@ def test_a_thousand_vouchers_in_any_order_end_in_the_right_capture(market: Marke
 
 
 def test_a_thousand_ticks_in_any_order_end_in_the_right_capture(market: Market):
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    buyer = market.buyer()
-    session = opened(market, buyer)
+    chance, buyer, session = begun(market)
     alias = session_alias(ids.number("ses", session))
     climber = Climber(alias, chance.randbytes(16), 1000)
     agreed = Agreed(session, market.shop, "USD", TARIFF.digest())
