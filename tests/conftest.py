@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from farthing.books.sql import SqlBooks
+from farthing.config import BooksSettings
 from farthing.keys import Ed25519Signer
 from farthing.store.migrate import migrate
 from farthing.store.postgres import PostgresDatabase
@@ -104,6 +105,14 @@ def readers():
 def engine(request) -> str:
     """Which engine a test runs on: both, one after the other."""
     return request.param
+
+
+@pytest.fixture
+def books_settings(engine, request) -> BooksSettings:
+    """What a hub of this test's own is told of its books, on each engine."""
+    if engine == "sqlite":
+        return BooksSettings()
+    return BooksSettings(engine="postgresql", dsn=request.getfixturevalue("postgres_dsn"))
 
 
 @pytest.fixture

@@ -7,17 +7,21 @@ from typing import Any
 import msgspec
 
 from farthing.codec import to_base64url
+from farthing.config import BooksSettings
 from farthing.core.promises import REACH
 from farthing.core.ticks import TICK_BYTES
 
-from .town import Town, open_town
+from .town import Town, changed, config_in, open_town
 
 MSGPACK = {"content-type": "application/msgpack"}
 
 
-def in_town(test: Callable[[Town], Awaitable[None]]) -> Callable[[Path], Awaitable[None]]:
-    async def run(tmp_path: Path) -> None:
-        async with open_town(tmp_path) as town:
+def in_town(test: Callable[[Town], Awaitable[None]]) -> Callable[[Path, Any], Awaitable[None]]:
+    """Run a test in a town on each engine."""
+
+    async def run(tmp_path: Path, books_settings: BooksSettings) -> None:
+        config = changed(config_in(tmp_path), books=books_settings)
+        async with open_town(tmp_path, config=config) as town:
             await test(town)
 
     return run
