@@ -21,7 +21,7 @@ from farthing.money import parse_units
 from farthing.services.proving import Presented
 from farthing.store.database import Tx
 from farthing.store.queries import one, page
-from farthing.web.api import answers, bodies, shapes
+from farthing.web.api import answers, bodies, session_answers, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, cursor_of, limit_of, listed
 from farthing.web.api.payees import require_payee, vouched
@@ -77,11 +77,11 @@ async def _funded(call: Call, done: Done[Authorised]) -> Reply:
         )
     if payment.state is State.AWAITING:
         where = f"/v1/payments/{payment.id}".encode()
-        waiting = answers.FundedAnswer(payment=shown, session=None)
+        waiting = session_answers.FundedAnswer(payment=shown, session=None)
         return Reply(waiting, 202, [(b"location", where)])
     session = await call.desk.sessions.find(session_of(payment))
     shown["receipt"] = await call.desk.payments.receipt(payment, done)
-    return Reply(answers.FundedAnswer(payment=shown, session=shapes.show_session(session)))
+    return Reply(session_answers.FundedAnswer(payment=shown, session=shapes.show_session(session)))
 
 
 async def draw(call: Call) -> Reply:
@@ -118,7 +118,7 @@ def late_by(call: Call, *, late: bool) -> str | None:
     return call.asker.sees
 
 
-def one_of_many(drawn: Session | FarthingError) -> answers.DrawnItem:
+def one_of_many(drawn: Session | FarthingError) -> session_answers.DrawnItem:
     """Write what became of one voucher or tick of many."""
     if isinstance(drawn, FarthingError):
         return {"drawn": None, "problem": drawn.problem()}
@@ -194,8 +194,8 @@ ENDPOINTS = [
         open_session,
         scopes=None,
         body=bodies.SessionBody,
-        answer=answers.FundedAnswer,
-        others={202: answers.FundedAnswer},
+        answer=session_answers.FundedAnswer,
+        others={202: session_answers.FundedAnswer},
         told_apart_by="the order's nonce",
     ),
     Endpoint(
@@ -207,7 +207,7 @@ ENDPOINTS = [
         scopes=ANY,
         devices=True,
         query={"state": "open or closed", "device": "only of this device", **PAGED},
-        answer=answers.Page[answers.SessionAnswer],
+        answer=answers.Page[session_answers.SessionAnswer],
     ),
     Endpoint(
         "GET",
@@ -217,7 +217,7 @@ ENDPOINTS = [
         look_up,
         scopes=ANY,
         devices=True,
-        answer=answers.SessionAnswer,
+        answer=session_answers.SessionAnswer,
     ),
     Endpoint(
         "POST",
@@ -227,8 +227,8 @@ ENDPOINTS = [
         top_up,
         scopes=None,
         body=bodies.SignedBody,
-        answer=answers.FundedAnswer,
-        others={202: answers.FundedAnswer},
+        answer=session_answers.FundedAnswer,
+        others={202: session_answers.FundedAnswer},
         told_apart_by="the order's nonce",
     ),
     Endpoint(
@@ -239,7 +239,7 @@ ENDPOINTS = [
         draw,
         scopes=None,
         body=bodies.VoucherBody,
-        answer=answers.DrawnAnswer,
+        answer=session_answers.DrawnAnswer,
         told_apart_by="the voucher's own count",
     ),
     Endpoint(
@@ -250,7 +250,7 @@ ENDPOINTS = [
         draw_many,
         scopes=None,
         body=bodies.VouchersBody,
-        answer=answers.DrawnItems,
+        answer=session_answers.DrawnItems,
         told_apart_by="each voucher's own count",
     ),
     Endpoint(
@@ -261,7 +261,7 @@ ENDPOINTS = [
         end,
         scopes=OWNER,
         devices=True,
-        answer=answers.SessionAnswer,
+        answer=session_answers.SessionAnswer,
         told_apart_by="the session's id",
     ),
     Endpoint(
@@ -272,7 +272,7 @@ ENDPOINTS = [
         close,
         scopes=SELLER,
         body=bodies.CaptureBody,
-        answer=answers.SessionAnswer,
+        answer=session_answers.SessionAnswer,
         told_apart_by="the session's id",
     ),
 ]

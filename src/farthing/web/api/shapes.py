@@ -16,7 +16,7 @@ from farthing.core.sessions import Session, is_deposit
 from farthing.core.usage import Usage
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
-from farthing.web.api import answers
+from farthing.web.api import answers, session_answers
 
 
 def show_owner(owner: OwnerRecord) -> answers.OwnerAnswer:
@@ -202,7 +202,7 @@ def _hold_ends(payment: Payment) -> str | None:
     return write_time(payment.hold_ends_ns // NS)
 
 
-def show_session(session: Session) -> answers.SessionAnswer:
+def show_session(session: Session) -> session_answers.SessionAnswer:
     """Write a session."""
     return {
         "id": session.id,
@@ -233,7 +233,7 @@ def show_session(session: Session) -> answers.SessionAnswer:
     }
 
 
-def show_drawn(session: Session) -> answers.DrawnAnswer:
+def show_drawn(session: Session) -> session_answers.DrawnAnswer:
     """Write how far a session is drawn."""
     return {
         "session": session.id,

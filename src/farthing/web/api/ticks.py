@@ -10,7 +10,7 @@ from farthing.core.ticks import TICK_BYTES
 from farthing.errors import Malformed
 from farthing.services.proving import Presented
 from farthing.services.ticking import TICKS_AT_ONCE, Ticked
-from farthing.web.api import answers, bodies, shapes
+from farthing.web.api import bodies, session_answers, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.sessions import late_by, one_of_many
 
@@ -86,7 +86,7 @@ async def tick_bare(call: Call) -> Reply:
     return Reply({"sessions": [_shown(each) for each in done]})
 
 
-def _shown(done: Ticked) -> answers.SessionTicks:
+def _shown(done: Ticked) -> session_answers.SessionTicks:
     return {
         "alias": to_base64url(done.alias),
         "ticks": len(done.places),
@@ -107,7 +107,7 @@ ENDPOINTS = [
         tick,
         scopes=None,
         body=bodies.TickBody,
-        answer=answers.DrawnAnswer,
+        answer=session_answers.DrawnAnswer,
         told_apart_by="the tick's own count",
     ),
     Endpoint(
@@ -118,7 +118,7 @@ ENDPOINTS = [
         tick_many,
         scopes=None,
         body=bodies.TicksBody,
-        answer=answers.TickItems,
+        answer=session_answers.TickItems,
         told_apart_by="each tick's own count",
     ),
     Endpoint(
@@ -129,7 +129,7 @@ ENDPOINTS = [
         tick_bare,
         scopes=None,
         takes_media="application/octet-stream",
-        answer=answers.SessionTickItems,
+        answer=session_answers.SessionTickItems,
         query={"late": "true where its payee hands in what it had accepted before"},
         body_bytes_max=TICKS_AT_ONCE * TICK_BYTES,
         told_apart_by="each tick's own count",

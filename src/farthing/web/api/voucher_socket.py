@@ -20,8 +20,9 @@ from farthing.errors import FarthingError, Forbidden, InvariantBroken, Malformed
 from farthing.misfits import misfit
 from farthing.services.desk import Desk
 from farthing.services.proving import Presented
-from farthing.web.api import answers, bodies, shapes
+from farthing.web.api import bodies, session_answers
 from farthing.web.api.rates import Rates
+from farthing.web.api.sessions import one_of_many
 from farthing.web.asgi import Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
 
@@ -122,7 +123,7 @@ class VoucherSocket:
             if turn[-1] is None or self._code == POLICY:
                 return
 
-    async def _drawn(self, came: Sequence[Came]) -> list[answers.DrawnItem]:
+    async def _drawn(self, came: Sequence[Came]) -> list[session_answers.DrawnItem]:
         """Draw what can be drawn, the new and the late; give every answer in order."""
         if not came:
             return []
@@ -159,13 +160,13 @@ class VoucherSocket:
             except FarthingError:
                 await asyncio.sleep(_BUSY_SECONDS)
 
-    def _told(self, drawn: Session | FarthingError) -> answers.DrawnItem:
+    def _told(self, drawn: Session | FarthingError) -> session_answers.DrawnItem:
         if isinstance(drawn, FarthingError):
             counted = self._rates.counted(self._scope, drawn)
             if counted is not drawn:
                 self._code = POLICY
-            return {"drawn": None, "problem": counted.problem()}
-        return {"drawn": shapes.show_drawn(drawn), "problem": None}
+            drawn = counted
+        return one_of_many(drawn)
 
 
 def read_message(text: str) -> bodies.SocketVoucherBody:
