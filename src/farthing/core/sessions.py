@@ -16,6 +16,7 @@ import msgspec
 from farthing import ids
 from farthing.codec import canonical_json, from_base64url, to_base64url
 from farthing.core.decisions import Outcome, View
+from farthing.core.orders import Order, payment_id
 from farthing.core.payments import MONEY, Payment
 from farthing.core.records import Read, Table, Write
 from farthing.core.tariffs import Tariff
@@ -196,9 +197,18 @@ def session_topped_up(resource: str) -> str:
 
 def session_of(payment: Payment) -> str:
     """Give the id of the session that a deposit belongs to."""
-    if payment.resource.startswith(_TOPS_UP):
-        return session_topped_up(payment.resource)
-    return ids.name("ses", payment.number)
+    return _session_of(payment.resource, payment.number)
+
+
+def session_ordered(order: Order) -> str:
+    """Give the id of the session that an order opens or tops up; nothing need be known of it."""
+    return _session_of(order.resource, payment_id(order))
+
+
+def _session_of(resource: str, payment: int) -> str:
+    if resource.startswith(_TOPS_UP):
+        return session_topped_up(resource)
+    return ids.name("ses", payment)
 
 
 def alias_key(payee: str, alias: bytes) -> bytes:

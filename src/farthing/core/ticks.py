@@ -143,7 +143,7 @@ def _up(
             continue
         left -= steps
         value = rung[1]
-        for _ in range(steps):
+        for _ in range(steps):  # As `stepped` does: calling it costs a tenth where ticks follow on.
             step = begin()
             step.update(value)
             value = step.digest()[:VALUE_BYTES]

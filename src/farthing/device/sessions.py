@@ -8,8 +8,8 @@ import httpx
 from farthing import ids
 from farthing.clock import NS, Clock, system_clock
 from farthing.codec import canonical_json, read_json, to_base64url
-from farthing.core.orders import Order, payment_id
-from farthing.core.sessions import GRACE_SECONDS, Opening, top_up_resource
+from farthing.core.orders import Order
+from farthing.core.sessions import GRACE_SECONDS, Opening, session_ordered, top_up_resource
 from farthing.core.tariffs import Tariff
 from farthing.device.hub_calls import ask_hub
 from farthing.device.opened import opened_session
@@ -58,7 +58,7 @@ class DeviceSessions:
         order = self._order(payee, tariff.asset, deposit, opening.resource())
         body = self._body(order) | {"tariff": tariff.members()}
         kept = Kept(
-            session=ids.name("ses", payment_id(order)),
+            session=session_ordered(order),
             payee=payee,
             asset=tariff.asset,
             tariff=to_base64url(tariff.digest()),

@@ -16,9 +16,9 @@ import msgspec
 from farthing import ids
 from farthing.clock import NS, Clock, system_clock
 from farthing.codec import canonical_json, from_base64url, read_json, to_base64url
-from farthing.core.orders import Order, SignedOrder, order_from_members, payment_id
+from farthing.core.orders import Order, SignedOrder, order_from_members
 from farthing.core.refusals import Refusal
-from farthing.core.sessions import Opening, top_up_resource
+from farthing.core.sessions import Opening, session_ordered, top_up_resource
 from farthing.errors import Malformed, PaymentRefused
 from farthing.keys import Signer
 from farthing.money import parse_units
@@ -160,7 +160,7 @@ class FarthingBatch:
         opening = Opening(ask.tariff.digest(), ask.lifetime_seconds, ask.grace_seconds, ask.purpose)
         signed = self._order(ask, opening.resource())
         kept = Kept(
-            session=ids.name("ses", payment_id(signed.order)),
+            session=session_ordered(signed.order),
             payee=ask.payee,
             asset=ask.asset,
             tariff=to_base64url(ask.tariff.digest()),
@@ -250,11 +250,7 @@ def _under_way(kept: Kept) -> SignedOrder | None:
 def _session_of(payload: Mapping[str, Any]) -> str:
     if payload.get("type") == "voucher":
         return str(payload["session"])
-    order = order_from_members(payload["order"])
-    resource = order.resource
-    if resource.startswith("TOPUP "):
-        return resource.removeprefix("TOPUP ")
-    return ids.name("ses", payment_id(order))
+    return session_ordered(order_from_members(payload["order"]))
 
 
 def _needed(refused: Any) -> int:

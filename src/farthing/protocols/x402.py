@@ -89,13 +89,13 @@ class X402:
         Raises: BadCredential `malformed-credential` (400), `terms-mismatch`,
                 `lifetime-too-long`.
         """
-        message = _message(headers.get(names.SIGNATURE_FIELD, ""))
+        message = message_of(headers.get(names.SIGNATURE_FIELD, ""))
         try:
             _check_echo(message)
             signed = signed_order(message)
-            accepted = _object(message.get("accepted"), "accepted")
+            accepted = object_of(message.get("accepted"), "accepted")
         except Malformed as fault:
-            raise _malformed(fault) from None
+            raise unreadable(fault) from None
         _compare(accepted, requirements(terms), signed)
         latest = now_ns // NS + terms.lifetime_seconds + SKEW_SECONDS_MAX
         if signed.order.expires > latest:
@@ -109,11 +109,11 @@ class X402:
 
         Raises: BadCredential `malformed-credential` (400).
         """
-        message = _message(headers.get(names.SIGNATURE_FIELD, ""))
+        message = message_of(headers.get(names.SIGNATURE_FIELD, ""))
         try:
             return identifier_of(message)
         except Malformed as fault:
-            raise _malformed(fault) from None
+            raise unreadable(fault) from None
 
     def receipt(self, receipt: Mapping[str, Any]) -> Headers:
         """Write the `PAYMENT-RESPONSE` field; `extra.receipt` is the hub's signed receipt."""
@@ -152,9 +152,9 @@ def signed_order(
     """
     if message.get("x402Version") != names.X402_VERSION:
         raise Malformed("malformed-credential", "x402Version is 2")
-    accepted = _object(message.get("accepted"), "accepted")
+    accepted = object_of(message.get("accepted"), "accepted")
     asked = x402_client.ask_members(accepted, schemes)
-    proof = _object(message.get("payload"), "payload")
+    proof = object_of(message.get("payload"), "payload")
     if set(proof) != _PAYLOAD or not all(isinstance(value, str) for value in proof.values()):
         raise Malformed(
             "malformed-credential", "the payload has device, expires, nonce and signature, as text"
@@ -208,10 +208,10 @@ def identifier_of(message: Mapping[str, Any]) -> str:
     extensions = message.get("extensions")
     if extensions is None:
         return ""
-    sent = _object(extensions, "extensions").get(names.PAYMENT_IDENTIFIER)
+    sent = object_of(extensions, "extensions").get(names.PAYMENT_IDENTIFIER)
     if sent is None:
         return ""
-    info = _object(_object(sent, names.PAYMENT_IDENTIFIER).get("info"), "info")
+    info = object_of(object_of(sent, names.PAYMENT_IDENTIFIER).get("info"), "info")
     if not isinstance(info.get("required"), bool):
         raise Malformed("malformed-credential", "echo the extension's info.required as it was")
     identifier = info.get("id", "")
@@ -224,20 +224,23 @@ def identifier_of(message: Mapping[str, Any]) -> str:
 
 def _check_echo(message: Mapping[str, Any]) -> None:
     if identifier_of(message) or message.get("extensions"):
-        sent = _object(message["extensions"], "extensions").get(names.PAYMENT_IDENTIFIER)
+        sent = object_of(message["extensions"], "extensions").get(names.PAYMENT_IDENTIFIER)
         if sent is not None and sent["info"]["required"] is not False:
             raise Malformed("malformed-credential", "echo the extension's info.required as it was")
 
 
 @lru_cache(maxsize=32)
-def _message(value: str) -> Mapping[str, Any]:
-    """Read a credential, which is looked at twice: for its key, and then for its order."""
+def message_of(value: str) -> Mapping[str, Any]:
+    """Read a `PAYMENT-SIGNATURE` field, which is looked at twice: for its key, then for its order.
+
+    Raises: BadCredential `malformed-credential` (400).
+    """
     if not value or len(value) > names.CREDENTIAL_CHARACTERS_MAX:
-        raise _malformed(Malformed("malformed-credential", "1 to 16384 characters of base64"))
+        raise unreadable(Malformed("malformed-credential", "1 to 16384 characters of base64"))
     try:
-        return _object(read_json(from_base64(value)), "PAYMENT-SIGNATURE")
+        return object_of(read_json(from_base64(value)), "PAYMENT-SIGNATURE")
     except Malformed as fault:
-        raise _malformed(fault) from None
+        raise unreadable(fault) from None
 
 
 def _compare(accepted: dict[str, Any], asked: dict[str, Any], signed: SignedOrder) -> None:
@@ -254,11 +257,13 @@ def _compare(accepted: dict[str, Any], asked: dict[str, Any], signed: SignedOrde
     )
 
 
-def _object(value: Any, name: str) -> dict[str, Any]:
+def object_of(value: Any, name: str) -> dict[str, Any]:
+    """Give a member that has to be an object. Raises: Malformed."""
     if not isinstance(value, dict):
         raise Malformed("malformed-credential", f"{name} is a JSON object")
     return cast(dict[str, Any], value)
 
 
-def _malformed(fault: Malformed) -> BadCredential:
+def unreadable(fault: Malformed) -> BadCredential:
+    """Say that a credential cannot be read."""
     return BadCredential("malformed-credential", fault.detail, status=400)

@@ -13,17 +13,18 @@ import msgspec
 
 from farthing.codec import from_base64url, to_base64url
 from farthing.core.charges import unit_tariff
-from farthing.core.orders import SignedOrder, order_from_members, payment_id
+from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.sessions import (
     GRACE_SECONDS,
     GRACE_SECONDS_MAX,
     LIFETIME_SECONDS_MAX,
+    Opening,
     opening_of,
-    session_topped_up,
+    session_ordered,
 )
 from farthing.core.tariffs import Tariff, read_tariff
 from farthing.errors import Malformed
-from farthing.ids import name, number
+from farthing.ids import number
 from farthing.money import parse_units
 from farthing.protocols import names, x402_client
 
@@ -156,13 +157,10 @@ def _session_of(signed: SignedOrder, ask: BatchAsk) -> str:
     if (order.hub, order.payee, order.asset) != (ask.hub, ask.payee, ask.asset):
         raise Malformed("terms-mismatch", "the deposit is for another payee, asset or hub")
     opening = opening_of(order.resource)
-    if opening is None:
-        return session_topped_up(order.resource)
-    times = (opening.lifetime_seconds, opening.grace_seconds)
-    agreed = (opening.tariff, opening.purpose) == (ask.tariff.digest(), ask.purpose)
-    if not agreed or times != (ask.lifetime_seconds, ask.grace_seconds):
+    asked = Opening(ask.tariff.digest(), ask.lifetime_seconds, ask.grace_seconds, ask.purpose)
+    if opening not in (None, asked):
         raise Malformed("terms-mismatch", "the order opens a session for something else")
-    return name("ses", payment_id(order))
+    return session_ordered(order)
 
 
 def _seconds(extra: Mapping[str, Any], member: str, default: int) -> int:

@@ -7,15 +7,20 @@ Source: x402 specification v2, its HTTP transport, scheme `batch-settlement`; me
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from farthing.codec import from_base64, read_json
 from farthing.core.sessions import opening_of
 from farthing.errors import Malformed
 from farthing.protocols import names, x402_client
 from farthing.protocols.base import BadCredential, Headers
 from farthing.protocols.mpp_session import Said, SessionTerms
-from farthing.protocols.x402 import error_reason, same_requirements
+from farthing.protocols.x402 import (
+    error_reason,
+    message_of,
+    object_of,
+    same_requirements,
+    unreadable,
+)
 from farthing.protocols.x402_batch import batch_ask, commitment, read_payload
 
 STATE = "channelState"
@@ -74,19 +79,17 @@ class X402Sessions:
 
         Raises: BadCredential `malformed-credential` (400), `terms-mismatch`.
         """
-        if not value or len(value) > names.CREDENTIAL_CHARACTERS_MAX:
-            raise _malformed("1 to 16384 characters of base64")
-        asked = requirements(terms)
+        message, asked = message_of(value), requirements(terms)
         try:
-            message = _object(read_json(from_base64(value)))
-            accepted = _object(message.get("accepted"))
-            extra = {k: v for k, v in _object(accepted.get("extra")).items() if k != STATE}
+            accepted = object_of(message.get("accepted"), "accepted")
+            told = object_of(accepted.get("extra"), "extra")
+            extra = {name: member for name, member in told.items() if name != STATE}
             if not same_requirements(accepted | {"extra": extra}, asked):
                 detail = "what was accepted is not what is asked here now"
                 raise BadCredential("terms-mismatch", detail)
             brought = read_payload(message, batch_ask(asked))
         except Malformed as fault:
-            raise _malformed(fault.detail) from None
+            raise unreadable(fault) from None
         signed = brought.signed
         opens = signed is not None and opening_of(signed.order.resource) is not None
         action = "open" if opens else "voucher"
@@ -118,13 +121,3 @@ def _state(state: Mapping[str, Any]) -> dict[str, Any]:
         "requiredCumulativeAmount": state.get("needed"),
     }
     return {member: str(value) for member, value in known.items() if value is not None}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Malformed("malformed-credential", "an object is expected here")
-    return cast(dict[str, Any], value)
-
-
-def _malformed(detail: str) -> BadCredential:
-    return BadCredential("malformed-credential", detail, status=400)

@@ -5,14 +5,13 @@ from typing import Protocol
 
 from farthing.core.meters import SeenSession
 from farthing.core.orders import SignedOrder
-from farthing.core.payments import Payment, State
+from farthing.core.payments import Payment
 from farthing.core.sessions import TARIFFS, Phase, Session, session_of, session_topped_up
 from farthing.core.tariffs import Tariff
-from farthing.errors import Conflict, FarthingError, Malformed, PaymentRefused, present
+from farthing.errors import FarthingError, Malformed, present
 from farthing.services.context import Context
-from farthing.services.payments import split_reason
 from farthing.services.proving import Presented
-from farthing.services.sessions import Sessions
+from farthing.services.sessions import Sessions, require_funded
 from farthing.store.queries import one
 
 HANDED_AT_ONCE = 1000
@@ -88,11 +87,7 @@ class EmbeddedSessions:
         return await self._seen(await self._sessions.close(session, self._by, units))
 
     async def _funded(self, payment: Payment) -> SeenSession:
-        if payment.state is State.AWAITING:
-            raise Conflict("awaiting-owner", "the owner is asked", payment=payment.id)
-        if payment.state is State.REFUSED:
-            code, detail = split_reason(payment.reason)
-            raise PaymentRefused(code or "refused", detail, payment=payment.id)
+        require_funded(payment)
         return await self.look_up(session_of(payment))
 
     async def _seen(self, session: Session) -> SeenSession:

@@ -8,13 +8,26 @@ from farthing.core.closing import CloseSession, EndSession, SettleDeposit
 from farthing.core.drawing import Draw
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import Authorise, Authorised
+from farthing.core.payments import Payment, State
 from farthing.core.promises import Promise
 from farthing.core.sessions import KeepTariff, Session, opening_of
 from farthing.core.tariffs import Tariff
-from farthing.errors import FarthingError, Malformed, Missing
+from farthing.errors import Conflict, FarthingError, Malformed, Missing, PaymentRefused
 from farthing.services.context import Context
-from farthing.services.payments import Payments
+from farthing.services.payments import Payments, split_reason
 from farthing.services.proving import Presented, Proofs, Steps
+
+
+def require_funded(payment: Payment) -> None:
+    """Refuse a deposit whose money is not held.
+
+    Raises: Conflict `awaiting-owner`; PaymentRefused with the recorded reason.
+    """
+    if payment.state is State.AWAITING:
+        raise Conflict("awaiting-owner", "the owner is asked", payment=payment.id)
+    if payment.state is State.REFUSED:
+        code, detail = split_reason(payment.reason)
+        raise PaymentRefused(code or "refused", detail, payment=payment.id)
 
 
 class Sessions:

@@ -43,10 +43,10 @@ class Turns:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         verdict = self._line.put(who, [mine])
         if verdict == "full":
-            raise Unavailable("too-busy", f"too many {self._what} wait to be made")
+            raise Unavailable("too-busy", f"too many {self._what} wait for their turn")
         if verdict:
             raise TooMuch(
-                "too-much-at-once", f"too many {self._what} for this client wait to be made"
+                "too-much-at-once", f"too many {self._what} of this client wait for their turn"
             )
         try:
             await mine

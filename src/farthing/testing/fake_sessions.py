@@ -8,11 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from farthing import ids
 from farthing.clock import NS, Clock
 from farthing.core.meters import SeenSession
 from farthing.core.orders import SignedOrder, payment_id
-from farthing.core.sessions import alias_of, opening_of, session_topped_up
+from farthing.core.sessions import alias_of, opening_of, session_ordered, session_topped_up
 from farthing.core.tariffs import Tariff
 from farthing.core.vouchers import Agreed, Voucher, read_voucher
 from farthing.errors import (
@@ -84,7 +83,7 @@ class FakeSessions:
         self._check_proof(signed)
         if opening is None or opening.tariff != tariff.digest():
             raise Malformed("tariff-mismatch", "the order was signed for another tariff")
-        session = ids.name("ses", payment_id(order))
+        session = session_ordered(order)
         ends_ns = self.clock() + opening.lifetime_seconds * NS
         made = SeenSession(
             session=session,

@@ -16,11 +16,9 @@ from farthing.codec import read_json
 from farthing.core.charges import Charge, Charged, SetAside, unit_tariff
 from farthing.core.drawing import Draw
 from farthing.core.idempotency import Once
-from farthing.core.payments import State
 from farthing.core.promises import Promise
 from farthing.core.sessions import opening_of
 from farthing.errors import (
-    Conflict,
     FarthingError,
     Malformed,
     PaymentRefused,
@@ -28,8 +26,8 @@ from farthing.errors import (
 from farthing.money import parse_units
 from farthing.protocols.names import network
 from farthing.protocols.x402_batch import BatchAsk, Brought, batch_ask, commitment, read_payload
-from farthing.services.payments import split_reason
 from farthing.services.proving import Presented
+from farthing.services.sessions import require_funded
 from farthing.web.api.endpoint import Call
 from farthing.web.api.payees import require_payee
 
@@ -122,12 +120,7 @@ async def _fund(call: Call, batched: Batched) -> None:
         done = await sessions.top_up(signed, call.bearer)
     else:
         done = await sessions.open(signed, batched.ask.tariff, bearer=call.bearer)
-    payment = done.answer.payment
-    if payment.state is State.AWAITING:
-        raise Conflict("awaiting-owner", "the owner is asked", payment=payment.id)
-    if payment.state is State.REFUSED:
-        code, detail = split_reason(payment.reason)
-        raise PaymentRefused(code or "refused", detail, payment=payment.id)
+    require_funded(done.answer.payment)
 
 
 async def _set_aside(call: Call, batched: Batched) -> SetAside:
