@@ -1,10 +1,11 @@
 """Configuration: everything has a default; what is wrong is named, with the nearest right name."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from farthing.config import Config, load_config
+from farthing.config import Config, load_config, setting_faults
 from farthing.errors import BadConfig
 
 
@@ -85,3 +86,78 @@ def test_a_file_that_is_not_there_is_an_error_only_if_it_was_named(tmp_path: Pat
 
 def test_other_variables_of_ours_are_left_alone(tmp_path: Path):
     read(tmp_path, FARTHING_KEY="x", FARTHING_TEST_POSTGRES="y", FARTHING_HOME="z")
+
+
+ACCOUNT = "acc_01m8as21r3mdmtv1ecdc75xsr0"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("ppm = 1000001", 4, "`ppm` must be 0 to 1000000"),
+        ("ppm = -1", 4, "`ppm` must be 0 to 1000000"),
+        ("ppm = '1'", 4, "`ppm` must be a whole number, not text"),
+        ("ppm = 1\npm = 1", 5, "`pm` is unknown; did you mean `ppm`?"),
+        ("flat = 'a lot'", 4, "'a lot' is not a price"),
+        ("flat = '0.1 EUR'", 4, "a fee in USD cannot have an amount of '0.1 EUR'"),
+        ("ppm = 1\nminimum = '0.1 GBP'", 5, "this hub does not know GBP"),
+        ("minimum = '0.0000001 USD'", 4, "USD has 6 decimals"),
+        ("rounding = 'sideways'", 4, "`rounding` must be one of down, half-even, up"),
+        ("on_refund = 'burn'", 4, "`on_refund` must be one of keep, return"),
+    ],
+)
+def test_a_wrong_fee_is_named_with_its_line(tmp_path: Path, text: str, line: int, says: str):
+    with pytest.raises(BadConfig) as caught:
+        read(tmp_path, f"\n[fees.USD]\naccount = '{ACCOUNT}'\n{text}\n\n[log]\nformat = 'json'\n")
+    start = f"{tmp_path}/farthing.toml, line {line}: [fees.USD] "
+    assert caught.value.detail.startswith(start + says)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("[fees.USD]\nppm = 1", 1, "[fees.USD] `account` is missing"),
+        (
+            "[fees.USD]\naccount = 'acc_1'",
+            2,
+            f'[fees.USD] `account` must be text such as "{ACCOUNT}',
+        ),
+        (f"[fees.GBP]\naccount = '{ACCOUNT}'", 1, "[fees.GBP] GBP is not in [assets]"),
+        (f"[fees]\nGBP = {{ account = '{ACCOUNT}' }}", 2, "[fees.GBP] GBP is not in [assets]"),
+        (f"[fees]\nUSD.account = '{ACCOUNT}'\nUSD.ppm = -1", 3, "[fees.USD] `ppm` must be"),
+        (f"[fees.'USD']\naccount = '{ACCOUNT}'\nppm = -1", 3, "[fees.USD] `ppm` must be"),
+        ("[fees]\nUSD = 5", 2, "[fees.USD] the whole must be an object"),
+        ("[log]\n[assets]\nUSD = 19", 2, "scale"),
+        ("[server]\nhost = ''\nport = 70000", 3, "`server.port` must be 0 to 65535"),
+    ],
+)
+def test_the_line_is_found_however_the_file_is_written(
+    tmp_path: Path, text: str, line: int, says: str
+):
+    with pytest.raises(BadConfig) as caught:
+        read(tmp_path, text)
+    assert caught.value.detail.startswith(f"{tmp_path}/farthing.toml, line {line}: ")
+    assert says in caught.value.detail
+
+
+def test_fees_are_amounts_of_their_asset(tmp_path: Path):
+    flat = read(tmp_path, f"[fees.USD]\naccount = '{ACCOUNT}'\nflat = '0.25 USD'\n")
+    least = read(tmp_path, f"[fees.USD]\naccount = '{ACCOUNT}'\nminimum = '1 USD'\n")
+    assert (flat.fee_units("USD"), least.fee_units("USD")) == ((250_000, 0), (0, 1_000_000))
+
+
+def test_every_wrong_fee_is_told_and_not_only_the_first(tmp_path: Path):
+    text = f"""
+        [fees.USD]
+        account = "{ACCOUNT}"
+        ppm = -1
+        flat = "1 EUR"
+        [fees.EUR]
+        ppm = 1
+    """
+    found = list(setting_faults(tomllib.loads(text), {}))
+    assert [where[:2] for where in found] == [
+        ("fees.USD", "ppm"),
+        ("fees.USD", "flat"),
+        ("fees.EUR", ""),
+    ]

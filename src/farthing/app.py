@@ -227,7 +227,8 @@ def _fees(tx: Tx, config: Config) -> dict[str, FeeTerms]:
     for code, fee in config.fees.items():
         account = tx.fetch(ACCOUNTS, [fee.account]).get(fee.account)
         if account is None or account.asset != code:
-            detail = f"[fees.{code}]: there is no account {fee.account} here that counts {code}"
+            place = config.place(f"fees.{code}", "account")
+            detail = f"{place}: there is no account {fee.account} here that counts {code}"
             raise BadConfig("fee-account-unknown", detail)
         flat, minimum = config.fee_units(code)
         found[code] = FeeTerms(

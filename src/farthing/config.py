@@ -10,11 +10,12 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal, cast, get_origin
 
 import msgspec
 
 from farthing.bounded import read_text
+from farthing.config_lines import place
 from farthing.errors import BadConfig, FarthingError, Malformed
 from farthing.misfits import misfit
 from farthing.money import Asset, parse_price
@@ -25,6 +26,8 @@ def _told(meaning: str, **bounds: Any) -> Any:
 
 
 _WEB_URL = r"^(https?://[^\x00-\x20\x7f/?#]+[^\x00-\x20\x7f?#]*)?$"
+
+_SOME_ACCOUNT = "acc_01m8as21r3mdmtv1ecdc75xsr0"
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Names of this machine that no other machine is reached by."""
@@ -156,7 +159,14 @@ class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the hub takes of payments in one asset: see docs/howto/take-a-fee.md."""
 
-    account: Annotated[str, _told("the account that gets it: acc_…", pattern=r"^acc_[0-9a-z]{26}$")]
+    account: Annotated[
+        str,
+        _told(
+            "the account that gets it: acc_…",
+            pattern=r"^acc_[0-9a-z]{26}$",
+            examples=[_SOME_ACCOUNT],
+        ),
+    ]
     ppm: Annotated[
         int, _told("a share of what is captured, in millionths: 10000 is 1 %", ge=0, le=1_000_000)
     ] = 0
@@ -171,7 +181,10 @@ class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that can be set; every setting has a default that works."""
+    """Everything that can be set; every setting has a default that works.
+
+    Shape: `folder` and `file` are where it was read from; the file may not exist.
+    """
 
     server: Server = Server()
     books: BooksSettings = BooksSettings()
@@ -185,6 +198,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     fees: dict[str, FeeSettings] = {}
     folder: str = ""
+    file: str = ""
 
     def path(self, name: str) -> Path:
         """Give a path of the configuration, relative to the hub's folder."""
@@ -194,6 +208,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Give the configured assets by code."""
         return {code: Asset(code, scale) for code, scale in self.assets.items()}
 
+    def place(self, section: str, key: str) -> str:
+        """Say where a setting stands."""
+        return place(Path(self.file), section, key) if self.file else f"[{section}] {key}"
+
     def fee_units(self, code: str) -> tuple[int, int]:
         """Give the flat part and the minimum of an asset's fee, in smallest units.
 
@@ -201,12 +219,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         assets, fee = self.asset_table(), self.fees[code]
         if code not in assets:
-            raise Malformed("unknown-asset", f"[fees.{code}]: {code} is not in [assets]")
-        amounts = [parse_price(text, assets) for text in (fee.flat, fee.minimum) if text]
-        if any(amount.asset.code != code for amount in amounts):
-            raise Malformed("malformed-price", f"[fees.{code}] has an amount of another asset")
-        units = iter(amount.units for amount in amounts)
-        return next(units) if fee.flat else 0, next(units) if fee.minimum else 0
+            raise Malformed("unknown-asset", f"{code} is not in [assets]")
+        return _units(fee.flat, code, assets), _units(fee.minimum, code, assets)
 
     def check_values(self) -> None:
         """Check what types alone do not say.
@@ -216,6 +230,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.asset_table()
         for code in self.fees:
             self.fee_units(code)
+
+
+def _units(text: str, code: str, assets: Mapping[str, Asset]) -> int:
+    if not text:
+        return 0
+    amount = parse_price(text, assets)
+    if amount.asset.code != code:
+        raise Malformed("malformed-price", f"a fee in {code} cannot have an amount of {text!r}")
+    return amount.units
 
 
 SECTIONS = {
@@ -229,6 +252,9 @@ SECTIONS = {
     "metrics": MetricsSettings,
     "tracing": TracingSettings,
 }
+
+
+_KNOWN = [name for name in Config.__struct_fields__ if name not in ("folder", "file")]
 
 
 def home_folder(environ: Mapping[str, str]) -> Path:
@@ -249,11 +275,12 @@ def setting_faults(
     content: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str]]:
     """Give each setting that cannot be used: its section, its key, and what is wrong."""
-    known = [name for name in Config.__struct_fields__ if name != "folder"]
     for section, told in content.items():
         settings = SECTIONS.get(section)
-        if section not in known:
-            yield section, "", _unknown(section, known)
+        if section not in _KNOWN:
+            yield section, "", _unknown(section, _KNOWN)
+        elif section == "fees" and isinstance(told, dict):
+            yield from _fee_faults(content, told)  # pyright: ignore[reportUnknownArgumentType]
         elif settings is None or not isinstance(told, dict):
             yield from _one_fault(section, "", {section: told})
         else:
@@ -291,20 +318,40 @@ def _variable_fault(
 
 def _one_fault(section: str, key: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     try:
-        _checked(section, msgspec.convert(found, Config, strict=True))
+        msgspec.convert(found, Config, strict=True).check_values()
     except msgspec.ValidationError as fault:
         yield section, key, str(misfit(Config, fault))
     except FarthingError as fault:
         yield section, key, str(fault)
 
 
-def _checked(section: str, config: Config) -> None:
-    """Check a section by itself; what fees are of is only known in the whole.
-
-    Raises: Malformed.
-    """
-    if section != "fees":
+def _fee_faults(
+    content: Mapping[str, Any], told: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    try:
+        found = {"assets": content["assets"]} if "assets" in content else {}
+        config = msgspec.convert(found, Config, strict=True)
         config.check_values()
+    except (msgspec.ValidationError, FarthingError):
+        return  # That is told by itself, and what the fees are of is not known.
+    for code, terms in told.items():
+        parts = cast(dict[str, Any], terms) if isinstance(terms, dict) else {}
+        if code not in config.assets or "account" not in parts:
+            yield from _terms_fault(config, code, "", terms)
+            continue
+        for key, value in parts.items():
+            yield from _terms_fault(config, code, key, {"account": _SOME_ACCOUNT, key: value})
+
+
+def _terms_fault(config: Config, code: str, key: str, terms: Any) -> Iterator[tuple[str, str, str]]:
+    section = f"fees.{code}"
+    try:
+        fees = {code: msgspec.convert(terms, FeeSettings, strict=True)}
+        msgspec.structs.replace(config, fees=fees).check_values()
+    except msgspec.ValidationError as fault:
+        yield section, key, f"[{section}] {misfit(FeeSettings, fault)}"
+    except FarthingError as fault:
+        yield section, key, f"[{section}] {fault}"
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -329,10 +376,22 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
         config.check_values()
         _check_apart(config, file.absolute().parent)
     except msgspec.ValidationError as fault:
-        raise BadConfig("config-invalid", f"{file}: {misfit(Config, fault)}") from None
+        raise _invalid(file, environ, str(misfit(Config, fault))) from None
     except FarthingError as fault:
-        raise BadConfig("config-invalid", f"{file}: {fault}") from None
-    return msgspec.structs.replace(config, folder=str(file.absolute().parent))
+        raise _invalid(file, environ, str(fault)) from None
+    own = file.absolute()
+    return msgspec.structs.replace(
+        config, folder=str(own.parent), file=str(own) if own.exists() else ""
+    )
+
+
+def _invalid(file: Path, environ: Mapping[str, str], what: str) -> BadConfig:
+    """Say where the first fault stands; what is only wrong in the whole stands in no line."""
+    content = _read(file) if file.exists() else {}
+    for section, key, told in setting_faults(content, environ):
+        if section:
+            return BadConfig("config-invalid", f"{place(file, section, key)}: {told}")
+    return BadConfig("config-invalid", f"{file}: {what}")
 
 
 def _check_apart(config: Config, folder: Path) -> None:
@@ -354,9 +413,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _check_names(found: Mapping[str, Any], file: Path) -> None:
-    known = [name for name in Config.__struct_fields__ if name != "folder"]
     for section, content in found.items():
-        _check_name(section, known, f"{file}")
+        _check_name(section, _KNOWN, f"{file}")
         settings = SECTIONS.get(section)
         if settings is not None and isinstance(content, dict):
             for key in content:  # pyright: ignore[reportUnknownVariableType]

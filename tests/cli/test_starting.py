@@ -53,3 +53,34 @@ def test_the_version_is_told(tmp_path: Path):
     told = Terminal(tmp_path)("--version")
     assert told.code == 0
     assert told.out.startswith("farthing ")
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("balances",)], ids=["serve", "ask"])
+@pytest.mark.parametrize("asset", ["", "EUR"], ids=["unknown", "another asset"])
+def test_a_hub_does_not_start_with_fees_for_an_account_that_cannot_have_them(
+    tmp_path: Path, command: tuple[str, ...], asset: str
+):
+    terminal = Terminal(tmp_path / "home")
+    assert terminal("init").code == 0
+    till = terminal("accounts", "open", asset).out.strip() if asset else "acc_" + "0" * 26
+    settings = tmp_path / "home" / "hub" / "farthing.toml"
+    settings.write_text(f'[log]\nformat = "json"\n\n[fees.USD]\naccount = "{till}"\nppm = 1\n')
+    told = terminal(*command)
+    assert (told.code, told.out) == (8, "")
+    assert f"{settings}, line 5: there is no account {till} here that counts USD" in told.err
+    assert "fee-account-unknown" in told.err
+    settings.unlink()
+    assert terminal("balances").code == 0
+
+
+def test_fees_are_shown_among_the_settings(tmp_path: Path):
+    terminal = Terminal(tmp_path / "home")
+    assert terminal("init").code == 0
+    till = terminal("accounts", "open", "USD").out.strip()
+    settings = tmp_path / "home" / "hub" / "farthing.toml"
+    settings.write_text(f'[fees.USD]\naccount = "{till}"\nminimum = "0.1 USD"\n')
+    assert terminal("balances").code == 0
+    rows = {row["setting"]: row for row in json.loads(terminal("config", "show", "--json").out)}
+    assert rows["fees"]["from"] == str(settings)
+    assert rows["fees"]["value"]["USD"]["minimum"] == "0.1 USD"
+    assert rows["assets"]["from"] == "default"

@@ -1,7 +1,6 @@
 """`farthing config`: what is set, where it comes from, and every fault at once."""
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from farthing.bounded import read_file, read_text
 from farthing.cli.options import ConfigOption
 from farthing.config import SECTIONS, FeeSettings, config_file, load_config, setting_faults
+from farthing.config_lines import place
 from farthing.errors import BadConfig
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
@@ -51,34 +51,12 @@ def found_faults(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
         return
     faults = list(setting_faults(content, environ))
     for section, key, what in faults:
-        line = _line_of(text, section, key)
-        place = (
-            f"{path}, line {line}" if line else "the environment" if path.exists() else f"{path}"
-        )
-        yield f"{place}: {what}"
+        yield f"{place(path, section, key) if section else 'the environment'}: {what}"
     if not faults:
         try:
             load_config(path if path.exists() else None, environ)
         except BadConfig as fault:
             yield fault.detail
-
-
-def _line_of(text: str, section: str, key: str) -> int:
-    """Find where a setting stands; the section's own line if there is no key."""
-    at = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        head = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        if head:
-            at = head[1]
-            if at == section and not key:
-                return number
-        elif (at == section and _names(line, key)) or (not at and _names(line, section)):
-            return number
-    return 0
-
-
-def _names(line: str, key: str) -> bool:
-    return re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line) is not None
 
 
 @command(config_app, "show")

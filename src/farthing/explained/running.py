@@ -25,7 +25,7 @@ HINTS = {
     "database-not-migrated": "Try it: farthing upgrade-check. The next start brings them forward.",
     "database-too-new": "Upgrade this software: pip install --upgrade farthing",
     "disk-too-full": "Free some room on the disk of the books first.",
-    "fee-account-unknown": "Open it first: farthing accounts open USD; then name it in [fees.USD].",
+    "fee-account-unknown": "Leave the section out, farthing accounts open USD, then name it there.",
     "heads-file-broken": "Run farthing audit, and keep the file for whoever looks into it.",
     "history-broken": "Stop the hub, keep a copy of the books, and run farthing audit.",
     "hub-exists": "Start it with farthing serve, or choose another folder with $FARTHING_HOME.",
