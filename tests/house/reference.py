@@ -6,7 +6,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 import msgspec
@@ -124,10 +124,14 @@ IN_ITS_WORDS = "*what was found, in its own words*"
 """Where the text is not in the code: it comes from a file, a library, or whoever was asked."""
 
 
+_PARTS = ("body", "orelse", "finalbody")
+
+
 class Details:
     """The details of the problems in a file: also those that a variable holds.
 
-    Shape: a variable means what is assigned to it in the function around.
+    Shape: a variable means what it was set to last in the block that uses it, or else whatever it
+           is set to in the function around.
     """
 
     def __init__(self, tree: ast.AST) -> None:
@@ -161,13 +165,34 @@ class Details:
     def _assigned(self, node: ast.AST, around: ast.AST | None) -> list[str]:
         if not isinstance(node, ast.Name) or around is None:
             return []
-        values = [
-            one.value
-            for one in ast.walk(around)
-            if isinstance(one, ast.Assign)
-            and any(getattr(target, "id", "") == node.id for target in one.targets)
-        ]
+        values = _nearest(node, around) or _everything(node, around)
         return [text for value in values if value is not node for text in self._read(value, None)]
+
+
+def _nearest(name: ast.Name, around: ast.AST) -> list[ast.expr]:
+    """Give what a variable was set to last in the very block that uses it, if it was."""
+    for block in _blocks(around):
+        used = next((i for i, one in enumerate(block) if name in ast.walk(one)), 0)
+        values = [one.value for one in block[:used] if _sets(one, name)]
+        if values:
+            return values[-1:]
+    return []
+
+
+def _everything(name: ast.Name, around: ast.AST) -> list[ast.expr]:
+    return [one.value for one in ast.walk(around) if _sets(one, name)]
+
+
+def _sets(one: ast.AST, name: ast.Name) -> TypeGuard[ast.Assign]:
+    return isinstance(one, ast.Assign) and any(
+        getattr(target, "id", "") == name.id for target in one.targets
+    )
+
+
+def _blocks(around: ast.AST) -> list[list[ast.stmt]]:
+    """Give every block of statements in a function, the inner ones first."""
+    parts = [getattr(one, part, None) for one in ast.walk(around) for part in _PARTS]
+    return [block for block in reversed(parts) if isinstance(block, list)]
 
 
 def _text(node: ast.AST) -> Any:

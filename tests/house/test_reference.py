@@ -36,6 +36,15 @@ def test_all_the_pages_are_written():
     assert len(pages()) >= 9
 
 
+def test_a_detail_stands_by_the_code_that_says_it_where_one_function_raises_several():
+    told = {code: details for code, (_, details) in raised().items()}
+    assert told["voucher-used"] == {
+        "each voucher pays for one request; sign one with a higher sequence"
+    }
+    assert told["voucher-superseded"] == {"… units were promised already"}
+    assert len(told["session-revoked"]) == 1
+
+
 def test_every_problem_has_a_hint_and_every_hint_a_problem():
     of_protocols = MPP_CODES - set(raised())
     assert set(hints()) - of_protocols == set(raised()) - of_protocols
