@@ -155,9 +155,9 @@ def _vouchers(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) 
 def _ticks(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:
     runs: list[Figure] = []
     for _ in range(wanted.runs):
-        climbed = ladders(config, fleet, wanted.seconds)
+        rows = ladders(config, fleet, wanted.seconds)
         with hub_of(config) as (hub, port):
-            runs.append(run_ticks(config, climbed, hub, port, seconds=wanted.seconds))
+            runs.append(run_ticks(config, rows, hub, port, seconds=wanted.seconds))
     return under(median_run(runs), ceilings.hash_steps())
 
 

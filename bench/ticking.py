@@ -19,8 +19,9 @@ from bench.processes import measure
 from farthing.app import open_hub
 from farthing.clock import NS
 from farthing.config import Config
+from farthing.core.ladders import Climber
 from farthing.core.sessions import Session
-from farthing.core.ticks import LADDER_TICKS_MAX, Ladder, Tick, stepped, write_tick
+from farthing.core.ticks import LADDER_TICKS_MAX, Tick, write_tick
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import FarthingError
 from farthing.services.proving import Presented
@@ -31,7 +32,7 @@ _BLOCKS_MAX = LADDER_TICKS_MAX // IN_A_ROW
 
 
 @dataclass(slots=True)
-class Climbed:
+class Row:
     """A session with its ladder, as one row of ticks. Shape: `used` blocks of it were written."""
 
     session: Session
@@ -45,28 +46,26 @@ class Climbed:
         return b"".join(self.ticks[start : start + IN_A_ROW])
 
 
-def ladders(config: Config, fleet: Fleet, seconds: float) -> list[Climbed]:
+def ladders(config: Config, fleet: Fleet, seconds: float) -> list[Row]:
     """Open sessions of one payee, and have a ladder of each drawn."""
     wanted = int(_SUPPOSED_PER_S * seconds / IN_A_ROW) + (CONNECTIONS + 1) * SESSIONS_EACH
     many = max(CONNECTIONS * SESSIONS_EACH, -(-wanted // _BLOCKS_MAX))
     few = replace(fleet, spenders=fleet.spenders[:many], payees=fleet.payees[:1])
     sessions = asyncio.run(open_sessions(config, few))
     blocks = min(_BLOCKS_MAX, -(-wanted // len(sessions)))
-    climbed: list[Climbed] = []
+    rows: list[Row] = []
     vouchers: list[Presented] = []
     signers = {spender.device: spender.signer for spender in fleet.spenders}
     for number, session in enumerate(sessions):
         most = blocks * IN_A_ROW
-        values = [number.to_bytes(16, "big")]
-        for _ in range(most):
-            values.append(stepped(session.alias, values[-1], 1))
-        claims = Claims(session.alias, 0, 1, session.ends_ns // NS, Ladder(values[-1], 1, most))
+        climber = Climber(session.alias, number.to_bytes(16, "big"), most)
+        claims = Claims(session.alias, 0, 1, session.ends_ns // NS, climber.ladder(1))
         raw = sign_voucher(signers[session.device], session.agreed, claims)
         vouchers.append(Presented(session.id, raw))
-        row = [write_tick(Tick(session.alias, n, values[-1 - n])) for n in range(1, most + 1)]
-        climbed.append(Climbed(session, row))
+        row = [write_tick(Tick(session.alias, *climber.rung(n))) for n in range(1, most + 1)]
+        rows.append(Row(session, row))
     asyncio.run(_draw(config, vouchers))
-    return climbed
+    return rows
 
 
 async def _draw(config: Config, vouchers: Sequence[Presented]) -> None:
@@ -80,22 +79,22 @@ async def _draw(config: Config, vouchers: Sequence[Presented]) -> None:
 
 
 def run_ticks(
-    config: Config, climbed: Sequence[Climbed], hub: psutil.Process, port: int, *, seconds: float
+    config: Config, rows: Sequence[Row], hub: psutil.Process, port: int, *, seconds: float
 ) -> Figure:
     """Send ticks for some seconds."""
-    together = min(SESSIONS_EACH, len(climbed))
-    path = f"/v1/accounts/{climbed[0].session.payee}/ticks"
-    left = sum(len(each.ticks) // IN_A_ROW for each in climbed) // together
-    requests = [_request(path, climbed, n, together) for n in range(left)]
+    together = min(SESSIONS_EACH, len(rows))
+    path = f"/v1/accounts/{rows[0].session.payee}/ticks"
+    left = sum(len(each.ticks) // IN_A_ROW for each in rows) // together
+    requests = [_request(path, rows, n, together) for n in range(left)]
     each = together * IN_A_ROW
     proof = b'"right":%d' % IN_A_ROW
     job = Job(port, CONNECTIONS, seconds, CONNECTIONS, requests, each, proof, together)
     return measure(config, hub, job, "ticks")
 
 
-def _request(path: str, climbed: Sequence[Climbed], n: int, together: int) -> bytes:
+def _request(path: str, rows: Sequence[Row], n: int, together: int) -> bytes:
     """Write a request with the next ticks of the next sessions."""
-    chosen = [climbed[(n * together + i) % len(climbed)] for i in range(together)]
+    chosen = [rows[(n * together + i) % len(rows)] for i in range(together)]
     body = b"".join(each.block() for each in chosen)
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"

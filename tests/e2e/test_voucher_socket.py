@@ -231,6 +231,14 @@ async def test_a_socket_to_no_hub_is_told_and_plain_http_elsewhere_is_refused():
         VoucherLine("http://hub.example")
 
 
+async def test_a_socket_that_the_hub_refuses_is_closed_and_its_status_told(place: Place):
+    line = VoucherLine(place.hub.url, "fk_none")
+    with pytest.raises(Unavailable, match="it answers 401"):
+        await line.__aenter__()
+    assert line._writer.is_closing()
+    assert line._reading.done()
+
+
 async def test_what_was_answered_survives_a_kill(tmp_path: Any):
     with HubProcess(tmp_path) as hub:
         place = Place(hub)

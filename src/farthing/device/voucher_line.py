@@ -60,7 +60,6 @@ class VoucherLine:
 
         Raises: Unavailable when the hub does not open one.
         """
-        self._opened = asyncio.get_running_loop().create_future()
         secure = self._url.scheme == "https"
         port = self._url.port or (443 if secure else 80)
         try:
@@ -68,17 +67,28 @@ class VoucherLine:
                 self._reader, self._writer = await asyncio.open_connection(
                     self._url.host, port, ssl=(self._tls or True) if secure else None
                 )
-                self._reading = asyncio.create_task(self._read())
-                self._send(self._request())
-                await self._opened
+                await self._begin()
         except (OSError, TimeoutError):
-            raise Unavailable("hub-unreachable", "the hub opens no socket") from None
+            raise _unopened() from None
         return self
+
+    async def _begin(self) -> None:
+        self._opened = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read())
+        try:
+            self._send(self._request())
+            await self._opened
+        except BaseException:
+            await self._close()
+            raise
 
     async def __aexit__(self, *_fault: object) -> None:
         """Close it; what is under way is not waited for."""
         with contextlib.suppress(LocalProtocolError, OSError):
             self._send(events.CloseConnection(code=1000))
+        await self._close()
+
+    async def _close(self) -> None:
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
         self._end()
@@ -140,8 +150,9 @@ class VoucherLine:
         """Take what came. Raises: Malformed for an answer that is none."""
         if isinstance(event, events.AcceptConnection) and self._opened is not None:
             self._opened.set_result(None)
-        elif isinstance(event, events.RejectConnection):
+        elif isinstance(event, events.RejectConnection) and self._opened is not None:
             self._over = True
+            self._opened.set_exception(_unopened(f": it answers {event.status_code}"))
         elif isinstance(event, events.Ping):
             self._send(event.response())
         elif isinstance(event, events.CloseConnection):
@@ -164,7 +175,7 @@ class VoucherLine:
     def _end(self) -> None:
         self._over = True
         if self._opened is not None and not self._opened.done():
-            self._opened.set_exception(ConnectionRefusedError())
+            self._opened.set_exception(_unopened())
         while self._asked:
             asked = self._asked.popleft()
             if not asked.done():
@@ -174,6 +185,10 @@ class VoucherLine:
 def _state(problem: dict[str, Any]) -> dict[str, Any]:
     known = ("session", "state", "deposit", "promised", "sequence")
     return {name: problem[name] for name in known if name in problem}
+
+
+def _unopened(why: str = "") -> Unavailable:
+    return Unavailable("hub-unreachable", f"the hub opens no socket{why}")
 
 
 def _lost() -> OutcomeUnknown:

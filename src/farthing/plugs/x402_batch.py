@@ -6,6 +6,7 @@ Source: x402 specification v2, scheme `batch-settlement`; docs/reference/methods
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,7 +71,7 @@ class FarthingBatch:
         self._deposits, self._assets = dict(deposits), dict(assets)
         self._limits = limits or Limits()
         self._charged: dict[str, int] = {}
-        self._flying: dict[str, dict[int, int]] = {}
+        self._flying: Counter[str] = Counter()
         self._needed: dict[str, int] = {}
         self.scheme_hooks = SimpleNamespace(on_payment_response=self.on_payment_response)
 
@@ -94,8 +95,7 @@ class FarthingBatch:
             kept = self._topped_up(kept, ask)
         signed = _under_way(kept)
         voucher = self._files.number(kept.session, units, self._signer)
-        number = self._files.read(kept.session).sequence
-        self._flying.setdefault(kept.session, {})[number] = ask.amount
+        self._flying[kept.session] += ask.amount
         if signed is not None:
             return deposit_payload(signed, voucher)
         return voucher_payload(kept.session, voucher)
@@ -220,8 +220,7 @@ class FarthingBatch:
         if charged is None:
             more = amount + int(ask.tariff.opening) + int(ask.tariff.minimum)
             return max(kept.promised + amount, min(needed, kept.promised + more))
-        flying = sum(self._flying.get(kept.session, {}).values())
-        return min(charged + flying, kept.promised) + amount
+        return min(charged + self._flying[kept.session], kept.promised) + amount
 
     def _note(self, session: str, payload: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
         kept = self._files.read(session)
