@@ -5,8 +5,8 @@ from typing import Any
 from farthing import ids, keys
 from farthing.clock import parse_time
 from farthing.codec import to_base64url
-from farthing.core.charges import unit_tariff
 from farthing.core.orders import Order, SignedOrder, payment_id
+from farthing.core.session_charges import unit_tariff
 from farthing.core.sessions import Opening, alias_of
 from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.protocols.x402_batch import deposit_payload, voucher_payload

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import msgspec
 
 from farthing.core.accounts import require_unfrozen
-from farthing.core.charges import charged_of
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Kind, event_writes
 from farthing.core.facts import state_change
@@ -21,6 +20,7 @@ from farthing.core.funding import session_facts
 from farthing.core.ledger import TransferFlags, TransferResult
 from farthing.core.payments import PAYMENTS, Payment, Place, State, settled
 from farthing.core.records import Read, Write
+from farthing.core.session_charges import charged_of
 from farthing.core.sessions import (
     SESSIONS,
     EndedBy,

@@ -12,8 +12,8 @@ from typing import Any, cast
 import msgspec
 
 from farthing.codec import from_base64url, to_base64url
-from farthing.core.charges import unit_tariff
 from farthing.core.orders import SignedOrder, order_from_members
+from farthing.core.session_charges import unit_tariff
 from farthing.core.sessions import (
     GRACE_SECONDS,
     GRACE_SECONDS_MAX,

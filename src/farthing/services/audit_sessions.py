@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_sessions import session_fault
-from farthing.core.charges import CHARGES
 from farthing.core.payments import PAYMENTS, State
+from farthing.core.session_charges import CHARGES
 from farthing.core.sessions import (
     ALIASES,
     SESSIONS,

@@ -8,8 +8,8 @@ import pytest
 
 from farthing.clock import NS
 from farthing.codec import from_base64url, to_base64url
-from farthing.core.charges import ASIDE_MAX, unit_tariff
 from farthing.core.orders import payment_id
+from farthing.core.session_charges import ASIDE_MAX, unit_tariff
 from farthing.core.sessions import Opening, alias_of
 from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.ids import name

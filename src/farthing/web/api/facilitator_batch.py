@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from farthing.codec import read_json
-from farthing.core.charges import Charge, Charged, SetAside, unit_tariff
 from farthing.core.drawing import Draw
 from farthing.core.idempotency import Once
 from farthing.core.promises import Promise
+from farthing.core.session_charges import Charge, Charged, SetAside, unit_tariff
 from farthing.core.sessions import opening_of
 from farthing.errors import (
     FarthingError,
