@@ -125,6 +125,7 @@ async def test_a_thousand_in_flight_in_any_order_end_in_the_highest(place: Place
     refused = [one for one in told if isinstance(one, Refused)]
     assert {one.code for one in refused} == {"voucher-superseded"}
     assert all(int(one.more["promised"]) > 0 for one in refused)
+    assert all(one.more["ticks"] == "0" for one in refused)
     assert place.stands(session)["promised"] == "1000"
 
 

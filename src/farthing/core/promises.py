@@ -92,5 +92,5 @@ def bad_tick() -> Unauthenticated:
 
 def too_far() -> PaymentRefused:
     """Say that it would take too many steps to check a tick."""
-    detail = f"this tick is more than {REACH} from the last one known here"
+    detail = f"it is more than {REACH} steps from what is known, or too many for one request"
     return PaymentRefused("tick-too-far", detail)

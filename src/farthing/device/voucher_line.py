@@ -183,7 +183,7 @@ class VoucherLine:
 
 
 def _state(problem: dict[str, Any]) -> dict[str, Any]:
-    known = ("session", "state", "deposit", "promised", "sequence")
+    known = ("session", "state", "deposit", "promised", "sequence", "ticks")
     return {name: problem[name] for name in known if name in problem}
 
 

@@ -12,7 +12,7 @@ from farthing.core.offers import OfferRecord
 from farthing.core.owners import KeyRecord, OwnerRecord
 from farthing.core.payments import MONEY, Payment
 from farthing.core.refunds import Refund
-from farthing.core.sessions import Session, is_deposit
+from farthing.core.sessions import Session, current, is_deposit
 from farthing.core.usage import Usage
 from farthing.money import UNITS_MAX
 from farthing.services.payments import shown_state, split_reason
@@ -235,14 +235,7 @@ def show_session(session: Session) -> session_answers.SessionAnswer:
 
 def show_drawn(session: Session) -> session_answers.DrawnAnswer:
     """Write how far a session is drawn."""
-    return {
-        "session": session.id,
-        "state": session.state.value,
-        "deposit": str(session.deposit),
-        "promised": str(session.units),
-        "sequence": str(session.sequence),
-        "ticks": str(session.ticks),
-    }
+    return session_answers.DrawnAnswer(**current(session))
 
 
 def show_refund(refund: Refund, payment: Payment) -> answers.RefundAnswer:
