@@ -42,6 +42,7 @@ async def test_a_route_that_is_metered_asks_for_a_session(tmp_path: Path):
     async with metered_shop(tmp_path, handler) as (shop, url), shop.client() as client:
         asked = await client.get(url + "/readings")
         assert (asked.status_code, asked.json()["code"]) == (402, "payment-required")
+        assert "client.session" in asked.json()["hint"]
         challenge = asked.headers["www-authenticate"]
         assert 'intent="session"' in challenge and 'method="farthing"' in challenge
         assert handler.runs == 0

@@ -25,6 +25,7 @@ from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
 from farthing.errors import Malformed, OutcomeUnknown
+from farthing.protocols.session_client import session_asks
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import ask_secret, can_ask, manners, say
@@ -298,6 +299,9 @@ def _tell_given_up(one: GivenUp) -> None:
 
 def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
     if response.status_code == 402:
+        if session_asks(response.headers.multi_items()):
+            detail = "this is metered: it is paid by a session, which goes on over many requests"
+            raise WillNotPay("sold-by-sessions", detail)
         raise WillNotPay("not-payable", "this purse cannot pay in any way that the seller asks")
     if unproven(response) is not None:
         return Exit.OUTCOME_UNKNOWN

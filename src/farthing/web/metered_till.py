@@ -34,6 +34,7 @@ from farthing.web.till import paid_offer
 from farthing.web.voucher_field import read_voucher_field, session_field
 
 _IN_CONFLICT = ("session-in-use", "idempotency-key-reused", "payment-in-progress", "already-paid")
+_OPEN = "Open a session: in Python client.session(url, deposit=…); farthing pay cannot."
 _STATE = ("session", "state", "deposit", "promised", "sequence", "count", "owed")
 
 
@@ -249,7 +250,7 @@ class MeteredTill:
         price = str(Amount(usage.units, self._assets[usage.tariff.asset]))
         if problem is None:
             detail = f"this is metered by the {usage.tariff.counts}; open a session and promise"
-            shown = PaymentRequired(402, "payment-required", detail, price=price)
+            shown = PaymentRequired(402, "payment-required", detail, price=price, hint=_OPEN)
             return problem_answer(shown, fields)
         if all(name in problem.more for name in _STATE):
             fields.append(session_field({name: problem.more[name] for name in _STATE}))

@@ -60,7 +60,8 @@ class Paywall:
             `payee` are used where the price list names none; `trusted_proxies` may say that a
             request came over TLS; `watch` hears how requests end; `openapi` is where the app has
             a document of its own; `meters` serves what is sold by sessions.
-    Raises: BadConfig when there is no language, or `openapi` is no path.
+    Raises: BadConfig when there is no language, `openapi` is no path, or what is priced now is
+            metered and there are no `meters`.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class Paywall:
         )
         self._pages = MachinePages(openapi)
         self._meters = meters
+        if any(offer.usage is not None for offer in self._prices.current().offers):
+            self._need_meters()
         self._bodies = Room(self._limits.bodies_memory_bytes)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -113,8 +116,10 @@ class Paywall:
         """Put a price on a Starlette or FastAPI endpoint: `@paywall.price("0.001 USD")`.
 
         Shape:  `offer` takes what an offer in a price file takes, but for path and methods.
-        Raises: MalformedPrice; BadPrice.
+        Raises: MalformedPrice; BadPrice; BadConfig `no-meters`.
         """
+        if offer.get("per"):
+            self._need_meters()
 
         def decorate(endpoint: Endpoint) -> Endpoint:
             return priced(endpoint, price, self._assets, **offer)
@@ -326,8 +331,7 @@ class Paywall:
     def _metered_ask(
         self, came: Scope, request: Incoming, offer: Offer, usage: Usage
     ) -> MeteredAsk:
-        if self._meters is None:
-            raise BadConfig("no-meters", "a metered price needs a file for its meters")
+        self._need_meters()
         prices = self._prices.current()
         terms = SessionTerms(
             hub=self._hub_id,
@@ -338,6 +342,11 @@ class Paywall:
             lifetime_seconds=self._limits.challenge_seconds,
         )
         return MeteredAsk(came, request, offer, terms, self._url(request))
+
+    def _need_meters(self) -> MeteredTill:
+        if self._meters is None:
+            raise BadConfig("no-meters", "a metered price needs a file for its meters")
+        return self._meters
 
     def _url(self, request: Incoming) -> str:
         return f"{self._trust.scheme(request)}://{request.host}{request.target}"

@@ -1,0 +1,71 @@
+"""What an operator meters by a command, a proxy sells, and a device buys by a session."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from farthing.device import Client, open_purse
+from farthing.errors import BadConfig
+from farthing.protocols.mpp import Mpp
+from farthing.web.paywall import Paywall
+from tests.e2e.hub_process import HubProcess
+from tests.web.metered_shop import ASSETS
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    folder = tmp_path_factory.mktemp("metered")
+    site = folder / "site"
+    site.mkdir()
+    (site / "reading").write_text("21.5")
+    with HubProcess(folder) as hub:
+        yield hub
+
+
+def test_a_metered_offer_of_the_hub_is_sold_through_the_proxy(place: HubProcess, tmp_path: Path):
+    shop, wallet = place.account("shop"), place.account("wallet")
+    place.run("credit", wallet, "1 USD")
+    purse = place.purse(wallet)
+    place.run("offers", "create", shop, "/reading", "0.01 USD", "--per", "request")
+    meters = str(tmp_path / "meters.db")
+    with (
+        place.service(place.home.parent / "site") as upstream,
+        place.proxy(upstream, "--payee", shop, "--meters", meters) as url,
+    ):
+        told = place.run("pay", f"{url}/reading", "--purse", str(purse), ok=False)
+        assert (told.returncode, "sold-by-sessions" in told.stderr) == (11, True), told.stderr
+        assert "client.session" in told.stderr
+        heard = place.run("api", "GET", "/v1/sessions").stdout
+        assert '"items": []' in heard, "nothing is held for what is not bought"
+        buy(purse, url)
+    assert (place.balance(shop), place.balance(wallet)) == ("20000", "980000")
+    assert place.run("audit").stdout.startswith("ok:")
+
+
+def buy(purse: Path, url: str) -> None:
+    async def work() -> None:
+        async with (
+            Client(open_purse(purse)) as client,
+            client.session(url, deposit="0.04 USD") as bought,
+        ):
+            for _ in range(2):
+                assert (await bought.get("/reading")).text == "21.5"
+
+    asyncio.run(work())
+
+
+def test_a_proxy_that_has_no_file_for_its_meters_does_not_start(place: HubProcess):
+    shop = place.account("meterless")
+    place.run("offers", "create", shop, "/reading", "0.01 USD", "--per", "second")
+    command = ("proxy", "--upstream", "http://127.0.0.1:9", "--port", "0", "--payee", shop)
+    told = place.run(*command, ok=False)
+    assert (told.returncode, "no-meters" in told.stderr) == (8, True), told.stderr
+    assert "--meters FILE" in told.stderr
+
+
+def test_a_route_is_not_metered_by_a_paywall_without_a_file_for_it():
+    wall = Paywall(hub=None, hub_id="h", languages=[Mpp([b"s" * 32])], assets=ASSETS)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(BadConfig, match="file for its meters"):
+        wall.price("0.01 USD", per="second")
