@@ -23,6 +23,7 @@ from farthing.core.sessions import (
     session_ordered,
 )
 from farthing.core.tariffs import Tariff, read_tariff
+from farthing.core.vouchers import read_voucher
 from farthing.errors import Malformed
 from farthing.ids import number
 from farthing.money import parse_units
@@ -106,7 +107,8 @@ def batch_ask(accepted: Mapping[str, Any]) -> BatchAsk:
 def read_payload(message: Mapping[str, Any], ask: BatchAsk) -> Brought:
     """Read what a payment payload (x402 section 5.2) brings for a requirement it accepted.
 
-    Raises: Malformed `malformed-credential`, `malformed-session`, `terms-mismatch`.
+    Raises: Malformed `malformed-credential`, `malformed-session`, `malformed-voucher`,
+            `terms-mismatch`.
     """
     if message.get("x402Version") != names.X402_VERSION:
         raise Malformed("malformed-credential", "x402Version is 2")
@@ -116,6 +118,7 @@ def read_payload(message: Mapping[str, Any], ask: BatchAsk) -> Brought:
     if not isinstance(kind, str) or set(proof) != _MEMBERS.get(kind):
         raise Malformed("malformed-credential", "the payload is of type deposit or voucher")
     voucher = from_base64url(_text(proof, "voucher"))
+    read_voucher(voucher)  # Before anything is held: what is none would leave a deposit behind.
     if kind == _VOUCHER:
         session = _text(proof, "session")
         number("ses", session)

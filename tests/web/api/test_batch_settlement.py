@@ -333,3 +333,26 @@ async def test_a_tariff_of_its_own_is_the_paywalls_and_not_a_facilitators(tmp_pa
             town, "/verify", body(required(town, extra=extra | {"tariff": other}), own.opens())
         )
         assert told["invalidReason"] == "invalid_payload"
+
+
+@pytest.mark.parametrize("voucher", ["", "aaaa", "hEOh"])
+async def test_a_deposit_beside_what_is_no_voucher_holds_nothing(tmp_path: Path, voucher: str):
+    async with open_town(tmp_path) as town:
+        own = Channel(town)
+        sent = body(required(town), own.opens() | {"voucher": voucher})
+        for path, why in (("/verify", "invalidMessage"), ("/settle", "errorMessage")):
+            told = await post(town, path, sent)
+            assert "voucher" in told[why], told
+        anonymous = await town.made("POST", "/verify", sent)
+        assert not anonymous["isValid"], anonymous
+        assert await town.available("purse") == FUNDS
+
+
+async def test_without_a_key_an_order_whose_time_is_over_does_not_pass(tmp_path: Path):
+    clock = HandClock()
+    async with open_town(tmp_path, clock=clock) as town:
+        sent = body(required(town), Channel(town).opens())
+        assert (await town.made("POST", "/verify", sent))["isValid"]
+        clock.move(301)
+        told = await town.made("POST", "/verify", sent)
+        assert (told["isValid"], told["invalidReason"]) == (False, "order_expired")

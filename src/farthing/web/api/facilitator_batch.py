@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from farthing.clock import NS
 from farthing.codec import read_json
 from farthing.core.drawing import Draw
 from farthing.core.idempotency import Once
@@ -52,13 +53,17 @@ def read(message: Mapping[str, Any], required: Mapping[str, Any]) -> Batched:
 
 
 async def check(call: Call, batched: Batched) -> None:
-    """Check form, hub and signatures, and nothing else.
+    """Check form, hub, time and one signature, and nothing else.
+
+    Shape:  of a deposit it is the order's, for the session of its voucher need not be there.
 
     Raises: FarthingError.
     """
     _require_here(call, batched.ask)
     signed = batched.brought.signed
     if signed is not None:
+        if signed.order.expires <= call.desk.ctx.clock() // NS:
+            raise PaymentRefused("order-expired", "the order has expired")
         await call.desk.payments.check_signature(signed, call.bearer)
     else:
         await _promise(call, batched.brought)
