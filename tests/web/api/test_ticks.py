@@ -240,3 +240,14 @@ async def test_a_hub_that_was_started_again_goes_on_where_the_books_are(town: To
     proofs._known.clear()
     told = (await own.bare(own.tick(12) + own.tick(3))).json()["sessions"][0]
     assert (told["right"], told["drawn"]["ticks"]) == (2, "12")
+
+
+@in_town
+async def test_what_is_not_base64url_has_the_whole_body_refused(town: Town):
+    own = await ladder(town)
+    good, path = {"session": own.session["id"]}, own.path.rpartition("/sessions")[0]
+    for name, value in (("tick", own.tick(1)), ("voucher", b"x")):
+        bodies = [good | {name: to_base64url(value)}, good | {name: "!"}]
+        answer = await town.ask("POST", f"{path}/{name}s", {f"{name}s": bodies})
+        assert (answer.status_code, code(answer)) == (400, "malformed-base64")
+    assert await promised(own) == (0, 0)
