@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from farthing.core.devices import DEVICES, Device
 from farthing.errors import FarthingError, Unauthenticated
 from farthing.keys import Ed25519Signer, P256Signer
 from farthing.services.context import Context
-from farthing.services.verifying import Verifier
+from farthing.services.verifying import Claim, Verifier
 from farthing.store.queries import one
 
 _KEPT = 20_000
@@ -89,53 +89,38 @@ async def who_signed_each(
     Shape:  anybody can name any device, so what waits to be verified waits in a line of its
             bearer and its device: who brings forgeries keeps nobody else waiting.
     """
-    kept = [directory.known(one.device) for one in signed]
+    known = ((place, directory.known(one.device)) for place, one in enumerate(signed))
+    kept = {place: device for place, device in known if device is not None}
     found = await _matched(directory, verifier, signed, kept, bearer)
-    unsure = [place for place, answer in enumerate(found) if answer is None]
-    if not unsure:
-        return [answer for answer in found if answer is not None]
-    looked = await directory.read_each([signed[place].device for place in unsure])
-    news = [
-        (place, looked[signed[place].device])
-        for place in unsure
-        if kept[place] is None or looked[signed[place].device] != kept[place]
-    ]
-    again = await _matched(
-        directory,
-        verifier,
-        [signed[place] for place, _ in news],
-        [device for _, device in news],
-        bearer,
-        nobodys=True,
-    )
-    for (place, _), answer in zip(news, again, strict=True):
-        found[place] = answer
-    return [answer or _unsigned() for answer in found]
+    unsure = [place for place in range(len(signed)) if found.get(place) is None]
+    if unsure:
+        looked = await directory.read_each([signed[place].device for place in unsure])
+        now = {place: looked[signed[place].device] for place in unsure}
+        news = {p: device for p, device in now.items() if p not in kept or device != kept[p]}
+        found |= await _matched(directory, verifier, signed, news, bearer)
+    return [found.get(place) or _unsigned() for place in range(len(signed))]
 
 
 async def _matched(
     directory: Directory,
     verifier: Verifier,
     signed: Sequence[Signed],
-    devices: Sequence[Device | None],
+    devices: Mapping[int, Device | None],
     bearer: str,
-    *,
-    nobodys: bool = False,
-) -> list[tuple[Device, str] | FarthingError | None]:
-    """Match signatures with the keys of these devices; None where none of them made it.
-
-    Shape: a device that is not there has nobody's keys, where it is known that it is not there.
+) -> dict[int, tuple[Device, str] | FarthingError | None]:
+    """Match the signatures at these places with the keys of these devices, or with nobody's keys
+    where it is known that there is no device; None where none of them made it.
     """
-    claims = [
-        (f"{bearer} {one.device}", (directory.keys_of(one.device, device), *one[1:]))
-        for one, device in zip(signed, devices, strict=True)
-        if nobodys or device is not None
-    ]
-    matched = iter(await verifier.match_each(claims))
-    return [
-        _answer(device, next(matched)) if nobodys or device is not None else None
-        for device in devices
-    ]
+    claims: list[tuple[str, Claim]] = []
+    for place, device in devices.items():
+        one = signed[place]
+        keys = directory.keys_of(one.device, device)
+        claims.append((f"{bearer} {one.device}", (keys, one.signature, one.message)))
+    matched = await verifier.match_each(claims)
+    return {
+        place: _answer(device, key)
+        for (place, device), key in zip(devices.items(), matched, strict=True)
+    }
 
 
 def _answer(
