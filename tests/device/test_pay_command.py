@@ -338,3 +338,13 @@ def test_enrolling_ends_when_it_takes_too_long_in_all(tmp_path):
     assert done.exit_code == 5
     assert "out-of-time" in done.stderr
     assert "the same command goes on with the same key" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0"])
+@pytest.mark.parametrize(
+    "command", [("pay", "http://127.0.0.1:1/"), ("enrol", "http://127.0.0.1:1", "code")]
+)
+def test_how_long_it_may_take_is_a_number_of_seconds(command, seconds, purse):
+    done = run(*command, "--within", seconds, purse=purse)
+    assert done.exit_code == 2
+    assert "--within" in done.stderr

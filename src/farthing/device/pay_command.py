@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import ssl
 import stat
@@ -44,9 +45,19 @@ PlainHttp = Annotated[
 CaCert = Annotated[
     Path | None, typer.Option("--cacert", help="Trust the certificates in this file.")
 ]
+
+
+def _finite(seconds: float | None) -> float | None:
+    if seconds is not None and not math.isfinite(seconds):
+        raise typer.BadParameter("give a number of seconds")
+    return seconds
+
+
 Within = Annotated[
     float | None,
-    typer.Option("--within", min=0.1, help="Give up after so many seconds in all."),
+    typer.Option(
+        "--within", min=0.1, callback=_finite, help="Give up after so many seconds in all."
+    ),
 ]
 
 
