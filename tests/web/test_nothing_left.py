@@ -24,17 +24,19 @@ from .test_slow_clients import POST, STRANGERS, Big
 
 @contextlib.contextmanager
 def nobody_looks() -> Iterator[None]:
-    """Let nothing be found as garbage meanwhile."""
+    """Let nothing be found as garbage meanwhile, and what other tests hold not be counted."""
     gc.collect()
+    gc.freeze()
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
+        gc.unfreeze()
 
 
 def left(kind: type) -> int:
-    """Count what is there of a kind."""
+    """Count what has come of a kind since nobody looks."""
     return sum(isinstance(one, kind) for one in gc.get_objects())
 
 
