@@ -9,6 +9,7 @@ from farthing import keys, sealing
 from farthing.config import Config, load_config
 from farthing.core.chain import sign_head
 from farthing.core.heads import head_line
+from farthing.core.ladders import KeptLadder
 from farthing.device.journal import Entry, FolderJournal
 from farthing.device.purse import Membership, open_purse
 from farthing.services import audit_note, copies
@@ -31,6 +32,8 @@ _KEPT = Kept(
     promised=20,
     sequence=2,
 )
+_LADDER = KeptLadder(seed="A" * 22, base=15, each=5, most=90, voucher="AA")
+_ON_A_LADDER = msgspec.structs.replace(_KEPT, ladder=_LADDER)
 _MEMBERSHIP = Membership(
     device=DEVICE,
     hub=keys.fingerprint(KEY.public),
@@ -109,7 +112,7 @@ def _session_file(raw: bytes) -> object:
     files = SessionFiles(FOLDER / "sessions")
     (FOLDER / "sessions" / f"{_SESSION}.json").write_bytes(raw)
     [kept] = files.all()
-    return files.promised(kept.session, KEY)
+    return files.shown(kept.session, KEY)
 
 
 def _audit_note(raw: bytes) -> object:
@@ -151,7 +154,11 @@ FILE_PARSERS = (
     Parser("heads-file", _heads_file, (HEAD,)),
     Parser("journal-entry", _journal, (msgspec.json.encode(_ENTRY),)),
     Parser("purse", _purse, (msgspec.json.encode(_MEMBERSHIP),)),
-    Parser("session-file", _session_file, (msgspec.json.encode(_KEPT),)),
+    Parser(
+        "session-file",
+        _session_file,
+        (msgspec.json.encode(_KEPT), msgspec.json.encode(_ON_A_LADDER)),
+    ),
     Parser("audit-note", _audit_note, (msgspec.json.encode(_NOTE),)),
     Parser("manifest", _manifest, (msgspec.json.encode(_MANIFEST),)),
     Parser(

@@ -1,9 +1,14 @@
 """A payer's own ladder: every value follows from a seed, and few of them are kept at a time."""
 
 from math import isqrt
+from typing import Annotated
 
-from farthing.core.ticks import Ladder, Rung, stepped
-from farthing.errors import ensure
+import msgspec
+
+from farthing.codec import from_base64url
+from farthing.core.ticks import LADDER_TICKS_MAX, VALUE_BYTES, Ladder, Rung, stepped
+from farthing.errors import Malformed, ensure
+from farthing.money import UNITS_MAX
 
 
 class Climber:
@@ -42,3 +47,47 @@ class Climber:
                 values.append(stepped(self._alias, values[-1], 1))
             self._part, self._part_of = values, part
         return self._part[below]
+
+
+class KeptLadder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a payer keeps of the ladder that its newest voucher commits to.
+
+    Units: `base` is what that voucher promises by itself, `each` what each of `most` ticks adds.
+    Shape: `seed` and `voucher` are in base64url, and the voucher is empty until it is signed. How
+           far the ladder was climbed follows from what is promised: there is one counter.
+    """
+
+    seed: str
+    base: Annotated[int, msgspec.Meta(ge=0, le=UNITS_MAX)]
+    each: Annotated[int, msgspec.Meta(ge=1, le=UNITS_MAX)]
+    most: Annotated[int, msgspec.Meta(ge=1, le=LADDER_TICKS_MAX)]
+    voucher: str = ""
+
+    def reaches(self, units: int, each: int) -> bool:
+        """Tell whether it has a tick that promises exactly so much, by steps of `each`."""
+        ticks, rest = divmod(units - self.base, self.each)
+        return self.each == each and not rest and 0 <= ticks <= self.most
+
+    def is_sound(self, promised: int) -> bool:
+        """Tell whether so much can have been promised by it, as a file says that was damaged."""
+        try:
+            seed, _ = from_base64url(self.seed), from_base64url(self.voucher)
+        except Malformed:
+            return False
+        whole = self.base + self.most * self.each
+        return len(seed) == VALUE_BYTES and whole <= UNITS_MAX and self.reaches(promised, self.each)
+
+    def ticks_at(self, units: int) -> int:
+        """Give the count of the tick that promises so much."""
+        ensure(self.reaches(units, self.each), "what is promised is on the ladder")
+        return (units - self.base) // self.each
+
+
+def new_ladder(seed: str, promised: int, units: int, each: int, deposit: int) -> KeptLadder:
+    """Plan a ladder that goes on from what is promised to `units`, and as far as the deposit goes.
+
+    Shape: what is too far for its ticks is promised by its voucher, all but one tick.
+    """
+    base = promised if units - promised <= LADDER_TICKS_MAX * each else units - each
+    most = min(LADDER_TICKS_MAX, (deposit - base) // each)
+    return KeptLadder(seed=seed, base=base, each=each, most=most)

@@ -15,9 +15,11 @@ from farthing.device.hub_calls import ask_hub
 from farthing.device.opened import opened_session
 from farthing.device.purse import Purse
 from farthing.errors import Forbidden, OutcomeUnknown
-from farthing.session_files import Kept, SessionFiles
+from farthing.session_files import Kept, SessionFiles, Shown
 
 ORDER_SECONDS = 600
+UNHEARD = ("bad-tick", "tick-too-far")
+"""What is answered to a tick whose voucher was not heard, or too few ticks before it."""
 
 
 class DeviceSessions:
@@ -38,6 +40,7 @@ class DeviceSessions:
     ) -> None:
         self._purse, self.files, self._http = purse, files, http
         self._clock, self._fresh, self._plain_http = clock, fresh, plain_http
+        self._heard: dict[str, bytes] = {}
 
     async def open(
         self,
@@ -108,10 +111,34 @@ class DeviceSessions:
         """Promise `units` in all, and give the voucher's bytes; no network is needed."""
         return self.files.promise(session, units, self._purse.signer)
 
-    async def draw(self, session: str, units: int) -> dict[str, Any]:
-        """Promise `units` in all and tell the hub at once."""
-        voucher = to_base64url(self.promise(session, units))
-        return await self._ask(f"/v1/sessions/{session}/vouchers", {"voucher": voucher})
+    def climb(self, session: str, units: int, each: int) -> Shown:
+        """Promise at least `units` in all by ticks of `each`; no network is needed."""
+        return self.files.climb(session, units, each, self._purse.signer)
+
+    async def draw(self, session: str, units: int, each: int = 0) -> dict[str, Any]:
+        """Promise `units` in all and tell the hub at once; by ticks of `each` where that is given.
+
+        Shape: a tick goes by itself once the hub has seen its voucher.
+        """
+        if not each:
+            return await self._show(session, Shown(self.promise(session, units)))
+        shown = self.climb(session, units, each)
+        if self._heard.get(session) == shown.voucher:
+            body = {"tick": to_base64url(shown.tick)}
+            try:
+                return await self._ask(f"/v1/sessions/{session}/ticks", body)
+            except Forbidden as refused:
+                if refused.code not in UNHEARD:
+                    raise
+        told = await self._show(session, shown)
+        self._heard[session] = shown.voucher
+        return told
+
+    async def _show(self, session: str, shown: Shown) -> dict[str, Any]:
+        body = {"voucher": to_base64url(shown.voucher)}
+        if shown.tick:
+            body["tick"] = to_base64url(shown.tick)
+        return await self._ask(f"/v1/sessions/{session}/vouchers", body)
 
     def _order(self, payee: str, asset: str, amount: int, resource: str) -> Order:
         now_ns = self._clock()

@@ -205,7 +205,9 @@ class FarthingBatch:
             self._files.forget(session)
             return
         promised = min(kept.promised, left)
-        after = msgspec.structs.replace(kept, opening="", deposit=left, promised=promised)
+        after = msgspec.structs.replace(
+            kept, opening="", deposit=left, promised=promised, ladder=None
+        )
         self._files.keep(after)
 
     # Vouchers
