@@ -29,7 +29,7 @@ _LOOP: Places = {
     "find the device": ["farthing/services/devices.py"],
     "hand over to threads and back": [
         "farthing/services/verifying.py", "farthing/books/sql.py", "asyncio/futures.py",
-        "asyncio/locks.py", "concurrent/futures", "farthing/services/event_feed.py",
+        "asyncio/locks.py", "farthing/threads.py", "farthing/services/event_feed.py",
         "farthing/services/signals.py", "threading.py",
     ],
     "write answer and receipt": [
@@ -72,7 +72,7 @@ _WRITER: Places = {
     "note heads, tell who watches": [
         "farthing/books/sql.py", "farthing/observe", "farthing/services/heads.py",
     ],
-    "wait for work": ["concurrent/futures/thread.py:_worker"],
+    "wait for work": ["farthing/threads.py:_work_on"],
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import inspect
 import os
 import secrets
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.books.auditor import check_history
 
 _PLACE = "FARTHING_TEST_POSTGRES"
@@ -97,7 +97,7 @@ def postgres_dsn(postgres_server):
 @pytest.fixture
 def readers():
     """Threads for reading."""
-    with ThreadPoolExecutor(2) as executor:
+    with Threads(2) as executor:
         yield executor
 
 
@@ -135,7 +135,7 @@ def clock() -> HandClock:
 @pytest.fixture
 def books(database, clock):
     """Books on each engine; whatever a test did, its history must hold in the end."""
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         yield SqlBooks(database, lambda: SIGNER, clock, writer)
     database.transact(check_history)
 
@@ -152,7 +152,7 @@ def world(books, database, clock) -> World:
 def second_hub(world, postgres_dsn, readers, clock):
     """Another hub process's books on the same PostgreSQL database."""
     database = PostgresDatabase(postgres_dsn, readers)
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         books = SqlBooks(database, lambda: SIGNER, clock, writer)
         yield World(books, database, clock, seed=1)
     database.close()

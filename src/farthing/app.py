@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +41,7 @@ from farthing.store.database import Database, Tx
 from farthing.store.mapping import mapping
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
+from farthing.threads import Threads
 from farthing.worker import Worker
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class Hub:
     worker: Worker
     books: SqlBooks
     heads: HeadsFile
-    executors: list[ThreadPoolExecutor]
+    threads: list[Threads]
     challenge_secrets: list[bytes]
 
     @property
@@ -76,8 +76,8 @@ class Hub:
         self.ctx.committed.give()
         await self.worker.stop()
         await self.books.close()
-        for executor in self.executors:  # Before the database: a late read would wait for ever.
-            await asyncio.to_thread(executor.shutdown)
+        for threads in self.threads:  # Before the database: a late read would wait for ever.
+            await asyncio.to_thread(threads.close)
         self.ctx.database.close()
         self.heads.close()
 
@@ -93,7 +93,7 @@ def passphrase_of(config: Config) -> KeysPassphrase:
     return KeysPassphrase("the hub's keys", config.path(told) if told else None)
 
 
-def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
+def open_database(config: Config, readers: Threads) -> Database:
     """Open the configured database and bring it forward.
 
     Raises: PlugMissing, BadConfig, Unavailable.
@@ -111,7 +111,7 @@ def open_database(config: Config, readers: ThreadPoolExecutor) -> Database:
     return database
 
 
-def open_to_read(config: Config, readers: ThreadPoolExecutor) -> Database:
+def open_to_read(config: Config, readers: Threads) -> Database:
     """Open the configured database for reading only, beside a running hub or without one.
 
     Raises: PlugMissing, BadConfig, Unavailable.
@@ -121,7 +121,7 @@ def open_to_read(config: Config, readers: ThreadPoolExecutor) -> Database:
     return _postgres(config, readers)
 
 
-def _postgres(config: Config, readers: ThreadPoolExecutor) -> Database:
+def _postgres(config: Config, readers: Threads) -> Database:
     try:
         from farthing.store.postgres import PostgresDatabase  # noqa: PLC0415
     except ModuleNotFoundError:
@@ -151,10 +151,10 @@ async def open_hub(
     signer, root_public = ring.signing(), ring.root_public()
     challenge_secrets = ring.challenge_secrets()
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
-    readers = ThreadPoolExecutor(_READERS, "farthing-read")
-    writer = ThreadPoolExecutor(1, "farthing-write")
-    verifiers = ThreadPoolExecutor(_VERIFIERS, "farthing-verify")
-    executors = [readers, writer, verifiers]
+    readers = Threads(_READERS, "farthing-read")
+    writer = Threads(1, "farthing-write")
+    verifiers = Threads(_VERIFIERS, "farthing-verify")
+    threads = [readers, writer, verifiers]
     loop = asyncio.get_running_loop()
     ctx_ready: list[Context] = []
 
@@ -162,8 +162,8 @@ async def open_hub(
         loop.call_soon(ctx_ready[0].committed.give)
 
     async with contextlib.AsyncExitStack() as opened:
-        for executor in executors:
-            opened.callback(executor.shutdown, wait=False)
+        for each in threads:
+            opened.callback(each.close, wait=False)
         database = open_database(config, readers)
         opened.callback(database.close)
         heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
@@ -198,7 +198,7 @@ async def open_hub(
     worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
-    hub = Hub(desk, worker, books, heads, executors, challenge_secrets)
+    hub = Hub(desk, worker, books, heads, threads, challenge_secrets)
     hub.worker.start()
     return hub
 

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from farthing.services.watch import UNWATCHED, Watch
 from farthing.sockets import is_running, socket_path
 from farthing.store.meter_book import MeterBook
 from farthing.terminal.typed import without_userinfo
+from farthing.threads import Threads
 from farthing.web.asgi import App
 from farthing.web.discovery import OPENAPI
 from farthing.web.hub_offers import HubOffers, read_items
@@ -106,7 +106,7 @@ def metered(
 
     Raises: Unavailable `store-locked`; BadConfig.
     """
-    writer, verifiers = ThreadPoolExecutor(1), ThreadPoolExecutor(_VERIFIERS)
+    writer, verifiers = Threads(1), Threads(_VERIFIERS)
     metering = Metering(
         RemoteSessions(client),
         MeterBook(Path(book), writer),

@@ -1,7 +1,6 @@
 """Books that are removed, replaced or older when they come back, under a hub that runs."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -18,6 +17,7 @@ from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from farthing.store.sqlite_files import BooksFiles, pages_of_log
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 
 
@@ -26,7 +26,7 @@ async def test_a_file_that_is_gone_or_another_takes_no_payment(tmp_path: Path, r
     file = tmp_path / "books.db"
     database, clock = SqliteDatabase(file, readers), HandClock()
     migrate(database)
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         books = SqlBooks(database, lambda: SIGNER, clock, writer)
         world = World(books, database, clock)
         world.begin()
@@ -70,7 +70,7 @@ async def test_an_older_copy_that_answers_after_a_lost_connection_takes_no_payme
         alone(f'ALTER DATABASE "{old}" RENAME TO "{new}"')
 
     database = PostgresDatabase(dsn, readers)
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         books = SqlBooks(database, lambda: SIGNER, clock, writer)
         world = World(books, database, clock)
         world.begin()

@@ -1,7 +1,5 @@
 """What the books remember of accounts holds only while nobody else writes."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import apsw
 
 from farthing.books.sql import SqlBooks
@@ -10,6 +8,7 @@ from farthing.core.refusals import Refusal
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 
 
@@ -17,7 +16,7 @@ async def test_a_balance_that_somebody_else_wrote_is_the_one_that_counts(tmp_pat
     database = SqliteDatabase(tmp_path / "books.db", readers)
     migrate(database)
     clock = HandClock()
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         world = World(SqlBooks(database, lambda: SIGNER, clock, writer), database, clock)
         world.begin()
         spender, payee = await world.spender(100), await world.account()

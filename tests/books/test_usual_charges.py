@@ -1,7 +1,6 @@
 """The usual charge is decided in one go, and leaves what its plan would have left."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from farthing.core.settling import Void
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 from tests.effort import EFFORT
 from tests.machines.engines import on_postgres, on_sqlite
@@ -49,7 +49,7 @@ def two_worlds(engine, request, readers):
 def _world(stack, database, close):
     stack.callback(close)
     clock = HandClock()
-    writer = stack.enter_context(ThreadPoolExecutor(1))
+    writer = stack.enter_context(Threads(1))
     world = World(SqlBooks(database, lambda: SIGNER, clock, writer), database, clock)
     world.begin()
     return world

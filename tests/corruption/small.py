@@ -1,7 +1,6 @@
 """A small real book: little of everything, so that each of its bytes can be changed in turn."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 from farthing import ids
 from farthing.books.sql import SqlBooks
@@ -20,6 +19,7 @@ from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.drawing import Drawer
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 from tests.services.lived_in import ROOT, paid
 
@@ -33,7 +33,7 @@ async def make(folder):
            `log.db-wal` as they lay on the disk in the last moment before it was closed.
     """
     heads, clock = [], HandClock()
-    with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writer:
+    with Threads(1) as readers, Threads(1) as writer:
         for moment, live in enumerate((_pay, _administer, _freeze)):
             database = SqliteDatabase(folder / "books.db", readers)
             migrate(database)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -28,6 +27,7 @@ from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
+from farthing.threads import Threads
 
 PRICE = 7
 CLIENTS = 6
@@ -262,7 +262,7 @@ class CrashingHub:
     async def check(self):
         """Audit, and compare what is there with what was answered."""
         config = load_config(self.config)
-        with ThreadPoolExecutor(1) as readers:
+        with Threads(1) as readers:
             database = open_to_read(config, readers)
             heads = HeadsFile(config.path(config.audit.heads_path))
             report = await audit(database, self.made["root_key"], heads)

@@ -4,7 +4,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from farthing.services.context import Context, HubIdentity
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
+from farthing.threads import Threads
 from farthing.web.paywall import Paywall
 
 USD = Asset("USD", 6)
@@ -64,7 +64,7 @@ def fresh(prefix: str) -> str:
 @contextlib.asynccontextmanager
 async def open_shop(folder: Path, price: int = 1500, largest: int = 10_000) -> AsyncIterator[Shop]:
     """Open books in a folder, and a shop on them."""
-    pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(2), ThreadPoolExecutor(1)]
+    pools = [Threads(1), Threads(2), Threads(1)]
     database = SqliteDatabase(folder / "hub.db", pools[1])
     migrate(database)
     root = keys.Ed25519Signer(secrets.token_bytes(32))
@@ -86,7 +86,7 @@ async def open_shop(folder: Path, price: int = 1500, largest: int = 10_000) -> A
         await books.close()
         database.close()
         for pool in pools:
-            pool.shutdown()
+            pool.close()
 
 
 async def _furnish(ctx: Context, certificate: Any, root: Any, price: int, largest: int) -> Shop:

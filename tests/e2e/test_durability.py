@@ -6,7 +6,6 @@
 import asyncio
 import random
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 import pytest
@@ -20,6 +19,7 @@ from farthing.store.queries import one
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.lossy_vfs import LossyVfs
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 
 PRICE = 3
@@ -35,7 +35,7 @@ class PowerCut:
         self.path = folder / f"{self.name}.db"
         self.answered, self.kept = [], []
         self.orders = []
-        self.readers, self.writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self.readers, self.writer = Threads(1), Threads(1)
 
     def open(self):
         database = SqliteDatabase(self.path, self.readers, vfs=self.name)
@@ -77,8 +77,8 @@ class PowerCut:
         return [i for i, p in found.items() if p is None or p.state is not State.CAPTURED]
 
     def close(self):
-        self.readers.shutdown()
-        self.writer.shutdown()
+        self.readers.close()
+        self.writer.close()
 
 
 async def _cut(folder, seed, **disk):

@@ -13,9 +13,9 @@ async def main():
     config = Config(folder=sys.argv[1])
     await initialise(config, "the operator", "UTC")
     hub = await open_hub(config)
-    readers, go_on = hub.executors[0], threading.Event()
+    readers, go_on = hub.threads[0], threading.Event()
     for _ in range(4):  # Every thread for reading is busy, and no connection is.
-        readers.submit(go_on.wait)
+        readers.run(go_on.wait)
     reading = asyncio.create_task(hub.ctx.database.read(lambda tx: tx.rows("SELECT 1")))
     await asyncio.sleep(0)
     threading.Timer(0.3, go_on.set).start()

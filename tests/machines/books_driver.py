@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from farthing.core.ledger import Account, AccountResult, Transfer, TransferResul
 from farthing.core.replay import counters
 from farthing.keys import Ed25519Signer
 from farthing.testing.worlds import HandClock
+from farthing.threads import Threads
 from tests.books.auditor import ACCOUNT, TRANSFER, check_history
 from tests.machines.driver import START_NS, Balances
 
@@ -49,7 +49,7 @@ class BooksDriver:
     def __init__(self, database: Any, close: Callable[[], None]) -> None:
         self._database, self._close = database, close
         self._clock = HandClock(START_NS)
-        self._writer = ThreadPoolExecutor(1)
+        self._writer = Threads(1)
         self._loop = asyncio.new_event_loop()
         self._books = SqlBooks(database, lambda: SIGNER, self._clock, self._writer)
 
@@ -74,7 +74,7 @@ class BooksDriver:
 
     def close(self) -> None:
         self._database.transact(check_history)
-        self._writer.shutdown()
+        self._writer.close()
         self._loop.close()
         self._close()
 

@@ -6,7 +6,6 @@ session, prices a count by a formula of its own, and says what the next answer m
 
 import asyncio
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from farthing.services.proving import Presented
 from farthing.store.meter_book import MeterBook
 from farthing.testing.fake_sessions import FakeSessions
 from farthing.testing.worlds import START_NS, HandClock
+from farthing.threads import Threads
 
 TARIFF = flat_rate("USD", "request", 3, 2, opening="2", minimum="6")
 PAYEE = "acc_01kaw1f2800000000000000000"
@@ -37,7 +37,7 @@ DEVICE = "dev_01kaw1f2810000000000000000"
 BEYOND, UNSETTLED = 4, 60
 LIFETIME, GRACE = 600, 300
 
-THREADS = ThreadPoolExecutor(2)
+THREADS = Threads(2)
 which = st.integers(0, 2)
 
 

@@ -6,7 +6,6 @@ What is asked is gathered and committed together; the model is asked one after t
 import asyncio
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hypothesis import strategies as st
@@ -29,6 +28,7 @@ from farthing.keys import Ed25519Signer
 from farthing.services.audit import examine
 from farthing.store.queries import asks_over, holds_over
 from farthing.testing.worlds import START_NS, HandClock, Spender, World
+from farthing.threads import Threads
 from tests.books.auditor import check_history
 from tests.machines.fees_model import Levy
 from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
@@ -87,7 +87,7 @@ class PaymentsMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = HandClock()
-        self.writer = ThreadPoolExecutor(1)
+        self.writer = Threads(1)
         database = self.open_database()
         books = SqlBooks(database, lambda: SIGNER, self.clock, self.writer)
         self.loop = asyncio.new_event_loop()
@@ -332,7 +332,7 @@ class PaymentsMachine(RuleBasedStateMachine):
                 report = self._read(lambda tx: examine(tx, None, None))
                 assert report.text == "ok"
         finally:
-            self.writer.shutdown()
+            self.writer.close()
             self.loop.close()
             self.close_database()
 

@@ -6,7 +6,6 @@ What is asked is gathered and committed together; the model is asked one after t
 import asyncio
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from farthing.services.audit import examine
 from farthing.store.queries import sessions_due
 from farthing.testing.drawing import TARIFF, Drawer
 from farthing.testing.worlds import START_NS, HandClock, World
+from farthing.threads import Threads
 from tests.machines.sessions_model import Model
 
 SIGNER = Ed25519Signer(bytes(32))
@@ -49,7 +49,7 @@ class SessionsMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = HandClock()
-        self.writer = ThreadPoolExecutor(1)
+        self.writer = Threads(1)
         self.database = self.open_database()
         books = SqlBooks(self.database, lambda: SIGNER, self.clock, self.writer)
         self.loop = asyncio.new_event_loop()
@@ -253,7 +253,7 @@ class SessionsMachine(RuleBasedStateMachine):
                 report = self._read(lambda tx: examine(tx, None, None))
                 assert report.text == "ok"
         finally:
-            self.writer.shutdown()
+            self.writer.close()
             self.loop.close()
             self.close_database()
 

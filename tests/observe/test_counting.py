@@ -1,7 +1,6 @@
 """Counting itself: buckets, threads, and that nobody's payment hangs on it."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +14,7 @@ from farthing.observe.tally import Spread, Tally
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER
 
 from .reading import value
@@ -95,7 +95,7 @@ async def test_a_watch_that_fails_costs_no_payment(tmp_path, readers, caplog):
     database = SqliteDatabase(tmp_path / "books.db", readers)
     migrate(database)
     clock = HandClock()
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         books = SqlBooks(database, lambda: SIGNER, clock, writer, on_batch=broken)
         world = World(books, database, clock)
         world.begin()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from farthing.keys import Signer, new_signer
 from farthing.protocols.client import asks
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
+from farthing.threads import Threads
 from tests.books.auditor import check_history
 from tests.e2e.hub_process import HubProcess, free_port, wait_for
 from tests.web.api.town import body_of, enrolment
@@ -202,7 +202,7 @@ class Market:
     async def _audited(self) -> None:
         for hub in self.hubs:
             config = load_config(environ=hub.environment)
-            with ThreadPoolExecutor(1) as readers:
+            with Threads(1) as readers:
                 database = open_to_read(config, readers)
                 try:
                     heads = HeadsFile(config.path(config.audit.heads_path))

@@ -1,7 +1,6 @@
 """Books in which everything has happened, made once per engine for tests that spoil them."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +10,7 @@ from farthing.store.migrate import migrate
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, World
+from farthing.threads import Threads
 from tests.conftest import SIGNER, fresh_dsn
 from tests.services.lived_in import ROOT, live
 
@@ -50,7 +50,7 @@ class Spoilt:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def spoilt(request, tmp_path_factory):
-    with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writer:
+    with Threads(1) as readers, Threads(1) as writer:
         if request.param == "sqlite":
             database = SqliteDatabase(tmp_path_factory.mktemp("spoilt") / "books.db", readers)
             migrate(database)
@@ -75,5 +75,5 @@ def _lived(database, writer):
 @pytest.fixture
 def writer_thread():
     """A thread for writing."""
-    with ThreadPoolExecutor(1) as executor:
+    with Threads(1) as executor:
         yield executor

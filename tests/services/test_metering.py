@@ -3,7 +3,6 @@
 import asyncio
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthentic
 from farthing.keys import new_signer
 from farthing.services.metering import Metering, MeterLimits, Wanted
 from farthing.store.meter_book import MeterBook
+from farthing.threads import Threads
 from tests.contracts.test_session_hub_contract import World, world
 
-THREADS, CHECKS = ThreadPoolExecutor(2), ThreadPoolExecutor(2)
+THREADS, CHECKS = Threads(2), Threads(2)
 TARIFF = flat_rate("USD", "request", 3, 2)
 
 
@@ -262,7 +262,7 @@ def test_a_voucher_that_is_still_being_checked_does_not_bring_a_closed_session_b
         await seller.present(seen, 3)
         let_go = threading.Event()
         for _ in range(2):
-            CHECKS.submit(let_go.wait)
+            CHECKS.run(let_go.wait)
         checked = asyncio.create_task(seller.present(seen, 60))
         await asyncio.sleep(0.01)
         await seller.meters.close(seen.session)

@@ -1,7 +1,6 @@
 """Signatures are verified off the event loop, and who brings many waits for itself."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,6 +8,7 @@ from farthing import keys
 from farthing.errors import TooMuch, Unavailable
 from farthing.services import verifying
 from farthing.services.verifying import Verifier
+from farthing.threads import Threads
 
 SIGNER = keys.new_signer()
 FORGED = bytes(64)
@@ -16,7 +16,7 @@ FORGED = bytes(64)
 
 @pytest.fixture
 def verifier():
-    with ThreadPoolExecutor(2) as threads:
+    with Threads(2) as threads:
         yield Verifier(threads)
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,10 @@ from farthing.core.tariffs import flat_rate
 from farthing.errors import Unavailable
 from farthing.services.meter_pen import MeterPen
 from farthing.store.meter_book import MeterBook
+from farthing.threads import Threads
 
 TARIFF = flat_rate("USD", "request", 3, 2).written().decode()
-THREADS = ThreadPoolExecutor(2)
+THREADS = Threads(2)
 
 
 def meter(number: int, count: int = 0, voucher: bytes = b"\x84") -> Meter:
@@ -95,12 +95,12 @@ async def test_what_could_not_be_written_is_told_and_written_with_the_next():
 
 CHILD = """
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from farthing.threads import Threads
 from pathlib import Path
 from farthing.store.meter_book import MeterBook
 from tests.store.test_meter_book import meter
 
-book = MeterBook(Path(sys.argv[1]), ThreadPoolExecutor(1))
+book = MeterBook(Path(sys.argv[1]), Threads(1))
 count = 0
 while True:
     count += 1

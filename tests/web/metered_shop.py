@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from farthing.protocols.mpp import Mpp
 from farthing.protocols.mpp_session import MppSessions
 from farthing.services.metering import Metering, MeterLimits
 from farthing.store.meter_book import MeterBook
+from farthing.threads import Threads
 from farthing.web.metered_till import MeteredTill
 from farthing.web.paywall import Paywall
 from farthing.web.price_file import read_prices
@@ -69,7 +69,7 @@ class MeteredShop:
 
     def __post_init__(self) -> None:
         self.secret = secrets.token_bytes(32)
-        self.pools = [ThreadPoolExecutor(1), ThreadPoolExecutor(2)]
+        self.pools = [Threads(1), Threads(2)]
         self.open()
 
     def open(self) -> None:

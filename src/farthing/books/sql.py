@@ -8,7 +8,6 @@ itself.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +24,7 @@ from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, TooM
 from farthing.keys import Signer
 from farthing.log_lines import Log
 from farthing.sharing import Line
+from farthing.threads import Threads
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class SqlBooks:
         database: Transacts,
         signer: Callable[[], Signer],
         clock: Clock,
-        writer: Executor,
+        writer: Threads,
         on_head: Callable[[Head], None] | None = None,
         on_commit: Callable[[], None] | None = None,
         chain: str = "main",
@@ -117,8 +117,7 @@ class SqlBooks:
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out, between two commits; nothing of the history."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._checked, work)
+        await self._writer.run(self._checked, work)
 
     @property
     def queued(self) -> int:
@@ -157,9 +156,7 @@ class SqlBooks:
         else:
             self._drained.clear()
             since = min(wish.since for wish, _ in batch)
-            running = asyncio.get_running_loop().run_in_executor(
-                self._writer, self._run, [unit for _, unit in batch], since
-            )
+            running = self._writer.run(self._run, [unit for _, unit in batch], since)
             running.add_done_callback(lambda done: self._hear(batch, done))
 
     def _hear(

@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from farthing.store.migrate import check_current
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import manners, say
+from farthing.threads import Threads
 
 
 async def run_audit(config_file: Path | None, root_key: str) -> Answer:
@@ -50,7 +50,7 @@ async def examined(config: Config, root_key: str | None) -> Report:
 
     Raises: FarthingError when they cannot be read.
     """
-    with ThreadPoolExecutor(1) as readers:
+    with Threads(1) as readers:
         database = open_to_read(config, readers)
         try:
             check_current(database)

@@ -4,7 +4,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +33,7 @@ from farthing.store.sqlite_copy import copy_books
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import confirm, say
+from farthing.threads import Threads
 
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="A file with the passphrase for the hub's keys.")
@@ -146,7 +146,7 @@ async def upgrade_check(config: ConfigOption = None) -> Any:
 
 
 def _migrated(books: Path) -> list[str]:
-    with ThreadPoolExecutor(1) as readers:
+    with Threads(1) as readers:
         database = SqliteDatabase(books, readers)
         try:
             return migrate(database)
@@ -190,7 +190,7 @@ def _staged(folder: Path) -> Config:
 
 
 def _ask_books(books: Path, sql: str) -> tuple[Any, ...]:
-    with ThreadPoolExecutor(1) as readers:
+    with Threads(1) as readers:
         database = SqliteDatabase(books, readers, read_only=True)
         try:
             return next(iter(database.stream(sql)), ())

@@ -1,7 +1,6 @@
 """After the demo: the books audited from their files, and a receipt checked offline."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from farthing.errors import Malformed
 from farthing.money import Amount
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
+from farthing.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Result:
 
 async def audit_books(config: Config) -> Report:
     """Audit the books of a hub that has stopped, from nothing but its files."""
-    with ThreadPoolExecutor(1) as readers:
+    with Threads(1) as readers:
         database = open_database(config, readers)
         try:
             heads = HeadsFile(config.path(config.audit.heads_path))

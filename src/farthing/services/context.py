@@ -1,7 +1,6 @@
 """What every service needs, handed in once by the composition root."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from farthing import ids
@@ -13,6 +12,7 @@ from farthing.money import Asset
 from farthing.services.signals import Signal
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.store.database import Database
+from farthing.threads import Threads
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Context:
     database: Database
     clock: Clock
     random_bits: Callable[[int], int]
-    verifiers: Executor
+    verifiers: Threads
     identity: HubIdentity
     assets: dict[str, Asset]
     committed: Signal = field(default_factory=Signal)

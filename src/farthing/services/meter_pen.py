@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 
 from farthing.core.meters import Meter
+from farthing.threads import Threads
 
 Keep = Callable[[Sequence[Meter], Sequence[str]], None]
 
@@ -12,11 +12,11 @@ Keep = Callable[[Sequence[Meter], Sequence[str]], None]
 class MeterPen:
     """Keeps the newest state of each meter on disk; one sync for all who wait.
 
-    Shape: `keep` writes and returns when it is on disk; it runs in `executor`, one at a time.
+    Shape: `keep` writes and returns when it is on disk; it runs on `writer`, one at a time.
     """
 
-    def __init__(self, keep: Keep, executor: Executor) -> None:
-        self._keep, self._executor = keep, executor
+    def __init__(self, keep: Keep, writer: Threads) -> None:
+        self._keep, self._writer = keep, writer
         self._changed: dict[str, Meter | None] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -53,9 +53,8 @@ class MeterPen:
 
     async def _put(self, changed: dict[str, Meter | None]) -> Exception | None:
         kept, over = _parted(changed.items())
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._executor, self._keep, kept, over)
+            await self._writer.run(self._keep, kept, over)
         except Exception as fault:
             return fault
         return None

@@ -9,7 +9,6 @@ import asyncio
 import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -28,6 +27,7 @@ from farthing.services.meter_pen import MeterPen
 from farthing.services.proving import Presented
 from farthing.services.session_hub import HANDED_AT_ONCE, SessionHub
 from farthing.services.verifying import Verifier
+from farthing.threads import Threads
 
 log = Log("metering")
 
@@ -80,8 +80,8 @@ class Metering:
         hub: SessionHub,
         book: Book,
         *,
-        verifiers: Executor,
-        writer: Executor,
+        verifiers: Threads,
+        writer: Threads,
         clock: Clock,
         limits: MeterLimits | None = None,
     ) -> None:

@@ -4,7 +4,6 @@ What was proved stays true, so it is remembered: the next tick is then one hash 
 many as it counts. What is remembered is never taken for how a session stands; the books tell that.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -193,8 +192,7 @@ class Proofs:
     async def away(self, work: Callable[[], T], bearer: str) -> T:
         """Do what takes long off the event loop, for all who ask in turn."""
         async with self._turns.turn(bearer):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._ctx.verifiers, work)
+            return await self._ctx.verifiers.run(work)
 
     async def _by_tick(self, session: str, tick: Tick, bearer: str, steps: Steps) -> Promise:
         before = self._known.get(session)

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Executor
 
 from farthing.errors import FarthingError, TooMuch, Unavailable
 from farthing.keys import verify
 from farthing.sharing import Line
+from farthing.threads import Threads
 
 Claim = tuple[Sequence[str], bytes, bytes]
 """Public keys to try, a signature, and the message."""
@@ -42,8 +42,8 @@ class Asked:
 class Verifier:
     """Check many signatures side by side; PyNaCl lets go of the interpreter while it works."""
 
-    def __init__(self, executor: Executor, workers: int = 2) -> None:
-        self._executor, self._idle = executor, workers
+    def __init__(self, threads: Threads, workers: int = 2) -> None:
+        self._threads, self._idle = threads, workers
         self._queue: Line[tuple[Claim, Asked, int]] = Line(WAITING_MAX)
         self.good = self.bad = 0
 
@@ -85,9 +85,7 @@ class Verifier:
         while self._idle and self._queue:
             some = self._queue.take(_AT_ONCE)
             self._idle -= 1
-            running = asyncio.get_running_loop().run_in_executor(
-                self._executor, _match_all, [claim for claim, _, _ in some]
-            )
+            running = self._threads.run(_match_all, [claim for claim, _, _ in some])
             running.add_done_callback(lambda done, some=some: self._finish(some, done))
 
     def _finish(

@@ -5,13 +5,13 @@ twice. What `keep` was given is on disk when it returns, and survives `kill -9` 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 
 from farthing.core.meters import METERS, Meter
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
 from farthing.store.sqlite import SqliteDatabase
+from farthing.threads import Threads
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS meters (
@@ -30,7 +30,7 @@ class MeterBook:
     Raises: Unavailable `store-locked` where another process meters with this file; BadConfig.
     """
 
-    def __init__(self, path: Path, readers: Executor) -> None:
+    def __init__(self, path: Path, readers: Threads) -> None:
         self._database = SqliteDatabase(path, readers)
         self._database.transact(lambda tx: tx.run(_TABLE))
 

@@ -5,11 +5,9 @@ So there are no deadlocks and no conflicts to repeat, what is read is what the c
 and numbers given in order become visible in order.
 """
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from farthing.errors import (
@@ -23,6 +21,7 @@ from farthing.errors import (
 from farthing.store.database import RowStream, Tx
 from farthing.store.postgres_sets import translated
 from farthing.store.postgres_tx import PostgresTx, Shapes
+from farthing.threads import Threads
 
 try:
     import psycopg
@@ -81,8 +80,8 @@ class PostgresDatabase:
     dialect = "postgresql"
     exclusive = False
 
-    def __init__(self, dsn: str, readers: Executor) -> None:
-        self._dsn, self._executor = _completed(dsn), readers
+    def __init__(self, dsn: str, readers: Threads) -> None:
+        self._dsn, self._readers = _completed(dsn), readers
         self._shapes = Shapes()
         self._turn = threading.Lock()
         self._writer, self.connected = _connect_writer(self._dsn), 1
@@ -142,7 +141,7 @@ class PostgresDatabase:
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
+        return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:
         try:
@@ -165,9 +164,7 @@ class PostgresDatabase:
     async def use_once(self, key: bytes, until_s: int, over_s: int) -> bool:
         """Use up a key for all hubs on this database; it waits for no disk and no payment."""
         values = (over_s, key, until_s)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._use_once, values
-        )
+        return await self._readers.run(self._use_once, values)
 
     def _use_once(self, values: tuple[int, bytes, int]) -> bool:
         try:

@@ -1,12 +1,10 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """SQLite through apsw: WAL, `synchronous=FULL`, one writer held by a file lock, many readers."""
 
-import asyncio
 import fcntl
 import os
 import queue
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +16,7 @@ from farthing.store.database import RowStream, Tx
 from farthing.store.mapping import mapping
 from farthing.store.sqlite_files import BooksFiles, meaning, pages_of_log
 from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
+from farthing.threads import Threads
 
 T = TypeVar("T")
 _READERS = 4
@@ -82,9 +81,9 @@ class SqliteDatabase:
     connected = 1
 
     def __init__(
-        self, path: Path, readers: Executor, vfs: str | None = None, *, read_only: bool = False
+        self, path: Path, readers: Threads, vfs: str | None = None, *, read_only: bool = False
     ) -> None:
-        self._path, self._vfs, self._executor = path, vfs, readers
+        self._path, self._vfs, self._readers = path, vfs, readers
         if read_only and not path.exists():
             raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
         if path.exists() and not path.is_file():
@@ -149,7 +148,7 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._read, work)
+        return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:
         connection = self._idle.get()

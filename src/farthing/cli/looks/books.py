@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from farthing.config import Config
 from farthing.services.heads import HeadsFile
 from farthing.store.database import Database
 from farthing.store.migrate import migrations, schema_of
+from farthing.threads import Threads
 
 _OURS = "SELECT current_setting('synchronous_commit')"
 _TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
@@ -20,7 +20,7 @@ _TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 def books(config: Config) -> Iterator[Finding]:
     """Look at the books: nothing in them is changed, and nobody who writes is kept waiting."""
-    with ThreadPoolExecutor(1) as readers:
+    with Threads(1) as readers:
         database = open_to_read(config, readers)
         try:
             yield _schema(database)
