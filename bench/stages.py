@@ -15,6 +15,7 @@ _LOOP: Places = {
     "HTTP": [
         "uvicorn/protocols", "farthing/web/strict_http.py", "farthing/web/patience.py",
         "farthing/web/corked.py", "farthing/web/guard.py", "farthing/web/incoming.py",
+        "farthing/web/quick_http.py", "farthing/web/plain_head.py",
     ],
     "route, limits, metrics": [
         "farthing/web/app.py", "farthing/web/api/router.py", "farthing/web/api/rates.py",

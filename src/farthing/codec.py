@@ -14,6 +14,7 @@ _URL = re.compile(rb"[A-Za-z0-9_-]*")
 _DEPTH_MAX = 32
 _TEXT = {str}
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -117,7 +118,12 @@ def _check(value: Any, depth: int) -> None:
 
 def to_base64url(raw: bytes) -> str:
     """Write base64url without padding."""
-    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL, b"=").decode()
+    return to_url(raw).decode()
+
+
+def to_url(raw: bytes) -> bytes:
+    """Write base64url without padding, as bytes of ASCII."""
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL, b"=")
 
 
 def from_base64url(text: str) -> bytes:
@@ -129,12 +135,17 @@ def from_base64url(text: str) -> bytes:
         raw = text.encode("ascii")
         if _URL.fullmatch(raw) is None:
             raise ValueError
-        value = base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+        value = from_url(raw)
     except (ValueError, binascii.Error):
         raise Malformed("malformed-base64", "this is not unpadded base64url") from None
     if to_base64url(value) != text:
         raise Malformed("malformed-base64", "this base64url has stray bits at its end")
     return value
+
+
+def from_url(raw: bytes) -> bytes:
+    """Read base64url without padding that is known to be spelled right."""
+    return binascii.a2b_base64(raw.translate(_FROM_URL) + b"=" * (-len(raw) % 4))
 
 
 def to_base64(raw: bytes) -> str:

@@ -22,8 +22,8 @@ from farthing.core.chain import (
     root_of,
     sign_head,
 )
-from farthing.core.identity import certificate_fault, certify, read_certificate
-from farthing.core.receipts import receipt_fault, write_receipt
+from farthing.core.identity import Certificate, certificate_fault, certify, read_certificate
+from farthing.core.receipts import receipt_fault, receipt_json, write_receipt
 from farthing.errors import Malformed
 from farthing.keys import Ed25519Signer, P256Signer, fingerprint
 from tests.effort import REPEATED, examples
@@ -65,7 +65,15 @@ def test_the_number_of_leaves_is_bound_to_the_root():
 
 def make(index: int = 1, count: int = 3, signer: Any = HEAD_KEY) -> dict[str, Any]:
     """Write the receipt of one of several payments of a commit."""
-    statement = canonical_json({"hub": HUB, "payment": "pay_1", "captured": "1500"})
+    return write_receipt(*parts(index, count, signer))
+
+
+def parts(
+    index: int = 1, count: int = 3, signer: Any = HEAD_KEY, **members: str
+) -> tuple[Proof, Certificate]:
+    """Make what a receipt is written of."""
+    stated = {"hub": HUB, "payment": "pay_1", "captured": "1500"} | members
+    statement = canonical_json(stated)
     leaves = digests(count)
     leaves[index] = leaf_digest(statement, bytes(32))
     levels = merkle_levels(leaves)
@@ -73,7 +81,16 @@ def make(index: int = 1, count: int = 3, signer: Any = HEAD_KEY) -> dict[str, An
     head = sign_head(signer, "main", 7, GENESIS, root, count, NOW * 10**9)
     proof = Proof(statement, bytes(32), index, path_from(levels, index), head)
     assert proof_fault(proof) is None
-    return write_receipt(proof, certify(ROOT, signer.public, NOW - 10))
+    return proof, certify(ROOT, signer.public, NOW - 10)
+
+
+@given(st.integers(1, 40), st.data())
+def test_a_receipt_is_the_same_text_however_it_is_written(count: int, data: Any):
+    index = data.draw(st.integers(0, count - 1))
+    resource = data.draw(st.text(st.characters(codec="utf-8"), max_size=20))
+    proof, certificate = parts(index, count, resource=resource)
+    written = receipt_json(proof, certificate)
+    assert written == msgspec.json.encode(write_receipt(proof, certificate))
 
 
 def test_a_receipt_verifies_with_nothing_but_the_root_key():

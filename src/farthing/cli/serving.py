@@ -38,6 +38,7 @@ from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.door import BoundedServer, guarded
 from farthing.web.guard import Guard
 from farthing.web.metrics_page import read_address, served_beside
+from farthing.web.quick_http import Quick, quickly
 from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
 
@@ -200,7 +201,11 @@ async def _serve(config: Config, accept_rollback: bool) -> None:
     guard = guard_of(config, proxies)
     app = HubApp(hub.desk, guard.requests)
     public = PrivateOnly(app, Trust(proxies)) if proxies else app
-    servers = [_tcp_server(config, public, guard), _socket_server(config, LocalOperator(app))]
+    quick = None if proxies else app.router
+    servers = [
+        _tcp_server(config, public, guard, quick),
+        _socket_server(config, LocalOperator(app)),
+    ]
     told = EventLog(hub.ctx, config.log.format) if _tells_events(config) else None
     try:
         if told is not None:
@@ -273,13 +278,13 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def _tcp_server(config: Config, app: Any, guard: Guard) -> uvicorn.Server:
+def _tcp_server(config: Config, app: Any, guard: Guard, quick: Quick | None) -> uvicorn.Server:
     server = config.server
     settings = uvicorn.Config(
         app,
         ssl_certfile=server.tls_cert or None,
         ssl_keyfile=server.tls_key or None,
-        **(common_settings() | bounded_settings(guard) | socket_settings()),
+        **(common_settings() | bounded_settings(guard, quick) | socket_settings()),
     )
     return BoundedServer(settings, guard)
 
@@ -325,6 +330,10 @@ def socket_settings() -> dict[str, Any]:
     }
 
 
-def bounded_settings(guard: Guard) -> dict[str, Any]:
-    """Give the settings of a server whose connections are bounded, and so its requests."""
-    return {"http": guarded(guard), "limit_concurrency": guard.places.most}
+def bounded_settings(guard: Guard, quick: Quick | None = None) -> dict[str, Any]:
+    """Give the settings of a server whose connections are bounded, and so its requests.
+
+    Shape: `quick` answers plain requests at once.
+    """
+    http = quickly(guard, quick) if quick is not None else guarded(guard)
+    return {"http": http, "limit_concurrency": guard.places.most}

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from farthing.clock import write_time_ns
-from farthing.codec import canonical_json, from_base64url, to_base64url
+from farthing.codec import canonical_json, from_base64url, to_base64url, to_url
 from farthing.errors import Malformed
 from farthing.keys import Signer, verify
 from farthing.money import parse_units
@@ -167,6 +167,23 @@ def write_proof(proof: Proof) -> dict[str, Any]:
         "path": [to_base64url(node) for node in proof.path],
         "head": dict(_head_members(proof.head)),
     }
+
+
+def proof_json(proof: Proof) -> bytes:
+    """Write a proof as JSON text."""
+    path = b",".join([b'"%b"' % to_url(node) for node in proof.path])
+    return b'{"rows":"%b","index":"%d","path":[%b],"head":%b}' % (
+        to_url(proof.rows_digest),
+        proof.index,
+        path,
+        _head_json(proof.head),
+    )
+
+
+@lru_cache(maxsize=16)
+def _head_json(head: Head) -> bytes:
+    """Write a head, once for all the receipts of its commit."""
+    return msgspec.json.encode(_head_members(head))
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,7 @@ of all nine members as strings of printable ASCII. `docs/reference/methods.md` h
 the test vectors.
 """
 
+import re
 from functools import lru_cache
 
 import msgspec
@@ -22,8 +23,11 @@ SKEW_SECONDS_MAX = 60
 
 RESOURCE_CHARACTERS_MAX = 2048
 
+_SIGNED = "signed"
+"""Under this name an order keeps the bytes that are signed, once they are written."""
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A payer's request to pay `amount` of `asset` to `payee`, bound to one use.
 
     Units:  `amount` counts smallest units; `expires` is whole Unix seconds.
@@ -42,8 +46,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     resource: str = ""
 
     def signed_bytes(self) -> bytes:
-        """Give the bytes a device signs for this order."""
-        return _signed_bytes(self)
+        """Give the bytes a device signs for this order: for its check, and soon for its commit."""
+        signed = vars(self).get(_SIGNED)
+        if signed is None:
+            signed = DOMAIN + plain_json(self.members())
+            vars(self)[_SIGNED] = signed
+        return signed
 
     def cancel_bytes(self) -> bytes:
         """Give the bytes a device signs so that this order is never paid."""
@@ -66,12 +74,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 _MEMBERS = frozenset(Order.__struct_fields__)
 _NEEDED = _MEMBERS - {"challenge", "resource"}
-
-
-@lru_cache(maxsize=1024)
-def _signed_bytes(order: Order) -> bytes:
-    """Write an order once for its check and for its commit, which soon follows."""
-    return DOMAIN + plain_json(order.members())
 
 
 class SignedOrder(msgspec.Struct, frozen=True):
@@ -101,6 +103,68 @@ def order_from_members(members: dict[str, str]) -> Order:
         challenge=members.get("challenge", ""),
         resource=members.get("resource", ""),
     )
+
+
+def _member(name: str, value: str) -> str:
+    return f'"{name}":"({value})"'
+
+
+def _text(most: int) -> str:
+    return rf"[ !#-\[\]-~]{{0,{most}}}"  # Printable ASCII that stands as it is in JSON.
+
+
+_AS_SIGNED = re.compile(
+    "".join(
+        [
+            r"\{",
+            ",".join(
+                [
+                    _member("amount", "0|[1-9][0-9]{0,18}"),
+                    _member("asset", _text(64)),
+                    _member("challenge", _text(200)),
+                    _member("device", _text(64)),
+                    _member("expires", "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"),
+                    _member("hub", _text(64)),
+                    _member("nonce", "[0-9a-z]{26}"),
+                    _member("payee", _text(64)),
+                    _member("resource", _text(RESOURCE_CHARACTERS_MAX)),
+                ]
+            ),
+            r"\}",
+        ]
+    ).encode(),
+    re.ASCII,
+)
+
+
+def order_as_signed(raw: bytes) -> Order | None:
+    """Read an order that is written in the very bytes that are signed.
+
+    Shape: None for any other spelling, and for whatever is wrong: `order_from_members` says what.
+    """
+    found = _AS_SIGNED.fullmatch(raw)
+    if found is None:
+        return None
+    amount, asset, challenge, device, expires, hub, nonce, payee, resource = [
+        value.decode() for value in found.groups()
+    ]
+    try:
+        ids.decode(nonce)
+        order = Order(
+            hub=hub,
+            device=device,
+            payee=payee,
+            asset=asset,
+            amount=parse_units(amount),
+            nonce=nonce,
+            expires=parse_time(expires),
+            challenge=challenge,
+            resource=resource,
+        )
+    except Malformed:
+        return None
+    vars(order)[_SIGNED] = DOMAIN + raw
+    return order
 
 
 def _check_texts(members: dict[str, str]) -> None:

@@ -1,13 +1,14 @@
 """Receipts: a statement, its path to a signed head, and the key's certificate. Verify offline."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from farthing.clock import NS
 from farthing.codec import canonical_json
-from farthing.core.chain import Proof, proof_fault, read_proof, write_proof
+from farthing.core.chain import Proof, proof_fault, proof_json, read_proof, write_proof
 from farthing.core.identity import Certificate, certificate_fault, read_certificate
 from farthing.errors import Malformed
 
@@ -22,6 +23,21 @@ def write_receipt(proof: Proof, certificate: Certificate) -> dict[str, Any]:
         "proof": write_proof(proof),
         "certificate": certificate.members(),
     }
+
+
+def receipt_json(proof: Proof, certificate: Certificate) -> bytes:
+    """Write the same receipt as JSON text: the statement stands in it as it was hashed."""
+    return b'{"version":"%b","statement":%b,"proof":%b,"certificate":%b}' % (
+        VERSION.encode(),
+        proof.statement,
+        proof_json(proof),
+        _certificate_json(certificate),
+    )
+
+
+@lru_cache(maxsize=16)
+def _certificate_json(certificate: Certificate) -> bytes:
+    return msgspec.json.encode(certificate.members())
 
 
 def receipt_fault(receipt: Mapping[str, Any], root_public: str) -> str | None:

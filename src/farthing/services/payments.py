@@ -9,6 +9,7 @@ from farthing.codec import from_base64url
 from farthing.core.answers import AnswerAsk
 from farthing.core.asks import ASKS
 from farthing.core.cancelling import Cancel
+from farthing.core.chain import Proof
 from farthing.core.devices import Device
 from farthing.core.idempotency import IDEMPOTENCY, Keyed, idempotency_key
 from farthing.core.identity import CERTIFICATES, Certificate
@@ -16,7 +17,7 @@ from farthing.core.orders import SignedOrder
 from farthing.core.owners import Principal
 from farthing.core.paying import UNNAMED, Authorise
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
-from farthing.core.receipts import write_receipt
+from farthing.core.receipts import receipt_json, write_receipt
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.refusals import EXPLAINED, Refusal
 from farthing.core.settling import Capture, MarkDelivery, Void
@@ -206,12 +207,22 @@ class Payments:
         self, payment: Payment, done: Done[Any] | None = None
     ) -> dict[str, Any] | None:
         """Write the receipt of a payment's newest statement."""
-        proof = done.proof if done is not None else None
-        if proof is None:
-            proof = await self._ctx.database.read(lambda tx: proof_of(tx, payment.leaf))
+        proof = await self._proof(payment, done)
         if proof is None:
             return None
         return write_receipt(proof, await self._certificate(proof.head.key))
+
+    async def receipt_json(self, payment: Payment, done: Done[Any]) -> bytes:
+        """Write the receipt of what was just committed as JSON text; `null` if there is none."""
+        proof = await self._proof(payment, done)
+        if proof is None:
+            return b"null"
+        return receipt_json(proof, await self._certificate(proof.head.key))
+
+    async def _proof(self, payment: Payment, done: Done[Any] | None) -> Proof | None:
+        if done is not None and done.proof is not None:
+            return done.proof
+        return await self._ctx.database.read(lambda tx: proof_of(tx, payment.leaf))
 
     async def _certificate(self, key: str) -> Certificate:
         """Get a signing key's certificate; another process may have added it since we began."""

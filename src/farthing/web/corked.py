@@ -31,6 +31,11 @@ class Corked:
         if self._bytes > _KEPT_BYTES_MAX:
             self._flush()
 
+    def write_whole(self, answer: bytes) -> None:
+        """Send an answer that is already in one piece."""
+        self._pieces.append(answer)
+        self._flush()
+
     def write_eof(self) -> None:
         """Send what was kept, and say that nothing follows."""
         self._flush()

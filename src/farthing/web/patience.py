@@ -1,6 +1,6 @@
 """How long a connection waits for its client: for a head, for a body, for an answer to be read.
 
-One timer for each connection, set anew only when it rings.
+One timer for each connection, and one for the time between requests, set anew only when they ring.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ class Patient(HttpToolsProtocol):
     _unread_since: float | None = None
     _came = _unread = 0
     _timer: asyncio.TimerHandle | None = None
+    _idle_since: float | None = None
+    _idle_timer: asyncio.TimerHandle | None = None
 
     def cut(self, problem: FarthingError) -> None:
         """Hang up, and say why if that can be said."""
@@ -50,8 +52,9 @@ class Patient(HttpToolsProtocol):
 
     def stop_waiting(self) -> None:
         """Wait for nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     def end(self) -> None:
         """Hang up, but let the client read our last word, though it may still be sending.
@@ -90,6 +93,29 @@ class Patient(HttpToolsProtocol):
         """Have the whole request."""
         self._body_since = None
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request: as uvicorn does, but without a new timer for each answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_idle)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return  # Something has come since; the next answer sets the timer again.
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_idle)
+        else:
+            self.timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
         """Wait until the client has read."""

@@ -23,10 +23,23 @@ from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import cursor_of, limit_of, listed
 from farthing.web.api.payees import require_payee, vouched
+from farthing.web.api.plain import read_signed
 
 SELLER = (Scope.SELLER,)
 OWNER = (Scope.OWNER,)
 ANY = (Scope.OWNER, Scope.SELLER, Scope.READ)
+
+
+def pay_body(call: Call) -> tuple[SignedOrder, str]:
+    """Read what is to be paid, and as what category.
+
+    Raises: Malformed.
+    """
+    plain = read_signed(call.raw)
+    if plain is not None:
+        return plain, ""
+    body = call.body(bodies.PaymentBody)
+    return signed_order(body), body.category
 
 
 def signed_order(body: Any) -> SignedOrder:
@@ -43,15 +56,14 @@ def signed_order(body: Any) -> SignedOrder:
 
 async def pay(call: Call) -> Reply:
     """Pay an order at once. The device's signature is the authorisation, whoever carries it."""
-    body = call.body(bodies.PaymentBody)
-    signed = signed_order(body)
-    is_vouched = not body.category or await vouched(call, signed.order, body.category)
+    signed, category = pay_body(call)
+    is_vouched = not category or await vouched(call, signed.order, category)
     try:
         done = await call.desk.payments.authorise(
             signed,
             hold_seconds=60,
             capture=True,
-            category=body.category,
+            category=category,
             only_recorded=not is_vouched,
             keyed=call.key(signed.order.device),
             serves=False,
@@ -64,15 +76,15 @@ async def pay(call: Call) -> Reply:
         ) from None
     payment = done.answer.payment
     shown = shapes.show_payment(payment, call.desk.ctx.clock())
-    state = State(shown["state"])
-    if state is State.REFUSED:
+    state = shown["state"]
+    if state == State.REFUSED:
         raise PaymentRefused(
             shown["reason"] or "refused", shown["detail"] or "", payment=payment.id
         )
-    if state is State.AWAITING:
+    if state == State.AWAITING:
         return Reply(shown, 202, [(b"location", f"/v1/payments/{payment.id}".encode())])
-    shown["receipt"] = await call.desk.payments.receipt(payment, done)
-    return Reply(shown)
+    receipt = await call.desk.payments.receipt_json(payment, done)
+    return Reply(shapes.show_with_receipt(shown, receipt))
 
 
 async def authorise(call: Call) -> Reply:

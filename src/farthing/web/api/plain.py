@@ -5,6 +5,7 @@ name that stands there once cannot be a duplicate, and what the general reader l
 piece cannot be there at all. Any doubt is the general reader's to settle, and its errors to tell.
 """
 
+import re
 import typing
 from collections.abc import Iterator
 from functools import cache
@@ -12,12 +13,46 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from farthing import ids
+from farthing.codec import from_url
+from farthing.core.orders import SignedOrder, order_as_signed
+from farthing.errors import Malformed
+
 
 class Plain(NamedTuple):
     """How one type of body is read: its decoder, and its members' names in quotes."""
 
     decoder: msgspec.json.Decoder[Any]
     names: tuple[bytes, ...]
+
+
+_BEFORE, _BETWEEN, _AFTER = b'{"order":', b',"signature":"', b'"}'
+_SIGNATURE = re.compile(rb"[A-Za-z0-9_-]{85}[AQgw]")
+"""64 bytes in base64url, in their one spelling."""
+
+_SIGNED_AT = -88 - len(_BETWEEN)
+
+
+def read_signed(raw: bytes) -> SignedOrder | None:
+    """Read an order with its signature, in the spelling that most clients send.
+
+    Shape: the order stands there in the very bytes that are signed; None for whatever is
+           spelled otherwise, or wrong.
+    """
+    if not (raw.startswith(_BEFORE) and raw.endswith(_AFTER)):
+        return None
+    signature = raw[-88:-2]
+    if raw[_SIGNED_AT:-88] != _BETWEEN or _SIGNATURE.fullmatch(signature) is None:
+        return None
+    order = order_as_signed(raw[len(_BEFORE) : _SIGNED_AT])
+    if order is None:
+        return None
+    try:
+        ids.number("dev", order.device)
+        ids.number("acc", order.payee)
+    except Malformed:
+        return None
+    return SignedOrder(order, from_url(signature))
 
 
 def read_plain(raw: bytes, kind: type[msgspec.Struct]) -> Any:

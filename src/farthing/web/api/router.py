@@ -3,6 +3,7 @@
 import re
 import traceback
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -18,6 +19,7 @@ from farthing.errors import (
     InvariantBroken,
     Missing,
     Unauthenticated,
+    present,
 )
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
@@ -32,6 +34,7 @@ from farthing.web.asgi import Scope as AsgiScope
 from farthing.web.body import check_digest
 from farthing.web.guard import Intake
 from farthing.web.incoming import read_envelope
+from farthing.web.plain_head import PlainHead
 from farthing.web.problems import (
     Answer,
     HttpProblem,
@@ -66,6 +69,7 @@ class Router:
         self._shaped: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
         for endpoint in endpoints:
             self._add(endpoint)
+        self._quick = {e.path: e for e in endpoints if _is_quick(e)}
 
     def _add(self, endpoint: Endpoint) -> None:
         if "{" not in endpoint.path:
@@ -160,15 +164,56 @@ class Router:
                 await send_answer(telling, _written(Reply(b""), call.endpoint), head=True)
                 return
             answer = await _answered(call)
-        except FarthingError as error:
-            await _say_no(scope, telling, self._rates.counted(scope, error))
-        except Exception:
+        except Exception as fault:
+            if telling.begun:  # It cannot be taken back: the server cuts the answer off.
+                raise self._wrong(scope, fault) from fault
+            answer = self._refusal(scope, fault)
+        if answer is not None:
+            await send_answer(telling, answer, head=head)
+
+    def takes(self, path: str, length: int) -> bool:
+        """Tell whether a plain request to this path, with so long a body, is answered at once.
+
+        Shape: it is where anybody may ask, and the answer is given whole.
+        """
+        endpoint = self._quick.get(path)
+        return endpoint is not None and length <= self._body_bytes_max(endpoint)
+
+    async def answer(self, head: PlainHead, body: bytes, client: Any) -> Answer:
+        """Answer a plain request as its endpoint does, without ASGI in between."""
+        endpoint = self._quick[head.path]
+        scope = {"method": "POST", "raw_path": head.path.encode(), "client": client}
+        with self._desk.ctx.watch.request(head.fields) as seen:
+            seen.named(endpoint.name)
+            try:
+                who = self._rates.take(scope, None)
+                call = Call(
+                    self._desk, endpoint, None, _NONE, _NONE, head.headers, body,
+                    _nothing_more, _nothing_more, who, who,
+                )  # fmt: skip
+                reply = present(await endpoint.handler(call), "a short way's endpoint replies")
+                answer = _written(reply, endpoint)
+            except Exception as fault:
+                answer = self._refusal(scope, fault)
+            seen.answered(answer.status)
+            return answer
+
+    def _body_bytes_max(self, endpoint: Endpoint) -> int:
+        return max(self._desk.config.server.body_bytes_max, endpoint.body_bytes_max)
+
+    def _refusal(self, scope: AsgiScope, fault: Exception) -> Answer:
+        error = self._wrong(scope, fault)  # Not kept by who caught it: it would keep them.
+        return problem_answer(error, _challenge(error))
+
+    def _wrong(self, scope: AsgiScope, fault: Exception) -> FarthingError:
+        """Give what is answered of a fault, and tell the log what the operator has to know."""
+        if not isinstance(fault, FarthingError):
             # As text, for a prettier traceback may show the values of variables, keys included.
             log.error("request.failed", path=_raw_path(scope), trace=traceback.format_exc())
-            await _say_no(scope, telling, InvariantBroken("internal-error"), told=True)
-        else:
-            if answer is not None:
-                await send_answer(telling, answer, head=head)
+            return InvariantBroken("internal-error")
+        error = self._rates.counted(scope, fault)
+        _note(scope, error)
+        return error
 
     async def _read(
         self, scope: AsgiScope, receive: Receive, send: "_Telling", intake: Intake
@@ -188,8 +233,7 @@ class Router:
         send.seen.named(endpoint.name)
         headers = read_headers(scope["headers"])
         intake.who = "" if scope.get(LOCAL) else self._rates.address(scope)
-        limit = max(self._desk.config.server.body_bytes_max, endpoint.body_bytes_max)
-        raw = await read_body(receive, headers, limit, intake.add)
+        raw = await read_body(receive, headers, self._body_bytes_max(endpoint), intake.add)
         check_digest([headers.get("content-digest", "")], raw)
         query = read_query(scope.get("query_string", b""), endpoint.query)
         principal = await self._who(scope, endpoint, headers, raw)
@@ -229,6 +273,21 @@ class Router:
                 _message(scope, headers, raw, self._authority)
             )
         raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
+
+
+def _is_quick(endpoint: Endpoint) -> bool:
+    return (
+        endpoint.method == "POST"
+        and endpoint.scopes is None
+        and not (endpoint.streams or endpoint.query or "{" in endpoint.path)
+    )
+
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+async def _nothing_more(*_message: Message) -> Any:
+    raise InvariantBroken("a plain request came whole")
 
 
 async def _answered(call: Call) -> Answer | None:
@@ -314,19 +373,13 @@ class _Telling:
         await self._send(message)
 
 
-async def _say_no(
-    scope: AsgiScope, telling: _Telling, error: FarthingError, *, told: bool = False
-) -> None:
+def _note(scope: AsgiScope, error: FarthingError) -> None:
     status = status_of(error)
     if status in (401, 403):
         client = scope.get("client") or ("local", 0)
         log.info("request.denied", code=error.code, path=_raw_path(scope), address=client[0])
-    elif status == 500 and not told:
+    elif status == 500:
         log.error("request.failed", code=error.code, detail=error.detail, path=_raw_path(scope))
-    if telling.begun:
-        raise error  # It cannot be taken back: the server cuts the answer off.
-    head = scope["method"] == "HEAD"
-    await send_answer(telling, problem_answer(error, _challenge(error)), head=head)
 
 
 def _challenge(error: FarthingError) -> list[tuple[str, str]]:
@@ -344,9 +397,10 @@ def _written(reply: Reply, endpoint: Endpoint) -> Answer:
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     fields: RawHeaders = [
         (b"content-type", (reply.media or endpoint.media).encode()),
-        (b"content-length", str(len(raw)).encode()),
+        (b"content-length", b"%d" % len(raw)),
         (b"x-content-type-options", b"nosniff"),
     ]
-    if not any(name == b"cache-control" for name, _ in reply.headers):
+    if not (reply.headers and any(name == b"cache-control" for name, _ in reply.headers)):
         fields.append((b"cache-control", b"no-store"))
-    return Answer(reply.status, [*fields, *reply.headers], raw)
+    fields += reply.headers
+    return Answer(reply.status, fields, raw)

@@ -1,5 +1,7 @@
 """What the API shows of records. Amounts are decimal strings of units; times RFC 3339 in UTC."""
 
+import msgspec
+
 from farthing.clock import NS, write_time, write_time_ns
 from farthing.codec import to_base64url
 from farthing.core.accounts import AccountRecord, balances
@@ -158,7 +160,12 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
 
     Shape: `sees` is the owner who looks; None for the operator, and for who carries the order.
     """
-    reason, detail = split_reason(payment.reason, named=sees in (None, payment.owner))
+    reason, detail = "", ""
+    if payment.reason:
+        reason, detail = split_reason(payment.reason, named=sees in (None, payment.owner))
+    created = changed = write_time_ns(payment.created_ns)
+    if payment.changed_ns != payment.created_ns:
+        changed = write_time_ns(payment.changed_ns)
     shown: answers.PaymentAnswer = {
         "id": payment.id,
         "state": shown_state(payment, now_ns).value,
@@ -178,12 +185,17 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
         "hold_ends": _hold_ends(payment),
         "ask_ends": write_time(payment.ask_ends_ns // NS) if payment.ask_ends_ns else None,
         "money": MONEY,
-        "created_at": write_time_ns(payment.created_ns),
-        "changed_at": write_time_ns(payment.changed_ns),
+        "created_at": created,
+        "changed_at": changed,
     }
     if payment.fees:
         shown["fees"] = [_fee(fee) for fee in read_fees(payment.fees)]
     return shown
+
+
+def show_with_receipt(shown: answers.PaymentAnswer, receipt: bytes) -> bytes:
+    """Write a payment as JSON text, with its receipt's text as its last member."""
+    return b'%b,"receipt":%b}' % (msgspec.json.encode(shown)[:-1], receipt)
 
 
 def _fee(fee: Fee) -> answers.FeeAnswer:
