@@ -45,6 +45,17 @@ def test_a_record_put_again_takes_the_place_of_the_first(database):
     assert database.transact(lambda tx: tx.fetch(ASSETS, ["USD"])) == {"USD": changed}
 
 
+def test_a_record_is_added_only_where_there_is_none(database):
+    database.transact(lambda tx: tx.add(ASSETS, [USD, EUR]))
+    assert database.transact(lambda tx: tx.fetch(ASSETS, ["USD", "EUR"])) == {
+        "USD": USD,
+        "EUR": EUR,
+    }
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        database.transact(lambda tx: tx.add(ASSETS, [AssetRecord("USD", 4, 8)]))
+    assert database.transact(lambda tx: tx.fetch(ASSETS, ["USD"])) == {"USD": USD}
+
+
 async def test_many_records_are_put_and_fetched_at_once(database):
     many = [AssetRecord(f"A{i}", i % 19, i) for i in range(3000)]
     database.transact(lambda tx: tx.put(ASSETS, many))

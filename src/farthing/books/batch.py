@@ -174,7 +174,9 @@ class Batch:
                 known = grouped[name] = (write.table, [])
             known[1].append(write.row)
         for table, written in grouped.values():
-            self._tx.put(table, written)
+            new, others = self._memory.parted(table, written)
+            self._tx.add(table, new)
+            self._tx.put(table, others)
             self._memory.remember(table, written)
         self._events = grouped[EVENTS.name][1] if EVENTS.name in grouped else ()
 

@@ -69,6 +69,18 @@ class Memory:
             keys = [row.key for row in written if row.key.startswith("pay_")]
             self.named.use([ids.number("pay", key) for key in keys])
 
+    def parted(self, table: Table[Any], written: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Part the rows whose keys are surely new from those that may be in the database."""
+        if table.name == EVENTS.name:
+            return list(written), []
+        if table.name != PAYMENTS.name:
+            return [], list(written)
+        new: list[Any] = []
+        others: list[Any] = []
+        for row in written:
+            (new if self.named.is_free(row.number) else others).append(row)
+        return new, others
+
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
         _drop_oldest(self.accounts, _ACCOUNTS_KEPT)

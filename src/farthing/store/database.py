@@ -46,6 +46,10 @@ class Tx(Protocol):
         """Get the records that exist under these keys."""
         ...
 
+    def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
+        """Insert records whose keys are new."""
+        ...
+
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
         ...

@@ -41,16 +41,18 @@ class Mapping(Generic[Row]):
         return f"{self.select} WHERE {self.table.key} = ?"
 
     @cached_property
-    def upsert(self) -> str:
-        """Insert a row, or put it in the place of the one with the same key."""
+    def insert(self) -> str:
+        """Insert a row whose key is new."""
         names = ", ".join(self.columns)
         marks = ", ".join("?" * len(self.columns))
+        return f"INSERT INTO {self.table.name} ({names}) VALUES ({marks})"  # noqa: S608 - our names
+
+    @cached_property
+    def upsert(self) -> str:
+        """Insert a row, or put it in the place of the one with the same key."""
         others = [column for column in self.columns if column != self.table.key]
         sets = ", ".join(f"{column} = excluded.{column}" for column in others)
-        return (
-            f"INSERT INTO {self.table.name} ({names}) VALUES ({marks}) "  # noqa: S608 - our names
-            f"ON CONFLICT ({self.table.key}) DO UPDATE SET {sets}"
-        )
+        return f"{self.insert} ON CONFLICT ({self.table.key}) DO UPDATE SET {sets}"
 
     def values(self, row: Row) -> Sequence[Any]:
         """Give a row's column values."""

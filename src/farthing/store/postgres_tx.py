@@ -88,6 +88,11 @@ class PostgresTx:
         found = [mapped.row(v) for v in self.rows_each(mapped.one, keys)]
         return {table.key_of(row): row for row in found}
 
+    def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
+        """Insert records whose keys are new."""
+        mapped = mapping(table)
+        self.run_many(mapped.insert, [mapped.values(row) for row in rows])
+
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
         mapped = mapping(table)

@@ -62,6 +62,11 @@ class SqliteTx:
         found = [mapped.row(values) for values in self.rows_each(mapped.one, keys)]
         return {table.key_of(row): row for row in found}
 
+    def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
+        """Insert records whose keys are new: half the work of looking for one to replace."""
+        mapped = mapping(table)
+        self.run_many(mapped.insert, [mapped.values(row) for row in rows])
+
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
         mapped = mapping(table)
