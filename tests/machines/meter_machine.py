@@ -285,6 +285,18 @@ class MeterMachine(RuleBasedStateMachine):
         self.book.close()
         self.start()
 
+    @rule(place=which, count=st.integers(1, 3))
+    def killed_while_an_answer_is_under_way(self, place: int, count: int) -> None:
+        """What was set aside for it counts as used: who reads the file cannot know better."""
+        known = self.sessions[place]
+        try:
+            self.meters.reserve(known.id, count)
+        except FarthingError:
+            return
+        self.run(self.meters.kept(known.id, count))
+        known.count += count
+        self.killed()
+
     @rule(seconds=st.sampled_from([1, 30, 250]))
     def time_passes(self, seconds: int) -> None:
         self.clock.now_ns += seconds * NS

@@ -153,6 +153,111 @@ def test_a_voucher_with_a_ladder_is_refused_for_a_meter_counts_no_ticks(selling)
     selling(story)
 
 
+def test_a_request_is_one_write_and_what_it_uses_is_none(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        writes: list[int] = []
+        keep = seller.book.keep
+        seller.meters._pen._keep = lambda *kept: (writes.append(len(kept[0])), keep(*kept))[1]
+        for served in range(1, 6):
+            voucher = seller.here.voucher(seen, 2 * served).raw
+            await seller.meters.accept(seen.session, voucher, seller.wanted())
+            seller.meters.reserve(seen.session, 1)
+            await seller.meters.kept(seen.session, 1)
+            assert len(writes) == served
+            await seller.meters.use(seen.session, 1, reserved=1)
+            assert len(writes) == served
+
+    selling(story)
+
+
+def test_sessions_that_are_served_while_the_disk_is_busy_share_the_next_write(selling):
+    async def story(seller: Seller):
+        seen = [await seller.here.open() for _ in range(8)]
+        for each in seen:
+            await seller.present(each, 3)
+        writes: list[int] = []
+        keep, busy = seller.book.keep, threading.Event()
+        loop, began = asyncio.get_running_loop(), asyncio.Event()
+
+        def slow(*kept: Any) -> None:
+            writes.append(len(kept[0]))
+            loop.call_soon_threadsafe(began.set)
+            assert busy.wait(20)
+            keep(*kept)
+
+        seller.meters._pen._keep = slow
+        for each in seen:
+            seller.meters.reserve(each.session, 1)
+        asked = [asyncio.create_task(seller.meters.kept(each.session, 1)) for each in seen]
+        await asyncio.wait_for(began.wait(), 20)
+        for each in seen:
+            seller.meters.reserve(each.session, 1)
+        asked += [asyncio.create_task(seller.meters.kept(each.session, 1)) for each in seen]
+        await asyncio.sleep(0)
+        busy.set()
+        await asyncio.gather(*asked)
+        assert writes == [8, 8]
+
+    selling(story)
+
+
+def test_a_crash_counts_what_was_set_aside_and_keeps_its_voucher(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        voucher = seller.here.voucher(seen, 9).raw
+        await seller.meters.accept(seen.session, voucher, seller.wanted())
+        seller.meters.reserve(seen.session, 4)
+        await seller.meters.kept(seen.session, 4)
+        assert seller.meters.find(seen.session).count == 0
+        seller.restart()
+        found = seller.meters.find(seen.session)
+        assert (found.units, found.count, owing(found)) == (9, 4, 6)
+        with pytest.raises(PaymentRefused):
+            seller.meters.reserve(seen.session, 3)  # What is left of nine units is two.
+        seller.meters.reserve(seen.session, 2)
+
+    selling(story)
+
+
+def test_what_is_let_go_is_written_with_the_next(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 9)
+        seller.meters.reserve(seen.session, 4)
+        await seller.meters.kept(seen.session, 4)
+        seller.meters.release(seen.session, 4)
+        await seller.meters.kept(seen.session)  # Nobody waits for it.
+        [written] = seller.book.all()
+        assert written.count == 4
+        await seller.meters.settle()
+        [written] = seller.book.all()
+        assert (written.count, written.handed) == (0, 9)
+
+    selling(story)
+
+
+def test_what_cannot_be_written_is_not_served_and_let_go(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        await seller.present(seen, 3)
+
+        def full(*_kept: Any) -> None:
+            raise Unavailable("store-unavailable", "the disk is full")
+
+        keep, seller.meters._pen._keep = seller.meters._pen._keep, full
+        seller.meters.reserve(seen.session, 2)
+        with pytest.raises(Unavailable):
+            await seller.meters.kept(seen.session, 2)
+        seller.meters._pen._keep = keep
+        seller.meters.reserve(seen.session, 2)  # All of it is free again.
+        await seller.meters.kept(seen.session, 2)
+        [written] = seller.book.all()
+        assert written.count == 2
+
+    selling(story)
+
+
 def test_nothing_is_served_while_the_hub_knows_of_too_little(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()

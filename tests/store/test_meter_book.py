@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from farthing.core.meters import Meter
@@ -79,6 +80,32 @@ async def test_many_who_wait_share_one_sync_and_the_newest_state_is_written():
     await asyncio.gather(first, *rest)
     assert disk.kept[-1] == [49]
     assert len(disk.kept) <= 3
+
+
+async def test_a_meter_that_only_says_less_waits_for_the_next():
+    disk = Disk()
+    pen = MeterPen(disk.keep, THREADS)
+    pen.change(meter(1).session, meter(1, 5))
+    await pen.written(meter(1).session)
+    pen.change(meter(1).session, msgspec.structs.replace(meter(1, 5), count=4))
+    await pen.written(meter(1).session)
+    assert disk.kept == [[5]]
+    pen.change(meter(2).session, meter(2, 7))
+    await pen.written(meter(2).session)
+    assert disk.kept == [[5], [4, 7]]
+
+
+async def test_a_change_that_is_being_written_is_waited_for_and_no_longer():
+    disk = Disk()
+    pen = MeterPen(disk.keep, THREADS)
+    pen.change(meter(1).session, meter(1, 5))
+    first = asyncio.create_task(pen.written(meter(1).session))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    pen.change(meter(2).session, meter(2, 7))
+    await pen.written(meter(1).session)  # As the first does, and not for the second meter.
+    await first
+    assert disk.kept == [[5]]
 
 
 async def test_what_could_not_be_written_is_told_and_written_with_the_next():

@@ -215,6 +215,23 @@ def counted(meter: Meter, count: int, part: int = 0) -> Meter:
     return msgspec.structs.replace(meter, count=count, part=part)
 
 
+def set_aside(meter: Meter, count: int) -> Meter:
+    """Give a meter as a crash has to find it: what is set aside counts as used."""
+    return msgspec.structs.replace(meter, count=meter.count + count) if count else meter
+
+
+def says_more(meter: Meter, written: Meter) -> bool:
+    """Tell whether a meter has to be on disk before anything is served.
+
+    Shape: where no more is counted than was `written`, and nothing else is new, a crash loses
+           nothing of what somebody was told.
+    """
+    if (meter.count, meter.part) > (written.count, written.part):
+        return True
+    same = msgspec.structs.replace(written, count=meter.count, part=meter.part)
+    return meter != same
+
+
 def handed_in(meter: Meter, promised: int) -> Meter:
     """Note how much the hub knows to be promised; a payer may have told it more than us."""
     return msgspec.structs.replace(

@@ -1,8 +1,9 @@
 """Metering: vouchers are checked and kept before anything is served, and handed in afterwards.
 
 Nothing here asks the hub while a session is served: its terms are looked up when it is met, and
-again when a voucher promises more than the deposit that was known. What is counted is on disk
-before the answer leaves, and so is the voucher that covers it.
+again when a voucher promises more than the deposit that was known. Before a handler runs, its
+voucher and what is set aside for it are on disk, by one write; what is set aside counts as used
+for whoever reads that after a crash. So using it needs no write of its own.
 """
 
 import asyncio
@@ -130,10 +131,19 @@ class Metering:
         return self._meters[session]
 
     async def present(self, session: str, raw: bytes, wanted: Wanted) -> Meter:
-        """Take a voucher; it is on disk when this returns, and the hub can be owed no more.
+        """Take a voucher; it is on disk when this returns.
 
         Raises: Malformed, Unauthenticated `bad-voucher`; Conflict `voucher-superseded`,
                 `session-closed`; PaymentRefused; Unavailable `too-much-unsettled`.
+        """
+        meter = await self.accept(session, raw, wanted)
+        await self._pen.written(session)
+        return self._meters.get(session, meter)
+
+    async def accept(self, session: str, raw: bytes, wanted: Wanted) -> Meter:
+        """Take a voucher that nothing is served for yet; `kept` waits until it is on disk.
+
+        Raises: as `present`.
         """
         number("ses", session)
         voucher = read_voucher(raw)
@@ -147,7 +157,6 @@ class Metering:
         meter = self._meters.get(session, meter)
         meter = meter if seen is None else meters.refreshed(meter, seen)
         self._put(meters.accept(meter, voucher.claims, raw, self._clock()))
-        await self._pen.written()
         await self._require_settled(meter.asset)
         return self._meters.get(session, meter)
 
@@ -184,21 +193,44 @@ class Metering:
 
     # Counting
 
-    def reserve(self, session: str, count: int) -> None:
+    async def kept(self, session: str, reserved: int = 0) -> None:
+        """Wait until a session's voucher and what is set aside in it are on disk.
+
+        Raises: Unavailable; what was `reserved` is let go then, or when this is cancelled.
+        """
+        try:
+            await self._pen.written(session)
+        except BaseException:
+            if reserved:
+                self.release(session, reserved)
+            raise
+
+    def reserve(self, session: str, count: int, instead: int = 0) -> None:
         """Set a count aside that an answer is about to use, if it is promised.
 
+        Shape:  `instead` was set aside before, and is let go in any case.
         Raises: PaymentRefused `voucher-needed`; Conflict `session-closed`.
         """
-        meter = self._open(session)
-        meters.require_running(meter, self._clock())
-        meters.require_covered(meter, self._flying[session] + count, self.limits.beyond)
-        self._flying[session] += count
+        flying = self._flying[session] - instead
+        try:
+            meter = self._open(session)
+            meters.require_running(meter, self._clock())
+            meters.require_covered(meter, flying + count, self.limits.beyond)
+            flying += count
+        finally:
+            self._fly(session, flying)
 
     def release(self, session: str, count: int) -> None:
         """Let go of what was reserved and is not used."""
-        self._flying[session] -= count
-        if not self._flying[session]:
+        self._fly(session, self._flying[session] - count)
+
+    def _fly(self, session: str, count: int) -> None:
+        """Note how much is set aside in a session."""
+        self._flying[session] = count
+        if not count:
             del self._flying[session]
+        if session in self._meters:
+            self._write_down(self._meters[session])
 
     async def use(self, session: str, count: int, part: int = 0, *, reserved: int = 0) -> Meter:
         """Count what is about to be given, durably; what was reserved for it is let go.
@@ -206,10 +238,9 @@ class Metering:
         Shape:  a negative count gives back what was counted and not given.
         """
         used = meters.counted(self._open(session), count, part)
-        self._put(used)
-        if reserved:
-            self.release(session, reserved)
-        await self._pen.written()
+        self._note(used)
+        self._fly(session, self._flying[session] - reserved)
+        await self._pen.written(session)
         return self._meters.get(session, used)
 
     async def wait_covered(self, session: str, count: int, seconds: float) -> bool:
@@ -353,7 +384,11 @@ class Metering:
     def _put(self, meter: Meter) -> None:
         if meter != self._meters.get(meter.session):
             self._note(meter)
-            self._pen.change(meter.session, meter)
+            self._write_down(meter)
+
+    def _write_down(self, meter: Meter) -> None:
+        """Have a meter written as a crash has to find it."""
+        self._pen.change(meter.session, meters.set_aside(meter, self._flying[meter.session]))
 
     def _note(self, meter: Meter) -> None:
         session, before = meter.session, self._meters.get(meter.session)

@@ -142,10 +142,9 @@ class MeteredRun:
         except Malformed:
             log.error("paywall.count_not_read", session=self._session)
             count = self._usage.reserve
-        self._metering.release(self._session, self._let_go())
         try:
+            self._metering.reserve(self._session, count, self._let_go())
             if count:
-                self._metering.reserve(self._session, count)
                 await self._metering.use(self._session, count, reserved=count)
         except PaymentRefused as problem:
             await self._refuse(problem)
@@ -210,10 +209,8 @@ class MeteredRun:
 
         Raises: AnswerStopped when no voucher comes in time.
         """
-        if self._reserved:
-            self._metering.release(self._session, self._let_go())
         try:
-            self._metering.reserve(self._session, count)
+            self._metering.reserve(self._session, count, self._let_go())
         except PaymentRefused as problem:
             await self._need_voucher(problem)
             if not await self._metering.wait_covered(self._session, count, self._wait_seconds):

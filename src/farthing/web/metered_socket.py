@@ -149,9 +149,9 @@ class MeteredSocket:
 
         Raises: AnswerStopped when no voucher comes in time.
         """
-        self._let_go()
+        reserved, self._reserved = self._reserved, 0
         try:
-            self._metering.reserve(self._session, count)
+            self._metering.reserve(self._session, count, reserved)
         except FarthingError as problem:
             if problem.code != "voucher-needed" or not await self._covered(count, problem):
                 raise AnswerStopped from None

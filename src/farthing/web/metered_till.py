@@ -94,10 +94,11 @@ class MeteredTill:
         self._settle_on()
         try:
             met = await self._meet(ask)
+            if isinstance(met, Answer):
+                return met
+            await self.metering.kept(met.session, ask.terms.usage.reserve)
         except FarthingError as problem:
             return self._no(ask, problem)
-        if isinstance(met, Answer):
-            return met
         run = MeteredSocket(
             *(self.metering, ask.terms.usage, met.session, ask.wanted, self._clock),
             wait_seconds=self._wait_seconds,
@@ -134,16 +135,26 @@ class MeteredTill:
             said = await self._open(ask, said)
         elif said.signed is not None:
             await self.metering.top_up(said.session, said.signed)
-        if said.voucher:
-            await self.metering.present(said.session, said.voucher, ask.wanted)
         if ask.request.method == "HEAD":
-            found = self.metering.find(said.session)
-            return self._stands(ask, present(found, "it was just presented"), said)
+            return await self._hear(ask, said)
+        if said.voucher:
+            await self.metering.accept(said.session, said.voucher, ask.wanted)
         name = _name_of(ask, said)
         if name and (answer := await self._repeats.answer(name, ask.request.resource)) is not None:
             return answer
-        self.metering.reserve(said.session, ask.terms.usage.reserve)
+        try:  # Nothing may wait between here and the note that this key is being answered.
+            self.metering.reserve(said.session, ask.terms.usage.reserve)
+        except FarthingError:
+            await self.metering.kept(said.session)
+            raise
         return said
+
+    async def _hear(self, ask: MeteredAsk, said: Said) -> Answer:
+        """Take a voucher for which nothing is served now."""
+        if said.voucher:
+            await self.metering.present(said.session, said.voucher, ask.wanted)
+        found = self.metering.find(said.session)
+        return self._stands(ask, present(found, "it was just presented"), said)
 
     def _said(self, ask: MeteredAsk) -> Said | None:
         said = read_voucher_field(ask.came)
@@ -217,6 +228,7 @@ class MeteredTill:
     async def _run(
         self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
     ) -> None:
+        await self.metering.kept(said.session, ask.terms.usage.reserve)
         run = MeteredRun(
             self.metering,
             ask.terms.usage,
