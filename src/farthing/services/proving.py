@@ -7,11 +7,12 @@ many as it counts. What is remembered is never taken for how a session stands; t
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
+from farthing.core.orders import SignedOrder
 from farthing.core.promises import REACH, Promise, bad_tick, promised_by, ticked
-from farthing.core.sessions import SESSIONS, Session
+from farthing.core.sessions import SESSIONS, Session, alias_of, opening_of, session_ordered
 from farthing.core.ticks import LADDER_TICKS_MAX, Tick, read_tick
 from farthing.core.vouchers import Agreed, Voucher, read_voucher
-from farthing.errors import FarthingError, Unauthenticated
+from farthing.errors import FarthingError, Unauthenticated, present
 from farthing.keys import Ed25519Signer
 from farthing.services.context import Context
 from farthing.services.turns import Turns
@@ -164,6 +165,21 @@ class Proofs:
         except FarthingError as error:
             return error
         return Unauthenticated("bad-voucher", "no session here is drawn by this signature")
+
+    async def beside(self, signed: SignedOrder, key: str, raw: bytes, bearer: str) -> None:
+        """Check the voucher that comes with an order that opens its session, which need not be.
+
+        Raises: Malformed `malformed-voucher`; Unauthenticated `bad-voucher`; Unavailable, TooMuch.
+        """
+        order, session = signed.order, session_ordered(signed.order)
+        opening = present(opening_of(order.resource), "an order that opens a session")
+        agreed = Agreed(session, order.payee, order.asset, opening.tariff)
+        drawable = Drawable(key, alias_of(session), agreed)
+        read = Reading(session, raw, read_voucher(raw), drawable, was_kept=False)
+        [matched] = await self._verifier.match_each([(f"{bearer} {session}", read.claim())])
+        found = await self._concluded(read, matched)
+        if isinstance(found, FarthingError):
+            raise found
 
     def known(self, session: str) -> Promise | None:
         """Give the highest promise with a ladder that is remembered of a session."""

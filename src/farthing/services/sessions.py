@@ -120,6 +120,14 @@ class Sessions:
         """Read and check what is presented; nothing is drawn."""
         return await self.proofs.promise(item, bearer, Steps())
 
+    async def check_opening(self, signed: SignedOrder, voucher: bytes, bearer: str = "") -> None:
+        """Check an order that opens a session and the voucher beside it; nothing is held.
+
+        Raises: Malformed, Unauthenticated, Unavailable.
+        """
+        _, key = await self._payments.who_ordered(signed, bearer)
+        await self.proofs.beside(signed, key, voucher, bearer)
+
     async def take(
         self,
         promises: Sequence[tuple[str, Promise]],

@@ -348,6 +348,26 @@ async def test_a_deposit_beside_what_is_no_voucher_holds_nothing(tmp_path: Path,
         assert await town.available("purse") == FUNDS
 
 
+async def test_a_deposit_beside_a_voucher_that_somebody_else_signed_holds_nothing(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        own = Channel(town)
+        raw = bytearray(from_base64url(own.voucher(1500, 1)))
+        raw[-1] ^= 1
+        forged = to_base64url(bytes(raw))
+        sent = body(required(town), own.opens() | {"voucher": forged})
+        for path, why in (("/verify", "invalidReason"), ("/settle", "errorReason")):
+            assert (await post(town, path, sent))[why] == "bad_voucher"
+        assert (await town.made("POST", "/verify", sent))["invalidReason"] == "bad_voucher"
+        assert await town.available("purse") == FUNDS
+        await own.buy(own.opens())
+        order = town.order(2000, resource=f"TOPUP {own.id}")
+        signature = to_base64url(order.signature)
+        more = own.opens() | {"order": order.order.members(), "signature": signature}
+        sent = body(required(town), more | {"voucher": forged})
+        assert (await post(town, "/verify", sent))["invalidReason"] == "bad_voucher"
+        assert await town.available("purse") == FUNDS - DEPOSIT
+
+
 async def test_without_a_key_an_order_whose_time_is_over_does_not_pass(tmp_path: Path):
     clock = HandClock()
     async with open_town(tmp_path, clock=clock) as town:

@@ -53,20 +53,15 @@ def read(message: Mapping[str, Any], required: Mapping[str, Any]) -> Batched:
 
 
 async def check(call: Call, batched: Batched) -> None:
-    """Check form, hub, time and one signature, and nothing else.
-
-    Shape:  of a deposit it is the order's, for the session of its voucher need not be there.
+    """Check form, hub, time and signatures, and nothing else.
 
     Raises: FarthingError.
     """
     _require_here(call, batched.ask)
     signed = batched.brought.signed
-    if signed is not None:
-        if signed.order.expires <= call.desk.ctx.clock() // NS:
-            raise PaymentRefused("order-expired", "the order has expired")
-        await call.desk.payments.check_signature(signed, call.bearer)
-    else:
-        await _promise(call, batched.brought)
+    if signed is not None and signed.order.expires <= call.desk.ctx.clock() // NS:
+        raise PaymentRefused("order-expired", "the order has expired")
+    await _prove(call, batched.brought)
 
 
 async def verify(call: Call, batched: Batched) -> dict[str, Any]:
@@ -120,6 +115,7 @@ async def _fund(call: Call, batched: Batched) -> None:
     signed = batched.brought.signed
     if signed is None:
         return
+    await _prove(call, batched.brought)  # Before anything is held for a voucher that is none.
     sessions = call.desk.sessions
     if opening_of(signed.order.resource) is None:
         done = await sessions.top_up(signed, call.bearer)
@@ -133,6 +129,17 @@ async def _set_aside(call: Call, batched: Batched) -> SetAside:
     draw = Draw(brought.session, await _promise(call, brought), call.asker.sees)
     most = call.desk.config.payments.hold_seconds_max
     return SetAside(draw, ask.wanted, ask.amount, min(ask.timeout_seconds, most))
+
+
+async def _prove(call: Call, brought: Brought) -> None:
+    """Check who signed what is brought: the order of a deposit, and the voucher beside it."""
+    signed = brought.signed
+    if signed is not None and opening_of(signed.order.resource) is not None:
+        await call.desk.sessions.check_opening(signed, brought.voucher, call.bearer)
+        return
+    if signed is not None:
+        await call.desk.payments.check_signature(signed, call.bearer)
+    await _promise(call, brought)
 
 
 async def _promise(call: Call, brought: Brought) -> Promise:
