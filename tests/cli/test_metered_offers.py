@@ -1,6 +1,7 @@
 """What an operator meters by a command, a proxy sells, and a device buys by a session."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,17 @@ def test_a_metered_offer_of_the_hub_is_sold_through_the_proxy(place: HubProcess,
         buy(purse, url)
     assert (place.balance(shop), place.balance(wallet)) == ("20000", "980000")
     assert place.run("audit").stdout.startswith("ok:")
+
+
+def test_what_has_to_be_promised_before_an_answer_is_set_by_the_command(place: HubProcess):
+    shop = place.account("writer")
+    made = ("offers", "create", shop, "/chat", "0.000002 USD")
+    offer = place.run(*made, "--per", "token", "--reserve", "500").stdout.strip()
+    told = json.loads(place.run("api", "GET", "/v1/offers", "--json").stdout)
+    [shown] = [each for each in told["items"] if each["id"] == offer]
+    assert (shown["metered"]["reserve"], shown["metered"]["tariff"]["counts"]) == (500, "token")
+    told = place.run(*made, "--reserve", "500", ok=False)
+    assert "--reserve" in told.stderr and "--per" in told.stderr
 
 
 def buy(purse: Path, url: str) -> None:

@@ -263,3 +263,11 @@ async def test_what_was_answered_survives_a_kill(tmp_path: Any):
         hub.start()
         assert int(place.stands(session)["promised"]) >= known.highest
         await asyncio.to_thread(hub.run, "audit")
+
+
+async def test_a_query_that_nothing_knows_is_refused_as_over_http(place: Place):
+    refused = await Raw().open(place, "/v1/vouchers?late=1")
+    assert isinstance(refused, events.RejectConnection)
+    over_http = place.http.post("/v1/vouchers?late=1", json={"vouchers": []})
+    assert refused.status_code == over_http.status_code == 400
+    assert over_http.json()["code"] == "unknown-parameter"

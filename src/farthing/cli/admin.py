@@ -37,6 +37,9 @@ def create_offer(
     ] = "",
     every: Annotated[int, typer.Option(help="How many of it the price is for.", min=1)] = 1,
     minimum: Annotated[str, typer.Option(help="The least that a used session costs.")] = "",
+    reserve: Annotated[
+        int, typer.Option(help="The count that is promised before an answer begins.", min=1)
+    ] = 1,
     fee_to: Annotated[str, typer.Option(help="Give a share to this account: acc_…")] = "",
     fee_ppm: Annotated[
         int, typer.Option(help="The share, in millionths: 10000 is 1 %.", min=0, max=1_000_000)
@@ -50,8 +53,9 @@ def create_offer(
     """
     assets = assets_of(config)
     amount = parse_price(price, assets)
-    if not per and (every != 1 or minimum):
-        raise Malformed("malformed-option", "--every and --minimum are for a price --per …")
+    if not per and (every != 1 or minimum or reserve != 1):
+        detail = "--every, --minimum and --reserve are for a price --per …"
+        raise Malformed("malformed-option", detail)
     if not fee_to and (fee_ppm or fee_flat):
         raise Malformed("malformed-option", "say who gets the fee: --fee-to acc_…")
     body: dict[str, Any] = {
@@ -65,8 +69,8 @@ def create_offer(
         "listed_at": listed_at,
     }
     if per:
-        used = usage(amount, per, assets, every=every, minimum=minimum)
-        body["metered"] = {"tariff": used.tariff.members()}
+        used = usage(amount, per, assets, every=every, minimum=minimum, reserve=reserve)
+        body["metered"] = {"tariff": used.tariff.members(), "reserve": used.reserve}
     else:
         body["amount"] = str(amount.units)
     if fee_to:

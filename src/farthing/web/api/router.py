@@ -134,6 +134,7 @@ class Router:
         headers = read_headers(scope["headers"])
         if _raw_path(scope) != voucher_socket.PATH:
             raise Missing("no-such-path", "vouchers are sent to /v1/vouchers")
+        read_query(scope.get("query_string", b""), {})
         self._check_origin(headers.get("origin", ""))
         address = "" if local else self._rates.address(scope)
         if local:
