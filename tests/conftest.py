@@ -21,6 +21,7 @@ from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.places import choose_place, empty_books
 
 _PLACE = "FARTHING_TEST_POSTGRES"
 _TEMPLATE = "farthing_template"
@@ -30,6 +31,7 @@ SIGNER = Ed25519Signer(bytes(range(32)))
 def pytest_configure(config):
     """Agree on one place before workers start: the first that needs a server starts it there."""
     if not hasattr(config, "workerinput"):
+        choose_place(config.option.markexpr)
         place = temporary_directory()
         os.environ[_PLACE] = str(place)
         if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
@@ -119,8 +121,7 @@ def books_settings(engine, request) -> BooksSettings:
 def database(engine, request, tmp_path, readers):
     """A migrated, empty database on each engine."""
     if engine == "sqlite":
-        opened = SqliteDatabase(tmp_path / "books.db", readers)
-        migrate(opened)
+        opened = SqliteDatabase(empty_books(tmp_path / "books.db"), readers)
     else:
         opened = PostgresDatabase(request.getfixturevalue("postgres_dsn"), readers)
     yield opened

@@ -4,10 +4,10 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from farthing.store.migrate import migrate
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from tests.conftest import fresh_dsn
+from tests.places import empty_books
 
 
 def on_sqlite(readers):
@@ -16,9 +16,8 @@ def on_sqlite(readers):
     def fresh():
         stack = ExitStack()
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        database = SqliteDatabase(Path(folder) / "books.db", readers)
+        database = SqliteDatabase(empty_books(Path(folder) / "books.db"), readers)
         stack.callback(database.close)
-        migrate(database)
         return database, stack.close
 
     return fresh

@@ -20,17 +20,19 @@ from farthing.core.fees import FeeTerms, read_fees
 from farthing.core.mandates import Budget, Mandate
 from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.orders import payment_id
-from farthing.core.payments import Authorised, Payment
+from farthing.core.payments import PAYMENTS, Authorised, Payment
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.settling import Capture, Expire, Void
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import examine
+from farthing.store.database import Tx
 from farthing.store.queries import asks_over, holds_over
 from farthing.testing.worlds import START_NS, HandClock, Spender, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
 from tests.machines.fees_model import Levy
+from tests.machines.looking import available, used
 from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
 
 SIGNER = Ed25519Signer(bytes(32))
@@ -304,17 +306,19 @@ class PaymentsMachine(RuleBasedStateMachine):
         self._compare()
 
     def _compare(self) -> None:
-        self.loop.run_until_complete(self._compare_all())
+        self._read(self._compare_all)
 
-    async def _compare_all(self) -> None:
-        for account in self.accounts:
-            assert await self.world.available(account) == self.model.available(account)
-        for i, spender in enumerate(self.spenders):
-            for name in ("day", "tea"):
-                _, used = await self.world.budget(spender.device.mandate, name)
-                assert used == self.model.used(i, name, self.model.period(name))
-        for ident, p in self.model.payments.items():
-            kept = await self.world.payment(ident)
+    def _compare_all(self, tx: Tx) -> None:
+        model = self.model
+        assert available(tx, self.accounts) == [model.available(a) for a in self.accounts]
+        mandates = [spender.device.mandate for spender in self.spenders]
+        for name in ("day", "tea"):
+            period = model.period(name)
+            expected = [model.used(i, name, period) for i in range(len(mandates))]
+            assert used(tx, self.world, mandates, name) == expected
+        found = tx.fetch(PAYMENTS, list(model.payments))
+        for ident, p in model.payments.items():
+            kept = found[ident]
             assert (kept.state, kept.captured, kept.refunded, kept.reason) == (
                 p.state, p.captured, p.refunded, p.reason
             )  # fmt: skip
