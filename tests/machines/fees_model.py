@@ -2,16 +2,29 @@
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
 
 HOW = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "half-even": ROUND_HALF_EVEN}
 EXACT = Context(prec=60)
+
+TERMS: list[dict[str, Any]] = [
+    {"ppm": 30_000},
+    {"ppm": 250_000, "rounding": "half-even", "flat": 1},
+    {"ppm": 333_333, "rounding": "up", "minimum": 3},
+    {"ppm": 100_000, "flat": 2, "on_refund": "keep"},
+    {"ppm": 600_000, "rounding": "up"},
+]
+"""Terms that machines try."""
+
+TAKEN_BY = [4, 4, 5, 0, 2]
+"""For whom: mostly an account that has nothing else; a payer or a payee as well."""
 
 
 @dataclass
 class Levy:
     """One fee of one payment as it should be."""
 
-    account: object
+    account: Any
     ppm: int = 0
     flat: int = 0
     minimum: int = 0

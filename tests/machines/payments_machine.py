@@ -31,7 +31,7 @@ from farthing.store.queries import asks_over, holds_over
 from farthing.testing.worlds import START_NS, HandClock, Spender, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
-from tests.machines.fees_model import Levy
+from tests.machines.fees_model import TAKEN_BY, TERMS, Levy
 from tests.machines.looking import available, used
 from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
 
@@ -56,16 +56,8 @@ doings = st.sampled_from(
     ["credit", "limits", "limits", "limits", "frozen", "open", "open", "open", "open", "revoke"]
 )
 limits = st.sampled_from([5, 12, 25, 40, 60, 100])
-levies = st.sampled_from(
-    [
-        {"ppm": 30_000},
-        {"ppm": 250_000, "rounding": "half-even", "flat": 1},
-        {"ppm": 333_333, "rounding": "up", "minimum": 3},
-        {"ppm": 100_000, "flat": 2, "on_refund": "keep"},
-        {"ppm": 600_000, "rounding": "up"},
-    ]
-)
-takers = st.sampled_from([4, 4, 5, 0, 2])
+levies = st.sampled_from(TERMS)
+takers = st.sampled_from(TAKEN_BY)
 hub_fees = st.one_of(st.none(), st.tuples(takers, levies))
 waits = st.sampled_from([1, 4, 6, 61, 600, 1000, 3600, 7200, 86400])
 

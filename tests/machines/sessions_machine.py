@@ -15,26 +15,34 @@ from farthing import ids
 from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.closing import CloseSession, EndSession, SettleDeposit
+from farthing.core.fees import FeeTerms, read_fees
 from farthing.core.mandates import Budget
+from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.orders import payment_id
-from farthing.core.payments import Authorised, Payment
+from farthing.core.payments import PAYMENTS, Authorised, Payment
+from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.sessions import SESSIONS, KeepTariff, Session, top_up_resource
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import examine
+from farthing.store.database import Tx
 from farthing.store.queries import sessions_due
 from farthing.testing.drawing import TARIFF, Drawer
 from farthing.testing.worlds import START_NS, HandClock, World
 from farthing.threads import Threads
-from tests.machines.sessions_model import Model
+from tests.machines.fees_model import TAKEN_BY, TERMS, Levy
+from tests.machines.looking import available, used
+from tests.machines.sessions_model import Drawn, Model
 
 SIGNER = Ed25519Signer(bytes(32))
-LIMIT, BATCH = 150, 4
-MONEY = [120, 200, 0, 0]
-PAYERS, PAYEES = (0, 1), (2, 3)
+LIMIT, BATCH = 300, 4
+MONEY = [240, 400, 0, 0, 0, 0]
+PAYERS, PAYEES, TAKERS = (0, 1), (2, 3), (4, 5)
 
 which = st.integers(0, 5)
 small = st.integers(1, 60)
+levies = st.sampled_from(TERMS)
+charges = st.one_of(st.none(), st.tuples(st.sampled_from(TAKEN_BY), levies))
 
 
 class SessionsMachine(RuleBasedStateMachine):
@@ -58,21 +66,56 @@ class SessionsMachine(RuleBasedStateMachine):
         self.asked: list[tuple[Any, Callable[[], str]]] = []
         self.drawers: dict[tuple[int, int], Drawer] = {}
 
-    @initialize()
-    def begin(self) -> None:
-        self.loop.run_until_complete(self._begin())
+    @initialize(of_hub=charges, of_offer=st.one_of(st.none(), levies))
+    def begin(self, of_hub: Any, of_offer: Any) -> None:
+        self.loop.run_until_complete(self._begin(of_offer))
+        self.charge(of_hub)
 
-    async def _begin(self) -> None:
+    async def _begin(self, of_offer: Any) -> None:
         self.world.begin()
         await self.world.do(KeepTariff(TARIFF))  # The service does, before it opens anything.
         day = Budget(name="day", per="366d", limit=LIMIT)
         self.spenders = [await self.world.spender(MONEY[i], day) for i in PAYERS]
-        self.shops = [await self.world.account() for _ in PAYEES]
-        self.accounts = [s.account for s in self.spenders] + self.shops
+        self.accounts = [s.account for s in self.spenders]
+        self.accounts += [await self.world.account() for _ in (*PAYEES, *TAKERS)]
+        offers = {2: "", 3: await self._offer(of_offer)}
         for payer in PAYERS:
             for payee in PAYEES:
-                drawer = Drawer(self.world, self.spenders[payer], self.accounts[payee])
-                self.drawers[payer, payee] = drawer
+                spender, paid = self.spenders[payer], self.accounts[payee]
+                self.drawers[payer, payee] = Drawer(self.world, spender, paid, offers[payee])
+
+    async def _offer(self, fee: Any) -> str:
+        """Let the second seller give a fee of what it sells, by its offer."""
+        self.offered = [] if fee is None else [Levy(5, **fee)]
+        if fee is None:
+            return ""
+        ident = ids.name("off", self.world.fresh())
+        record = OfferRecord(
+            id=ident,
+            owner="",
+            payee=self.accounts[3],
+            method="GET",
+            path="/readings",
+            asset="USD",
+            amount=1,
+            fee=FeeTerms(of=ident, account=self.accounts[5], **fee),
+        )
+        await self.world.do(SetOffer(record, None, creates=True))
+        return ident
+
+    @rule(of_hub=charges)
+    def charge(self, of_hub: Any) -> None:
+        """Change the hub's fee; sessions that are open keep theirs."""
+        self.levies, self.world.fees = [], {}
+        if of_hub is not None:
+            who, terms = of_hub
+            self.levies = [Levy(who, **terms)]
+            account = self.accounts[who]
+            self.world.fees = {"USD": FeeTerms(of="hub", account=account, **terms)}
+
+    def _levies(self, payee: int) -> list[Levy]:
+        levies = self.levies + (self.offered if payee == 3 else [])
+        return [levy.fresh() for levy in levies if levy.account != payee]
 
     @rule(
         payer=st.sampled_from(PAYERS),
@@ -84,7 +127,8 @@ class SessionsMachine(RuleBasedStateMachine):
     def open(self, payer: int, payee: int, amount: int, lifetime: int, grace: int) -> None:
         unit = self.drawers[payer, payee].opening(amount, lifetime, grace)
         ident = ids.name("ses", payment_id(unit.signed.order))
-        self._ask(unit, lambda: self.model.open(ident, payer, payee, amount, lifetime, grace))
+        new = Drawn(payer, payee, grace, self._levies(payee))
+        self._ask(unit, lambda: self.model.open(ident, new, amount, lifetime))
         self._commit()
 
     @precondition(lambda self: self.model.sessions)
@@ -133,7 +177,16 @@ class SessionsMachine(RuleBasedStateMachine):
         unit = SettleDeposit(deposits[deposit % len(deposits)])
         self._ask(unit, lambda: self.model.settle(ident, deposit))
 
-    @rule(n=st.integers(0, 3), to=st.sampled_from(["frozen", "open", "open"]))
+    @precondition(lambda self: self.model.sessions)
+    @rule(n=which, deposit=which, units=st.one_of(st.none(), st.integers(0, 60)))
+    def refund(self, n: int, deposit: int, units: int | None) -> None:
+        ident, _ = self._one(n)
+        deposits = self._session(ident).deposits
+        ref, payment = ids.name("ref", self.world.fresh()), deposits[deposit % len(deposits)]
+        unit = GiveBack(ref, payment, None, units, "")
+        self._ask(unit, lambda: self.model.refund(ident, deposit, units))
+
+    @rule(n=st.integers(0, 5), to=st.sampled_from(["frozen", "open", "open"]))
     def freeze(self, n: int, to: str) -> None:
         def expected() -> str:
             (self.model.frozen.add if to == "frozen" else self.model.frozen.discard)(n)
@@ -142,7 +195,7 @@ class SessionsMachine(RuleBasedStateMachine):
         unit = SetAccountState(self.accounts[n], None, to, self.world.fresh())
         self._ask(unit, expected)
 
-    @rule(payer=st.sampled_from([*PAYERS, None, None, None]))
+    @rule(payer=st.sampled_from([*[None] * 12, *PAYERS]))
     def revoke(self, payer: int | None) -> None:
         if payer is None:
             return
@@ -175,7 +228,7 @@ class SessionsMachine(RuleBasedStateMachine):
         pick = chance.choice
         for _ in range(40):
             n = chance.randrange(6)
-            what = pick("oottddddddddddddeccsssffww") if self.model.sessions else "o"
+            what = pick("oottddddddddddddeccssssrrrffhww") if self.model.sessions else "o"
             match what:
                 case "o":
                     self.open(pick(PAYERS), pick(PAYEES), pick([5, 20, 40]), pick([600, 4000]),
@@ -197,11 +250,45 @@ class SessionsMachine(RuleBasedStateMachine):
                     self.close(n, units, pick([True, False, False]))
                 case "s":
                     self.settle(n, chance.randrange(6))
-                case "f":
-                    self.freeze(chance.randrange(4), pick(["frozen", "open", "open"]))
+                case "r":
+                    self.refund(n, chance.randrange(6), pick([None, 1, 3, 8]))
+                case "f" | "h":
+                    self._meddle(what, chance)
                 case _:
                     self.revoke(pick([*PAYERS, *[None] * 10]))
                     self.wait(pick([1, 29, 61, 601, 3601]))
+
+    @rule(seed=st.integers(0, 2**32 - 1))
+    def live(self, seed: int) -> None:
+        """Go through one session's whole life: what comes last then comes about often."""
+        chance = random.Random(seed)
+        known = set(self.model.sessions)
+        self.open(chance.choice(PAYERS), chance.choice(PAYEES), chance.randint(3, 20), 4000, 30)
+        new = self.model.sessions.keys() - known
+        if not new:
+            return
+        n = len(self.model.sessions) - 1 - sorted(self.model.sessions).index(*new)
+        for _ in range(chance.randrange(5)):
+            self.top_up(n, chance.randint(1, 9), wrong=False)
+        _, s = self._one(n)
+        most = sum(s.deposits)
+        self.draw(n, chance.randint(most // 2, most), late=False, seconds=100)
+        self.close(n, None, due=False)
+        order = chance.sample(range(len(s.deposits)), len(s.deposits))
+        for step in order + order:
+            for levy in s.levies:
+                self.freeze(levy.account, chance.choice(["open", "open", "frozen"]))
+            self.settle(n, step)
+        for step in order + order:
+            self._meddle(chance.choice("fh-----"), chance)
+            self.refund(n, step, chance.choice([None, 1, 2]))
+
+    def _meddle(self, what: str, chance: random.Random) -> None:
+        pick = chance.choice
+        if what == "f":
+            self.freeze(chance.randrange(6), pick(["frozen", "open", "open"]))
+        elif what == "h":
+            self.charge(pick([None, *((pick(TAKEN_BY), terms) for terms in TERMS)]))
 
     @rule()
     def commit(self) -> None:
@@ -230,18 +317,30 @@ class SessionsMachine(RuleBasedStateMachine):
         done = self.loop.run_until_complete(self.world.do_all([unit for unit, _ in asked]))
         for (unit, expected), answer in zip(asked, done, strict=True):
             assert told(unit, answer) == expected(), unit
-        self.loop.run_until_complete(self._compare())
+        self._read(self._compare)
 
-    async def _compare(self) -> None:
-        for i, account in enumerate(self.accounts):
-            assert await self.world.available(account) == self.model.available(i)
-        for i, spender in enumerate(self.spenders):
-            _, used = await self.world.budget(spender.device.mandate, "day")
-            assert used == self.model.used(i)
-        for ident, s in self.model.sessions.items():
-            kept: Session = await self.world.record(SESSIONS, ident)
+    def _compare(self, tx: Tx) -> None:
+        model = self.model
+        accounts = range(len(self.accounts))
+        assert available(tx, self.accounts) == [model.available(i) for i in accounts]
+        mandates = [spender.device.mandate for spender in self.spenders]
+        assert used(tx, self.world, mandates, "day") == [model.used(i) for i in PAYERS]
+        found = tx.fetch(SESSIONS, list(model.sessions))
+        for ident, s in model.sessions.items():
+            kept = found[ident]
             assert (kept.units, kept.deposit) == (s.promised, sum(s.deposits))
             assert (kept.state == "closed", kept.captured) == (s.closed, s.took)
+            self._compare_deposits(tx, kept, s)
+
+    def _compare_deposits(self, tx: Tx, kept: Session, s: Drawn) -> None:
+        found = tx.fetch(PAYMENTS, kept.deposits)
+        for n, ident in enumerate(kept.deposits):
+            fees = [f for f in read_fees(found[ident].fees) if f.units or f.waived]
+            given = [f for f in s.fees[n] if f.units or f.waived]
+            assert [(f.units, f.returned, f.waived) for f in fees] == [
+                (f.units, f.returned, f.waived) for f in given
+            ]
+            assert found[ident].refunded == s.refunded[n]
 
     def _read(self, look: Callable[[Any], Any]) -> Any:
         return self.loop.run_until_complete(self.world.database.read(look))
@@ -265,6 +364,8 @@ def told(unit: Any, answer: Any) -> str:
     said = answer.answer
     if isinstance(said, Authorised):
         return said.payment.reason or said.payment.state.value
+    if isinstance(said, Refunded):
+        return said.refund.state
     if isinstance(said, Payment):
         return said.state.value
     if isinstance(said, Session):

@@ -2,20 +2,34 @@
 
 from dataclasses import dataclass, field
 
+from tests.machines.fees_model import Levy, take_parts
+
 
 @dataclass
 class Drawn:
-    """One session as it should be; what it took, deposit by deposit, once it is settled."""
+    """One session as it should be; what it took, deposit by deposit, once it is settled.
+
+    Shape: `levies` are the fees it was opened under, `fees` what each deposit gave of them.
+    """
 
     payer: int
     payee: int
-    ends: int
     grace: int
-    deposits: list[int]
+    levies: list[Levy]
+    ends: int = 0
+    deposits: list[int] = field(default_factory=list)
     promised: int = 0
     closed: bool = False
     took: int = 0
     settled: list[bool] = field(default_factory=list)
+    refunded: list[int] = field(default_factory=list)
+    fees: list[list[Levy]] = field(default_factory=list)
+
+    def add(self, deposit: int) -> None:
+        self.deposits.append(deposit)
+        self.settled.append(False)
+        self.refunded.append(0)
+        self.fees.append([])
 
     def shares(self) -> list[int]:
         left, found = self.took, []
@@ -43,20 +57,29 @@ class Model:
             if not done
         )
 
-    def taken(self, *, payer: int | None = None, payee: int | None = None) -> int:
+    def taken(self, payer: int) -> int:
         return sum(
             share
             for s in self.sessions.values()
-            if payer in (None, s.payer) and payee in (None, s.payee)
+            if s.payer == payer
             for share, done in zip(s.shares(), s.settled, strict=True)
             if done
         )
 
     def available(self, who: int) -> int:
-        return self.money[who] - self.held(who) - self.taken(payer=who) + self.taken(payee=who)
+        got = self.money[who] - self.held(who)
+        for s in self.sessions.values():
+            side = (s.payee == who) - (s.payer == who)
+            for n, share in enumerate(s.shares()):
+                if s.settled[n]:
+                    got += side * (share - s.refunded[n])
+            for levy in (levy for fees in s.fees for levy in fees):
+                kept = levy.units - levy.returned
+                got += kept * ((levy.account == who) - (s.payee == who))
+        return got
 
     def used(self, payer: int) -> int:
-        return self.held(payer) + self.taken(payer=payer)
+        return self.held(payer) + self.taken(payer)
 
     def _refusal(self, payer: int, payee: int, amount: int, session: Drawn | None) -> str:
         if payer in self.frozen:
@@ -74,21 +97,19 @@ class Model:
             return "mandate-budget:day"
         return "insufficient-funds" if self.available(payer) < amount else ""
 
-    def open(
-        self, ident: str, payer: int, payee: int, amount: int, lifetime: int, grace: int
-    ) -> str:
-        why = self._refusal(payer, payee, amount, None)
+    def open(self, ident: str, new: Drawn, amount: int, lifetime: int) -> str:
+        why = self._refusal(new.payer, new.payee, amount, None)
         if not why:
-            ends = self.now + lifetime
-            self.sessions[ident] = Drawn(payer, payee, ends, grace, [amount], settled=[False])
+            new.ends = self.now + lifetime
+            new.add(amount)
+            self.sessions[ident] = new
         return why or "held"
 
     def top_up(self, ident: str, payer: int, payee: int, amount: int) -> str:
         session = self.sessions[ident]
         why = self._refusal(payer, payee, amount, session)
         if not why:
-            session.deposits.append(amount)
-            session.settled.append(False)
+            session.add(amount)
         return why or "held"
 
     def draw(self, ident: str, units: int, expiry: int, *, late: bool) -> str:
@@ -139,9 +160,53 @@ class Model:
             if share and self.frozen & {s.payer, s.payee}:
                 return "account-frozen"
             s.settled[n] = True
+            if share:
+                s.fees[n] = self._given(s, n)
         if not s.settled[n]:
             return "held"
         return "captured" if share else "voided"
+
+    def _given(self, s: Drawn, n: int) -> list[Levy]:
+        """Say what a deposit gives of each fee; nothing to an account that is frozen now."""
+        found = [levy.fresh() for levy in s.levies]
+        for levy, units in zip(found, take_parts(s.levies, s.shares())[n], strict=True):
+            levy.waived = bool(units) and levy.account in self.frozen
+            levy.units = 0 if levy.waived else units
+        return found
+
+    def refund(self, ident: str, n: int, units: int | None) -> str:
+        s = self.sessions[ident]
+        n %= len(s.deposits)
+        share = s.shares()[n]
+        if not (s.settled[n] and share):
+            return "not-captured"
+        left = share - s.refunded[n]
+        wanted = left if units is None else units
+        if left == 0:
+            return "already-refunded"
+        if not 0 < wanted <= left:
+            return "refund-too-large"
+        if self.frozen & {s.payer, s.payee}:
+            return "account-frozen"
+        backs = self._backs(s.fees[n], share, s.refunded[n] + wanted)
+        if self.available(s.payee) + sum(backs) < wanted:
+            return "insufficient-seller-balance"
+        s.refunded[n] += wanted
+        for levy, back in zip(s.fees[n], backs, strict=True):
+            levy.returned += back
+        return "done"
+
+    def _backs(self, fees: list[Levy], share: int, refunded: int) -> list[int]:
+        """Say what each fee gives back: what is due, as far as its account has it."""
+        has = {
+            f.account: 0 if f.account in self.frozen else self.available(f.account) for f in fees
+        }
+        found: list[int] = []
+        for levy in fees:
+            due = levy.owed_back(share, refunded) - levy.returned
+            found.append(max(0, min(due, has[levy.account])))
+            has[levy.account] -= found[-1]
+        return found
 
     def due(self) -> set[str]:
         return {
