@@ -38,7 +38,7 @@ def seeds(folder: Path) -> list[str]:
     """Every word in the key files that is long enough to be a secret."""
     return [
         word
-        for file in folder.glob("*.key")
+        for file in sorted(folder.glob("*.key"))
         for word in file.read_text().split()
         if len(word) >= 40
     ]
