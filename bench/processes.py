@@ -78,8 +78,7 @@ def measure(
     commits = [0, 0]
 
     def note(place: int) -> None:
-        times = hub.cpu_times()
-        cpu[place], commits[place] = times.user + times.system, commits_made(config)
+        cpu[place], commits[place] = _cpu_seconds(hub), commits_made(config)
 
     def before() -> None:
         note(0)
@@ -103,8 +102,21 @@ def measure(
         counted=counted,
         commits=made,
         per_commit=round(counted * units_each / max(1, made), 1),
-        resident_mib=round(hub.memory_info().rss / 2**20, 1),
+        resident_mib=round(_resident_bytes(hub) / 2**20, 1),
     )
+
+
+def _with_children(hub: psutil.Process) -> list[psutil.Process]:
+    return [hub, *hub.children(recursive=True)]
+
+
+def _cpu_seconds(hub: psutil.Process) -> float:
+    times = [one.cpu_times() for one in _with_children(hub)]
+    return sum(each.user + each.system for each in times)
+
+
+def _resident_bytes(hub: psutil.Process) -> int:
+    return sum(one.memory_info().rss for one in _with_children(hub))
 
 
 def run_load(command: Sequence[str], before: Callable[[], None]) -> Heard:

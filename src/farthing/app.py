@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
 from farthing.clock import NS, Clock, system_clock
 from farthing.config import Config
@@ -137,11 +138,13 @@ async def open_hub(
     accept_rollback: bool = False,
     tracing: Tracing | None = None,
     root: Signer | None = None,
+    serves: bool = False,
 ) -> Hub:
     """Put a hub together and start its worker.
 
     Shape:  `root` certifies a new signing key where the root key is kept elsewhere;
-            whoever gives `tracing` closes it.
+            whoever gives `tracing` closes it; a hub that `serves` writes its books in a process
+            of its own if the configuration says so, and a command's does not.
     Raises: BadConfig when it was never initialised, its books are older than their heads, or
             its signing key is not certified and the root key is away.
     """
@@ -190,6 +193,9 @@ async def open_hub(
         )
         ctx_ready.append(ctx)
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
+        if serves and config.books.own_process and isinstance(database, SqliteDatabase):
+            told = (heads.append, watch.committed)
+            books.hand_over(await _beside(config, database, signer, clock, told))
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
@@ -201,6 +207,17 @@ async def open_hub(
     hub = Hub(desk, worker, books, heads, threads, challenge_secrets)
     hub.worker.start()
     return hub
+
+
+async def _beside(
+    config: Config, database: SqliteDatabase, signer: Signer, clock: Clock, told: Any
+) -> OwnProcess:
+    """Start the process that writes from here on; what is written until then stays ours."""
+    log_settings = (config.log.format, config.log.level)
+    setup = Setup(str(config.path(config.books.path)), database.lock, signer, log_settings)
+    process = OwnProcess(setup, clock, *told)
+    await process.start()
+    return process
 
 
 def _settle_assets(tx: Tx, config: Config) -> dict[str, Any]:

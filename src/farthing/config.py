@@ -67,6 +67,9 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Annotated[Literal["sqlite", "postgresql"], _told("what keeps the books")] = "sqlite"
     path: Annotated[str, _told("SQLite's file")] = "farthing.db"
     dsn: Annotated[str, _told("PostgreSQL's connection string")] = ""
+    own_process: Annotated[
+        bool, _told("write the books in a process beside the hub's own; with SQLite only")
+    ] = False
 
 
 class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -375,6 +378,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
         config = msgspec.convert(found, Config, strict=True)
         config.check_values()
         _check_apart(config, file.absolute().parent)
+        _check_process(config)
     except msgspec.ValidationError as fault:
         raise _invalid(file, environ, str(misfit(Config, fault))) from None
     except FarthingError as fault:
@@ -401,6 +405,13 @@ def _check_apart(config: Config, folder: Path) -> None:
     taken = [books.with_name(books.name + ending) for ending in ("", "-wal", "-shm", ".lock")]
     if config.books.engine == "sqlite" and heads in taken:
         raise BadConfig("config-invalid", "[audit] heads_path is the books' own file")
+
+
+def _check_process(config: Config) -> None:
+    """Refuse a writing process for PostgreSQL, which is many processes already."""
+    if config.books.own_process and config.books.engine != "sqlite":
+        detail = '[books] own_process is for engine = "sqlite"; take it out'
+        raise BadConfig("config-invalid", detail)
 
 
 def _read(file: Path) -> dict[str, Any]:

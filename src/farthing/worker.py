@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -103,4 +104,4 @@ class Worker:
         self._behind = behind
 
     async def _forget(self, before_ns: int) -> None:
-        await self._ctx.books.tidy(lambda tx: forget_answers(tx, before_ns))
+        await self._ctx.books.tidy(partial(forget_answers, before_ns=before_ns))

@@ -78,7 +78,7 @@ async def test_a_record_changed_behind_the_hubs_back_is_found_though_the_hub_wro
     spender = await world.spender(5)
     changed = msgspec.structs.replace(spender.device, account=await world.account())
     database.transact(lambda tx: tx.put(DEVICES, [changed]))
-    books._forget()
+    books._writer._writing.forget()
     await world.do(RevokeDevice(spender.device.id, None))
     report = await audit(database, None)
     assert report.fault.row == f"device {spender.device.id}"
@@ -122,7 +122,7 @@ def test_books_of_an_older_version_pass_and_tell_what_is_not_proven(spoilt):
 async def test_a_record_that_this_version_writes_is_proven_from_then_on(world, database, books):
     spender, other = await world.spender(5), await world.spender(5)
     database.transact(as_an_older_version)
-    books._forget()
+    books._writer._writing.forget()
     await world.do(RevokeDevice(spender.device.id, None))
     before = await audit(database, None)
     assert before.text == "ok"

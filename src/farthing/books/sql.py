@@ -1,53 +1,38 @@
 """Books on SQL: everything that queued while the last commit ran goes into the next one.
 
 There is no timer and no waiting: a lone unit is a batch of one on the same path. One batch runs
-at a time, on the executor's thread, so the event loop goes on reading requests meanwhile. Where
-more waits than fits into one commit, each party has its turn: who floods the books waits for
-itself.
+at a time, on a thread or in a process of its own (`writers.py`), so the event loop goes on
+reading requests meanwhile. Where more waits than fits into one commit, each party has its turn:
+who floods the books waits for itself.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from farthing.books.base import Done, Tx
-from farthing.books.batch import Batch, Result
-from farthing.books.memory import Memory
-from farthing.books.rows import Tip
-from farthing.books.same_books import SameBooks
+from farthing.books.writers import OnThread, Writer
+from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
-from farthing.core.events import Event
-from farthing.errors import FarthingError, InvariantBroken, OutcomeUnknown, TooMuch, Unavailable
+from farthing.errors import (
+    FarthingError,
+    InvariantBroken,
+    OutcomeUnknown,
+    TooMuch,
+    Unavailable,
+    ensure,
+)
 from farthing.keys import Signer
-from farthing.log_lines import Log
 from farthing.sharing import Line
 from farthing.threads import Threads
 
 T = TypeVar("T")
 
-log = Log("books")
-
 BATCH_MAX = 512
 QUEUE_MAX = 20_000
-_PROBE, _PROBE_BYTES = "probe", 16_384
-
-
-class Transacts(Protocol):
-    """The part of a database that the books need."""
-
-    @property
-    def exclusive(self) -> bool: ...
-    @property
-    def connected(self) -> int: ...
-    def transact(self, work: Callable[[Tx], T]) -> T: ...
-
-
-OnBatch = Callable[[float, float, int, Sequence[Event] | None], None]
-"""Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
-units it decided, and what happened; None when it could not be written."""
 
 
 class Wish:
@@ -78,18 +63,18 @@ class SqlBooks:
         *,
         newest: Head | None = None,
     ) -> None:
-        self._same = SameBooks(newest, database.connected)
-        self._database, self._signer, self._clock = database, signer, clock
-        self._writer, self._on_head, self._on_commit = writer, on_head, on_commit
-        self._chain, self._on_batch = chain, on_batch
-        self._memory = Memory()
-        self._tip: Tip | None = None
+        writing = Writing(database, signer, clock, on_head, chain, on_batch, newest=newest)
+        self._writer: Writer = OnThread(writing, writer)
+        self._on_commit = on_commit
         self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
-        self._busy = False
+        self._running = 0
         self._closed = False
-        self._failing = False
         self._drained = asyncio.Event()
-        self.commits = 0
+
+    def hand_over(self, writer: Writer) -> None:
+        """Let another write from here on; nothing may be under way."""
+        ensure(not self._running, "nothing is written while the writer changes")
+        self._writer = writer
 
     async def commit_one(self, unit: Unit[T], of: str = "") -> Done[T]:
         """Commit one unit, and raise what it was refused with."""
@@ -111,13 +96,12 @@ class SqlBooks:
             raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
         if verdict:
             raise TooMuch("too-much-at-once", "too many payments of this owner are waiting")
-        if not self._busy:
-            self._next()
+        self._next()
         return await heard
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out, between two commits; nothing of the history."""
-        await self._writer.run(self._checked, work)
+        await self._writer.tidy(work)
 
     @property
     def queued(self) -> int:
@@ -127,37 +111,47 @@ class SqlBooks:
     @property
     def writable(self) -> bool:
         """Whether the last thing that was written could be."""
-        return not self._failing
+        return not self._writer.failing
+
+    @property
+    def commits(self) -> int:
+        """How many commits were written by who writes now."""
+        return self._writer.commits
 
     async def probe(self) -> bool:
         """Try to write, after a commit could not be written, and tell whether it works again.
 
         Shape: without it a hub that nobody sends payments to, being not ready, would never know.
         """
-        if self._failing and not self._closed:
-            try:
-                await self.tidy(_write_something)
-            except (Unavailable, OutcomeUnknown):
-                return False
-            self._say_well()
-        return not self._failing
+        if self._writer.failing and not self._closed:
+            return await self._writer.probe()
+        return not self._writer.failing
 
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True
-        if self._busy:
+        if self._running:
             await self._drained.wait()
+        await self._writer.close()
 
     def _next(self) -> None:
-        batch = self._queue.take(BATCH_MAX)
-        self._busy = bool(batch)
-        if not batch:
+        while self._queue and self._may_start():
+            self._start(self._queue.take(BATCH_MAX))
+        if not self._running:
             self._drained.set()
-        else:
-            self._drained.clear()
-            since = min(wish.since for wish, _ in batch)
-            running = self._writer.run(self._run, [unit for _, unit in batch], since)
-            running.add_done_callback(lambda done: self._hear(batch, done))
+
+    def _may_start(self) -> bool:
+        """Tell whether a batch may start: of what is full, the next may wait at the writer."""
+        if not self._running:
+            return True
+        return self._running < self._writer.ahead and len(self._queue) >= BATCH_MAX
+
+    def _start(self, batch: Sequence[tuple[Wish, Unit[Any]]]) -> None:
+        self._running += 1
+        self._drained.clear()
+        since = min(wish.since for wish, _ in batch)
+        running = self._writer.run([unit for _, unit in batch], since)
+        running.add_done_callback(lambda done: self._hear(batch, done))
 
     def _hear(
         self, batch: Sequence[tuple[Wish, Unit[Any]]], done: "asyncio.Future[list[Any]]"
@@ -165,6 +159,7 @@ class SqlBooks:
         # The next commit starts first, so that disk and event loop work side by side.
         fault = done.exception()
         answers: Sequence[Any] = [fault] * len(batch) if fault else done.result()
+        self._running -= 1
         self._next()
         for (wish, _), answer in zip(batch, answers, strict=True):
             wish.answers.append(answer)
@@ -173,113 +168,6 @@ class SqlBooks:
                 _tell(wish)
         if self._on_commit is not None:
             self._on_commit()
-
-    def _run(self, units: list[Unit[Any]], since: float) -> list[Any]:
-        try:
-            return self._timed(units, since).answers
-        except (Unavailable, OutcomeUnknown) as fault:
-            self._forget()
-            self._say_why(fault)
-            raise
-        except Exception:
-            self._forget()
-            if len(units) == 1:
-                raise
-        # One unit of the batch is at fault, by a bug of ours: the others must not pay for it.
-        return [self._run_alone(unit, since) for unit in units]
-
-    def _say_why(self, fault: Exception) -> None:
-        """Tell the operator what the disk or the server said, once until it works again."""
-        if not self._failing:
-            log.error("books.not_writable", why=fault.__cause__ or fault)
-        self._failing = True
-
-    def _say_well(self) -> None:
-        if self._failing:
-            self._failing = False
-            log.warning("books.writable")
-
-    def _run_alone(self, unit: Unit[Any], since: float) -> Any:
-        try:
-            return self._timed([unit], since).answers[0]
-        except Exception as fault:
-            self._forget()
-            return fault
-
-    def _timed(self, units: Sequence[Unit[Any]], since: float) -> Result:
-        began = perf_counter()
-        try:
-            result = self._transact(units)
-        except BaseException:
-            self._tell_batch(began - since, perf_counter() - began, len(units), None)
-            raise
-        self._tell_batch(began - since, perf_counter() - began, len(units), result.events)
-        return result
-
-    def _tell_batch(
-        self, waited: float, took: float, units: int, events: Sequence[Event] | None
-    ) -> None:
-        if self._on_batch is None:
-            return
-        try:
-            self._on_batch(waited, took, units, events)
-        except Exception as fault:
-            # The commit is durable and answered for; who only watches cannot undo that.
-            log.error("books.not_counted", fault=fault)
-
-    def _transact(self, units: Sequence[Unit[Any]]) -> Result:
-        signer = self._signer()
-
-        def work(tx: Tx) -> Result:
-            if not tx.alone:
-                self._forget()  # What was read before may not hold any more.
-            return Batch(
-                tx,
-                self._memory,
-                self._tip,
-                self._clock(),
-                signer,
-                self._chain,
-                far=not self._database.exclusive,
-            ).run(units)
-
-        result = self._checked(work)
-        self._tip = result.tip if self._database.exclusive else None
-        self._memory.trim()
-        self._say_well()
-        if result.head is not None:
-            self.commits += 1
-            self._same.wrote(result.head)
-            self._note(result.head)
-        return result
-
-    def _checked(self, work: Callable[[Tx], T]) -> T:
-        def checked(tx: Tx) -> T:
-            self._same.check(tx, self._database.connected)
-            return work(tx)
-
-        return self._database.transact(checked)
-
-    def _note(self, head: Head) -> None:
-        if self._on_head is None:
-            return
-        try:
-            self._on_head(head)
-        except OSError as fault:
-            # The commit is durable and answered for; only the second place lacks its head.
-            log.error("heads.not_noted", number=head.number, why=fault)
-
-    def _forget(self) -> None:
-        # What a failed commit left in memory never became true.
-        self._memory, self._tip = Memory(), None
-
-
-def _write_something(tx: Tx) -> None:
-    sql = (
-        "INSERT INTO settings (name, value) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-    )
-    tx.run(sql, (_PROBE, "x" * _PROBE_BYTES))
 
 
 def _tell(wish: Wish) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -228,14 +228,18 @@ def _tells_events(config: Config) -> bool:
 
 async def _open(config: Config, accept_rollback: bool, tracing: Tracing | None) -> Hub:
     """Open the hub, waiting a moment for a command that is just using its books."""
+
+    def opened() -> Coroutine[Any, Any, Hub]:
+        return open_hub(config, accept_rollback=accept_rollback, tracing=tracing, serves=True)
+
     for _ in range(_TRIES):
         try:
-            return await open_hub(config, accept_rollback=accept_rollback, tracing=tracing)
+            return await opened()
         except Unavailable as fault:
             if fault.code != "store-locked" or is_running(config):
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)
-    return await open_hub(config, accept_rollback=accept_rollback, tracing=tracing)
+    return await opened()
 
 
 async def _run(

@@ -57,13 +57,19 @@ def idempotency_key(principal: str, method: str, route: str, key: str) -> bytes:
     return hashlib.sha256(b"farthing-idempotency-1\n" + parts.encode()).digest()
 
 
+def always(_answer: Any) -> bool:
+    """Take every answer for the last word."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Once(Generic[T]):
     """Do a unit once per key, and give its first answer ever after (for a day).
 
     Shape: `content` is a hash of what was asked; `render` turns the unit's answer into JSON;
            `secret` answers are not kept, and those that are not `final` can be asked for again;
-           an empty `key` means that the caller asked for no such thing.
+           an empty `key` means that the caller asked for no such thing. Both are functions that
+           have a name: the unit may be decided in another process.
     """
 
     unit: Unit[T]
@@ -72,7 +78,7 @@ class Once(Generic[T]):
     status: int
     render: Callable[[T], bytes]
     secret: bool = False
-    final: Callable[[T], bool] = lambda _answer: True
+    final: Callable[[T], bool] = always
 
     @property
     def reads(self) -> Sequence[Read]:

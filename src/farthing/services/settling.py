@@ -73,7 +73,7 @@ async def settle(
             Void(payment.id, by, "nothing-used") if units == 0 else Capture(payment.id, by, units)
         ),
         *(key.scoped, key.content, 200, _written),
-        final=lambda settled: settled.now,
+        final=_is_now,
     )
     captured = await ctx.books.commit_one(unit, by or "")
     settled = await payments.find(payment.id)
@@ -84,6 +84,10 @@ async def settle(
 
 def _again(payment: Payment) -> Conflict:
     return Conflict("duplicate-settlement", "this payment was settled before", payment=payment.id)
+
+
+def _is_now(settled: Settled) -> bool:
+    return settled.now
 
 
 def _written(settled: Settled) -> bytes:

@@ -76,6 +76,7 @@ class SqliteTx:
 class SqliteDatabase:
     """One SQLite file, with this process as its only writer, or only read by it.
 
+    Shape:  `lock` is the writer's lock where this process was born with it, as a descriptor.
     Raises: Unavailable `store-locked` when another process holds the writer's lock;
             BadConfig `books-missing` when there is no file to read, `books-no-file` when what is
             there is a device, a folder or a pipe: it is left as it is.
@@ -86,14 +87,20 @@ class SqliteDatabase:
     connected = 1
 
     def __init__(
-        self, path: Path, readers: Threads, vfs: str | None = None, *, read_only: bool = False
+        self,
+        path: Path,
+        readers: Threads,
+        vfs: str | None = None,
+        *,
+        read_only: bool = False,
+        lock: int | None = None,
     ) -> None:
         self._path, self._vfs, self._readers = path, vfs, readers
         if read_only and not path.exists():
             raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
         if path.exists() and not path.is_file():
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
-        self._lock = None if read_only else _take_lock(path)
+        self.lock = lock if read_only or lock is not None else _take_lock(path)
         self._version = None
         self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
@@ -184,8 +191,8 @@ class SqliteDatabase:
         self._release()
 
     def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
+        if self.lock is not None:
+            os.close(self.lock)
 
 
 def _take_lock(path: Path) -> int:

@@ -1,6 +1,7 @@
 """Devices: invited, enrolled, rotated, revoked, and put under a mandate."""
 
 import secrets
+from functools import partial
 from typing import Any
 
 from farthing.clock import NS, write_time
@@ -42,12 +43,12 @@ async def invite(call: Call) -> Reply:
     invitation = Invitation(
         code_hash(code), ctx.fresh_name("inv"), "", body.account, body.mandate, body.name, ends, ""
     )
-
-    def render(made: Invitation) -> dict[str, Any]:
-        return {"id": made.id, "code": code, "expires": write_time(made.expires_ns // NS)}
-
     unit = InviteDevice(invitation, call.asker.sees)
-    return await call.once(unit, render, status=201, secret=True)
+    return await call.once(unit, partial(_with_code, code), status=201, secret=True)
+
+
+def _with_code(code: str, made: Invitation) -> dict[str, Any]:
+    return {"id": made.id, "code": code, "expires": write_time(made.expires_ns // NS)}
 
 
 async def enrol(call: Call) -> Reply:

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
 from farthing.codec import read_json
 from farthing.core.decisions import Unit
-from farthing.core.idempotency import Once, content_hash, idempotency_key
+from farthing.core.idempotency import Once, always, content_hash, idempotency_key
 from farthing.core.owners import Principal, Scope
 from farthing.errors import Malformed, Unauthenticated
 from farthing.misfits import misfit
@@ -101,20 +102,26 @@ class Call:
         *,
         status: int = 200,
         secret: bool = False,
-        final: Callable[[T], bool] = lambda _answer: True,
+        final: Callable[[T], bool] = always,
         who: str = "",
     ) -> Reply:
         """Commit a unit, once per `Idempotency-Key` if the request has one.
 
-        Shape: `who` is the principal where the request proves one without a key.
+        Shape: `who` is the principal where the request proves one without a key; `render` and
+               `final` are functions that have a name, or such with arguments: the commit that
+               calls them may be in another process.
         """
         scoped, content = self.key(who or self.asker.name)
         answer = await self.desk.ctx.books.commit_one(
-            Once(unit, scoped, content, status, lambda a: to_json(render(a)), secret, final),
+            Once(unit, scoped, content, status, partial(_rendered, render), secret, final),
             who or self.asker.owner,
         )
         replayed = [(b"idempotent-replay", b"true")] if answer.answer.again else []
         return Reply(answer.answer.body, answer.answer.status, replayed)
+
+
+def _rendered(render: Callable[[T], Any], answer: T) -> bytes:
+    return to_json(render(answer))
 
 
 Handler = Callable[[Call], Awaitable[Reply | None]]

@@ -8,6 +8,7 @@ Source: x402 specification v2, scheme `batch-settlement`; docs/reference/methods
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -85,24 +86,24 @@ async def settle(call: Call, batched: Batched) -> dict[str, Any]:
     await _fund(call, batched)
     unit = Charge(await _set_aside(call, batched), batched.units)
     hub = network(call.desk.ctx.identity.hub)
-
-    def render(done: Charged) -> bytes:
-        sequence = unit.voucher.voucher.promise.claims.sequence
-        return msgspec.json.encode(
-            {
-                "success": True,
-                "transaction": commitment(done.session.id, sequence),
-                "network": hub,
-                "payer": done.session.payer,
-                "amount": str(done.units),
-                "extra": {"chargedAmount": str(done.units)} | _state(done),
-            }
-        )
-
+    sequence = unit.voucher.voucher.promise.claims.sequence
     key, content = call.key(call.asker.name)
-    once = Once(unit, key, content, 200, render)
+    once = Once(unit, key, content, 200, partial(_settled, hub, sequence))
     done = await call.desk.ctx.books.commit_one(once, call.bearer)
     return read_json(done.answer.body)
+
+
+def _settled(hub: str, sequence: int, done: Charged) -> bytes:
+    return msgspec.json.encode(
+        {
+            "success": True,
+            "transaction": commitment(done.session.id, sequence),
+            "network": hub,
+            "payer": done.session.payer,
+            "amount": str(done.units),
+            "extra": {"chargedAmount": str(done.units)} | _state(done),
+        }
+    )
 
 
 async def _fund(call: Call, batched: Batched) -> None:

@@ -1,5 +1,6 @@
 """Owners, their keys, accounts and test money."""
 
+from functools import partial
 from typing import Any
 
 from farthing import ids
@@ -9,6 +10,7 @@ from farthing.core.owners import (
     OWNERS,
     CreateKey,
     CreateOwner,
+    KeyRecord,
     RevokeKey,
     Scope,
 )
@@ -72,9 +74,11 @@ async def create_key(call: Call) -> Reply:
             raise Forbidden("scope-missing", f"you cannot give the scope {scope.value} on")
     key = new_key(call.desk.ctx)
     unit = CreateKey(key.id, await acting_owner(call, body.owner), key.hash, scopes, body.label)
-    return await call.once(
-        unit, lambda made: {**shapes.show_key(made), "secret": key.secret}, status=201, secret=True
-    )
+    return await call.once(unit, partial(_with_secret, key.secret), status=201, secret=True)
+
+
+def _with_secret(secret: str, made: KeyRecord) -> dict[str, Any]:
+    return {**shapes.show_key(made), "secret": secret}
 
 
 async def list_keys(call: Call) -> Reply:
@@ -94,7 +98,11 @@ async def open_account(call: Call) -> Reply:
     body = call.body(bodies.AccountBody)
     ident = call.desk.ctx.fresh_name("acc")
     unit = OpenAccount(ident, await acting_owner(call, body.owner), body.asset, body.name)
-    return await call.once(unit, lambda record: shapes.show_account(record, None), status=201)
+    return await call.once(unit, _without_counters, status=201)
+
+
+def _without_counters(record: AccountRecord) -> answers.AccountAnswer:
+    return shapes.show_account(record, None)
 
 
 async def list_accounts(call: Call) -> Reply:
@@ -132,11 +140,7 @@ async def show_account(call: Call) -> Reply:
 async def _set_state(call: Call, to: str) -> Reply:
     ctx = call.desk.ctx
     unit = SetAccountState(call.path["account"], call.asker.sees, to, ctx.fresh())
-
-    def render(record: AccountRecord) -> answers.AccountAnswer:
-        return shapes.show_account(record, None)
-
-    return await call.once(unit, render)
+    return await call.once(unit, _without_counters)
 
 
 async def freeze(call: Call) -> Reply:
@@ -161,11 +165,11 @@ async def credit(call: Call) -> Reply:
     if units == 0:
         raise Malformed("nothing-to-credit", "credit at least one unit")
     unit = Credit(call.desk.ctx.fresh(), body.account, body.asset, units)
+    return await call.once(unit, partial(_credited, body.units), status=201)
 
-    def render(record: AccountRecord) -> dict[str, Any]:
-        return {"account": record.id, "units": body.units, "asset": body.asset, "money": "test"}
 
-    return await call.once(unit, render, status=201)
+def _credited(units: str, record: AccountRecord) -> dict[str, Any]:
+    return {"account": record.id, "units": units, "asset": record.asset, "money": "test"}
 
 
 ENDPOINTS = [

@@ -1,6 +1,7 @@
 """Payments: pay, look up, list, capture, void, refund, approve, deny."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from farthing.core.answers import AnswerAsk
 from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
-from farthing.core.payments import PAYMENTS, Payment, State
+from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.refunds import REFUNDS, GiveBack, Refunded
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
@@ -149,11 +150,7 @@ async def refund(call: Call) -> Reply:
     units = None if body.units is None else parse_units(body.units)
     by = call.asker.sees
     unit = GiveBack(refund_id, call.path["payment"], by, units, body.reason)
-
-    def render(answer: Refunded) -> answers.RefundAnswer:
-        return shapes.show_refund(answer.refund, answer.payment)
-
-    reply = await call.once(unit, render, status=201, final=_is_given)
+    reply = await call.once(unit, _refund_shown, status=201, final=_is_given)
     shown = msgspec.json.decode(reply.body)
     if shown["state"] != "done":
         raise PaymentRefused(
@@ -162,6 +159,10 @@ async def refund(call: Call) -> Reply:
             refund=shown["id"],
         )
     return reply
+
+
+def _refund_shown(answer: Refunded) -> answers.RefundAnswer:
+    return shapes.show_refund(answer.refund, answer.payment)
 
 
 def _is_given(answer: Refunded) -> bool:
@@ -189,8 +190,11 @@ async def deny(call: Call) -> Reply:
 
 async def _answered(call: Call, answer: Any) -> Reply:
     unit = AnswerAsk(call.path["payment"], call.asker.sees, answer)
-    now = call.desk.ctx.clock()
-    return await call.once(unit, lambda done: shapes.show_payment(done.payment, now))
+    return await call.once(unit, partial(_shown_at, call.desk.ctx.clock()))
+
+
+def _shown_at(now_ns: int, done: Authorised) -> answers.PaymentAnswer:
+    return shapes.show_payment(done.payment, now_ns)
 
 
 async def look_up(call: Call) -> Reply:

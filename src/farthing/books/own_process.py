@@ -1,0 +1,236 @@
+"""A writer in a process of its own: the hub's event loop and the books need not share one
+interpreter.
+
+The process is started from the hub's own program, with one end of a socket pair and the writer's
+lock, and ends by itself once the hub is gone. Should it be lost, what was under way has an outcome
+that is not known, and the next batch starts another.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from socket import socketpair
+from typing import Any, NamedTuple
+
+from farthing.books.base import Tx
+from farthing.books.wire import LENGTH, Answered, Asked, pack, unpack
+from farthing.books.writing import OnBatch
+from farthing.clock import Clock
+from farthing.core.chain import Head
+from farthing.core.decisions import Unit
+from farthing.errors import OutcomeUnknown, Unavailable
+from farthing.keys import Signer
+from farthing.log_lines import Log
+
+log = Log("books")
+
+_PATIENCE_SECONDS = 60
+
+
+class Setup(NamedTuple):
+    """What the process needs to begin: the file, the descriptor of its lock, the hub's key."""
+
+    path: str
+    lock: int | None
+    signer: Signer
+    log: tuple[str, str] | None = None
+    chain: str = "main"
+
+
+class OwnProcess:
+    """Writes in a process beside this one. Shape: used on one event loop."""
+
+    ahead = 2
+    """Or it would be idle whenever the event loop is busy with a long request."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        clock: Clock,
+        on_head: Callable[[Head], None] | None = None,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        self._setup, self._clock = setup, clock
+        self._on_head, self._on_batch = on_head, on_batch
+        self._link: _Link | None = None
+        self._starting: asyncio.Task[_Link] | None = None
+        self.failing = False
+        self.commits = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process that writes now, if one does."""
+        return self._link.process.pid if self._link is not None else None
+
+    async def start(self) -> None:
+        """Start the process, and wait until it has opened the books.
+
+        Raises: Unavailable when it cannot; what it said is in the log.
+        """
+        await self._linked()
+
+    def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
+        """Decide and write units."""
+        return asyncio.ensure_future(self._ask("run", units, since))
+
+    async def tidy(self, work: Callable[[Tx], None]) -> None:
+        """Delete what has run out. Shape: `work` can be pickled: a function that has a name."""
+        await self._ask("tidy", work)
+
+    async def probe(self) -> bool:
+        """Try to write, and tell whether it works again."""
+        return await self._ask("probe")
+
+    async def close(self) -> None:
+        """Let the process end, and wait until it has."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+    async def _ask(self, method: str, *arguments: Any) -> Any:
+        message = pack(Asked(method, arguments, self._clock()))
+        link = await self._linked()
+        answered = await link.ask(message)
+        if answered.fault is not None:
+            raise answered.fault
+        return answered.result
+
+    async def _linked(self) -> "_Link":
+        if self._link is not None and not self._link.is_lost:
+            return self._link
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(self._started)
+        return await asyncio.shield(self._starting)
+
+    def _started(self, task: "asyncio.Task[_Link]") -> None:
+        self._starting = None
+        if not task.cancelled() and task.exception() is None:
+            self._link = task.result()
+
+    async def _start(self) -> "_Link":
+        if self._link is not None:
+            await self._link.close()  # Two must never write at once.
+        try:
+            link = await _open_link(self._setup, self._tell)
+        except OSError as fault:
+            raise Unavailable("store-unavailable", "the writing process cannot start") from fault
+        try:
+            begun = await link.ask(pack(Asked("begin", self._setup, self._clock())))
+        except OutcomeUnknown:
+            await link.close()
+            raise Unavailable("store-unavailable", "the writing process ended at once") from None
+        if begun.fault is not None:
+            await link.close()
+            raise begun.fault
+        return link
+
+    def _tell(self, answered: Answered) -> None:
+        self.failing = answered.failing
+        self.commits += len(answered.heads)
+        for head in answered.heads:
+            self._hear(self._on_head, head)
+        for commit in answered.commits:
+            self._hear(self._on_batch, *commit)
+
+    def _hear(self, told: Callable[..., None] | None, *facts: Any) -> None:
+        if told is None:
+            return
+        try:
+            told(*facts)
+        except Exception as fault:
+            # The commit is durable; who only watches cannot undo that.
+            log.error("books.not_counted", fault=fault)
+
+
+class _Link(asyncio.Protocol):
+    """The hub's end: questions go out, and are answered in their order."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", tell: Callable[[Answered], None]):
+        self.process, self._tell = process, tell
+        self._waiting: deque[asyncio.Future[Answered]] = deque()
+        self._heard = bytearray()
+        self._transport: asyncio.WriteTransport | None = None
+        self.is_lost = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        self._transport = transport
+
+    def ask(self, message: bytes) -> "asyncio.Future[Answered]":
+        """Send a question. Raises: OutcomeUnknown when the process is lost meanwhile."""
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        if self._transport is None or self.is_lost:
+            answer.set_exception(_lost())
+        else:
+            self._waiting.append(answer)
+            self._transport.write(message)
+        return answer
+
+    def data_received(self, data: bytes) -> None:
+        """Hear answers."""
+        heard = self._heard
+        heard += data
+        while len(heard) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(heard)[0]
+            if len(heard) < end:
+                return
+            body = bytes(memoryview(heard)[LENGTH.size : end])
+            del heard[:end]
+            self._answered(unpack(body))
+
+    def _answered(self, answered: Answered) -> None:
+        self._tell(answered)
+        waiting = self._waiting.popleft()
+        if not waiting.done():
+            waiting.set_result(answered)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Nobody will answer what is under way."""
+        self.is_lost = True
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(_lost())
+
+    async def close(self) -> None:
+        """Wait until the process has ended: by itself, as it hears nobody any more."""
+        if self._transport is not None:
+            self._transport.close()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        try:
+            self.process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+async def _open_link(setup: Setup, tell: Callable[[Answered], None]) -> _Link:
+    ours, theirs = socketpair()
+    with theirs:
+        try:
+            process = _spawn(theirs.fileno(), setup.lock)
+        except OSError:
+            ours.close()
+            raise
+    link = _Link(process, tell)
+    await asyncio.get_running_loop().create_connection(lambda: link, sock=ours)
+    return link
+
+
+def _spawn(end: int, lock: int | None) -> "subprocess.Popen[bytes]":
+    # -P: what lies in the folder that the hub was started in is none of its modules.
+    command = [sys.executable, "-P", "-m", "farthing.writer_process", str(end)]
+    handed = [end] if lock is None else [end, lock]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=handed)  # noqa: S603 - ours
+
+
+def _lost() -> OutcomeUnknown:
+    detail = "the writing process was lost; ask again with the same id"
+    return OutcomeUnknown("commit-unheard", detail)

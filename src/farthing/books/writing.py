@@ -1,0 +1,192 @@
+"""Writing batches: one after the other, each in one transaction, and what is remembered between.
+
+It knows no queue and no event loop. Whoever has one of these is the books' only writer of this
+hub: a thread beside the event loop, or a process beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+from farthing.books.base import Tx
+from farthing.books.batch import Batch, Result
+from farthing.books.memory import Memory
+from farthing.books.rows import Tip
+from farthing.books.same_books import SameBooks
+from farthing.clock import Clock
+from farthing.core.chain import Head
+from farthing.core.decisions import Unit
+from farthing.core.events import Event
+from farthing.errors import OutcomeUnknown, Unavailable
+from farthing.keys import Signer
+from farthing.log_lines import Log
+
+T = TypeVar("T")
+
+log = Log("books")
+
+_PROBE, _PROBE_BYTES = "probe", 16_384
+
+
+class Transacts(Protocol):
+    """The part of a database that the books need."""
+
+    @property
+    def exclusive(self) -> bool: ...
+    @property
+    def connected(self) -> int: ...
+    def transact(self, work: Callable[[Tx], T]) -> T: ...
+
+
+OnBatch = Callable[[float, float, int, Sequence[Event] | None], None]
+"""Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
+units it decided, and what happened; None when it could not be written."""
+
+
+class Writing:
+    """Decides and writes batches on one database, and is called by one thread at a time."""
+
+    def __init__(
+        self,
+        database: Transacts,
+        signer: Callable[[], Signer],
+        clock: Clock,
+        on_head: Callable[[Head], None] | None = None,
+        chain: str = "main",
+        on_batch: OnBatch | None = None,
+        *,
+        newest: Head | None = None,
+    ) -> None:
+        self._same = SameBooks(newest, database.connected)
+        self._database, self._signer, self._clock = database, signer, clock
+        self._on_head, self._chain, self._on_batch = on_head, chain, on_batch
+        self._memory = Memory()
+        self._tip: Tip | None = None
+        self.failing = False
+        self.commits = 0
+
+    def tidy(self, work: Callable[[Tx], None]) -> None:
+        """Delete what has run out; nothing of the history."""
+        self._checked(work)
+
+    def probe(self) -> bool:
+        """Try to write, after a commit could not be written, and tell whether it works again."""
+        if self.failing:
+            try:
+                self._checked(_write_something)
+            except (Unavailable, OutcomeUnknown):
+                return False
+            self._say_well()
+        return True
+
+    def run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
+        """Decide and write units; each is answered, with a fault where a bug of ours is in it.
+
+        Raises: Unavailable, OutcomeUnknown; and what a single unit is at fault with.
+        """
+        try:
+            return self._timed(units, since).answers
+        except (Unavailable, OutcomeUnknown) as fault:
+            self.forget()
+            self._say_why(fault)
+            raise
+        except Exception:
+            self.forget()
+            if len(units) == 1:
+                raise
+        # One unit of the batch is at fault, by a bug of ours: the others must not pay for it.
+        return [self._run_alone(unit, since) for unit in units]
+
+    def _say_why(self, fault: Exception) -> None:
+        """Tell the operator what the disk or the server said, once until it works again."""
+        if not self.failing:
+            log.error("books.not_writable", why=fault.__cause__ or fault)
+        self.failing = True
+
+    def _say_well(self) -> None:
+        if self.failing:
+            self.failing = False
+            log.warning("books.writable")
+
+    def _run_alone(self, unit: Unit[Any], since: float) -> Any:
+        try:
+            return self._timed([unit], since).answers[0]
+        except Exception as fault:
+            self.forget()
+            return fault
+
+    def _timed(self, units: Sequence[Unit[Any]], since: float) -> Result:
+        began = perf_counter()
+        try:
+            result = self._transact(units)
+        except BaseException:
+            self._tell_batch(began - since, perf_counter() - began, len(units), None)
+            raise
+        self._tell_batch(began - since, perf_counter() - began, len(units), result.events)
+        return result
+
+    def _tell_batch(
+        self, waited: float, took: float, units: int, events: Sequence[Event] | None
+    ) -> None:
+        if self._on_batch is None:
+            return
+        try:
+            self._on_batch(waited, took, units, events)
+        except Exception as fault:
+            # The commit is durable and answered for; who only watches cannot undo that.
+            log.error("books.not_counted", fault=fault)
+
+    def _transact(self, units: Sequence[Unit[Any]]) -> Result:
+        signer = self._signer()
+
+        def work(tx: Tx) -> Result:
+            if not tx.alone:
+                self.forget()  # What was read before may not hold any more.
+            return Batch(
+                tx,
+                self._memory,
+                self._tip,
+                self._clock(),
+                signer,
+                self._chain,
+                far=not self._database.exclusive,
+            ).run(units)
+
+        result = self._checked(work)
+        self._tip = result.tip if self._database.exclusive else None
+        self._memory.trim()
+        self._say_well()
+        if result.head is not None:
+            self.commits += 1
+            self._same.wrote(result.head)
+            self._note(result.head)
+        return result
+
+    def _checked(self, work: Callable[[Tx], T]) -> T:
+        def checked(tx: Tx) -> T:
+            self._same.check(tx, self._database.connected)
+            return work(tx)
+
+        return self._database.transact(checked)
+
+    def _note(self, head: Head) -> None:
+        if self._on_head is None:
+            return
+        try:
+            self._on_head(head)
+        except OSError as fault:
+            # The commit is durable and answered for; only the second place lacks its head.
+            log.error("heads.not_noted", number=head.number, why=fault)
+
+    def forget(self) -> None:
+        """Remember nothing."""
+        # What a failed commit left in memory never became true.
+        self._memory, self._tip = Memory(), None
+
+
+def _write_something(tx: Tx) -> None:
+    sql = (
+        "INSERT INTO settings (name, value) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    )
+    tx.run(sql, (_PROBE, "x" * _PROBE_BYTES))
