@@ -72,6 +72,12 @@ def test_what_is_wrong_is_named(
     assert hint in caught.value.detail
 
 
+def test_a_writing_process_is_for_sqlite(tmp_path: Path):
+    assert read(tmp_path, "[books]\nown_process = true\n").books.own_process
+    with pytest.raises(BadConfig, match='own_process is for engine = "sqlite"'):
+        read(tmp_path, '[books]\nengine = "postgresql"\nown_process = true\n')
+
+
 def test_a_file_that_is_not_text_is_told_so(tmp_path: Path):
     (tmp_path / "farthing.toml").write_bytes(bytes(range(128, 256)))
     with pytest.raises(BadConfig, match="it is not UTF-8"):
