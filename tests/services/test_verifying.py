@@ -41,7 +41,7 @@ async def test_nobody_fills_the_line_alone_and_a_full_one_is_503(verifier, monke
     await asyncio.sleep(0)
     assert verifier.waiting == 50
     assert sum(isinstance(t.exception(), TooMuch) for t in flood if t.done()) > 50
-    others = [flooding(verifier, 10, f"other-{n}") for n in range(10)]
+    others = [flooding(verifier, 10, f"other-{n}") for n in range(60)]
     await asyncio.sleep(0)
     faults = [t.exception() for some in others for t in some if t.done()]
     assert all(isinstance(fault, Unavailable) for fault in faults)
@@ -62,3 +62,14 @@ async def test_what_is_asked_together_is_answered_in_order_each_by_itself(verifi
     assert answers[60] == SIGNER.public
     assert (verifier.good, verifier.bad, verifier.waiting) == (50, 1, 0)
     assert await verifier.match_each([]) == []
+
+
+async def test_what_comes_in_one_turn_is_shared_by_the_threads(verifier, monkeypatch):
+    sizes: list[int] = []
+    run = verifier._threads.run
+    monkeypatch.setattr(
+        verifier._threads, "run", lambda work, some: (sizes.append(len(some)), run(work, some))[1]
+    )
+    asked = [verifier.match([SIGNER.public], SIGNER.sign(b"x"), b"x") for _ in range(9)]
+    assert await asyncio.gather(*asked) == [SIGNER.public] * 9
+    assert sizes == [5, 4]

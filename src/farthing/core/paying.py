@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -38,8 +37,7 @@ UNNAMED = "-"
 """The claim of a caller that takes an answer for lost once it is not heard."""
 
 
-@dataclass(frozen=True, slots=True)
-class Authorise:
+class Authorise(msgspec.Struct, frozen=True):
     """Hold the money of a signed order, or capture it at once; the signature was checked.
 
     Units: `hold_seconds` is how long a hold may last.
@@ -65,10 +63,10 @@ class Authorise:
     deposit: bool = False
     fees: Mapping[str, FeeTerms] | None = None
     offer: str = ""
-    name: str = field(init=False)
+    name: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", payment_name(self.signed.order))
+        msgspec.structs.force_setattr(self, "name", payment_name(self.signed.order))
 
     @property
     def reads(self) -> Sequence[Read]:

@@ -72,7 +72,15 @@ async def who_signed(
 
     Raises: Unauthenticated `bad-signature`; Unavailable, TooMuch.
     """
-    [found] = await who_signed_each(directory, verifier, [signed], bearer)
+    name, device = signed.device, directory.known(signed.device)
+    kept: dict[int, Device] = {}
+    if device is not None:
+        keys, line = directory.keys_of(name, device), f"{bearer} {name}"
+        key = await verifier.match(keys, signed.signature, signed.message, line)
+        if key:
+            return device, key
+        kept[0] = device
+    [found] = await _looked_up(directory, verifier, [signed], kept, {}, bearer)
     if isinstance(found, FarthingError):
         raise found
     return found
@@ -92,6 +100,18 @@ async def who_signed_each(
     known = ((place, directory.known(one.device)) for place, one in enumerate(signed))
     kept = {place: device for place, device in known if device is not None}
     found = await _matched(directory, verifier, signed, kept, bearer)
+    return await _looked_up(directory, verifier, signed, kept, found, bearer)
+
+
+async def _looked_up(
+    directory: Directory,
+    verifier: Verifier,
+    signed: Sequence[Signed],
+    kept: Mapping[int, Device],
+    found: dict[int, tuple[Device, str] | FarthingError | None],
+    bearer: str,
+) -> list[tuple[Device, str] | FarthingError]:
+    """Look up devices where nothing was found with what was kept of them, and match once more."""
     unsure = [place for place in range(len(signed)) if found.get(place) is None]
     if unsure:
         looked = await directory.read_each([signed[place].device for place in unsure])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from farthing.errors import FarthingError, TooMuch, Unavailable
 from farthing.keys import verify
@@ -45,6 +46,7 @@ class Verifier:
     def __init__(self, threads: Threads, workers: int = 2) -> None:
         self._threads, self._idle = threads, workers
         self._queue: Line[tuple[Claim, Asked, int]] = Line(WAITING_MAX)
+        self._starting = False
         self.good = self.bad = 0
 
     @property
@@ -60,10 +62,13 @@ class Verifier:
         Shape:  `of` names the line that it waits in; lines take turns.
         Raises: Unavailable, TooMuch; nothing was verified then.
         """
-        [found] = await self.match_each([(of, (publics, signature, message))])
-        if isinstance(found, FarthingError):
-            raise found
-        return found
+        asked = Asked(1)
+        verdict = self._queue.put(of, (((publics, signature, message), asked, 0),))
+        if verdict:
+            raise _no_room(verdict)
+        self._soon()
+        await asked.heard
+        return cast(str, asked.found[0])
 
     async def match_each(self, claims: Sequence[tuple[str, Claim]]) -> list[str | FarthingError]:
         """Give for each signature the key that made it, an empty text, or why it had no room.
@@ -77,13 +82,21 @@ class Verifier:
             verdict = self._queue.put(of, ((claim, asked, place),))
             if verdict:
                 asked.tell(place, _no_room(verdict))
-        self._start()
+        self._soon()
         await asked.heard
         return asked.found
 
+    def _soon(self) -> None:
+        """Start when this turn of the event loop is over: the threads share what came in it."""
+        if self._idle and not self._starting:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start)
+
     def _start(self) -> None:
+        self._starting = False
         while self._idle and self._queue:
-            some = self._queue.take(_AT_ONCE)
+            share = -(-len(self._queue) // self._idle)
+            some = self._queue.take(min(share, _AT_ONCE))
             self._idle -= 1
             running = self._threads.run(_match_all, [claim for claim, _, _ in some])
             running.add_done_callback(lambda done, some=some: self._finish(some, done))
