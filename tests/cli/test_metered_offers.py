@@ -5,14 +5,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 
+from farthing.core.prices import PriceList
 from farthing.device import Client, open_purse
 from farthing.errors import BadConfig
 from farthing.protocols.mpp import Mpp
 from farthing.web.paywall import Paywall
+from farthing.web.price_file import read_prices
 from tests.e2e.hub_process import HubProcess
-from tests.web.metered_shop import ASSETS
+from tests.web.metered_shop import ASSETS, PRICES
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +85,26 @@ def test_a_route_is_not_metered_by_a_paywall_without_a_file_for_it():
     wall = Paywall(hub=None, hub_id="h", languages=[Mpp([b"s" * 32])], assets=ASSETS)  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadConfig, match="file for its meters"):
         wall.price("0.01 USD", per="second")
+
+
+async def test_what_is_metered_only_after_the_start_is_refused_with_a_hint_and_a_log_line(caplog):
+    class Prices:
+        def __init__(self) -> None:
+            self.now = PriceList()
+
+        def current(self) -> PriceList:
+            return self.now
+
+    prices = Prices()
+    wall = Paywall(
+        PlainTextResponse("21.5"), hub=None, hub_id="h", languages=[Mpp([b"s" * 32])],  # pyright: ignore[reportArgumentType]
+        assets=ASSETS, realm="shop.example", prices=prices,
+    )  # fmt: skip
+    prices.now = read_prices(PRICES, ASSETS)
+    transport = httpx.ASGITransport(wall)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        answers = [await http.get("/readings") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    told = answers[0].json()
+    assert told["code"] == "no-meters" and "--meters FILE" in told["hint"]
+    assert len([each for each in caplog.records if "paywall.no_meters" in each.getMessage()]) == 1

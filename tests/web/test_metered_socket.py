@@ -245,3 +245,18 @@ async def test_what_was_counted_is_on_disk_before_it_left(tmp_path: Path):
         assert meter.count > int(last[1])
         assert meter.units == 400
         buyer.writer.close()
+
+
+@pytest.mark.parametrize("per", ["request", "byte"])
+async def test_an_app_that_waits_for_a_voucher_ends_when_its_client_hangs_up(
+    tmp_path: Path, per: str
+):
+    feed = Feed(10)
+    prices = PRICES.replace('per = "request"', f'per = "{per}"')
+    async with buying(tmp_path, feed, prices, wait_seconds=600) as (shop, buyer):
+        await buyer.open(3)
+        while (await buyer.told())[0] != "farthing-need-voucher":
+            pass
+        buyer.writer.close()
+        await asyncio.wait_for(feed.closed.wait(), 20)
+        assert not shop.metering._flying[buyer.session]

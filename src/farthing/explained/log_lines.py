@@ -147,6 +147,13 @@ LINES: dict[str, Line] = {
         "Mend what `why` says, if agents shall find the prices there",
         ("why",),
     ),
+    "paywall.no_meters": Line(
+        "error",
+        "what is sold by sessions is asked for, and there is no file to meter it with; once an"
+        " offer",
+        "Start the proxy with --meters FILE, or withdraw the offer",
+        ("offer", "pattern"),
+    ),
     "paywall.handler_failed": Line(
         "error",
         "a handler failed before its answer; the buyer has its money back",
@@ -253,6 +260,8 @@ FACTS: dict[str, str] = {
     "number": "the head's number",
     "offers": "how many prices are in force",
     "path": "the path asked for, percent-encoded, without its query",
+    "offer": "the offer: its id in the hub, or its name in the price file",
+    "pattern": "the path of an offer, as it was put up",
     "payee": "the account that is to be paid",
     "payment": "the payment's id",
     "places": "how many clients may be connected",

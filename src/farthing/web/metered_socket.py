@@ -52,6 +52,7 @@ class MeteredSocket:
         self._came: asyncio.Queue[Message] = asyncio.Queue(UNREAD_MAX)
         self._seconds = BoughtSeconds(metering, session, self._cover, self._unpaid)
         self._open, self._stopped = False, False
+        self._covering: asyncio.Task[bool] | None = None
 
     async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Run `app`; what it sends goes on as far as it is promised."""
@@ -85,9 +86,15 @@ class MeteredSocket:
                 await self._take(text.removeprefix(VOUCHER))
                 continue
             if message["type"] == "websocket.disconnect":
-                self._stopped = True
-                self._seconds.free()
+                self._hang_up()
             await self._came.put(message)
+
+    def _hang_up(self) -> None:
+        """Let nobody wait for a voucher: there is nobody left to send one."""
+        self._stopped = True
+        self._seconds.free()
+        if self._covering is not None:
+            self._covering.cancel()
 
     async def _take(self, text: str) -> None:
         """Take a voucher: it is on disk before anything is sent for it."""
@@ -159,7 +166,16 @@ class MeteredSocket:
     async def _covered(self, count: int, problem: FarthingError) -> bool:
         needed = str(problem.more["needed"])
         await self._tell(NEED, need_voucher_members(self._state(), needed))
-        return await self._metering.wait_covered(self._session, count, self._wait_seconds)
+        if self._stopped:
+            return False
+        waits = self._metering.wait_covered(self._session, count, self._wait_seconds)
+        covering = self._covering = asyncio.create_task(waits)
+        try:
+            await asyncio.wait({covering})
+        finally:
+            self._covering = None
+            covering.cancel()
+        return not covering.cancelled() and covering.result()
 
     # The end
 

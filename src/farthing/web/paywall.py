@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from farthing.clock import NS, Clock, system_clock
 from farthing.core.paths import Path
 from farthing.core.prices import Found, Offer, PriceList
 from farthing.core.usage import Usage
-from farthing.errors import BadConfig, FarthingError, present
+from farthing.errors import BadConfig, FarthingError, Unavailable, present
 from farthing.log_lines import Log
 from farthing.money import Asset
 from farthing.protocols.base import BadCredential, Language, Terms
@@ -104,6 +104,7 @@ class Paywall:
         self._meters = meters
         if any(offer.usage is not None for offer in self._prices.current().offers):
             self._need_meters()
+        self._unmetered: set[str] = set()
         self._bodies = Room(self._limits.bodies_memory_bytes)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -331,7 +332,8 @@ class Paywall:
     def _metered_ask(
         self, came: Scope, request: Incoming, offer: Offer, usage: Usage
     ) -> MeteredAsk:
-        self._need_meters()
+        if self._meters is None:
+            self._cannot_meter(offer)
         prices = self._prices.current()
         terms = SessionTerms(
             hub=self._hub_id,
@@ -342,6 +344,13 @@ class Paywall:
             lifetime_seconds=self._limits.challenge_seconds,
         )
         return MeteredAsk(came, request, offer, terms, self._url(request))
+
+    def _cannot_meter(self, offer: Offer) -> NoReturn:
+        """Refuse what was put up for sale after the start; the seller is told once an offer."""
+        if offer.name not in self._unmetered:
+            self._unmetered.add(offer.name)
+            log.error("paywall.no_meters", offer=offer.name, pattern=offer.path)
+        raise Unavailable("no-meters", "this is sold by sessions, which are not metered here")
 
     def _need_meters(self) -> MeteredTill:
         if self._meters is None:
