@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -32,7 +33,7 @@ def canonical_json(value: Any) -> bytes:
     ).encode()
 
 
-def plain_json(members: dict[str, str]) -> bytes:
+def plain_json(members: Mapping[str, str | Mapping[str, str]]) -> bytes:
     """Write RFC 8785 JSON of texts under names of ASCII, without looking at them first."""
     return _encode(members)
 
@@ -61,9 +62,7 @@ def read_json(raw: bytes | str) -> Any:
     """
     try:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_small_int
-        )
+        value = _READER.decode(text)
     except (ValueError, RecursionError) as problem:
         detail = str(problem) if isinstance(problem, _Strict) else "this is not JSON"
         raise Malformed("malformed-json", detail) from None
@@ -97,6 +96,12 @@ def _small_int(digits: str) -> int:
     if len(digits) > 17:
         raise _Strict("integers of more than 53 bits must be strings")
     return int(digits)
+
+
+_READER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_small_int
+)
+"""Made once: making one takes as long as reading a credential."""
 
 
 def _check(value: Any, depth: int) -> None:

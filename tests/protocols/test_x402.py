@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from x402.http.utils import decode_payment_response_header, decode_payment_signature_header
 
@@ -69,6 +70,13 @@ def test_what_is_asked_is_signed_and_read_back_to_the_unit():
 def test_requirements_do_not_change_with_time():
     later = NOW + 10**12
     assert X402().challenge(terms(), NOW, None) == X402().challenge(terms(), later, None)
+
+
+def test_text_is_written_in_ascii_which_every_reader_of_base64_reads_alike():
+    asked = msgspec.structs.replace(terms(), description="Wetter in Köln ☀")
+    [(_, value)] = X402().challenge(asked, NOW, None)
+    assert from_base64(value).isascii()
+    assert ask(asked).description == "Wetter in Köln ☀"
 
 
 def test_the_stock_package_reads_our_credential():

@@ -6,7 +6,6 @@ that this hub asked exactly that. The challenged price is honoured as long as th
 Source: draft-httpauth-payment-00; draft-payment-intent-charge-00; docs/reference/methods.md.
 """
 
-import hashlib
 import hmac
 import re
 import secrets as system_secrets
@@ -15,7 +14,7 @@ from typing import Any, cast
 
 from farthing import ids
 from farthing.clock import NS, write_time
-from farthing.codec import canonical_json, from_base64url, read_json, to_base64url
+from farthing.codec import canonical_json, from_base64url, plain_json, read_json, to_base64url
 from farthing.core.orders import Order, SignedOrder
 from farthing.errors import BadConfig, Malformed
 from farthing.protocols import fields, mpp_client, names, receipts
@@ -46,7 +45,7 @@ def check_realm(realm: str) -> str:
 def challenge_id(secret: bytes, parameters: Mapping[str, str]) -> str:
     """Bind a challenge's parameters: seven slots, an absent one empty."""
     joined = "|".join(parameters.get(slot, "") for slot in _SLOTS)
-    return to_base64url(hmac.new(secret, joined.encode(), hashlib.sha256).digest())
+    return to_base64url(hmac.digest(secret, joined.encode(), "sha256"))
 
 
 class Mpp:
@@ -71,9 +70,9 @@ class Mpp:
             "realm": check_realm(terms.realm),
             "method": names.METHOD,
             "intent": names.INTENT,
-            "request": to_base64url(canonical_json(_request(terms))),
+            "request": to_base64url(plain_json(_request(terms))),
             "expires": write_time(now_ns // NS + terms.lifetime_seconds),
-            "opaque": to_base64url(canonical_json({"nonce": nonce})),
+            "opaque": to_base64url(plain_json({"nonce": nonce})),
         }
         if terms.body_digest:
             parameters["digest"] = _checked_digest(terms.body_digest)
@@ -134,8 +133,8 @@ def check_binding(secrets: Sequence[bytes], echo: Mapping[str, str]) -> None:
         raise bad("invalid-challenge", "this hub did not ask this; ask again for a new price")
 
 
-def _request(terms: Terms) -> dict[str, Any]:
-    request: dict[str, Any] = {
+def _request(terms: Terms) -> dict[str, str | Mapping[str, str]]:
+    request: dict[str, str | Mapping[str, str]] = {
         "amount": str(terms.amount),
         "currency": terms.asset,
         "methodDetails": {"hub": terms.hub, "resource": terms.resource},

@@ -7,12 +7,16 @@ import json
 from collections.abc import Collection
 from typing import Any, cast
 
+import msgspec
+
 from farthing.clock import write_time
 from farthing.codec import from_base64, read_json, to_base64, to_base64url
 from farthing.core.orders import Order, SignedOrder
 from farthing.errors import Malformed
 from farthing.money import parse_units
 from farthing.protocols import names
+
+_encode = msgspec.json.Encoder().encode
 
 
 def read(value: str) -> list[dict[str, Any]]:
@@ -100,7 +104,10 @@ def credential(raw: dict[str, Any], signed: SignedOrder) -> str:
 
 def write(message: dict[str, Any]) -> str:
     """Write a message as the standard base64 of its JSON."""
-    return to_base64(json.dumps(message, separators=(",", ":")).encode())
+    raw = _encode(message)
+    if not raw.isascii():  # Some readers take the bytes for Latin-1; escapes they all understand.
+        raw = json.dumps(message, separators=(",", ":")).encode()
+    return to_base64(raw)
 
 
 def read_receipt(value: str) -> dict[str, Any] | None:

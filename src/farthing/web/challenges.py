@@ -1,6 +1,7 @@
 """The 402: one price, written in every language the seller speaks."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from farthing.clock import Clock
@@ -9,6 +10,7 @@ from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.protocols.fields import mentions, without
 from farthing.protocols.preferences import preferred
+from farthing.web.asgi import raw_headers
 from farthing.web.incoming import Incoming
 from farthing.web.problems import Answer, HttpProblem, problem_answer
 
@@ -25,6 +27,13 @@ class PaymentRequired(HttpProblem):
     def problem(self) -> dict[str, Any]:
         """Give the error as an RFC 9457 problem details object."""
         return super().problem() | {"title": self.title}
+
+
+@lru_cache(maxsize=256)
+def _unpaid(price: str) -> Answer:
+    """Write the problem of a request without a payment: what it says depends on the price alone."""
+    detail = f"this costs {price}; pay and ask again"
+    return problem_answer(PaymentRequired(402, "payment-required", detail, price=price))
 
 
 class Challenges:
@@ -63,10 +72,8 @@ class Challenges:
             fields = list(preferred(fields, accept))
         price = self.price(terms)
         if problem is None:
-            problem_shown = PaymentRequired(
-                402, "payment-required", f"this costs {price}; pay and ask again", price=price
-            )
-            return problem_answer(problem_shown, fields)
+            shown = _unpaid(price)
+            return Answer(402, raw_headers(fields) + shown.headers, shown.body)
         more = {"price": price} | problem.more
         return problem_answer(PaymentRequired(402, problem.code, problem.detail, **more), fields)
 

@@ -64,7 +64,7 @@ class Incoming:
     """A request as it will be priced and served.
 
     Shape: `scope` holds the normal path and no field that only we may set; `length` is None
-           where the body's length is not announced.
+           where the body's length is not announced; `names` are those of its fields.
     """
 
     scope: Scope
@@ -73,6 +73,7 @@ class Incoming:
     query: str
     host: str
     length: int | None
+    names: frozenset[bytes]
 
     @property
     def target(self) -> str:
@@ -91,11 +92,13 @@ class Incoming:
 
     def values(self, name: bytes) -> list[str]:
         """Give the values of every field of that name."""
+        if name not in self.names:
+            return []  # As nearly always: a request is asked for many fields that few have.
         return [value.decode("latin-1") for have, value in self.headers if have == name]
 
     def has(self, name: bytes) -> bool:
         """Tell whether a field is there."""
-        return any(have == name for have, _ in self.headers)
+        return name in self.names
 
 
 def read_request(scope: Scope) -> Incoming:
@@ -116,9 +119,10 @@ def read_request(scope: Scope) -> Incoming:
     changed["path"] = path.text
     changed["raw_path"] = path.raw.encode("ascii")
     read_before = scope.get(READ, False)
-    changed["headers"] = [field for field in headers if read_before or not _is_ours(field[0])]
-    changed[READ] = True
-    return Incoming(changed, method, path, query, host, length)
+    kept = headers if read_before else [field for field in headers if not _is_ours(field[0])]
+    changed["headers"], changed[READ] = kept, True
+    names = frozenset([name for name, _ in kept])
+    return Incoming(changed, method, path, query, host, length, names)
 
 
 def read_envelope(scope: Scope, headers: RawHeaders) -> tuple[str, int | None]:

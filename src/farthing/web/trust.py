@@ -18,7 +18,9 @@ HERE = ("127.0.0.1", "::1")
 UNIX = "unix"
 """Stands for a proxy that reaches us over a Unix socket."""
 
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+_FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+)
 
 
 class Trust:
@@ -108,7 +110,7 @@ def _address(text: str) -> Address | None:
 def _is_local(request: Incoming) -> bool:
     """Tell whether the client itself is here; a proxy here may speak for someone far away."""
     client = request.scope.get("client")
-    if not client or any(request.has(name) for name in _FORWARDED):
+    if not client or not _FORWARDED.isdisjoint(request.names):
         return False
     address = _address(client[0])
     return address is not None and address.is_loopback
