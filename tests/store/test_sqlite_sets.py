@@ -53,5 +53,7 @@ def test_a_statement_of_another_shape_is_run_row_by_row(tx):
 
 def test_pieces_have_few_sizes_and_stay_within_what_a_statement_takes():
     assert [len(piece) for piece in in_pieces(range(700), 7)] == [256, 256, 128, 32, 16, 8, 4]
+    assert [len(piece) for piece in in_pieces(range(21), 7)] == [16, 5]
+    assert [len(piece) for piece in in_pieces(range(3), 9_000)] == [1, 1, 1]
     assert max(len(piece) * 100 for piece in in_pieces(range(700), 100)) <= 16_000
     assert for_keys("SELECT 1 FROM t WHERE k = ?", 2) == "SELECT 1 FROM t WHERE k IN (?, ?)"

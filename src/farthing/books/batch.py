@@ -84,7 +84,13 @@ class Batch:
         return Result(self._answers(decided, head), tip, head, self._events)
 
     def _expire(self) -> None:
-        due = rows.due_pendings(self._tx, self._view.now_ns, _EXPIRIES_MAX)
+        memory, now_ns = self._memory, self._view.now_ns
+        if now_ns < memory.first_due_ns:
+            return
+        due = rows.due_pendings(self._tx, now_ns, _EXPIRIES_MAX)
+        if not self._far:  # Where others write too, what is known now is forgotten in a moment.
+            all_seen = len(due) < _EXPIRIES_MAX
+            memory.first_due_ns = rows.next_due_ns(self._tx, now_ns) if all_seen else 0
         if due:
             self._working.prefetch_expiries(due)
             self._ledger.expire_due(due)
@@ -154,6 +160,7 @@ class Batch:
         if ledger.pendings:
             made = {transfer.id: transfer for transfer in ledger.made}
             rows.put_pendings(tx, made, ledger.pendings)
+            self._memory.hold(made, ledger.pendings)
         self._levels = merkle_levels([leaf.digest for leaf in self._leaves])
         root = root_of(self._levels[-1][0], len(self._leaves))
         head = sign_head(

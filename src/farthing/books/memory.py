@@ -4,7 +4,7 @@ Accounts and records read once are kept between commits only where nobody else c
 (`Database.exclusive`); elsewhere every commit starts empty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -25,18 +25,25 @@ _ACCOUNTS_KEPT = 150_000
 _RECORDS_KEPT = 30_000
 _PASSING_KEPT = 8_000
 _STANDINGS_KEPT = 20_000
+_HOLDS_KEPT = 20_000
 
 RecordKey = tuple[str, Any]
 
 
 class Memory:
-    """Rows that still hold after a commit; the oldest go first when there are too many."""
+    """Rows that still hold after a commit; the oldest go first when there are too many.
+
+    Shape: `holds` are pending transfers that stand, those made lately; before `first_due_ns` none
+           of all that stand runs out.
+    """
 
     def __init__(self) -> None:
         self.accounts: dict[int, Threaded] = {}
         self.lasting: dict[RecordKey, Any] = {}
         self.passing: dict[RecordKey, Any] = {}
         self.standings: dict[str, Standing] = {}
+        self.holds: dict[int, Transfer] = {}
+        self.first_due_ns = 0
         self.used = RecentIds()
         self.named = RecentIds()
 
@@ -81,12 +88,23 @@ class Memory:
             (new if self.named.is_free(row.number) else others).append(row)
         return new, others
 
+    def hold(self, made: Mapping[int, Transfer], states: Mapping[int, PendingState]) -> None:
+        """Keep the holds that a commit has made, and let go of those that it has ended."""
+        for ident, state in states.items():
+            hold = made.get(ident)
+            if hold is None or state is not PendingState.PENDING:
+                self.holds.pop(ident, None)
+            else:
+                self.holds[ident] = hold
+                self.first_due_ns = min(self.first_due_ns, rows.expires_ns(hold))
+
     def trim(self) -> None:
         """Keep memory bounded, whatever was read."""
         _drop_oldest(self.accounts, _ACCOUNTS_KEPT)
         _drop_oldest(self.lasting, _RECORDS_KEPT)
         _drop_oldest(self.passing, _PASSING_KEPT)
         _drop_oldest(self.standings, _STANDINGS_KEPT)
+        _drop_oldest(self.holds, _HOLDS_KEPT)
 
 
 def _drop_oldest(kept: dict[Any, Any], limit: int) -> None:
@@ -210,6 +228,8 @@ class Working:
 
     def transfer(self, ident: int) -> Transfer | None:
         """Get a transfer from before this commit."""
+        if (hold := self._memory.holds.get(ident)) is not None:
+            return hold
         if ident not in self._transfers:
             if self._memory.used.is_free(ident):
                 return None
@@ -218,6 +238,8 @@ class Working:
 
     def pending(self, ident: int) -> PendingState | None:
         """Tell what had become of a pending transfer before this commit."""
+        if ident in self._memory.holds:
+            return PendingState.PENDING
         if ident not in self._pendings:
             self._pendings.update(rows.fetch_pendings(self._tx, [ident]))
         return self._pendings.get(ident)

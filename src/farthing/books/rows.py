@@ -19,6 +19,9 @@ _TRANSFER = (
 )
 
 
+_NEVER_NS = 2**62
+
+
 def raw(ident: int) -> bytes:
     """Write a 128-bit id as the 16 bytes kept in the database."""
     return ident.to_bytes(16, "big")
@@ -100,6 +103,21 @@ def due_pendings(tx: Tx, now_ns: int, limit: int) -> list[Transfer]:
     return [found[_id(row[0])] for row in due]
 
 
+def next_due_ns(tx: Tx, now_ns: int) -> int:
+    """Tell when the first of the pending transfers that are not due yet will be."""
+    found = tx.rows(
+        "SELECT expires_ns FROM pendings WHERE state = 1 AND expires_ns > ?"
+        " ORDER BY expires_ns LIMIT 1",
+        (now_ns,),
+    )
+    return found[0][0] if found else _NEVER_NS
+
+
+def expires_ns(hold: Transfer) -> int:
+    """Tell when a pending transfer runs out."""
+    return hold.timestamp + hold.timeout * NS if hold.timeout else _NEVER_NS
+
+
 def insert_accounts(tx: Tx, opened: Iterable[tuple[Account, int]]) -> None:
     """Write new accounts, each with the number of its leaf; counters follow by update."""
     tx.run_many(
@@ -149,11 +167,7 @@ def transfer_row(
 
 def put_pendings(tx: Tx, made: dict[int, Transfer], states: dict[int, PendingState]) -> None:
     """Write new pendings with the time they expire, and what became of older ones."""
-    fresh = [
-        (raw(i), int(state), made[i].timestamp + made[i].timeout * NS if made[i].timeout else 2**62)
-        for i, state in states.items()
-        if i in made
-    ]
+    fresh = [(raw(i), int(state), expires_ns(made[i])) for i, state in states.items() if i in made]
     tx.run_many("INSERT INTO pendings (id, state, expires_ns) VALUES (?, ?, ?)", fresh)
     later = [(int(state), raw(i)) for i, state in states.items() if i not in made]
     tx.run_many("UPDATE pendings SET state = ? WHERE id = ?", later)

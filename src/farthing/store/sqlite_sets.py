@@ -14,15 +14,20 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _ROWS_MAX = 256
+_EXACTLY_MAX = 8
 _MARKS_MAX = 16_000
 _INSERT = re.compile(r"(INSERT INTO .+ VALUES )(\([^()]*\))(.*)", re.ASCII)
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.+) WHERE (\w+) = \?", re.ASCII)
 
 
 def in_pieces(rows: Sequence[T], marks: int) -> Iterator[Sequence[T]]:
-    """Cut rows of that many values into pieces of 256, 128 … 1: few sizes, so few statements."""
+    """Cut rows of that many values into pieces of 256, 128 … 8, and then what is left, which is
+    what a lone payment has: few sizes, so few statements.
+    """
     start, size = 0, _ROWS_MAX
     while start < len(rows):
+        if len(rows) - start <= _EXACTLY_MAX:
+            size = len(rows) - start
         while size > len(rows) - start or size * marks > _MARKS_MAX > marks:
             size //= 2
         yield rows[start : start + size]
