@@ -12,11 +12,12 @@ import pytest
 
 from farthing import ids, keys
 from farthing.clock import NS, system_clock
+from farthing.core.ladders import Climber
 from farthing.core.meters import SeenSession, opened
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.sessions import Opening, top_up_resource
 from farthing.core.tariffs import Tariff, flat_rate
-from farthing.core.ticks import Ladder
+from farthing.core.ticks import Ladder, Tick, write_tick
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import Conflict, FarthingError, Malformed, Missing, PaymentRefused
 from farthing.services.proving import Presented
@@ -205,5 +206,19 @@ def test_after_revocation_only_what_was_accepted_before_is_taken_as_late(within)
         assert isinstance(answer, PaymentRefused) and answer.code == "session-revoked"
         assert await here.hub.hand_in([here.voucher(seen, 30)], late=True) == [30]
         assert await here.hub.hand_in([here.voucher(seen, 30)]) == [30]
+
+    within(story)
+
+
+def test_a_voucher_with_its_tick_promises_what_both_do(within):
+    async def story(here: World):
+        seen = await here.open()
+        climber = Climber(opened(seen).alias, bytes(16), 100)
+        voucher = here.voucher(seen, 1, ladder=climber.ladder(3))
+        for count, promised in ((0, 1), (2, 7), (90, 271)):
+            tick = write_tick(Tick(opened(seen).alias, *climber.rung(count))) if count else b""
+            assert await here.hub.hand_in([voucher._replace(tick=tick)]) == [promised]
+        assert (await here.hub.look_up(seen.session)).promised == 271
+        assert (await here.hub.close(seen.session, 270)).captured == 270
 
     within(story)

@@ -9,6 +9,7 @@ from farthing.core.vouchers import read_voucher
 from farthing.protocols.x402_batch import batch_ask, read_payload
 from farthing.web import remote_sessions
 from farthing.web.api.voucher_socket import read_message
+from farthing.web.voucher_field import read_voucher_field
 from tests.protocols.batch_vectors import batch
 from tests.protocols.stand_in import DEVICE, PAYEE
 
@@ -59,6 +60,13 @@ def _tariff(raw: bytes) -> object:
     return tariff.digest(), [owed(tariff, count) for count in (0, 1, 7, 100, 101, 10**9)]
 
 
+def _fields(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """Give a request's fields of ours: a line for each, empty where there is none."""
+    names = (b"Farthing-Voucher", b"Farthing-Tick")
+    lines = raw.split(b"\n", 1)
+    return [(name, line) for name, line in zip(names, lines, strict=False) if line]
+
+
 def _paid(raw: bytes) -> object:
     """Read what a stock client sends for a request of a session, as a facilitator does."""
     message = read_json(raw)
@@ -79,6 +87,14 @@ SESSION_PARSERS = (
         "socket-message",
         text(read_message),
         (json.dumps({"session": SESSION, "voucher": to_base64url(VOUCHER)}).encode(),),
+    ),
+    Parser(
+        "voucher-field",
+        lambda raw: read_voucher_field({"headers": _fields(raw)}),
+        (
+            f"{SESSION} {to_base64url(VOUCHER)} close\n{SESSION} {'A' * 38}".encode(),
+            f"\n{SESSION} {'A' * 38}".encode(),
+        ),
     ),
     Parser("voucher", _voucher, (VOUCHER,)),
     Parser("tariff", _tariff, (TARIFF.written(), json.dumps(_TIERED).encode())),

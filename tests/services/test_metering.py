@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from farthing.core.ladders import Climber
 from farthing.core.meters import Meter, counted, opened, owing
 from farthing.core.sessions import top_up_resource
 from farthing.core.tariffs import Tariff, flat_rate
-from farthing.core.ticks import Ladder
+from farthing.core.ticks import Tick, write_tick
 from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
 from farthing.keys import new_signer
 from farthing.services.metering import Metering, MeterLimits, Wanted
@@ -134,23 +135,139 @@ def test_a_voucher_of_another_key_or_for_something_else_is_not_taken(selling):
     selling(story)
 
 
-def test_a_voucher_with_a_ladder_is_refused_for_a_meter_counts_no_ticks(selling):
+class Climbing:
+    """A payer with a ladder. Shape: its voucher promises `base` units, each tick `each` more."""
+
+    def __init__(self, seller: Seller, seen: Any, base: int = 0, each: int = 3, most: int = 9999):
+        self.seller, self.seen = seller, seen
+        self.climber = Climber(opened(seen).alias, bytes([base % 256] * 16), most)
+        units = base or 1
+        self.raw = seller.here.voucher(seen, units, ladder=self.climber.ladder(each)).raw
+        self.base = units
+
+    def tick(self, count: int, wrong: bytes = b"") -> bytes:
+        alias = opened(self.seen).alias
+        return write_tick(Tick(alias, count, wrong or self.climber.value(count)))
+
+    async def show(self, count: int, *, alone: bool = True, wrong: bytes = b"") -> Meter:
+        raw = b"" if alone else self.raw
+        return await self.seller.meters.present(
+            self.seen.session, raw, self.seller.wanted(), self.tick(count, wrong)
+        )
+
+
+def code_of(caught: Any) -> str:
+    return caught.value.code
+
+
+def test_ticks_are_taken_without_the_hub_and_are_on_disk_when_they_are(selling):
     async def story(seller: Seller):
-        seen = await seller.here.open()
-        ladder = Ladder(bytes(16), 3, 100)
-        for units in (0, 3):
-            with pytest.raises(PaymentRefused) as caught:
-                await seller.present(seen, units, ladder=ladder)
-            assert caught.value.code == "ticks-not-counted"
-            assert caught.value.more["promised"] == "0"
-        assert seller.meters.find(seen.session) is None
-        await seller.present(seen, 3)
-        with pytest.raises(PaymentRefused):
-            await seller.present(seen, 3, ladder=ladder)  # As much as is promised already.
-        seller.restart()
-        assert (await seller.serve(seen)).units == 3
+        seen = await seller.here.open(5000)
+        payer = Climbing(seller, seen)
+        assert (await payer.show(1, alone=False)).units == 4
+        for count in (2, 2, 5, 40, 1000):
+            meter = await payer.show(count)
+            assert (meter.units, meter.ticks) == (1 + 3 * count, count)
+            seller.restart()
+            assert seller.meters.find(seen.session) == meter
+        assert seller.here.fake.calls == ["open", "look_up"]
+        assert seller.meters.unsettled("USD") == 3001
+        await seller.meters.settle()
+        assert (await seller.here.hub.look_up(seen.session)).promised == 3001
+        assert seller.meters.unsettled("USD") == 0
+        await payer.show(1500)
+        await seller.serve(seen)
+        closed = await seller.meters.close(seen.session)
+        assert (closed.promised, closed.captured) == (4501, 2)
 
     selling(story)
+
+
+def test_a_tick_that_is_wrong_lower_too_far_or_of_nobody_is_not_taken(selling):
+    async def story(seller: Seller):
+        seen, other = await seller.here.open(50_000), await seller.here.open(500)
+        payer = Climbing(seller, seen, most=20_000)
+        with pytest.raises(Unauthenticated) as caught:
+            await payer.show(1)  # Its voucher was not heard, and the hub is not asked for it.
+        assert (code_of(caught), seller.here.fake.calls) == ("bad-tick", ["open", "open"])
+        await payer.show(10, alone=False)
+        for count, wrong in (
+            (11, bytes(16)),
+            (3000, bytes(16)),
+            (5, bytes(16)),
+            (20_001, b"x" * 16),
+        ):
+            with pytest.raises(Unauthenticated) as caught:
+                await payer.show(count, wrong=wrong)
+            assert code_of(caught) == "bad-tick"
+        with pytest.raises(Conflict) as lower:
+            await payer.show(9)
+        assert (code_of(lower), lower.value.more["promised"]) == ("voucher-superseded", "31")
+        with pytest.raises(PaymentRefused) as far:
+            await payer.show(10 + 4097)
+        assert code_of(far) == "tick-too-far"
+        assert seller.meters.find(seen.session).units == 31
+        assert (await payer.show(10 + 4097, alone=False)).units == 1 + 3 * 4107
+        # No tick goes on from the voucher of another session, nor from one without a ladder.
+        await seller.present(other, 3)
+        with pytest.raises(Unauthenticated):
+            await seller.meters.present(other.session, b"", seller.wanted(), payer.tick(4108))
+        with pytest.raises(PaymentRefused) as beyond:
+            await payer.show(17_000, alone=False)
+        assert code_of(beyond) == "voucher-beyond-deposit"
+
+    selling(story)
+
+
+def test_vouchers_and_ladders_go_on_from_each_other_and_the_highest_counts(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        first = Climbing(seller, seen, each=1)
+        await first.show(20, alone=False)
+        await seller.present(seen, 30)
+        with pytest.raises(Unauthenticated):
+            await first.show(40)  # It is no tick of the voucher that counts now.
+        assert (await first.show(40, alone=False)).units == 41
+        second = Climbing(seller, seen, base=41, each=5)
+        meter = await seller.meters.present(seen.session, second.raw, seller.wanted())
+        assert (meter.units, meter.ticks, meter.voucher) == (41, 0, second.raw)
+        assert (await second.show(2)).units == 51
+        seller.restart()
+        await seller.meters.settle()
+        assert seller.meters.find(seen.session).handed == 51
+
+    selling(story)
+
+
+def test_ticks_side_by_side_in_any_order_end_in_the_highest(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open(5000)
+        payer = Climbing(seller, seen, each=1)
+        await payer.show(1, alone=False)
+        counts = random.Random(4).sample(range(1, 400), 399)
+        asked = (payer.show(count) for count in counts)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        codes = {getattr(answer, "code", "yes") for answer in answers}
+        assert codes <= {"yes", "voucher-superseded"}
+        seller.restart()
+        assert seller.meters.find(seen.session).units == 400
+
+    selling(story)
+
+
+def test_what_ticks_promise_and_the_hub_has_not_heard_is_bounded(selling):
+    async def story(seller: Seller):
+        seen = await seller.here.open()
+        payer = Climbing(seller, seen)
+        await payer.show(10, alone=False)
+        seller.here.fake.fail(2)
+        with pytest.raises(Unavailable) as caught:
+            await payer.show(20)
+        assert code_of(caught) == "too-much-unsettled"
+        seller.here.fake.fail(0)
+        assert (await payer.show(20)).units == 61
+
+    selling(story, unsettled_max=50)
 
 
 def test_a_request_is_one_write_and_what_it_uses_is_none(selling):

@@ -53,6 +53,26 @@ def test_meters_are_kept_replaced_and_forgotten(tmp_path: Path):
     again.close()
 
 
+def test_a_file_that_knows_no_ticks_yet_is_read_and_learns_them(tmp_path: Path):
+    """As an earlier version left it."""
+    path = tmp_path / "meters.db"
+    book = MeterBook(path, THREADS)
+    book.keep([meter(1, 5)])
+    for column in ("ticks", "tick"):
+        book._database.transact(
+            lambda tx, column=column: tx.run(f"ALTER TABLE meters DROP COLUMN {column}")
+        )
+    book.close()
+    again = MeterBook(path, THREADS)
+    assert again.all() == [meter(1, 5)]
+    ticked = msgspec.structs.replace(meter(1, 5), ticks=7, tick=bytes(16))
+    again.keep([ticked])
+    again.close()
+    once_more = MeterBook(path, THREADS)
+    assert once_more.all() == [ticked]
+    once_more.close()
+
+
 class Disk:
     """A book whose writing can be held up, and fails as often as it is told to."""
 

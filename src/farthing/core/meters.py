@@ -12,9 +12,10 @@ import msgspec
 
 from farthing import ids
 from farthing.clock import NS
+from farthing.core.promises import Promise, is_ahead
 from farthing.core.records import Table
 from farthing.core.tariffs import Tariff, affordable, owed, read_tariff
-from farthing.core.vouchers import Agreed, Claims, session_alias
+from farthing.core.vouchers import Agreed, read_voucher, session_alias
 from farthing.errors import Conflict, FarthingError, PaymentRefused, ensure
 
 PARTS = 1_000_000_000
@@ -53,7 +54,9 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     Units: `deposit`, `units` (all that is promised) and `handed` (what the hub has of that) count
            smallest units; `count` is what was used, `part` what is left over below one, in
            billionths; times are ns.
-    Shape: `voucher` is the highest one accepted; `stopped` says why nothing new is taken.
+    Shape: `voucher` is the highest one accepted, `ticks` and `tick` the count and the value of the
+           highest tick of its ladder: the anchor at 0, nothing without a ladder; `stopped` says
+           why nothing new is taken.
     """
 
     session: str
@@ -73,6 +76,15 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 0
     part: int = 0
     stopped: str = ""
+    ticks: int = 0
+    tick: bytes = b""
+
+    @property
+    def promise(self) -> Promise | None:
+        """What was shown for what is promised, if that was shown here: it was checked then."""
+        if not self.voucher:
+            return None
+        return Promise(read_voucher(self.voucher).claims, self.voucher, self.ticks, self.tick)
 
     @property
     def due(self) -> int:
@@ -146,33 +158,34 @@ def refreshed(meter: Meter, seen: SeenSession) -> Meter:
     return handed_in(changed, seen.promised)
 
 
-def accept(meter: Meter, claims: Claims, raw: bytes, now_ns: int) -> Meter:
-    """Take a voucher whose signature holds: the highest counts, an equal one is a yes.
+def accept(meter: Meter, promise: Promise, now_ns: int) -> Meter:
+    """Take a promise that was checked: the highest counts, an equal one is a yes.
 
-    Shape:  a meter counts no ticks yet, so it takes no voucher that commits to a ladder: what its
-            ticks promise beyond it would be given and never handed in.
-    Raises: Conflict `session-closed`, `voucher-superseded`; PaymentRefused `ticks-not-counted`,
-            `session-over`, `voucher-expired`, `voucher-beyond-deposit`, or why the hub takes
-            nothing new.
+    Raises: Conflict `session-closed`, `voucher-superseded`; PaymentRefused `session-over`,
+            `voucher-expired`, `voucher-beyond-deposit`, or why the hub takes nothing new.
     """
     if meter.stopped == "session-closed":
         raise Conflict("session-closed", "this session is closed", **current(meter))
-    if claims.ladder is not None:
-        detail = "ticks are counted by the hub alone so far; sign a voucher without a ladder"
-        raise PaymentRefused("ticks-not-counted", detail, **current(meter))
-    if claims.units == meter.units:
-        return meter if meter.voucher else msgspec.structs.replace(meter, voucher=raw)
-    if claims.units < meter.units:
+    units = promise.units
+    if not is_ahead(promise, meter.units, meter.sequence):
+        if units == meter.units:
+            return meter if meter.voucher else _shown(meter, promise)
         detail = f"{meter.units} units were promised already"
         raise Conflict("voucher-superseded", detail, **current(meter))
     require_running(meter, now_ns)
-    if now_ns >= claims.expiry * NS:
+    if now_ns >= promise.claims.expiry * NS:
         raise PaymentRefused("voucher-expired", "sign a new one", **current(meter))
-    if claims.units > meter.deposit:
+    if units > meter.deposit:
         detail = f"the deposit is {meter.deposit} units; top it up"
         raise PaymentRefused("voucher-beyond-deposit", detail, **current(meter))
-    sequence = max(meter.sequence, claims.sequence)
-    return msgspec.structs.replace(meter, units=claims.units, sequence=sequence, voucher=raw)
+    sequence = max(meter.sequence, promise.claims.sequence)
+    return _shown(msgspec.structs.replace(meter, units=units, sequence=sequence), promise)
+
+
+def _shown(meter: Meter, promise: Promise) -> Meter:
+    return msgspec.structs.replace(
+        meter, voucher=promise.raw, ticks=promise.ticks, tick=promise.value
+    )
 
 
 def require_running(meter: Meter, now_ns: int) -> None:

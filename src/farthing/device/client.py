@@ -238,12 +238,14 @@ class Client(httpx.AsyncClient):
         deposit: str | Amount,
         *,
         ahead: str | Amount | None = None,
+        tick: str | Amount | None = None,
         files: Path | None = None,
     ) -> MeteredSession:
         """Buy what is metered at a seller: `async with client.session(url, "0.05 USD") as shop`.
 
         Shape:  `deposit` is held at the first request that needs a session, and is the most that
                 it can cost; `ahead` is promised beyond what is used while an answer streams;
+                with a `tick` one voucher is signed, and each hash after it promises so much more;
                 `files` is where sessions are kept instead of in the purse's folder.
         Raises: MalformedPrice; BadConfig `no-purse-folder`.
         """
@@ -253,6 +255,7 @@ class Client(httpx.AsyncClient):
             raise BadConfig("no-purse-folder", "a session needs a folder: pass files=")
         held = purse.price(deposit) if isinstance(deposit, str) else deposit
         more = purse.price(ahead) if isinstance(ahead, str) else ahead
+        step = purse.price(tick) if isinstance(tick, str) else tick
         return MeteredSession(
             purse,
             url,
@@ -261,6 +264,7 @@ class Client(httpx.AsyncClient):
             files=folder,
             clock=self.paying.patience.clock,
             ahead=more.units if more is not None else 0,
+            tick=step.units if step is not None else 0,
             payees=self.paying.payees,
             plain_http=self.paying.plain_http,
         )

@@ -38,7 +38,8 @@ class MeteredSession:
 
     Units: `deposit` is the most that is ever promised, and what is held for it.
     Shape: while an answer streams, what the seller reserves is promised before it is used, and
-           `ahead` units beyond that.
+           `ahead` units beyond that. With a `tick` it promises by ticks of so many units, under a
+           voucher that is signed once.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class MeteredSession:
         files: Path,
         clock: Clock,
         ahead: int = 0,
+        tick: int = 0,
         payees: frozenset[str] | None = None,
         plain_http: bool = False,
     ) -> None:
-        self._purse, self._deposit, self._ahead = purse, deposit, ahead
+        self._purse, self._deposit, self._ahead, self._tick = purse, deposit, ahead, tick
         self._clock, self._payees, self._plain_http = clock, payees, plain_http
         self._http = httpx.AsyncClient(
             transport=Borrowed(inner), base_url=url, timeout=_SECONDS, trust_env=False
@@ -67,6 +69,7 @@ class MeteredSession:
         self._opening = asyncio.Lock()
         self._under_way = 0
         self._sent: int | None = 0
+        self._heard = ""
         self.session = ""
         self.state: dict[str, str] = {}
 
@@ -119,7 +122,8 @@ class MeteredSession:
         Raises: WillNotPay beyond the deposit; Missing before there is a session.
         """
         kept = self._sessions.files.read(self.session)
-        self._note(await self._send_voucher(await self._enough(kept, units)))
+        await self._enough(kept, units)
+        self._note(await self._send_voucher(kept))
         return self.state
 
     async def close(self) -> dict[str, str]:
@@ -127,8 +131,7 @@ class MeteredSession:
         kept = self._kept()
         if kept is None or not kept.promised:
             return self.state
-        field = f"{self._voucher_field(kept)} close"
-        answer = await self._send_voucher(field)
+        answer = await self._send_voucher(kept, " close")
         if answer.status_code in (204, 402, 410):
             self._note(answer)
             if self.state.get("state") == "closed" or answer.status_code == 204:
@@ -143,10 +146,10 @@ class MeteredSession:
     ) -> httpx.Response:
         refused: httpx.Response | None = None
         for _ in range(_TRIES):
-            field = await self._promised(refused)
-            fields = {**headers, **({"farthing-voucher": field} if field else {})}
-            request = self._http.build_request(method, url, headers=fields, **options)
-            response = await self._send(request, paying=bool(field))
+            shown = await self._promised(refused)
+            request = self._http.build_request(method, url, headers=headers | shown, **options)
+            response = await self._send(request, paying=bool(shown))
+            self._hear(response, shown)
             if response.status_code != 402:
                 return response
             await response.aread()
@@ -170,11 +173,11 @@ class MeteredSession:
         self._note(response)
         return response
 
-    async def _promised(self, refused: httpx.Response | None) -> str:
-        """Give the voucher to send: none before a price is known, else one that is enough."""
+    async def _promised(self, refused: httpx.Response | None) -> dict[str, str]:
+        """Give the fields to send: none before a price is known, else what promises enough."""
         if refused is None:
             kept = self._kept()
-            return "" if kept is None else await self._enough(kept, self._next(), self._ahead)
+            return {} if kept is None else await self._enough(kept, self._next(), self._ahead)
         code = text_of(read_object(refused.content), "code")
         if code in ("session-closed", "session-over", "wrong-session") and self.session:
             self._sessions.files.forget(self.session)
@@ -206,20 +209,42 @@ class MeteredSession:
                 raise WillNotPay("above-limit", f"{units} units are asked, {most} are owed at most")
         return units
 
-    async def _enough(self, kept: Kept, units: int, ahead: int = 0) -> str:
+    async def _enough(self, kept: Kept, units: int, ahead: int = 0) -> dict[str, str]:
         """Promise at least so much, and so much ahead as the deposit has."""
-        if units > kept.deposit:
+        most = kept.deposit
+        if self._tick:  # Whole ticks only.
+            most -= (kept.deposit - kept.promised) % self._tick
+        if units > most:
             detail = f"{units} units are needed, the deposit is {kept.deposit}"
             raise WillNotPay("above-limit", detail)
-        units = min(max(units, 1) + ahead, kept.deposit)
+        units = min(max(units, 1) + ahead, most)
         if units > kept.promised:
             with contextlib.suppress(Conflict):  # Another task has promised as much meanwhile.
-                self._sessions.promise(kept.session, units)
-        return self._voucher_field(kept)
+                self._raise(kept.session, units)
+        return self._fields(kept.session)
 
-    def _voucher_field(self, kept: Kept) -> str:
-        raw = self._sessions.files.promised(kept.session, self._purse.signer)
-        return f"{kept.session} {to_base64url(raw)}"
+    def _raise(self, session: str, units: int) -> None:
+        if self._tick:
+            self._sessions.climb(session, units, self._tick)
+        else:
+            self._sessions.promise(session, units)
+
+    def _fields(self, session: str, close: str = "") -> dict[str, str]:
+        """Write what was promised last: a tick goes alone once the seller has its voucher."""
+        shown = self._sessions.shown(session)
+        voucher, fields = f"{session} {to_base64url(shown.voucher)}", dict[str, str]()
+        if not shown.tick or voucher != self._heard:
+            fields["farthing-voucher"] = voucher + close
+        if shown.tick:
+            fields["farthing-tick"] = f"{session} {to_base64url(shown.tick)}{close}"
+        return fields
+
+    def _hear(self, response: httpx.Response, shown: dict[str, str]) -> None:
+        """Note whether the seller has the voucher that a tick goes on from."""
+        if response.status_code == 402:
+            self._heard = ""
+        elif response.status_code < 400:
+            self._heard = shown.get("farthing-voucher", self._heard)
 
     async def _follow(self) -> None:
         """Promise the next reserve, and what is to be ahead of it, while an answer streams."""
@@ -229,11 +254,20 @@ class MeteredSession:
             if kept is None:
                 continue
             with contextlib.suppress(FarthingError, httpx.HTTPError):
-                field = await self._enough(kept, min(self._next(), kept.deposit), self._ahead)
-                self._note(await self._send_voucher(field))
+                await self._enough(kept, min(self._next(), kept.deposit), self._ahead)
+                self._note(await self._send_voucher(kept))
 
-    async def _send_voucher(self, field: str) -> httpx.Response:
-        return await self._http.request("HEAD", self._path, headers={"farthing-voucher": field})
+    async def _send_voucher(self, kept: Kept, close: str = "") -> httpx.Response:
+        """Tell the seller what was promised last; a tick that it does not take, with its voucher.
+
+        Shape: an answer to HEAD does not say why it refuses.
+        """
+        while True:
+            shown = self._fields(kept.session, close)
+            answer = await self._http.request("HEAD", self._path, headers=shown)
+            self._hear(answer, {} if close else shown)
+            if answer.status_code != 402 or "farthing-voucher" in shown:
+                return answer
 
     def _note(self, response: httpx.Response) -> None:
         state = session_state(response.headers)

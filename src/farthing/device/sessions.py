@@ -115,6 +115,10 @@ class DeviceSessions:
         """Promise at least `units` in all by ticks of `each`; no network is needed."""
         return self.files.climb(session, units, each, self._purse.signer)
 
+    def shown(self, session: str) -> Shown:
+        """Give once more what was promised last."""
+        return self.files.shown(session, self._purse.signer)
+
     async def draw(self, session: str, units: int, each: int = 0) -> dict[str, Any]:
         """Promise `units` in all and tell the hub at once; by ticks of `each` where that is given.
 

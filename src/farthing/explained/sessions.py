@@ -21,7 +21,6 @@ HINTS = {
     "session-revoked": "Talk to the owner, who took the device's permission away.",
     "tariff-mismatch": "Send the tariff whose hash is in the order.",
     "tick-too-far": "Send a tick in between first, or send the voucher with this one.",
-    "ticks-not-counted": "Sign a voucher without a ladder, or send voucher and ticks to the hub.",
     "too-expensive": "Close the session and open another one.",
     "too-much-unsettled": "Send the same voucher again: the seller is asking the hub to take it.",
     "voucher-beyond-deposit": "Top the session up, then send the same voucher again.",

@@ -1,8 +1,8 @@
 """MPP sessions as a seller speaks them: method `farthing`, intent `session`.
 
 A challenge tells the tariff; a credential carries one of four actions: `open` and `topUp` bring a
-signed order, `voucher` and `close` a voucher. Nothing is kept between: what a session may do is
-signed in its order and its vouchers, so a challenge is echoed to say who asked, and no more.
+signed order, `voucher` and `close` a voucher or a tick. Nothing is kept between: what a session may
+do is signed in its order and its vouchers, so a challenge is echoed to say who asked, and no more.
 
 Source: draft-httpauth-payment-00; the session intents of the tempo and lightning methods;
 docs/reference/metering.md.
@@ -40,12 +40,14 @@ class SessionTerms(msgspec.Struct, frozen=True, kw_only=True):
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """What a payer says of a session.
 
-    Shape: `signed` is the order of `open` and `topUp`, and in x402 of a `voucher` that tops up.
+    Shape: `signed` is the order of `open` and `topUp`, and in x402 of a `voucher` that tops up;
+           `tick` comes with its `voucher`, or without one after it.
     """
 
     action: Action
     session: str = ""
     voucher: bytes = b""
+    tick: bytes = b""
     signed: SignedOrder | None = None
     challenge: str = ""
     language: str = names.MPP
@@ -153,12 +155,13 @@ def _said(payload: dict[str, Any], challenge: str) -> Said:
     if action not in _ACTIONS:
         raise mpp.bad("malformed-credential", "action is open, voucher, topUp or close")
     try:
-        voucher = _text(payload, "voucher")
+        voucher, tick = _text(payload, "voucher"), _text(payload, "tick")
         signed = _signed(payload) if action in ("open", "topUp") else None
         said = Said(
             action=action,
             session=_text(payload, "session"),
             voucher=from_base64url(voucher) if voucher else b"",
+            tick=from_base64url(tick) if tick else b"",
             signed=signed,
             challenge=challenge,
         )
@@ -166,8 +169,8 @@ def _said(payload: dict[str, Any], challenge: str) -> Said:
         raise mpp.bad("malformed-credential", fault.detail) from None
     if action != "open" and not said.session:
         raise mpp.bad("malformed-credential", "say which session")
-    if action in ("voucher", "close") and not said.voucher:
-        raise mpp.bad("malformed-credential", f"{action} brings a voucher")
+    if action in ("voucher", "close") and not said.voucher and not said.tick:
+        raise mpp.bad("malformed-credential", f"{action} brings a voucher, or a tick")
     return said
 
 

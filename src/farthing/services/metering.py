@@ -1,4 +1,4 @@
-"""Metering: vouchers are checked and kept before anything is served, and handed in afterwards.
+"""Metering: promises are checked and kept before anything is served, and handed in afterwards.
 
 Nothing here asks the hub while a session is served: its terms are looked up when it is met, and
 again when a voucher promises more than the deposit that was known. Before a handler runs, its
@@ -19,15 +19,16 @@ from farthing.clock import NS, Clock
 from farthing.core import meters
 from farthing.core.meters import Meter, SeenSession
 from farthing.core.orders import SignedOrder
+from farthing.core.promises import bad_tick
 from farthing.core.tariffs import Tariff
-from farthing.core.vouchers import Voucher, read_voucher
-from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
+from farthing.core.ticks import Tick, write_tick
+from farthing.errors import Conflict, FarthingError, PaymentRefused, Unavailable
 from farthing.ids import number
 from farthing.log_lines import Log
 from farthing.services.meter_pen import MeterPen
+from farthing.services.meter_proofs import MeterProofs, check_form
 from farthing.services.proving import Presented
 from farthing.services.session_hub import HANDED_AT_ONCE, SessionHub
-from farthing.services.verifying import Verifier
 from farthing.threads import Threads
 
 log = Log("metering")
@@ -88,7 +89,7 @@ class Metering:
     ) -> None:
         self._hub, self._clock = hub, clock
         self.limits = limits or MeterLimits()
-        self._verifier = Verifier(verifiers)
+        self._proofs = MeterProofs(verifiers)
         self._pen = MeterPen(book.keep, writer)
         self._meters: dict[str, Meter] = {}
         self._flying: Counter[str] = Counter()
@@ -130,40 +131,46 @@ class Metering:
         await self._pen.written()
         return self._meters[session]
 
-    async def present(self, session: str, raw: bytes, wanted: Wanted) -> Meter:
-        """Take a voucher; it is on disk when this returns.
+    async def present(self, session: str, raw: bytes, wanted: Wanted, tick: bytes = b"") -> Meter:
+        """Take a voucher, a tick, or a tick with its voucher; it is on disk when this returns.
 
-        Raises: Malformed, Unauthenticated `bad-voucher`; Conflict `voucher-superseded`,
+        Shape:  a tick alone goes on from the voucher that is kept here.
+        Raises: Malformed, Unauthenticated `bad-voucher`, `bad-tick`; Conflict `voucher-superseded`,
                 `session-closed`; PaymentRefused; Unavailable `too-much-unsettled`.
         """
-        meter = await self.accept(session, raw, wanted)
+        meter = await self.accept(session, raw, wanted, tick)
         await self._pen.written(session)
         return self._meters.get(session, meter)
 
-    async def accept(self, session: str, raw: bytes, wanted: Wanted) -> Meter:
-        """Take a voucher that nothing is served for yet; `kept` waits until it is on disk.
+    async def accept(self, session: str, raw: bytes, wanted: Wanted, tick: bytes = b"") -> Meter:
+        """Take what nothing is served for yet; `kept` waits until it is on disk.
 
         Raises: as `present`.
         """
         number("ses", session)
-        voucher = read_voucher(raw)
-        meter = _fitting(await self._known(session), wanted)
-        if raw != meter.voucher and not await self._holds(voucher, meter, session):
-            raise Unauthenticated("bad-voucher", "no session here is drawn by this signature")
+        check_form(raw, tick)
+        meter = _fitting(await self._known(session, asking=bool(raw)), wanted)
+        promise = await self._proofs.promise(meter, raw, tick)
         seen = None
-        if voucher.claims.units > meter.deposit:
+        if promise.units > meter.deposit:
             seen = await self._hub.look_up(session)  # It may have been topped up.
         self._require_open(session)
         meter = self._meters.get(session, meter)
         meter = meter if seen is None else meters.refreshed(meter, seen)
-        self._put(meters.accept(meter, voucher.claims, raw, self._clock()))
+        self._put(meters.accept(meter, promise, self._clock()))
         await self._require_settled(meter.asset)
         return self._meters.get(session, meter)
 
-    async def _known(self, session: str) -> Meter:
-        """Give a session's meter, or begin one that is not kept yet."""
+    async def _known(self, session: str, *, asking: bool) -> Meter:
+        """Give a session's meter, or begin one that is not kept yet.
+
+        Raises: Unauthenticated `bad-tick` for a tick alone, for which the hub is not asked.
+        """
         self._require_open(session)
-        return self._meters.get(session) or meters.opened(await self._met(session))
+        known = self._meters.get(session)
+        if known is None and not asking:
+            raise bad_tick()
+        return known or meters.opened(await self._met(session))
 
     async def _met(self, session: str) -> SeenSession:
         """Look a session up, once for all who bring its first vouchers."""
@@ -172,12 +179,6 @@ class Metering:
             asking = self._asking[session] = asyncio.ensure_future(self._hub.look_up(session))
             asking.add_done_callback(lambda _: self._asking.pop(session, None))
         return await asyncio.shield(asking)
-
-    async def _holds(self, voucher: Voucher, meter: Meter, line: str) -> bool:
-        message = voucher.signed_bytes(meter.agreed)
-        key = await self._verifier.match([meter.key], voucher.signature, message, line)
-        algorithm = meter.key.partition(":")[0]
-        return bool(key) and voucher.is_for(algorithm) and voucher.claims.alias == meter.alias
 
     def _refresh(self, seen: SeenSession) -> None:
         before = self._meters.get(seen.session)
@@ -283,7 +284,7 @@ class Metering:
         sent = [meter for meter in due if meter.voucher]
         if not sent:
             return []
-        presented = [Presented(meter.session, meter.voucher) for meter in sent]
+        presented = [_handed_in(meter) for meter in sent]
         answers = await self._hub.hand_in(presented, late=late)
         again: list[Meter] = []
         for meter, answer in zip(sent, answers, strict=True):
@@ -412,6 +413,15 @@ class Metering:
             self._over.popitem(last=False)
         if session in self._raised:
             self._raised.pop(session).set()
+
+
+def _handed_in(meter: Meter) -> Presented:
+    """Give what proves a meter's promise to the hub."""
+    return Presented(meter.session, meter.voucher, _tick(meter))
+
+
+def _tick(meter: Meter) -> bytes:
+    return write_tick(Tick(meter.alias, meter.ticks, meter.tick)) if meter.ticks else b""
 
 
 def _fitting(meter: Meter, wanted: Wanted) -> Meter:

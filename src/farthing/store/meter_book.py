@@ -19,9 +19,12 @@ CREATE TABLE IF NOT EXISTS meters (
     key TEXT NOT NULL, tariff TEXT NOT NULL, purpose TEXT NOT NULL, deposit INTEGER NOT NULL,
     ends_ns INTEGER NOT NULL, closes_ns INTEGER NOT NULL, units INTEGER NOT NULL,
     sequence INTEGER NOT NULL, voucher BLOB NOT NULL, handed INTEGER NOT NULL,
-    count INTEGER NOT NULL, part INTEGER NOT NULL, stopped TEXT NOT NULL
+    count INTEGER NOT NULL, part INTEGER NOT NULL, stopped TEXT NOT NULL,
+    ticks INTEGER NOT NULL DEFAULT 0, tick BLOB NOT NULL DEFAULT x''
 ) STRICT
 """
+_ADDED = {"ticks": "INTEGER NOT NULL DEFAULT 0", "tick": "BLOB NOT NULL DEFAULT x''"}
+"""Columns that a file which was begun by an earlier version has not."""
 
 
 class MeterBook:
@@ -32,7 +35,7 @@ class MeterBook:
 
     def __init__(self, path: Path, readers: Threads) -> None:
         self._database = SqliteDatabase(path, readers)
-        self._database.transact(lambda tx: tx.run(_TABLE))
+        self._database.transact(_begin)
 
     def all(self) -> list[Meter]:
         """Read every meter."""
@@ -56,3 +59,11 @@ class MeterBook:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+
+def _begin(tx: Tx) -> None:
+    tx.run(_TABLE)
+    columns = {name for (name,) in tx.rows("SELECT name FROM pragma_table_info('meters')")}
+    for name, kind in _ADDED.items():
+        if name not in columns:
+            tx.run(f"ALTER TABLE meters ADD COLUMN {name} {kind}")

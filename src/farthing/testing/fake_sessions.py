@@ -11,8 +11,10 @@ import msgspec
 from farthing.clock import NS, Clock
 from farthing.core.meters import SeenSession
 from farthing.core.orders import SignedOrder, payment_id
+from farthing.core.promises import promised_by, ticked
 from farthing.core.sessions import alias_of, opening_of, session_ordered, session_topped_up
 from farthing.core.tariffs import Tariff
+from farthing.core.ticks import read_tick
 from farthing.core.vouchers import Agreed, Voucher, read_voucher
 from farthing.errors import (
     Conflict,
@@ -145,7 +147,8 @@ class FakeSessions:
             raise Unauthenticated("bad-voucher", "no session here is drawn by this signature")
         if session.closed:
             raise Conflict("session-closed", "this session is closed")
-        units = voucher.claims.units
+        promise = promised_by(voucher.claims, each.raw)
+        units = (ticked(promise, read_tick(each.tick)) if each.tick else promise).units
         if units < session.promised:
             raise Conflict("voucher-superseded", "", promised=str(session.promised))
         if units > session.promised:

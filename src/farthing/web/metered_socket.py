@@ -1,8 +1,8 @@
 """A WebSocket under a session: what the app sends is counted on disk before it leaves.
 
-Vouchers come as text messages of their own among the client's. Where no more is promised the app's
-message waits, the client is told how much to promise, and the socket ends when nothing comes in
-time; its last message is the receipt.
+Vouchers and ticks come as text messages of their own among the client's. Where no more is promised
+the app's message waits, the client is told how much to promise, and the socket ends when nothing
+comes in time; its last message is the receipt.
 
 Source: docs/reference/metering.md, "Over a WebSocket".
 """
@@ -25,7 +25,7 @@ from farthing.web.bought_seconds import BoughtSeconds
 from farthing.web.metered_run import SCOPE_COUNT
 from farthing.web.paid_run import AnswerStopped
 
-VOUCHER = "farthing-voucher "
+VOUCHER, TICK = "farthing-voucher ", "farthing-tick "
 NEED, REFUSED, RECEIPT = "farthing-need-voucher ", "farthing-refused ", "farthing-receipt "
 UNREAD_MAX = 64
 """Messages of the client that the app has not read yet; vouchers behind them wait."""
@@ -82,8 +82,8 @@ class MeteredSocket:
         while True:
             message = await receive()
             text = message.get("text") or ""
-            if message["type"] == "websocket.receive" and text.startswith(VOUCHER):
-                await self._take(text.removeprefix(VOUCHER))
+            if message["type"] == "websocket.receive" and text.startswith((VOUCHER, TICK)):
+                await self._take(text)
                 continue
             if message["type"] == "websocket.disconnect":
                 self._hang_up()
@@ -97,10 +97,13 @@ class MeteredSocket:
             self._covering.cancel()
 
     async def _take(self, text: str) -> None:
-        """Take a voucher: it is on disk before anything is sent for it."""
+        """Take a voucher or a tick: it is on disk before anything is sent for it."""
         try:
-            raw = from_base64url(text)
-            await self._metering.present(self._session, raw, self._wanted)
+            kind, shown = text.split(" ", 1)
+            raw, tick = from_base64url(shown), b""
+            if kind == TICK.rstrip():
+                raw, tick = b"", raw
+            await self._metering.present(self._session, raw, self._wanted, tick)
         except FarthingError as problem:
             await self._tell(REFUSED, problem.problem())
 

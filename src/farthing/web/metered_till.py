@@ -137,8 +137,8 @@ class MeteredTill:
             await self.metering.top_up(said.session, said.signed)
         if ask.request.method == "HEAD":
             return await self._hear(ask, said)
-        if said.voucher:
-            await self.metering.accept(said.session, said.voucher, ask.wanted)
+        if said.voucher or said.tick:
+            await self.metering.accept(said.session, said.voucher, ask.wanted, said.tick)
         name = _name_of(ask, said)
         if name and (answer := await self._repeats.answer(name, ask.request.resource)) is not None:
             return answer
@@ -150,11 +150,14 @@ class MeteredTill:
         return said
 
     async def _hear(self, ask: MeteredAsk, said: Said) -> Answer:
-        """Take a voucher for which nothing is served now."""
-        if said.voucher:
-            await self.metering.present(said.session, said.voucher, ask.wanted)
+        """Take a voucher or a tick for which nothing is served now."""
+        if said.voucher or said.tick:
+            await self._present(ask, said)
         found = self.metering.find(said.session)
         return self._stands(ask, present(found, "it was just presented"), said)
+
+    async def _present(self, ask: MeteredAsk, said: Said) -> Meter:
+        return await self.metering.present(said.session, said.voucher, ask.wanted, said.tick)
 
     def _said(self, ask: MeteredAsk) -> Said | None:
         said = read_voucher_field(ask.came)
@@ -193,12 +196,13 @@ class MeteredTill:
             action="open",
             session=meter.session,
             voucher=said.voucher,
+            tick=said.tick,
             challenge=said.challenge,
             language=said.language,
         )
 
     async def _close(self, ask: MeteredAsk, said: Said) -> Answer:
-        meter = await self.metering.present(said.session, said.voucher, ask.wanted)
+        meter = await self._present(ask, said)
         seen = await self.metering.close(said.session)
         state = current(meter) | {"state": "closed", "captured": str(seen.captured)}
         return self._told(ask, state, said)

@@ -49,7 +49,7 @@ class RemoteSessions:
     async def _hand_in(
         self, vouchers: Sequence[Presented], *, late: bool
     ) -> list[int | FarthingError]:
-        shown = [{"session": v.session, "voucher": to_base64url(v.raw)} for v in vouchers]
+        shown = [_presented(each) for each in vouchers]
         body = {"vouchers": shown, "late": late}
         told = _object(await self._asker.ask("POST", "/v1/vouchers", body))
         items = told.get("vouchers")
@@ -68,6 +68,11 @@ class RemoteSessions:
         if not isinstance(session, dict):
             raise Conflict("awaiting-owner", "the owner is asked")
         return await self.look_up(str(cast(dict[str, Any], session).get("id")))
+
+
+def _presented(each: Presented) -> dict[str, str]:
+    shown = {"session": each.session, "voucher": to_base64url(each.raw)}
+    return shown | ({"tick": to_base64url(each.tick)} if each.tick else {})
 
 
 class _Shown(msgspec.Struct, frozen=True):
