@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import random
@@ -27,6 +28,7 @@ from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
+from farthing.session_files import Kept, SessionFiles
 from farthing.threads import Threads
 
 PRICE = 7
@@ -89,6 +91,44 @@ class Drawer:
         assert self.answered <= self.taken <= self.signed
 
 
+class Climber(Drawer):
+    """A session that is drawn by ticks: its device signs once, and keeps its ladder on disk."""
+
+    async def open(self, client):
+        """Open it, and keep it as a device does."""
+        await super().open(client)
+        self.files = SessionFiles(self.hub.folder / "purse")
+        tariff, ends = to_base64url(self.agreed.tariff), int(time.time()) + 1000
+        self.files.keep(
+            Kept(
+                session=self.session,
+                payee=self.hub.shop,
+                asset="USD",
+                tariff=tariff,
+                deposit=10**9,
+                ends=ends,
+            )
+        )
+
+    async def draw(self, client):
+        """Show the next tick; its voucher as well, until the hub has answered once."""
+        self.signed += 3
+        shown = self.files.climb(self.session, self.signed, 3, self.hub.signer)
+        body, path = {"tick": to_base64url(shown.tick)}, "ticks"
+        if not self.answered:
+            body, path = body | {"voucher": to_base64url(shown.voucher)}, "vouchers"
+        said = await self.hub.ask(client, f"/v1/sessions/{self.session}/{path}", **body)
+        assert int(said["promised"]) == self.signed
+        self.answered = self.signed
+
+    async def close(self, client):
+        """Take what is promised: what the hub has proves it by the one voucher."""
+        await super().close(client)
+        shown = (await client.get(f"/v1/sessions/{self.session}")).json()
+        voucher = self.files.read(self.session).ladder.voucher
+        assert (shown["voucher"], int(shown["ticks"]) * 3) == (voucher, self.taken)
+
+
 class CrashingHub:
     """A hub in a folder: started, loaded, killed, audited."""
 
@@ -104,7 +144,7 @@ class CrashingHub:
         self.url = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.sent: list[Sent] = []
-        self.drawer: Drawer | None = None
+        self.drawers: list[Drawer] = []
         self.retried = 0
         self.signer = Ed25519Signer(secrets.token_bytes(32))
         self.made = json.loads(self._farthing("init", "--json"))
@@ -206,11 +246,12 @@ class CrashingHub:
         for each in sent:
             each.done = True
 
-    async def open_session(self):
-        """Open a session that is drawn from then on."""
-        self.drawer = Drawer(self)
+    async def open_sessions(self):
+        """Open sessions that are drawn from then on, by vouchers and by ticks."""
+        self.drawers = [Drawer(self), Climber(self)]
         async with self.client() as client:
-            await self.drawer.open(client)
+            for drawer in self.drawers:
+                await drawer.open(client)
 
     async def pay(self, client, sent: Sent):
         """Pay an order: charged at once, or held by its seller and captured."""
@@ -245,9 +286,11 @@ class CrashingHub:
                 await self.pay_together(client, [self.order(held=False) for _ in range(10)])
 
             clients = [asyncio.create_task(keep_paying(i % 3 == 0)) for i in range(CLIENTS)]
-            if self.drawer is not None:
+            if self.drawers:
                 clients.append(asyncio.create_task(keep_on(batch)))
-                clients.append(asyncio.create_task(keep_on(lambda: self.drawer.draw(client))))
+            for drawer in self.drawers:
+                once = functools.partial(drawer.draw, client)
+                clients.append(asyncio.create_task(keep_on(once)))
             await asyncio.sleep(seconds)
             self.kill()
             await asyncio.gather(*clients)
@@ -271,13 +314,13 @@ class CrashingHub:
             found = dict(await database.read(lambda tx: tx.rows("SELECT id, state FROM payments")))
             twice = await database.read(lambda tx: tx.rows(_TWICE))
             received = await database.read(lambda tx: tx.rows(_RECEIVED, (self._shop_id(),)))
-            promised = await database.read(lambda tx: tx.rows("SELECT units FROM sessions"))
+            promised = dict(await database.read(lambda tx: tx.rows(_PROMISED)))
             database.close()
         taken = 0
-        if self.drawer is not None:
-            del found[self.drawer.deposit]
-            assert self.drawer.answered <= promised[0][0] <= self.drawer.signed
-            taken = self.drawer.taken
+        for drawer in self.drawers:
+            del found[drawer.deposit]
+            assert drawer.answered <= promised[drawer.session] <= drawer.signed
+            taken += drawer.taken
         assert set(found) <= {sent.payment for sent in self.sent}
         missing = [s.payment for s in self.sent if s.done and found.get(s.payment) != "captured"]
         assert missing == []
@@ -295,13 +338,14 @@ _TWICE = (
     "SELECT user_data, flags & 12 FROM transfers WHERE code = 10 GROUP BY user_data, flags & 12"
     " HAVING COUNT(*) > 1"
 )
+_PROMISED = "SELECT id, units FROM sessions"
 _RECEIVED = "SELECT credits_posted FROM accounts WHERE id = ?"
 
 
 async def crash_again_and_again(hub: CrashingHub, rounds: int, *, sessions: bool = False):
     """Kill a loaded hub so many times; after each time its books must be right.
 
-    Shape: with `sessions` a session is drawn and batches are paid as well.
+    Shape: with `sessions` one is drawn by vouchers and one by ticks, and batches are paid as well.
     """
     seed = secrets.randbits(32)
     print(f"seed {seed}")
@@ -310,22 +354,22 @@ async def crash_again_and_again(hub: CrashingHub, rounds: int, *, sessions: bool
         hub.start()
         await hub.furnish()
         if sessions:
-            await hub.open_session()
+            await hub.open_sessions()
         for _ in range(rounds):
             await hub.load(chance.uniform(0.05, 0.6))
             await hub.check()
             hub.start()
             await hub.retry()
-        if hub.drawer is not None:
+        for drawer in hub.drawers:
             async with hub.client() as client:
-                await hub.drawer.close(client)
-            assert hub.drawer.answered > 0
+                await drawer.close(client)
+            assert drawer.answered > 0
         hub.kill()
         report = await hub.check()
     finally:
         hub.stop()
     assert all(sent.done for sent in hub.sent)
-    assert report.payments == len(hub.sent) + (hub.drawer is not None)
+    assert report.payments == len(hub.sent) + len(hub.drawers)
     assert hub.retried >= rounds  # Every kill came while payments were under way.
     print(f"{len(hub.sent)} payments, {hub.retried} of them sent again, {report.commits} commits")
     return report

@@ -1,6 +1,7 @@
-"""The machine: sessions opened, drawn, ended, closed and settled in any order, many at a time.
+"""The machine: sessions opened, drawn by vouchers and ticks, ended, closed, settled in any order.
 
-What is asked is gathered and committed together; the model is asked one after the other.
+Many are open at a time. What is asked is gathered and committed together; the model is asked one
+after the other.
 """
 
 import asyncio
@@ -15,14 +16,19 @@ from farthing import ids
 from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.closing import CloseSession, EndSession, SettleDeposit
+from farthing.core.drawing import Draw
 from farthing.core.fees import FeeTerms, read_fees
+from farthing.core.ladders import Climber
 from farthing.core.mandates import Budget
 from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.orders import payment_id
 from farthing.core.payments import PAYMENTS, Authorised, Payment
+from farthing.core.promises import Promise, promised_by, ticked
 from farthing.core.refunds import GiveBack, Refunded
 from farthing.core.sessions import SESSIONS, KeepTariff, Session, top_up_resource
-from farthing.errors import FarthingError
+from farthing.core.ticks import Tick
+from farthing.core.vouchers import Claims, sign_voucher
+from farthing.errors import FarthingError, Unauthenticated
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import examine
 from farthing.store.database import Tx
@@ -36,6 +42,7 @@ from tests.machines.sessions_model import Drawn, Model
 
 SIGNER = Ed25519Signer(bytes(32))
 LIMIT, BATCH = 300, 4
+LADDER_MOST = 12
 MONEY = [240, 400, 0, 0, 0, 0]
 PAYERS, PAYEES, TAKERS = (0, 1), (2, 3), (4, 5)
 
@@ -65,6 +72,8 @@ class SessionsMachine(RuleBasedStateMachine):
         self.model = Model(self.clock.now, MONEY, LIMIT)
         self.asked: list[tuple[Any, Callable[[], str]]] = []
         self.drawers: dict[tuple[int, int], Drawer] = {}
+        self.ladders: list[tuple[str, Promise, Climber]] = []
+        self.sequence = 1
 
     @initialize(of_hub=charges, of_offer=st.one_of(st.none(), levies))
     def begin(self, of_hub: Any, of_offer: Any) -> None:
@@ -156,6 +165,57 @@ class SessionsMachine(RuleBasedStateMachine):
         self._ask(unit, lambda: self.model.draw(ident, units, expiry, late=late))
 
     @precondition(lambda self: self.model.sessions)
+    @rule(
+        n=which,
+        base=st.integers(0, 60),
+        each=st.integers(1, 9),
+        seconds=st.sampled_from([1, 100, 10_000]),
+    )
+    def begin_a_ladder(self, n: int, base: int, each: int, seconds: int) -> None:
+        """Sign a voucher with a ladder, newer than all before it; old ladders stay as they are."""
+        ident, s = self._one(n)
+        self.sequence += 1
+        session, drawer = self._session(ident), self.drawers[s.payer, s.payee]
+        climber = Climber(session.alias, self.sequence.to_bytes(16, "big"), LADDER_MOST)
+        expiry = self.clock.now + seconds
+        claims = Claims(session.alias, base, self.sequence, expiry, climber.ladder(each))
+        raw = sign_voucher(drawer.spender.signer, session.agreed, claims)
+        self.ladders.append((ident, promised_by(claims, raw), climber))
+        self.tick(0, 0, late=False, wrong=False)
+
+    @precondition(lambda self: self.ladders)
+    @rule(
+        back=st.integers(0, 4),
+        count=st.integers(0, LADDER_MOST),
+        late=st.booleans(),
+        wrong=st.sampled_from([False, False, False, True]),
+    )
+    def tick(self, back: int, count: int, *, late: bool, wrong: bool) -> None:
+        """Show a tick with its voucher, of the newest ladder or of one before it."""
+        ident, promise, climber = self.ladders[-1 - back % len(self.ladders)]
+        value = bytes(16) if wrong else climber.value(count)
+        if count:
+            try:
+                promise = ticked(promise, Tick(promise.claims.alias, count, value))
+            except Unauthenticated:
+                assert wrong
+                return
+            assert not wrong
+        claims, ticks, tick = promise.claims, promise.ticks, promise.value
+        self._ask(
+            Draw(ident, promise, None, late),
+            lambda: self.model.draw(
+                ident,
+                promise.units,
+                claims.expiry,
+                late=late,
+                sequence=claims.sequence,
+                ticks=ticks,
+                tick=tick,
+            ),
+        )
+
+    @precondition(lambda self: self.model.sessions)
     @rule(n=which)
     def end(self, n: int) -> None:
         ident, _ = self._one(n)
@@ -228,20 +288,15 @@ class SessionsMachine(RuleBasedStateMachine):
         pick = chance.choice
         for _ in range(40):
             n = chance.randrange(6)
-            what = pick("oottddddddddddddeccssssrrrffhww") if self.model.sessions else "o"
+            what = pick("oottddddddddllkkkkkkkeccssssrrrffhww") if self.model.sessions else "o"
             match what:
                 case "o":
                     self.open(pick(PAYERS), pick(PAYEES), pick([5, 20, 40]), pick([600, 4000]),
                               pick([0, 30, 3600]))  # fmt: skip
                 case "t":
                     self.top_up(n, pick([3, 10, 30]), n == 0)
-                case "d":
-                    _, s = self._one(n)
-                    most = sum(s.deposits)
-                    units = pick(
-                        [s.promised + 1, s.promised, most, most + 1, chance.randint(1, 60)]
-                    )
-                    self.draw(n, max(units, 1), pick([True, False]), pick([100, 10_000, 10_000]))
+                case "d" | "l" | "k":
+                    self._promise(what, n, chance)
                 case "e":
                     self.end(n)
                 case "c":
@@ -290,6 +345,21 @@ class SessionsMachine(RuleBasedStateMachine):
         elif what == "h":
             self.charge(pick([None, *((pick(TAKEN_BY), terms) for terms in TERMS)]))
 
+    def _promise(self, what: str, n: int, chance: random.Random) -> None:
+        """Promise by a voucher, by a voucher with a ladder, or by a tick."""
+        pick, (_, s) = chance.choice, self._one(n)
+        if what == "d":
+            most = sum(s.deposits)
+            units = pick([s.promised + 1, s.promised, most, most + 1, chance.randint(1, 60)])
+            self.draw(n, max(units, 1), pick([True, False]), pick([100, 10_000, 10_000]))
+        elif what == "l":
+            base = pick([0, s.promised, s.promised + 1])
+            self.begin_a_ladder(n, base, pick([1, 2, 7]), pick([100, 10_000, 10_000]))
+        elif self.ladders:
+            count = pick([1, 2, 3, chance.randint(1, LADDER_MOST)])
+            late, wrong = pick([True, False]), pick([True, *[False] * 9])
+            self.tick(pick([0, 0, 0, 1, 2]), count, late=late, wrong=wrong)
+
     @rule()
     def commit(self) -> None:
         self._commit()
@@ -329,6 +399,7 @@ class SessionsMachine(RuleBasedStateMachine):
         for ident, s in model.sessions.items():
             kept = found[ident]
             assert (kept.units, kept.deposit) == (s.promised, sum(s.deposits))
+            assert (kept.ticks, kept.tick) == (s.ticks, s.tick)
             assert (kept.state == "closed", kept.captured) == (s.closed, s.took)
             self._compare_deposits(tx, kept, s)
 

@@ -19,6 +19,10 @@ class Drawn:
     ends: int = 0
     deposits: list[int] = field(default_factory=list)
     promised: int = 0
+    sequence: int = 0
+    drawn: bool = False
+    ticks: int = 0
+    tick: bytes = b""
     closed: bool = False
     took: int = 0
     settled: list[bool] = field(default_factory=list)
@@ -112,14 +116,27 @@ class Model:
             session.add(amount)
         return why or "held"
 
-    def draw(self, ident: str, units: int, expiry: int, *, late: bool) -> str:
+    def draw(
+        self,
+        ident: str,
+        units: int,
+        expiry: int,
+        *,
+        late: bool,
+        sequence: int = 1,
+        ticks: int = 0,
+        tick: bytes = b"",
+    ) -> str:
+        """Draw by a voucher, which has a ladder where there is a `tick`: its anchor, or one above.
+
+        A ladder that promises as much as there is already goes on if its voucher is newer.
+        """
         s = self.sessions[ident]
         if s.closed:
             return "session-closed"
-        if units == s.promised:
-            return "yes"
-        if units < s.promised:
-            return "voucher-superseded"
+        goes_on = bool(tick) and units == s.promised and sequence > s.sequence
+        if s.drawn and not goes_on and units <= s.promised:
+            return "yes" if units == s.promised else "voucher-superseded"
         grace = s.grace if late else 0
         if self.now >= s.ends + grace:
             return "session-over"
@@ -131,7 +148,8 @@ class Model:
             return "account-frozen"
         if units > sum(s.deposits):
             return "voucher-beyond-deposit"
-        s.promised = units
+        s.promised, s.sequence, s.drawn = units, max(s.sequence, sequence), True
+        s.ticks, s.tick = ticks, tick
         return "yes"
 
     def end(self, ident: str) -> str:

@@ -1,5 +1,6 @@
 """A shop that meters, on a real hub: a real server, a real disk, and a device that pays."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -109,6 +110,9 @@ class MeteredShop:
     async def restart(self) -> None:
         if self.till._settling is not None:
             self.till._settling.cancel()
+            await asyncio.gather(self.till._settling, return_exceptions=True)
+        if (writing := self.metering._pen._writing) is not None:
+            await writing  # A file that is being written to cannot be closed.
         self.book.close()
         self.open()
 
