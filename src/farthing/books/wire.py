@@ -24,7 +24,6 @@ from farthing.keys import Ed25519Signer, P256Signer
 LENGTH = struct.Struct("<Q")
 
 _PROTOCOL = 5
-_AUTHORISE = tuple(Authorise.__slots__)
 _PAYMENT = Payment.__struct_fields__
 _COUNTED = ("asset", "reason", "captured")
 
@@ -87,20 +86,8 @@ def counted(events: Sequence[Event] | None) -> Sequence[Event] | None:
     ]
 
 
-def _authorise(*fields: Any) -> Authorise:
-    """Make the unit again: its name follows from its order, and was worked out before."""
-    made, put = object.__new__(Authorise), object.__setattr__
-    for name, value in zip(_AUTHORISE, fields, strict=True):
-        put(made, name, value)
-    return made
-
-
 def _payment(*fields: Any) -> Payment:
     return Payment(**dict(zip(_PAYMENT, fields, strict=True)))
-
-
-def _reduce_authorise(unit: Authorise) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    return _authorise, tuple([getattr(unit, name) for name in _AUTHORISE])
 
 
 def _reduce_struct(row: msgspec.Struct) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -114,7 +101,7 @@ def _reduce_signer(signer: Ed25519Signer | P256Signer) -> tuple[Callable[..., An
 
 _REDUCED: dict[type, Callable[[Any], Any]] = {
     **copyreg.dispatch_table,
-    Authorise: _reduce_authorise,
+    Authorise: _reduce_struct,
     Payment: _reduce_struct,
     SignedOrder: _reduce_struct,
     Ed25519Signer: _reduce_signer,
