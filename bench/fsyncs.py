@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 
@@ -14,6 +13,7 @@ from farthing.keys import Ed25519Signer
 from farthing.store.database import Database
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
+from farthing.threads import Threads
 
 _COMMITS = 200
 _VFS = "farthing-bench-counting"
@@ -43,7 +43,7 @@ class Counting(apsw.VFS):
 
 def fsyncs_per_commit(config: Config) -> float | None:
     """Make single commits on an engine, and tell how many syncs each took; None if unknown."""
-    with ThreadPoolExecutor(2) as readers:
+    with Threads(2) as readers:
         if config.books.engine == "sqlite":
             counting = Counting()
             database: Database = SqliteDatabase(config.path("fsyncs.db"), readers, vfs=_VFS)
@@ -76,7 +76,7 @@ async def _read(books: SqlBooks, traffic: Traffic, pause: float, syncs: Callable
 
 async def _counted(database: Database, syncs: Callable[[], int], pause: float = 0) -> float | None:
     migrate(database)
-    with ThreadPoolExecutor(1) as writer:
+    with Threads(1) as writer:
         books = SqlBooks(database, lambda: Ed25519Signer(bytes(32)), system_clock, writer)
         traffic = Traffic(100, seed=2)
         await books.commit_one(OpenMany(traffic.accounts))

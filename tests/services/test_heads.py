@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_written_fails_no_payment_but_is_reported(tmp_path
 async def test_books_that_contain_the_newest_head_are_taken(database, world, books, tmp_path):
     heads = HeadsFile(tmp_path / "heads.log")
     assert check_not_rolled_back(database, heads) is None
-    books._on_head = heads.append
+    books._writer._writing._on_head = heads.append
     await world.account(units=5)
     assert check_not_rolled_back(database, heads) is None
     assert (await audit(database, None, heads)).text == "ok"
@@ -259,7 +259,7 @@ async def test_heads_at_another_place_than_they_were_noted_at_are_named(
     database, world, books, tmp_path
 ):
     heads = []
-    books._on_head = heads.append
+    books._writer._writing._on_head = heads.append
     for _ in range(24):
         await world.account(units=5)
     assert (await _noted(database, world, tmp_path, heads)).text == "ok"
