@@ -151,6 +151,8 @@ def test_a_list_is_given_to_its_end_and_an_empty_one_says_so(farthing: Terminal)
     assert (none.code, none.out) == (0, "")
     assert "No devices yet: farthing devices invite" in none.err
     assert json.loads(farthing("devices", "list", "--json").out) == []
+    assert "No fees in that time." in farthing("fees", "--per", "all").err
+    assert "per is one of" in farthing("fees", "--per", "week").err
 
     async def many() -> None:
         async with local_client(load_config(farthing.home / "hub" / "farthing.toml")) as client:

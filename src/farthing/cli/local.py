@@ -118,18 +118,19 @@ def ask_hub(method: str, path: str, body: Any = None, config: Path | None = None
     return asyncio.run(run())
 
 
-def ask_all(path: str, config: Path | None = None) -> list[dict[str, Any]]:
+def ask_all(path: str, config: Path | None = None, **query: str) -> list[dict[str, Any]]:
     """Ask for a list, page by page to its end.
 
     Raises: FarthingError.
     """
+    asked = "".join(f"&{name}={quote(value)}" for name, value in query.items() if value)
 
     async def run() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         cursor, seen = "", set[str]()
         async with hub_client(config) as client:
             while True:
-                items, after = _page(await ask(client, "GET", f"{path}?limit=500{cursor}"))
+                items, after = _page(await ask(client, "GET", f"{path}?limit=500{asked}{cursor}"))
                 found += items
                 if not after:
                     return found

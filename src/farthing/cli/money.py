@@ -1,4 +1,4 @@
-"""Money at a glance: credit, balances, payments."""
+"""Money at a glance: credit, balances, payments, fees."""
 
 from typing import Annotated, Any
 
@@ -51,3 +51,20 @@ def payments(
     items = ask_hub("GET", f"/v1/payments{query}", config=config)["items"]
     say(views.TEST_MONEY)
     return Answer(items, views.payments(assets_of(config)))
+
+
+def fees(
+    per: Annotated[str, typer.Option(help="Add up by hour, day or all.")] = "day",
+    since: Annotated[
+        str, typer.Option(help="From when on, such as 2026-11-01T00:00:00Z; 31 days, unless said.")
+    ] = "",
+    until: Annotated[str, typer.Option(help="Before when; now unless said.")] = "",
+    config: ConfigOption = None,
+) -> Any:
+    """Show what fees came to: what was taken, for whom, and what went back.
+
+    Example: farthing fees --per all --since 2026-11-01T00:00:00Z
+    """
+    items = ask_all("/v1/fees", config, per=per, since=since, until=until)
+    say(views.TEST_MONEY)
+    return Answer(items, views.fees(assets_of(config)))

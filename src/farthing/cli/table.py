@@ -48,6 +48,12 @@ TABLE = (
     ),
     Later("payments", "farthing.cli.money:payments", "Show the newest payments.", elsewhere=True),
     Later(
+        "fees",
+        "farthing.cli.money:fees",
+        "Show what fees came to: what was taken, for whom, and what went back.",
+        elsewhere=True,
+    ),
+    Later(
         "api",
         "farthing.cli.calling:api",
         "Ask the hub's API, as the operator here or with $FARTHING_KEY elsewhere.",

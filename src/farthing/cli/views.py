@@ -117,6 +117,23 @@ def _share(offer: Row, assets: dict[str, Asset]) -> list[str]:
     return [f"gives {' + '.join(parts) or 'a minimum'} to {fee['account']}"]
 
 
+def fees(assets: dict[str, Asset]) -> Lines:
+    """Show what fees came to: since when, of what, for whom, how much."""
+    return listing(
+        "since of account payments taken returned",
+        lambda f: (
+            f["since"],
+            f["of"],
+            f["account"],
+            str(f["payments"]),
+            money_text(f["taken"], f["asset"], assets),
+            money_text(f["returned"], f["asset"], assets),
+        ),
+        right=(3, 4, 5),
+        none="No fees in that time.",
+    )
+
+
 def payments(assets: dict[str, Asset]) -> Lines:
     """Show payments: when, which, how it stands, how much, to whom, for what."""
     return listing(

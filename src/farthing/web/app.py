@@ -9,6 +9,7 @@ from farthing.web.api import (
     devices,
     discovery,
     facilitator,
+    fees,
     hub,
     mandates,
     offers,
@@ -43,6 +44,7 @@ def all_endpoints() -> list[Endpoint]:
         *mandates.ENDPOINTS,
         *devices.ENDPOINTS,
         *offers.ENDPOINTS,
+        *fees.ENDPOINTS,
         *facilitator.ENDPOINTS,
         *discovery.ENDPOINTS,
     ]

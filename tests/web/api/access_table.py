@@ -57,6 +57,7 @@ GET  /v1/accounts/{account}             | owner seller read        | owner
 POST /v1/accounts/{account}/freeze      | owner                    | owner
 POST /v1/accounts/{account}/unfreeze    | owner                    | owner | not what the operator froze
 POST /v1/accounts/{account}/close       | owner                    | owner
+GET  /v1/fees                           | owner seller read        | | shows what the asker's accounts were given
 POST /v1/credits                        | operator                 |
 POST /v1/mandates                       | owner                    | owner
 GET  /v1/mandates                       | owner seller read        | | shows the asker's own

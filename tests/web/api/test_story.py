@@ -145,6 +145,7 @@ async def mandates_and_offers(ask: Told) -> None:
     changed = await ask("PUT", path, offer | {"amount": "6"}, who="seller.seller")
     assert changed == made | {"amount": "6"}
     assert (await ask("GET", "/v1/offers", who="seller.read"))["items"] == [changed]
+    assert (await ask("GET", "/v1/fees", who="seller.read"))["items"] == []
     assert (await ask("POST", f"{path}/withdraw", who="seller.seller"))["withdrawn_at"]
 
 

@@ -154,6 +154,21 @@ class FeeAnswer(FeeTermsAnswer):
     waived: bool
 
 
+class FeeTotalAnswer(TypedDict):
+    """What one fee came to for one account in the period that begins at `since`.
+
+    `of` is hub, or an offer; `payments` counts those that gave it in the period.
+    """
+
+    since: str
+    of: str
+    account: str
+    asset: str
+    taken: str
+    returned: str
+    payments: int
+
+
 class MeteredAnswer(TypedDict):
     """How an offer is metered."""
 
