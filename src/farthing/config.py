@@ -132,6 +132,9 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers_bytes_max: Annotated[
         int, _told("bytes of answers that wait to be read, of all together", ge=1_048_576)
     ] = 67_108_864
+    socket_message_bytes_max: Annotated[
+        int, _told("a message of a WebSocket behind `farthing proxy`", ge=1024, le=16_777_216)
+    ] = 262_144
     stall_seconds: Annotated[
         int, _told("how long a client may neither send nor read what is due", ge=1, le=3_600)
     ] = 30

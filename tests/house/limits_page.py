@@ -11,8 +11,18 @@ from farthing.protocols.message_signatures import LIFETIME_SECONDS_MAX, SeenNonc
 from farthing.services import turns
 from farthing.services.verifying import WAITING_MAX
 from farthing.store.queries import PAGE_MAX
-from farthing.web import answers, door, incoming, pace, patience, paywall, strict_http
-from farthing.web.api import reading
+from farthing.web import (
+    answers,
+    door,
+    incoming,
+    pace,
+    patience,
+    paywall,
+    socket_proxy,
+    strict_http,
+    upstream_socket,
+)
+from farthing.web.api import reading, voucher_socket
 from farthing.web.limits import Limits
 
 from .tables import table
@@ -117,6 +127,36 @@ def connections() -> list[Row]:
             size(_API.answers_bytes_max),
             setting("limits", "answers_bytes_max"),
             "whoever leaves most unread is hung up on",
+        ),
+        (
+            "a message of a WebSocket to the hub",
+            size(voucher_socket.MESSAGE_BYTES_MAX),
+            "",
+            "closed with 1009",
+        ),
+        (
+            "a message of a WebSocket behind the proxy, from either side",
+            size(_API.socket_message_bytes_max),
+            setting("limits", "socket_message_bytes_max"),
+            "closed with 1009; 1011 where it is the service's",
+        ),
+        (
+            "WebSockets open behind the proxy",
+            f"{socket_proxy.SOCKETS_MAX:,}; of one address no more than are left free",
+            "",
+            "503 `too-busy`, 429 `too-much-at-once`",
+        ),
+        (
+            "a ping of a WebSocket, answered by client or service",
+            f"{upstream_socket.PING_SECONDS:g} s",
+            "",
+            "hung up on; the other side is told 1011",
+        ),
+        (
+            "a message to the service behind the proxy, taken by it",
+            stall,
+            setting("limits", "stall_seconds"),
+            "hung up on; the client is told 1011",
         ),
     ]
 

@@ -12,14 +12,19 @@ from wsproto import ConnectionType, WSConnection, events
 
 from farthing.codec import to_base64url
 from farthing.device.metered import MeteredSession
+from farthing.web.proxy import ReverseProxy
 from tests.web.metered_shop import PRICES, MeteredShop, metered_shop
+from tests.web.shop import serving
 
 
 class Feed:
-    """An app that sends so many readings over each socket, and answers `/readings` for free."""
+    """An app that sends so many readings over each socket, and answers `/readings` for free.
 
-    def __init__(self, count: int = 10, seconds: float = 0.0) -> None:
-        self.count, self.seconds = count, seconds
+    Shape: one that `listens` closes only when it has heard something.
+    """
+
+    def __init__(self, count: int = 10, seconds: float = 0.0, *, listens: bool = False) -> None:
+        self.count, self.seconds, self.listens = count, seconds, listens
         self.heard: list[str] = []
         self.sent, self.closed = 0, asyncio.Event()
 
@@ -29,6 +34,7 @@ class Feed:
             await send({"type": "http.response.body", "body": b""})
             return
         assert b"farthing-voucher" not in dict(scope["headers"])
+        assert b"farthing-session" in dict(scope["headers"])
         await receive()
         await send({"type": "websocket.accept"})
         listening = asyncio.create_task(self.listen(receive))
@@ -37,6 +43,8 @@ class Feed:
                 await asyncio.sleep(self.seconds)
                 await send({"type": "websocket.send", "text": f"reading {n}"})
                 self.sent += 1
+            while self.listens and not self.heard:  # noqa: ASYNC110 - it is told by nobody
+                await asyncio.sleep(0.01)
             await send({"type": "websocket.close", "code": 1000})
         finally:
             listening.cancel()
@@ -260,3 +268,94 @@ async def test_an_app_that_waits_for_a_voucher_ends_when_its_client_hangs_up(
         buyer.writer.close()
         await asyncio.wait_for(feed.closed.wait(), 20)
         assert not shop.metering._flying[buyer.session]
+
+
+async def refusing(scope: Any, receive: Any, send: Any, status: int) -> None:
+    if scope["type"] == "http":
+        await Feed()(scope, receive, send)
+        return
+    await receive()
+    start = {"type": "websocket.http.response.start", "status": status}
+    await send({**start, "headers": [(b"payment-required", b"x"), (b"x-why", b"w")]})
+    await send({"type": "websocket.http.response.body", "body": b"a page that costs"})
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, 500), (302, 500), (402, 403), (404, 404)])
+async def test_an_app_that_opens_no_socket_gives_nothing_away_and_costs_nothing(
+    tmp_path: Path, status: int, told: int
+):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await refusing(scope, receive, send, status)
+
+    async with buying(tmp_path, app) as (shop, buyer):
+        refused = await buyer.open(6)
+        assert refused.status_code == told
+        names = {name for name, _ in refused.headers}
+        assert b"payment-required" not in names and (b"x-why" in names) == (told < 500)
+        if told == 500:
+            assert b"page" not in (await buyer.next()).data
+        meter = shop.metering.find(buyer.session)
+        assert meter is not None and meter.count == 0
+        assert not shop.metering._flying[buyer.session]
+
+
+async def test_the_handshake_says_how_the_session_stands(tmp_path: Path):
+    async with buying(tmp_path, Feed(1)) as (_, buyer):
+        opened = await buyer.open(6)
+        told = dict(opened.extra_headers)[b"farthing-session"].decode()
+        assert f'session="{buyer.session}"' in told and 'promised="6"' in told
+
+
+@contextlib.asynccontextmanager
+async def behind_a_proxy(folder: Path, feed: Feed, per: str, **more: Any) -> AsyncIterator[Any]:
+    prices = PRICES.replace('per = "request"', f'per = "{per}"')
+    if per == "second":
+        prices = prices.replace("every = 2\n", "")
+    async with (
+        serving(feed, ws="wsproto") as upstream,
+        buying(folder, ReverseProxy(upstream), prices, **more) as (shop, buyer),
+    ):
+        yield shop, buyer
+
+
+async def test_a_service_behind_the_proxy_is_metered_message_by_message(tmp_path: Path):
+    feed = Feed(10, listens=True)
+    async with behind_a_proxy(tmp_path, feed, "request") as (shop, buyer):
+        await buyer.open(6)
+        assert [await buyer.told() for _ in range(4)] == [("reading", str(n)) for n in range(4)]
+        assert (await buyer.told())[0] == "farthing-need-voucher"
+        buyer.say("hello")
+        buyer.promise(15)
+        assert [await buyer.told() for _ in range(6)] == [("reading", str(n)) for n in range(4, 10)]
+        word, receipt = await buyer.told()
+        assert (word, receipt["count"], receipt["spent"]) == ("farthing-receipt", "10", "15")
+        assert await buyer.told() == ("closed", 1000)
+        assert feed.heard == ["hello"]
+        assert shop.metering.find(buyer.session).count == 10
+
+
+async def test_a_service_behind_the_proxy_is_metered_by_its_bytes(tmp_path: Path):
+    async with behind_a_proxy(tmp_path, Feed(10), "byte") as (shop, buyer):
+        await buyer.open(300)
+        assert (await until(buyer, "closed"))[-1] == ("closed", 1000)
+        assert shop.metering.find(buyer.session).count == 90
+
+
+async def test_a_second_that_nobody_promises_ends_the_socket_behind_the_proxy(tmp_path: Path):
+    feed = Feed(1000, 0.05)
+    async with behind_a_proxy(tmp_path, feed, "second", wait_seconds=0.3) as (shop, buyer):
+        await buyer.open(6)
+        words = await until(buyer, "closed")
+        assert [word for word, _ in words if word != "reading"] == [
+            "farthing-need-voucher", "farthing-receipt", "closed",
+        ]  # fmt: skip
+        assert words[-1][1] == 4402
+        await asyncio.wait_for(feed.closed.wait(), 10)
+        assert shop.metering.find(buyer.session).count == 2
+
+
+async def test_what_a_service_would_count_itself_is_no_socket_behind_the_proxy(tmp_path: Path):
+    feed = Feed(10)
+    async with behind_a_proxy(tmp_path, feed, "token") as (_, buyer):
+        refused = await buyer.open(6)
+        assert (refused.status_code, feed.sent) == (501, 0)

@@ -262,8 +262,7 @@ def test_an_upload_that_breaks_off_costs_nothing():
     asyncio.run(story())
 
 
-@pytest.mark.rule("asvs.4.4", on="proxy")
-def test_a_websocket_is_refused_with_a_problem():
+def test_a_websocket_is_refused_with_a_problem_where_the_server_takes_none():
     async def story():
         upstream = Counter()
         async with serving(upstream) as url, serving(ReverseProxy(url)) as proxy:

@@ -15,7 +15,7 @@ from farthing.cli.listening import guard_of, listen, serve_on
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
-from farthing.cli.serving import bounded_settings, common_settings
+from farthing.cli.serving import bounded_settings, common_settings, socket_settings
 from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, load_config
 from farthing.errors import BadConfig
@@ -93,11 +93,18 @@ def proxy(
         "ssl_keyfile": tls_key or None,
         **common_settings(),
         **bounded_settings(guard),
+        **socket_settings(loaded.limits.socket_message_bytes_max),
     }
     shown_at = read_address(metrics) if metrics else None
     tracing = open_tracing(loaded.tracing.endpoint, "proxy", loaded.tracing.percent)
     watch = SellerWatch(tracing)
-    front = ReverseProxy(upstream, trust=Trust(trusted_proxy or []), watch=watch)
+    front = ReverseProxy(
+        upstream,
+        socket_message_bytes_max=loaded.limits.socket_message_bytes_max,
+        stall_seconds=loaded.limits.stall_seconds,
+        trust=Trust(trusted_proxy or []),
+        watch=watch,
+    )
     wall = paywall(
         front,
         prices=prices,

@@ -288,7 +288,7 @@ def _tcp_server(config: Config, app: Any, guard: Guard, quick: Quick | None) -> 
         app,
         ssl_certfile=server.tls_cert or None,
         ssl_keyfile=server.tls_key or None,
-        **(common_settings() | bounded_settings(guard, quick) | socket_settings()),
+        **(common_settings() | bounded_settings(guard, quick) | socket_settings(MESSAGE_BYTES_MAX)),
     )
     return BoundedServer(settings, guard)
 
@@ -323,11 +323,11 @@ def common_settings() -> dict[str, Any]:
     }
 
 
-def socket_settings() -> dict[str, Any]:
-    """Give the settings of a server that takes WebSockets: small messages, never compressed."""
+def socket_settings(message_bytes_max: int) -> dict[str, Any]:
+    """Give the settings of a server that takes WebSockets, whose messages are never compressed."""
     return {
         "ws": "farthing.web.placed_socket:PlacedSocket",
-        "ws_max_size": MESSAGE_BYTES_MAX,
+        "ws_max_size": message_bytes_max,
         "ws_ping_interval": 20.0,
         "ws_ping_timeout": 20.0,
         "ws_per_message_deflate": False,

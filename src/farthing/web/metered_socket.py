@@ -20,10 +20,11 @@ from farthing.core.usage import Usage
 from farthing.errors import FarthingError
 from farthing.protocols.mpp_session import need_voucher_members, receipt_members
 from farthing.services.metering import Metering, Wanted
-from farthing.web.asgi import App, Message, Receive, Scope, Send
+from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
 from farthing.web.bought_seconds import BoughtSeconds
 from farthing.web.metered_run import SCOPE_COUNT
-from farthing.web.paid_run import AnswerStopped
+from farthing.web.paid_run import AnswerStopped, is_about_payment
+from farthing.web.voucher_field import COUNT, SESSION, session_field
 
 VOUCHER, TICK = "farthing-voucher ", "farthing-tick "
 NEED, REFUSED, RECEIPT = "farthing-need-voucher ", "farthing-refused ", "farthing-receipt "
@@ -31,6 +32,8 @@ UNREAD_MAX = 64
 """Messages of the client that the app has not read yet; vouchers behind them wait."""
 
 UNPAID = 4402
+
+_OURS = (COUNT, SESSION.encode())
 
 
 class MeteredSocket:
@@ -114,18 +117,25 @@ class MeteredSocket:
             raise AnswerStopped
         match message["type"]:
             case "websocket.accept":
-                self._open = True
-                await self._pass(message)
-                if self._usage.by == "second":
-                    await self._cover_or_end(1)
-                    await self._seconds.begin(1)
+                await self._accept(message)
             case "websocket.send":
                 await self._pay_for(message)
                 await self._pass(message)
-            case "websocket.close":
-                await self._end(int(message.get("code", 1000)))
+            case "websocket.close" if self._open:
+                await self._end(int(message.get("code", 1000)), message.get("reason") or "")
+            case "websocket.http.response.start":
+                await self._pass(_refusal(message))
             case _:
                 await self._pass(message)
+
+    async def _accept(self, message: Message) -> None:
+        """Say how the session stands, and let the first second run."""
+        told = raw_headers([session_field(self._state())])
+        await self._pass({**message, "headers": [*_kept(message), *told]})
+        self._open = True
+        if self._usage.by == "second":
+            await self._cover_or_end(1)
+            await self._seconds.begin(1)
 
     async def _pay_for(self, message: Message) -> None:
         if self._usage.by == "request":
@@ -182,23 +192,23 @@ class MeteredSocket:
 
     # The end
 
-    async def _end(self, code: int) -> None:
+    async def _end(self, code: int, reason: str = "") -> None:
         """Give back what was not used of the last second, and finish."""
         await self._seconds.end()
         self._let_go()
-        await self._finish(code)
+        await self._finish(code, reason)
 
     async def _unpaid(self) -> None:
         await self._finish(UNPAID)
 
-    async def _finish(self, code: int) -> None:
+    async def _finish(self, code: int, reason: str = "") -> None:
         """Send the receipt and close, once."""
         if self._open and not self._stopped:
             state = self._state()
             if "owed" in state:
                 await self._tell(RECEIPT, receipt_members(state, "", self._clock()))
             with contextlib.suppress(AnswerStopped):
-                await self._pass({"type": "websocket.close", "code": code})
+                await self._pass({"type": "websocket.close", "code": code, "reason": reason})
         self._stopped = True
 
     def _let_go(self) -> None:
@@ -220,3 +230,20 @@ class MeteredSocket:
         except OSError:
             self._stopped = True
             raise AnswerStopped from None
+
+
+def _refusal(message: Message) -> Message:
+    """Pass on that an app opens no socket.
+
+    Shape: nothing else, for it would be served uncounted; and who asks for money is the paywall.
+    """
+    status = int(message["status"])
+    if status < 400:
+        raise RuntimeError("a metered WebSocket is accepted, or refused with 400 or above")
+    return {**message, "status": 403 if status == 402 else status, "headers": _kept(message)}
+
+
+def _kept(message: Message) -> RawHeaders:
+    """Leave out of an app's fields what only we say."""
+    fields: RawHeaders = [(bytes(k).lower(), bytes(v)) for k, v in message.get("headers", ())]
+    return [each for each in fields if not is_about_payment(*each) and each[0] not in _OURS]

@@ -1,4 +1,4 @@
-"""A streaming reverse proxy: bodies of any size in both directions, nothing buffered.
+"""A streaming reverse proxy: bodies of any size in both directions, nothing buffered; WebSockets.
 
 The upstream's answers are input like any other: redirects are passed on, not followed; cookies
 are nobody's; bodies stay as they are encoded. The request goes to the one upstream that was
@@ -14,15 +14,18 @@ import httpx
 from farthing.errors import BadConfig, FarthingError
 from farthing.log_lines import Log
 from farthing.services.watch import UNWATCHED, Watch
-from farthing.web.asgi import Receive, Scope, Send, raw_headers
+from farthing.web.asgi import RawHeaders, Receive, Scope, Send, raw_headers
 from farthing.web.body import ClientGone
 from farthing.web.hops import backward, onward
 from farthing.web.incoming import Incoming, is_websocket, read_request
 from farthing.web.problems import HttpProblem, problem_answer, send_answer
+from farthing.web.proxied_socket import GOING_AWAY
+from farthing.web.socket_proxy import SOCKETS_MAX, SocketProxy
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket
 from farthing.web.upstream import Asked, Upstream
 from farthing.web.upstream_connection import UpstreamBroke
+from farthing.web.upstream_socket import MESSAGE_BYTES_MAX, STALL_SECONDS
 
 log = Log("proxy")
 
@@ -31,7 +34,9 @@ class ReverseProxy:
     """An ASGI app that answers with what an upstream answers.
 
     Units:  `head_seconds` bounds the wait for a response head, counted from the last byte of the
-            request; `idle_seconds` the silence within a body (an event stream may be silent long).
+            request; `idle_seconds` the silence within a body (an event stream may be silent long);
+            `socket_message_bytes_max` a message of a WebSocket, of which `sockets_max` are open
+            and may take nothing for `stall_seconds`.
     Raises: BadConfig `bad-upstream`.
     """
 
@@ -44,6 +49,9 @@ class ReverseProxy:
         connect_seconds: float = 5.0,
         connections_max: int = 1000,
         preserve_host: bool = False,
+        socket_message_bytes_max: int = MESSAGE_BYTES_MAX,
+        sockets_max: int = SOCKETS_MAX,
+        stall_seconds: float = STALL_SECONDS,
         trust: Trust | None = None,
         watch: Watch = UNWATCHED,
     ) -> None:
@@ -59,6 +67,17 @@ class ReverseProxy:
             idle_seconds=idle_seconds,
             connections_max=connections_max,
         )
+        self._sockets = SocketProxy(
+            self._upstream,
+            self._onward,
+            self._backward,
+            trust=self._trust,
+            watch=watch,
+            head_seconds=head_seconds,
+            message_bytes_max=socket_message_bytes_max,
+            sockets_max=sockets_max,
+            stall_seconds=stall_seconds,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -68,8 +87,11 @@ class ReverseProxy:
         head = scope.get("method") == "HEAD"
         try:
             request = read_request(scope)
-            if scope["type"] == "websocket" or is_websocket(request):
-                raise HttpProblem(501, "websocket-refused", "this proxy speaks plain HTTP only")
+            if scope["type"] == "websocket":
+                await self._sockets(request, self._target(request), scope, receive, send)
+                return
+            if is_websocket(request):
+                raise HttpProblem(501, "websocket-refused", "this is no handshake of a WebSocket")
             with self._watch.step("upstream"):
                 asked = await self._ask(request, receive)
         except FarthingError as problem:
@@ -83,6 +105,7 @@ class ReverseProxy:
 
     async def aclose(self) -> None:
         """Close the connections to the upstream."""
+        self._sockets.close(GOING_AWAY)
         await self._upstream.aclose()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -93,15 +116,22 @@ class ReverseProxy:
                 await self.aclose()
                 return
 
+    def _target(self, request: Incoming) -> str:
+        return self._prefix.decode("ascii") + request.target
+
+    def _onward(self, request: Incoming) -> RawHeaders:
+        trace = raw_headers(self._watch.carried())
+        return onward(request, self._netloc, self._trust, trace, preserve_host=self._preserve_host)
+
+    def _backward(self, headers: RawHeaders) -> RawHeaders:
+        return backward(headers, self._origin, self._prefix)
+
     async def _ask(self, request: Incoming, receive: Receive) -> Asked:
         """Send the request on, and wait for the head of the answer.
 
         Raises: HttpProblem with 502, 503 or 504; ClientGone.
         """
-        trace = raw_headers(self._watch.carried())
-        headers = onward(
-            request, self._netloc, self._trust, trace, preserve_host=self._preserve_host
-        )
+        headers = self._onward(request)
         deadline = asyncio.timeout(self._head_seconds)
         body = None if request.length == 0 else _body(receive, deadline, self._head_seconds)
         try:
@@ -110,7 +140,7 @@ class ReverseProxy:
                     body = await _unless_empty(body)
                     headers += [] if body is None else [(b"transfer-encoding", b"chunked")]
                 asked = await self._upstream.ask(
-                    request.method, self._prefix + request.target.encode("ascii"), headers, body
+                    request.method, self._target(request).encode("ascii"), headers, body
                 )
         except TimeoutError:
             log.warning("upstream.timed_out", seconds=self._head_seconds)
@@ -142,7 +172,7 @@ class ReverseProxy:
             await asked.aclose()
 
     async def _copy(self, asked: Asked, send: Send) -> None:
-        headers = backward(asked.headers, self._origin, self._prefix)
+        headers = self._backward(asked.headers)
         await send({"type": "http.response.start", "status": asked.status, "headers": headers})
         async with contextlib.aclosing(asked.parts()) as parts:
             async for part in parts:

@@ -81,9 +81,11 @@ class StrictHttp(Patient):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to another protocol, which has its own watch over it."""
         self._let_go()
+        who = self._who
         super().handle_websocket_upgrade()
         taken_over: Any = cast(Corked, self.transport).get_protocol()
         taken_over.left, self.left = self.left, None
+        taken_over.guard, taken_over.who = self.guard, who
 
     def _let_go(self) -> None:
         StrictHttp.open_now -= 1

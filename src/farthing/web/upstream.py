@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import TypeVar
 
 import httpx
 
@@ -20,6 +21,8 @@ from farthing.web.problems import HttpProblem
 from farthing.web.upstream_connection import Connection, UpstreamBroke
 
 log = Log("proxy")
+
+Spoken = TypeVar("Spoken", bound=asyncio.Protocol)
 
 _KEPT_MAX = 100
 _KEPT_SECONDS = 5.0
@@ -107,7 +110,7 @@ class Upstream:
                 asked = await self._ask_again(kept, head)
                 if asked is not None:
                     return asked
-            return await self._ask(await self._connect(), head, method, body)
+            return await self._ask(await self.connect(Connection), head, method, body)
         except BaseException:
             self._room.release()
             raise
@@ -120,6 +123,25 @@ class Upstream:
             return
         loop = asyncio.get_running_loop()
         self._kept.append((connection, loop.call_later(_KEPT_SECONDS, connection.close)))
+
+    async def connect(self, protocol: Callable[[], Spoken]) -> Spoken:
+        """Open a connection of its own, which speaks as given.
+
+        Raises: HttpProblem with 502.
+        """
+        loop = asyncio.get_running_loop()
+        name = self._host if self._tls else None
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                _, connection = await loop.create_connection(
+                    protocol, self._host, self._port, ssl=self._tls, server_hostname=name
+                )
+        except (TimeoutError, OSError) as fault:
+            log.warning("upstream.away", why=type(fault).__name__)
+            raise HttpProblem(
+                502, "upstream-failed", "the service behind this proxy is away"
+            ) from None
+        return connection
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
@@ -171,21 +193,6 @@ class Upstream:
             connection.close()
             raise
         return Asked(self, connection, sending)
-
-    async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        name = self._host if self._tls else None
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, connection = await loop.create_connection(
-                    Connection, self._host, self._port, ssl=self._tls, server_hostname=name
-                )
-        except (TimeoutError, OSError) as fault:
-            log.warning("upstream.away", why=type(fault).__name__)
-            raise HttpProblem(
-                502, "upstream-failed", "the service behind this proxy is away"
-            ) from None
-        return connection
 
 
 async def _send(connection: Connection, body: AsyncIterator[bytes], *, chunked: bool) -> None:
