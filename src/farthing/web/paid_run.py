@@ -85,7 +85,7 @@ class PaidRun:
     async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send) -> None:
         """Run `app`, decide about the money at its head, and pass its answer on."""
         self._client_send = send
-        self._bodyless = scope["method"] == "HEAD"
+        self._bodyless = scope.get("method") == "HEAD"
         fault: BaseException | None = None
         try:
             async with self._deadline:
@@ -173,7 +173,7 @@ class PaidRun:
             (bytes(name).lower(), bytes(value)) for name, value in message.get("headers", [])
         ]
         kept = private([field for field in headers if not is_about_payment(*field)])
-        if not 200 <= status < 400:
+        if status != 101 and not 200 <= status < 400:
             await self._unpay("handler-refused")
             if status == 402 and all(name != b"www-authenticate" for name, _ in kept):
                 status = 403  # A 402 without a challenge asks for nothing that can be paid.
@@ -235,7 +235,9 @@ class PaidRun:
             await settlement.release(self._hub, self._paid.payment, reason)
 
     def _look_ahead(self) -> None:
-        """Tell from the head whether this answer can be kept for a retry."""
+        """Tell from the head whether this answer can be kept for a retry; a socket cannot."""
+        if self._status == 101:
+            self._let_go()
         for name, value in self._headers:
             if name == b"content-type" and value.lower().startswith(b"text/event-stream"):
                 self._let_go()

@@ -30,6 +30,7 @@ from farthing.web.limits import Limits
 from farthing.web.machine_pages import MachinePages
 from farthing.web.metered_till import MeteredAsk, MeteredTill
 from farthing.web.pace import Pace
+from farthing.web.paid_socket import PaidSocket
 from farthing.web.passing import telling
 from farthing.web.price_file import PriceBook
 from farthing.web.priced_routes import offer_of_route, offers_of_routes, priced
@@ -321,8 +322,8 @@ class Paywall:
     def _admit(self, request: Incoming, intake: Intake) -> None:
         """Refuse what no price is told to."""
         self._trust.check_private(request)
-        if is_websocket(request):
-            raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
+        if request.scope["type"] == "http" and is_websocket(request):
+            raise HttpProblem(501, "websocket-refused", "this server takes no WebSockets")
         if len(request.resource) > RESOURCE_CHARACTERS_MAX:
             limit = f"method, path and query have at most {RESOURCE_CHARACTERS_MAX} characters"
             raise HttpProblem(414, "target-too-long", limit)
@@ -366,7 +367,7 @@ class Paywall:
         """Ask for the payment, or read it."""
         credential = self._challenges.credential(request)
         body: bytes | None = None
-        if offer.bind_body:
+        if offer.bind_body and request.scope["type"] == "http":
             body = await read_body(
                 request,
                 receive,
@@ -420,39 +421,44 @@ class Paywall:
         try:
             request = read_request(scope)
             offer, _ = self._find(request)
-            if offer is not None and offer.usage is not None:
-                await self._metered_socket(app, scope, request, offer, receive, send)
-                return
+            met: Answer | Deal | None = None
             if offer is not None:
-                raise HttpProblem(501, "websocket-refused", "a priced route speaks plain HTTP")
+                met = await self._meet_socket(app, scope, request, offer, receive, send)
+                if met is None:
+                    return
         except FarthingError as problem:
-            await refuse_websocket(scope, receive, send, problem_answer(problem))
+            told = problem_answer(problem, problem.more.pop("headers", ()))
+            await refuse_websocket(scope, receive, send, told)
             return
-        await app(request.scope, receive, send)
+        if isinstance(met, Answer):
+            await refuse_websocket(scope, receive, send, met)
+        elif met is None:
+            await app(request.scope, receive, send)
+        else:
+            await self._take(self._settle_socket(met, app, receive, send))
 
-    async def _metered_socket(
-        self,
-        app: App,
-        came: Scope,
-        request: Incoming,
-        offer: Offer,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """Serve a WebSocket by its messages, seconds or bytes.
+    async def _meet_socket(
+        self, app: App, came: Scope, request: Incoming, offer: Offer, receive: Receive, send: Send
+    ) -> Answer | Deal | None:
+        """Ask for the payment of a WebSocket, or read it; one that is metered is served to its end.
 
         Raises: FarthingError before it opens.
         """
-        self._trust.check_private(request)
-        self._pace.take(self._trust.address(request))
-        usage = present(offer.usage, "a metered offer says what is counted")
-        ask = self._metered_ask(came, request, offer, usage)
+        with Intake(self._bodies) as intake:
+            self._admit(request, intake)
+            if offer.usage is None:
+                return await self._meet(request, offer, receive, intake)
+        ask = self._metered_ask(came, request, offer, offer.usage)
         meters = present(self._meters, "a metered ask was made by meters")
         refused = await meters.serve_socket(ask, app, receive, send)
-        if refused is not None:
-            await refuse_websocket(came, receive, send, refused)
-        else:
+        if refused is None:
             self._pace.give_back(self._trust.address(request))
+        return refused
+
+    async def _settle_socket(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
+        socket = PaidSocket(app, deal.request.scope, send)
+        if await self._till.settle(deal, socket.app, receive, socket.send):
+            self._pace.give_back(self._trust.address(deal.request))
 
     def _now(self) -> int:
         return self._clock() // NS

@@ -27,11 +27,14 @@ class ProxiedSocket:
         Raises: UpstreamBroke when the service broke off, after the client was told; OSError when
                 the client is gone.
         """
-        ways = [asyncio.create_task(self._onward()), asyncio.create_task(self._backward())]
+        onward, backward = ways = [
+            asyncio.create_task(self._onward()),
+            asyncio.create_task(self._backward()),
+        ]
         try:
-            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in done:
-                way.result()
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            # Where the client has left, the service's end is ours and no fault of it.
+            (onward if onward.done() else backward).result()
         except UpstreamBroke:
             with contextlib.suppress(OSError):
                 told = "the service behind this proxy broke off"
