@@ -30,6 +30,6 @@ HINTS = {
     "upstream-busy": "Try again as Retry-After says; nothing was taken.",
     "upstream-failed": "Nothing was taken. Look whether the service behind the proxy runs.",
     "upstream-too-late": "Nothing was taken. The service behind the proxy is too slow.",
-    "websocket-refused": "Send a handshake of RFC 6455 (Upgrade: websocket alone), or ask over plain HTTP.",
+    "websocket-refused": "Ask over plain HTTP, or with a handshake of RFC 6455 and nothing else.",
     "x402-missing": "Run: pip install 'farthing[x402]'",
 }
