@@ -44,6 +44,11 @@ HEALTHY = {
     _UNHEARD: "0x480",
     f'farthing_upstream_failures_total{{{SELLER}, code="upstream-failed"}}': "0x480",
     f"farthing_money_not_given_back{{{SELLER}}}": "0x480",
+    f"farthing_meter_unsettled_seconds{{{SELLER}}}": "1x480",
+    f'farthing_meter_unsettled_units{{{SELLER}, asset="USD"}}': "900x480",
+    f"farthing_meter_unsettled_units_max{{{SELLER}}}": "1000000x480",
+    f'farthing_meter_refused_total{{{SELLER}, code="session-over"}}': "0x480",
+    f'farthing_meter_refused_total{{{SELLER}, code="voucher-superseded"}}': "0+60x480",
     f"farthing_offers_in_force{{{SELLER}}}": "4x480",
 }
 
@@ -103,6 +108,15 @@ FAULTS: dict[str, tuple[dict[str, str], int]] = {
         9,
     ),
     "FarthingMoneyNotGivenBack": ({f"farthing_money_not_given_back{{{SELLER}}}": "2x480"}, 17),
+    "FarthingPromisesUnsettled": ({f"farthing_meter_unsettled_seconds{{{SELLER}}}": "90x480"}, 4),
+    "FarthingPromisesPileUp": (
+        {f'farthing_meter_unsettled_units{{{SELLER}, asset="USD"}}': "600000x480"},
+        3,
+    ),
+    "FarthingVouchersRefused": (
+        {f'farthing_meter_refused_total{{{SELLER}, code="session-over"}}': "0+1x480"},
+        17,
+    ),
     "FarthingNothingForSale": ({f"farthing_offers_in_force{{{SELLER}}}": "0x480"}, 7),
 }
 """What is changed of the healthy series, and after how many minutes the alert has fired."""

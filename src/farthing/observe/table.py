@@ -184,6 +184,29 @@ SELLER = (
         "Holds and charges that the hub has not yet been told to give back",
     ),
     Metric("farthing_offers_in_force", "gauge", "Offers in the price list in force"),
+    Metric("farthing_meter_sessions_open", "gauge", "Sessions that are metered here"),
+    Metric(
+        "farthing_meter_unsettled_units",
+        "gauge",
+        "Smallest units that were promised here and that the hub does not know of yet",
+        ("asset",),
+    ),
+    Metric(
+        "farthing_meter_unsettled_units_max",
+        "gauge",
+        "How many of them there may be in each asset; above it nothing is served by sessions",
+    ),
+    Metric(
+        "farthing_meter_unsettled_seconds",
+        "gauge",
+        "How long the oldest promise has waited that the hub does not know of; 0 without one",
+    ),
+    Metric(
+        "farthing_meter_refused_total",
+        "counter",
+        "Vouchers that the hub did not take when they were handed in",
+        ("code",),
+    ),
 )
 
 EVERY = (

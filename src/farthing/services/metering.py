@@ -11,7 +11,7 @@ import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -93,7 +93,8 @@ class Metering:
         self._pen = MeterPen(book.keep, writer)
         self._meters: dict[str, Meter] = {}
         self._flying: Counter[str] = Counter()
-        self._due: dict[str, None] = {}
+        self._due: dict[str, int] = {}
+        self.refusals: Counter[str] = Counter()
         self._looked: dict[str, int] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._unsettled: Counter[str] = Counter()
@@ -110,6 +111,18 @@ class Metering:
     def unsettled(self, asset: str) -> int:
         """Tell how much is promised here and not yet known to the hub."""
         return self._unsettled[asset]
+
+    def figures(self) -> list[tuple[Any, ...]]:
+        """Give what stands now, by the names of metrics: each its value, then its labels."""
+        asked = [("farthing_meter_refused_total", n, code) for code, n in self.refusals.items()]
+        waits_ns = self._clock() - min(self._due.values()) if self._due else 0
+        return [
+            ("farthing_meter_sessions_open", len(self._meters)),
+            ("farthing_meter_unsettled_seconds", max(0, waits_ns) / NS),
+            ("farthing_meter_unsettled_units_max", self.limits.unsettled_max),
+            *(("farthing_meter_unsettled_units", n, asset) for asset, n in self._unsettled.items()),
+            *asked,
+        ]
 
     # Vouchers
 
@@ -298,6 +311,8 @@ class Metering:
             self._put(meters.refused(now, answer))
             if not late and answer.code in meters.ENDINGS:
                 again.append(meter)
+            else:
+                self.refusals[answer.code] += 1
         return again
 
     async def close(self, session: str) -> SeenSession:
@@ -395,10 +410,10 @@ class Metering:
         session, before = meter.session, self._meters.get(meter.session)
         self._meters[session] = meter
         self._unsettled[meter.asset] += meter.due - (before.due if before is not None else 0)
-        if meter.due:
-            self._due[session] = None
-        else:
+        if not meter.due:
             self._due.pop(session, None)
+        elif before is None or meter.handed > before.handed or session not in self._due:
+            self._due[session] = self._clock()
         if session in self._raised and (before is None or meter.units > before.units):
             self._raised.pop(session).set()
 

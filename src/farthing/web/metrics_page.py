@@ -68,8 +68,8 @@ def seller_page(wall: Paywall, watch: SellerWatch) -> Callable[[], Awaitable[byt
     """Give what writes the page of a paywall's metrics."""
 
     async def page() -> bytes:
-        for name, value in wall.figures():
-            watch.board.put(name, value)
+        for name, value, *labels in wall.figures():
+            watch.board.put(name, value, *labels)
         return await write_page(watch.board)
 
     return page

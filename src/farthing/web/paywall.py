@@ -154,9 +154,10 @@ class Paywall:
         """How many offers are in force; without any, all is free."""
         return len(self._prices.current().offers)
 
-    def figures(self) -> list[tuple[str, float]]:
-        """Give what stands now, by the names of metrics."""
+    def figures(self) -> list[tuple[Any, ...]]:
+        """Give what stands now, by the names of metrics: each its value, then its labels."""
         return [
+            *(() if self._meters is None else self._meters.metering.figures()),
             ("farthing_paid_runs_open", len(self._running)),
             ("farthing_kept_answers_bytes", self._till.answers.bytes),
             ("farthing_money_not_given_back", settlement.unheard()),
