@@ -1,8 +1,7 @@
 """Asked payments meet lost answers: paid once, served once, whatever is sent again."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from farthing.core.answers import AnswerAsk
 from farthing.core.payments import State

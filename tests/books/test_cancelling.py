@@ -1,9 +1,8 @@
 """A cancelled order is never paid; one that was decided before is told as it stands."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from farthing import ids
 from farthing.clock import NS

@@ -73,8 +73,7 @@ class Planned:
         return self.unit.plan(view)
 
 
-@dataclass(frozen=True)
-class Watched(Authorise):
+class Watched(Authorise, frozen=True):
     """A charge that tells when its plan is asked."""
 
     asked: Any = None
@@ -92,7 +91,7 @@ def planned(unit, _asked):
 def watched(unit, asked):
     if not isinstance(unit, Authorise):
         return unit
-    fields = {f: getattr(unit, f) for f in Authorise.__dataclass_fields__ if f != "name"}
+    fields = {f: getattr(unit, f) for f in Authorise.__struct_fields__ if f != "name"}
     return Watched(**fields, asked=asked)
 
 
@@ -234,7 +233,7 @@ class Town:
 
 
 def altered(unit: Authorise, **changes: Any) -> Authorise:
-    fields = {f: getattr(unit, f) for f in Authorise.__dataclass_fields__ if f != "name"}
+    fields = {f: getattr(unit, f) for f in Authorise.__struct_fields__ if f != "name"}
     return Authorise(**fields | changes)
 
 

@@ -32,8 +32,9 @@ class Forgiving:
         """Read the whole request, and answer."""
         if scope["type"] == "websocket":
             await receive()
-            secret = comes_near(scope)
-            self.unpaid += secret
+            secret, paid = comes_near(scope), is_paid(scope)
+            self.delivered += secret and paid
+            self.unpaid += secret and not paid
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.send", "bytes": SECRET if secret else b"free"})
             await send({"type": "websocket.close"})
@@ -46,14 +47,18 @@ class Forgiving:
                 await send({"type": "http.response.body", "body": b""})
                 return
             more = message.get("more_body", False)
-        secret = comes_near(scope)
-        paid = any(name == b"farthing-payment-id" for name, _ in scope["headers"])
+        secret, paid = comes_near(scope), is_paid(scope)
         self.delivered += secret and paid
         self.unpaid += secret and not paid and scope["method"] != "OPTIONS"
         body = SECRET if secret else b"free"
         length = (b"content-length", b"%d" % len(body))
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
         await send({"type": "http.response.body", "body": body})
+
+
+def is_paid(scope: Scope) -> bool:
+    """Tell whether the paywall says that it was paid for."""
+    return any(name == b"farthing-payment-id" for name, _ in scope["headers"])
 
 
 def comes_near(scope: Scope) -> bool:

