@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from farthing.errors import BadConfig, FarthingError
-from farthing.log_lines import Log
 from farthing.services.watch import UNWATCHED, Watch
 from farthing.web.asgi import RawHeaders, Receive, Scope, Send, raw_headers
 from farthing.web.body import ClientGone
@@ -23,11 +22,8 @@ from farthing.web.proxied_socket import GOING_AWAY
 from farthing.web.socket_proxy import SOCKETS_MAX, SocketProxy
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket
-from farthing.web.upstream import Asked, Upstream
-from farthing.web.upstream_connection import UpstreamBroke
+from farthing.web.upstream import Asked, Upstream, upstream_faults
 from farthing.web.upstream_socket import MESSAGE_BYTES_MAX, STALL_SECONDS
-
-log = Log("proxy")
 
 
 class ReverseProxy:
@@ -134,7 +130,7 @@ class ReverseProxy:
         headers = self._onward(request)
         deadline = asyncio.timeout(self._head_seconds)
         body = None if request.length == 0 else _body(receive, deadline, self._head_seconds)
-        try:
+        with upstream_faults(self._head_seconds):
             async with deadline:
                 if body is not None and request.length is None:
                     body = await _unless_empty(body)
@@ -142,16 +138,6 @@ class ReverseProxy:
                 asked = await self._upstream.ask(
                     request.method, self._target(request).encode("ascii"), headers, body
                 )
-        except TimeoutError:
-            log.warning("upstream.timed_out", seconds=self._head_seconds)
-            raise HttpProblem(
-                504, "upstream-too-late", "the service behind this proxy took too long to answer"
-            ) from None
-        except UpstreamBroke as fault:
-            log.warning("upstream.failed", why=fault)
-            raise HttpProblem(
-                502, "upstream-failed", "the service behind this proxy does not answer"
-            ) from None
         if not 200 <= asked.status < 600:
             await asked.aclose()
             raise HttpProblem(502, "upstream-failed", "the service's answer has no usable status")

@@ -7,7 +7,6 @@ import h11
 from wsproto import events
 
 from farthing.errors import Malformed
-from farthing.log_lines import Log
 from farthing.services.watch import Watch
 from farthing.sharing import Room
 from farthing.web.asgi import RawHeaders, Receive, Scope, Send
@@ -18,11 +17,8 @@ from farthing.web.problems import Answer, HttpProblem
 from farthing.web.proxied_socket import ProxiedSocket
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket
-from farthing.web.upstream import Upstream
-from farthing.web.upstream_connection import UpstreamBroke
+from farthing.web.upstream import Upstream, upstream_faults
 from farthing.web.upstream_socket import LOST, MESSAGE_BYTES_MAX, STALL_SECONDS, UpstreamSocket
-
-log = Log("proxy")
 
 SOCKETS_MAX = 1000
 
@@ -127,19 +123,9 @@ class SocketProxy:
 
         Raises: HttpProblem with 502 or 504.
         """
-        try:
+        with upstream_faults(self._head_seconds):
             async with asyncio.timeout(self._head_seconds):
                 return await socket.opened()
-        except TimeoutError:
-            log.warning("upstream.timed_out", seconds=self._head_seconds)
-            raise HttpProblem(
-                504, "upstream-too-late", "the service behind this proxy took too long to answer"
-            ) from None
-        except UpstreamBroke as fault:
-            log.warning("upstream.failed", why=fault)
-            raise HttpProblem(
-                502, "upstream-failed", "the service behind this proxy does not answer"
-            ) from None
 
     def _refusal(self, answer: Answer) -> Answer:
         """Pass a refusal on.

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from typing import TypeVar
 
 import httpx
@@ -29,6 +29,26 @@ _KEPT_SECONDS = 5.0
 _QUIET_SECONDS = 0.05
 """How long a connection is silent before another request may follow: what a service sends beyond
 its answer comes by then, and ends the connection."""
+
+
+@contextlib.contextmanager
+def upstream_faults(seconds: float) -> Generator[None]:
+    """Say to the client what the service did not do: answer at all, or within these seconds.
+
+    Raises: HttpProblem with 502 or 504.
+    """
+    try:
+        yield
+    except TimeoutError:
+        log.warning("upstream.timed_out", seconds=seconds)
+        raise HttpProblem(
+            504, "upstream-too-late", "the service behind this proxy took too long to answer"
+        ) from None
+    except UpstreamBroke as fault:
+        log.warning("upstream.failed", why=fault)
+        raise HttpProblem(
+            502, "upstream-failed", "the service behind this proxy does not answer"
+        ) from None
 
 
 class Asked:
