@@ -119,7 +119,7 @@ async def test_faults_come_across_as_they_were_raised(tmp_path, readers):
 
 
 async def test_a_process_that_is_killed_leaves_an_unknown_outcome_and_the_next_goes_on(
-    tmp_path, readers
+    tmp_path, readers, caplog
 ):
     async with beside(tmp_path, readers) as (world, process):
         spender, payee = await world.spender(10**6), await world.account()
@@ -132,6 +132,7 @@ async def test_a_process_that_is_killed_leaves_an_unknown_outcome_and_the_next_g
             await asked
         assert unknown.value.code == "commit-unheard"
         again = await world.books.commit(units)
+        assert "books.writer_lost code=-9" in caplog.messages
         assert {one.answer.payment.state for one in again} == {State.CAPTURED}
         assert process.pid != first
         assert await received(world, payee) == 400

@@ -115,6 +115,7 @@ class OwnProcess:
     async def _start(self) -> "_Link":
         if self._link is not None:
             await self._link.close()  # Two must never write at once.
+            log.warning("books.writer_lost", code=self._link.process.returncode)
         try:
             link = await _open_link(self._setup, self._tell)
         except OSError as fault:

@@ -55,6 +55,12 @@ LINES: dict[str, Line] = {
         ("why",),
     ),
     "books.writable": Line("warning", "commits can be written again", ""),
+    "books.writer_lost": Line(
+        "warning",
+        "the writing process had ended, by itself or killed; another one is started now",
+        "Look what ended it: `code` is its exit code, -9 is often the kernel, short of memory",
+        ("code",),
+    ),
     "books.not_counted": Line(
         "error",
         "a commit is durable, but the metrics do not know of it",
