@@ -1,4 +1,7 @@
-"""Buy a stream by the second: python examples/metered_buyer.py PURSE URL."""
+"""Buy a stream by the second: python examples/metered_buyer.py PURSE URL ["0.0001 USD"].
+
+With a price at the end it signs once, and pays by hashes that are worth so much each.
+"""
 
 import asyncio
 import sys
@@ -7,10 +10,10 @@ from pathlib import Path
 from farthing.device import Client, open_purse
 
 
-async def main(purse: str, url: str) -> None:
+async def main(purse: str, url: str, tick: str | None = None) -> None:
     async with (
         Client(open_purse(Path(purse))) as client,
-        client.session(url, deposit="0.01 USD", ahead="0.0003 USD") as shop,
+        client.session(url, deposit="0.01 USD", ahead="0.0003 USD", tick=tick) as shop,
     ):
         async with shop.stream("GET", "/ticks") as answer:
             async for line in answer.aiter_lines():
@@ -18,4 +21,4 @@ async def main(purse: str, url: str) -> None:
         print(await shop.close(), file=sys.stderr)
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2]))
+asyncio.run(main(*sys.argv[1:]))

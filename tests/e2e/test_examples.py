@@ -56,7 +56,8 @@ def test_the_example_buyer_pays_the_example_seller(hub, tmp_path):
     assert hub.balance(shop) == "1000"
 
 
-def test_the_metered_seller_is_paid_by_the_second(hub, tmp_path):
+@pytest.mark.parametrize("tick", [[], ["0.0001 USD"]], ids=["vouchers", "ticks"])
+def test_the_metered_seller_is_paid_by_the_second(hub, tmp_path, tick):
     shop, wallet = hub.account("shop"), hub.account("wallet")
     hub.run("credit", wallet, "1 USD")
     purse = hub.purse(wallet, "--largest", "0.01 USD")
@@ -69,7 +70,13 @@ def test_the_metered_seller_is_paid_by_the_second(hub, tmp_path):
     try:
         wait_for("http://127.0.0.1:8405/ticks")
         bought = subprocess.run(
-            [sys.executable, "examples/metered_buyer.py", str(purse), "http://127.0.0.1:8405"],
+            [
+                sys.executable,
+                "examples/metered_buyer.py",
+                str(purse),
+                "http://127.0.0.1:8405",
+                *tick,
+            ],
             cwd=ROOT,
             env=hub.environment,
             capture_output=True,
@@ -83,6 +90,7 @@ def test_the_metered_seller_is_paid_by_the_second(hub, tmp_path):
     assert len(bought.stdout.splitlines()) == 25
     assert hub.balance(shop) in ("200", "300", "400")  # Two and a half seconds, or a slow machine.
     assert "'captured'" in bought.stderr
+    assert ("'sequence': '1'" in bought.stderr) == bool(tick)  # Ticks: signed once.
     assert hub.run("audit").stdout.startswith("ok:")
 
 

@@ -1,4 +1,4 @@
-"""The machine: vouchers in any order, counting, restarts, a hub that is away, and revocation.
+"""The machine: vouchers and ticks in any order, counting, restarts, a hub away, and revocation.
 
 The model knows nothing of the meter's code: it keeps the highest voucher and the count of each
 session, prices a count by a formula of its own, and says what the next answer may be.
@@ -6,7 +6,7 @@ session, prices a count by a formula of its own, and says what the next answer m
 
 import asyncio
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from farthing import ids
 from farthing.clock import NS
+from farthing.core.ladders import Climber
 from farthing.core.meters import opened
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.sessions import Opening, top_up_resource
 from farthing.core.tariffs import flat_rate
+from farthing.core.ticks import VALUE_BYTES, Ladder, Tick, write_tick
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
@@ -37,8 +39,12 @@ DEVICE = "dev_01kaw1f2810000000000000000"
 BEYOND, UNSETTLED = 4, 60
 LIFETIME, GRACE = 600, 300
 
+LADDER_TICKS = 30
+
 THREADS = Threads(2)
 which = st.integers(0, 2)
+TAKEN = ("yes", "too-much-unsettled")
+BAD_TICK = {"bad-tick", "session-closed", "hub-busy", "outcome-unknown"}
 
 
 def price(count: int) -> int:
@@ -47,8 +53,24 @@ def price(count: int) -> int:
 
 
 @dataclass
+class Climb:
+    """A ladder that the payer made, and the voucher that commits to it."""
+
+    climber: Climber
+    raw: bytes
+    base: int
+    each: int
+
+    def units(self, count: int) -> int:
+        return self.base + count * self.each
+
+
+@dataclass
 class Known:
-    """What the model knows of one session."""
+    """What the model knows of one session.
+
+    `shown` is what proves its highest promise: a voucher, with the count and value of a tick.
+    """
 
     id: str
     seen: Any
@@ -58,6 +80,13 @@ class Known:
     count: int = 0
     told_hub: int = 0
     sequence: int = 0
+    climbs: list[Climb] = field(default_factory=list[Climb])
+    shown: tuple[bytes, int, bytes] = (b"", 0, b"")
+
+    def took(self, units: int, *shown: Any, renews: bool = False) -> None:
+        """Note a promise that was taken; an equal one changes nothing but by a newer ladder."""
+        if units > self.best or renews or not self.shown[0]:
+            self.best, self.shown = units, shown
 
 
 class MeterMachine(RuleBasedStateMachine):
@@ -136,19 +165,58 @@ class MeterMachine(RuleBasedStateMachine):
             seen = self.run(self.hub.open(order, TARIFF))
             self.sessions.append(Known(seen.session, seen, deposit, seen.ends_ns))
 
-    def voucher(self, known: Known, units: int) -> bytes:
+    def voucher(self, known: Known, units: int, ladder: Ladder | None = None) -> bytes:
         meter = opened(known.seen)
         known.sequence += 1
-        claims = Claims(meter.alias, units, known.sequence, known.seen.ends_ns // NS + 1)
+        claims = Claims(meter.alias, units, known.sequence, known.seen.ends_ns // NS + 1, ladder)
         return sign_voucher(SIGNER, meter.agreed, claims)
 
     @rule(place=which, units=st.integers(1, 130))
     def present(self, place: int, units: int) -> None:
         known = self.sessions[place]
-        code = self.code_of(self.meters.present(known.id, self.voucher(known, units), WANTED))
+        raw = self.voucher(known, units)
+        code = self.code_of(self.meters.present(known.id, raw, WANTED))
         assert code in self.may_say(known, units), (code, known, units)
-        if code in ("yes", "too-much-unsettled"):
-            known.best = max(known.best, units)
+        if code in TAKEN:
+            known.took(units, raw, 0, b"")
+
+    @rule(place=which, more=st.integers(0, 10), each=st.integers(1, 4))
+    def begin_ladder(self, place: int, more: int, each: int) -> None:
+        """The payer signs once for many ticks; the voucher may promise no more than was."""
+        known = self.sessions[place]
+        base = max(1, known.best + more)
+        seed = bytes([place, len(known.climbs)]) * (VALUE_BYTES // 2)
+        climber = Climber(opened(known.seen).alias, seed, LADDER_TICKS)
+        raw = self.voucher(known, base, climber.ladder(each))
+        known.climbs.append(Climb(climber, raw, base, each))
+        code = self.code_of(self.meters.present(known.id, raw, WANTED))
+        allowed = self.may_say(known, base) | ({"session-over"} if self.over(known) else set())
+        assert code in allowed | self.stops(), (code, known, base)
+        if code in TAKEN:
+            known.took(base, raw, 0, climber.value(0), renews=True)
+
+    @rule(
+        place=which,
+        back=st.sampled_from([1, 1, 1, 2]),
+        count=st.integers(1, LADDER_TICKS + 1),
+        alone=st.booleans(),
+        wrong=st.sampled_from([False, False, False, True]),
+    )
+    def tick(self, place: int, back: int, count: int, alone: bool, wrong: bool) -> None:
+        """Show a tick, alone or with its voucher, of the newest ladder or of the one before it."""
+        known = self.sessions[place]
+        if back > len(known.climbs):
+            return
+        climb = known.climbs[-back]
+        value = bytes(VALUE_BYTES) if wrong else climb.climber.value(min(count, LADDER_TICKS))
+        shown = write_tick(Tick(opened(known.seen).alias, count, value))
+        raw = b"" if alone else climb.raw
+        code = self.code_of(self.meters.present(known.id, raw, WANTED, shown))
+        units = climb.units(count)
+        good = not wrong and count <= LADDER_TICKS and (not alone or known.shown[0] == climb.raw)
+        assert code in (self.may_say(known, units) if good else BAD_TICK), (code, known, units)
+        if code in TAKEN:
+            known.took(units, climb.raw, count, value)
 
     def may_say(self, known: Known, units: int) -> set[str]:
         """Say which answers a voucher may get: only those about the hub are not certain here."""
@@ -159,6 +227,8 @@ class MeterMachine(RuleBasedStateMachine):
             return {"yes", "session-closed"} | unheard
         if units < known.best:
             return {"voucher-superseded", "session-closed"} | unheard
+        if known.best < units < known.told_hub:
+            unheard.add("voucher-superseded")  # Where the hub was asked, it told of more.
         closed = {"session-closed"} if self.over(known) else set[str]()
         if self.clock.now_ns >= known.ends_ns:
             return {"session-over", *closed, *unheard, *self.stops()}
@@ -191,8 +261,9 @@ class MeterMachine(RuleBasedStateMachine):
             "session-revoked",
             "voucher-beyond-deposit",
         }, codes
-        took = [u for u, c in zip(units, codes, strict=True) if c in ("yes", "too-much-unsettled")]
-        known.best = max([known.best, *took])
+        for each, raw, code in zip(units, vouchers, codes, strict=True):
+            if code in TAKEN:
+                known.took(each, raw, 0, b"")
 
     @rule(place=which, times=st.integers(1, 3))
     def serve(self, place: int, times: int) -> None:
@@ -317,6 +388,7 @@ class MeterMachine(RuleBasedStateMachine):
             known.best = max(known.best, min(meter.units, known.told_hub))
             assert meter.count == known.count, (meter, known)
             assert meter.units == known.best, (meter, known)
+            assert (meter.voucher, meter.ticks, meter.tick) == known.shown, (meter, known)
             assert meter.handed <= seen.promised <= known.deposit
             assert price(known.count) <= max(known.best + BEYOND, 2)
             total += meter.units - meter.handed
