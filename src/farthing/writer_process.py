@@ -8,13 +8,15 @@ import contextlib
 import pickle
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from socket import socket
-from typing import IO, Any
+from typing import Any
 
+from farthing.books.inbox import RUN, Inbox, joined
 from farthing.books.own_process import Setup
-from farthing.books.wire import LENGTH, Answered, Asked, Commit, counted, pack, unpack
+from farthing.books.sql import BATCH_MAX
+from farthing.books.wire import Answered, Asked, Commit, counted, pack
 from farthing.books.writing import Writing
 from farthing.collecting import calm_collector
 from farthing.core.chain import Head
@@ -60,31 +62,37 @@ class Teller:
 
 def serve(link: socket) -> None:
     """Write what is asked for, until nobody asks any more."""
-    with link, link.makefile("rb") as heard:
-        asked = _hear(heard)
-        if asked is None:
-            return
-        teller = Teller()
-        setup = Setup(*asked.arguments)
-        if setup.log is not None:
-            configure_logs(*setup.log)
-        try:
-            database = SqliteDatabase(Path(setup.path), _NO_READERS, lock=setup.lock)
-        except FarthingError as fault:
-            link.sendall(teller.answer(None, fault, failing=True))
-            return
-        try:
-            _serve(link, heard, _writing(database, setup, teller), teller)
-        finally:
-            database.close()
+    with link:
+        inbox = Inbox(link)
+        for asked in inbox.gather():
+            _begin(link, inbox, Setup(*asked.arguments))
 
 
-def _serve(link: socket, heard: IO[bytes], writing: Writing, teller: Teller) -> None:
-    calm_collector()
-    link.sendall(teller.answer(None, None, failing=False))
-    while (asked := _hear(heard)) is not None:
-        teller.now_ns = asked.now_ns
-        link.sendall(_answer(getattr(writing, asked.method), asked, writing, teller))
+def _begin(link: socket, inbox: Inbox, setup: Setup) -> None:
+    teller = Teller()
+    if setup.log is not None:
+        configure_logs(*setup.log)
+    try:
+        database = SqliteDatabase(Path(setup.path), _NO_READERS, lock=setup.lock)
+    except FarthingError as fault:
+        link.sendall(teller.answer(None, fault, failing=True))
+        return
+    try:
+        calm_collector()
+        link.sendall(teller.answer(None, None, failing=False))
+        _serve(link, inbox, _writing(database, setup, teller), teller)
+    finally:
+        database.close()
+
+
+def _serve(link: socket, inbox: Inbox, writing: Writing, teller: Teller) -> None:
+    while came := inbox.gather():
+        for some in joined(came, BATCH_MAX):
+            teller.now_ns = some[-1].now_ns
+            if some[0].method == RUN:
+                _run(link, some, writing, teller)
+            else:
+                link.sendall(_answer(some[0], writing, teller))
 
 
 def _writing(database: SqliteDatabase, setup: Setup, teller: Teller) -> Writing:
@@ -98,21 +106,27 @@ def _writing(database: SqliteDatabase, setup: Setup, teller: Teller) -> Writing:
     )
 
 
-def _answer(work: Callable[..., Any], asked: Asked, writing: Writing, teller: Teller) -> bytes:
+def _run(link: socket, some: Sequence[Asked], writing: Writing, teller: Teller) -> None:
+    """Write batches that wait together in one commit, and answer each of them."""
+    units = [unit for asked in some for unit in asked.arguments[0]]
     try:
-        result, fault = work(*asked.arguments), None
+        answers, fault = writing.run(units, min(asked.arguments[1] for asked in some)), None
+    except Exception as raised:
+        answers, fault = [], raised
+    start = 0
+    for asked in some:
+        end = start + len(asked.arguments[0])
+        result = None if fault else answers[start:end]
+        link.sendall(teller.answer(result, fault, failing=writing.failing))
+        start = end
+
+
+def _answer(asked: Asked, writing: Writing, teller: Teller) -> bytes:
+    try:
+        result, fault = getattr(writing, asked.method)(*asked.arguments), None
     except Exception as raised:
         result, fault = None, raised
     return teller.answer(result, fault, failing=writing.failing)
-
-
-def _hear(heard: IO[bytes]) -> Asked | None:
-    head = heard.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    size = LENGTH.unpack(head)[0]
-    body = heard.read(size)
-    return unpack(body) if len(body) == size else None
 
 
 def main() -> None:

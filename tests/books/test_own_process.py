@@ -95,6 +95,28 @@ async def test_money_moves_and_is_proved_as_on_a_thread(tmp_path, readers):
     assert paid.body == {"asset": "USD", "captured": "40"}
 
 
+async def test_what_waits_at_the_process_goes_into_one_commit_and_each_hears_its_own(
+    tmp_path, readers
+):
+    told = Told()
+    async with beside(tmp_path, readers, told) as (world, process):
+        spender, payee = await world.spender(10**6), await world.account()
+        os.kill(process.pid, signal.SIGSTOP)  # So that all of them wait there.
+        before = len(told.batches)
+        asked = [
+            asyncio.ensure_future(world.books.commit([world.pay(spender, payee, 10 + n)] * 2))
+            for n in range(30)
+        ]
+        await asyncio.sleep(0.05)
+        assert world.books.queued == 0
+        os.kill(process.pid, signal.SIGCONT)
+        for n, answers in enumerate(await asyncio.gather(*asked)):
+            assert [one.answer.payment.captured for one in answers] == [10 + n] * 2
+        commits = [units for units, _ in told.batches[before:]]
+        assert sum(commits) == 60
+        assert len(commits) <= 2  # The first message may be read before the others come.
+
+
 async def test_faults_come_across_as_they_were_raised(tmp_path, readers):
     async with beside(tmp_path, readers) as (world, process):
         spender, owner = await world.spender(100), await world.owner()

@@ -73,3 +73,18 @@ async def test_what_comes_in_one_turn_is_shared_by_the_threads(verifier, monkeyp
     asked = [verifier.match([SIGNER.public], SIGNER.sign(b"x"), b"x") for _ in range(9)]
     assert await asyncio.gather(*asked) == [SIGNER.public] * 9
     assert sizes == [5, 4]
+
+
+async def test_a_lone_one_is_verified_at_once_where_nobody_else_wants_the_interpreter():
+    shared = False
+    with Threads(1) as threads:
+        verifier = Verifier(threads, lambda: shared)
+        threads.close()  # So that nothing can be asked of them.
+        assert await verifier.match([SIGNER.public], SIGNER.sign(b"x"), b"x") == SIGNER.public
+        assert await verifier.match([SIGNER.public], FORGED, b"x") == ""
+        assert (verifier.good, verifier.bad) == (1, 1)
+        shared = True
+        waits = asyncio.ensure_future(verifier.match([SIGNER.public], FORGED, b"x"))
+        await asyncio.sleep(0)
+        assert verifier.waiting == 1
+        waits.cancel()

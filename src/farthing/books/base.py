@@ -41,6 +41,11 @@ class Books(Protocol):
         """
         ...
 
+    @property
+    def writes_here(self) -> bool:
+        """Whether a thread of this process is writing now, and takes turns with the event loop."""
+        ...
+
     async def tidy(self, work: "Callable[[Tx], None]") -> None:
         """Delete what has run out, between two commits; nothing of the history."""
         ...

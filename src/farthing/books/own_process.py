@@ -42,8 +42,8 @@ class Setup(NamedTuple):
 class OwnProcess:
     """Writes in a process beside this one. Shape: used on one event loop."""
 
-    ahead = 2
-    """Or it would be idle whenever the event loop is busy with a long request."""
+    joins = True
+    """Or it would be idle whenever the event loop is busy with something else."""
 
     def __init__(
         self,

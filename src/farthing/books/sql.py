@@ -1,9 +1,9 @@
 """Books on SQL: everything that queued while the last commit ran goes into the next one.
 
-There is no timer and no waiting: a lone unit is a batch of one on the same path. One batch runs
+There is no timer and no waiting: a lone unit is a batch of one on the same path. One commit runs
 at a time, on a thread or in a process of its own (`writers.py`), so the event loop goes on
-reading requests meanwhile. Where more waits than fits into one commit, each party has its turn:
-who floods the books waits for itself.
+reading requests meanwhile. What came in one turn of it is handed over together. Where more waits
+than fits, each party has its turn: who floods the books waits for itself.
 """
 
 import asyncio
@@ -32,6 +32,10 @@ from farthing.threads import Threads
 T = TypeVar("T")
 
 BATCH_MAX = 512
+AHEAD_MAX = 2 * BATCH_MAX
+"""So many units may be at a writer that joins what waits there; the others wait in line here."""
+PIECE = 8
+"""So many units are worth a message to a writing process that may be idle."""
 QUEUE_MAX = 20_000
 
 
@@ -67,13 +71,14 @@ class SqlBooks:
         self._writer: Writer = OnThread(writing, writer)
         self._on_commit = on_commit
         self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
-        self._running = 0
+        self._under_way = 0
+        self._starting = False
         self._closed = False
         self._drained = asyncio.Event()
 
     def hand_over(self, writer: Writer) -> None:
         """Let another write from here on; nothing may be under way."""
-        ensure(not self._running, "nothing is written while the writer changes")
+        ensure(not self._under_way, "nothing is written while the writer changes")
         self._writer = writer
 
     async def commit_one(self, unit: Unit[T], of: str = "") -> Done[T]:
@@ -96,12 +101,17 @@ class SqlBooks:
             raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
         if verdict:
             raise TooMuch("too-much-at-once", "too many payments of this owner are waiting")
-        self._next()
+        self._soon()
         return await heard
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out, between two commits; nothing of the history."""
         await self._writer.tidy(work)
+
+    @property
+    def writes_here(self) -> bool:
+        """Whether a thread of this process is writing now, and takes turns with the event loop."""
+        return self._under_way > 0 and not self._writer.joins
 
     @property
     def queued(self) -> int:
@@ -130,25 +140,37 @@ class SqlBooks:
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True
-        if self._running:
+        if self._queue or self._under_way:
+            self._drained.clear()
             await self._drained.wait()
         await self._writer.close()
 
+    def _soon(self) -> None:
+        """Start when this turn of the event loop is over, with all that came in it.
+
+        Shape: a writer that joins what it is given need not wait so long to begin with it.
+        """
+        if self._writer.joins and len(self._queue) >= PIECE:
+            self._next()
+        elif not self._starting:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._next)
+
     def _next(self) -> None:
-        while self._queue and self._may_start():
-            self._start(self._queue.take(BATCH_MAX))
-        if not self._running:
+        self._starting = False
+        while self._queue and (room := self._room()):
+            self._start(self._queue.take(room))
+        if not self._under_way:
             self._drained.set()
 
-    def _may_start(self) -> bool:
-        """Tell whether a batch may start: of what is full, the next may wait at the writer."""
-        if not self._running:
-            return True
-        return self._running < self._writer.ahead and len(self._queue) >= BATCH_MAX
+    def _room(self) -> int:
+        """Tell how many units the writer may be given now."""
+        if self._writer.joins:
+            return min(BATCH_MAX, AHEAD_MAX - self._under_way)
+        return 0 if self._under_way else BATCH_MAX
 
     def _start(self, batch: Sequence[tuple[Wish, Unit[Any]]]) -> None:
-        self._running += 1
-        self._drained.clear()
+        self._under_way += len(batch)
         since = min(wish.since for wish, _ in batch)
         running = self._writer.run([unit for _, unit in batch], since)
         running.add_done_callback(lambda done: self._hear(batch, done))
@@ -159,7 +181,7 @@ class SqlBooks:
         # The next commit starts first, so that disk and event loop work side by side.
         fault = done.exception()
         answers: Sequence[Any] = [fault] * len(batch) if fault else done.result()
-        self._running -= 1
+        self._under_way -= len(batch)
         self._next()
         for (wish, _), answer in zip(batch, answers, strict=True):
             wish.answers.append(answer)

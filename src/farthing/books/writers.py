@@ -11,14 +11,14 @@ from farthing.threads import Threads
 
 
 class Writer(Protocol):
-    """Writes one batch at a time, off the event loop.
+    """Writes off the event loop, one commit at a time.
 
-    Shape: `failing` tells that the last thing that was written could not be; up to `ahead` batches
-           may be given to it at once, and are written in their order.
+    Shape: `failing` tells that the last thing that was written could not be; one that `joins` may
+           be given batches while it writes: what waits there goes into its next commit.
     """
 
     @property
-    def ahead(self) -> int: ...
+    def joins(self) -> bool: ...
 
     @property
     def failing(self) -> bool: ...
@@ -45,7 +45,7 @@ class Writer(Protocol):
 class OnThread:
     """Writes on the one thread of these."""
 
-    ahead = 1
+    joins = False
 
     def __init__(self, writing: Writing, threads: Threads) -> None:
         self._writing, self._threads = writing, threads

@@ -44,7 +44,7 @@ class Payments:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._directory = Directory(ctx)
-        self.verifier = Verifier(ctx.verifiers)
+        self.verifier = Verifier(ctx.verifiers, lambda: ctx.books.writes_here)
 
     async def authorise(
         self,

@@ -1,7 +1,11 @@
-"""Verifying signatures off the event loop: what queued while a thread was busy goes next."""
+"""Verifying signatures side by side: what queued while a thread was busy goes next.
+
+A thread's help costs the event loop about as much as a signature, for the two take turns with
+Python's interpreter. So a lone one is verified at once where the event loop has it to itself.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from farthing.errors import FarthingError, TooMuch, Unavailable
@@ -41,10 +45,15 @@ class Asked:
 
 
 class Verifier:
-    """Check many signatures side by side; PyNaCl lets go of the interpreter while it works."""
+    """Check many signatures side by side; PyNaCl lets go of the interpreter while it works.
 
-    def __init__(self, threads: Threads, workers: int = 2) -> None:
-        self._threads, self._idle = threads, workers
+    Shape: `shared` tells that another thread has work for the interpreter now.
+    """
+
+    def __init__(
+        self, threads: Threads, shared: Callable[[], bool] = lambda: True, workers: int = 2
+    ) -> None:
+        self._threads, self._shared, self._idle = threads, shared, workers
         self._queue: Line[tuple[Claim, Asked, int]] = Line(WAITING_MAX)
         self._starting = False
         self.good = self.bad = 0
@@ -62,8 +71,11 @@ class Verifier:
         Shape:  `of` names the line that it waits in; lines take turns.
         Raises: Unavailable, TooMuch; nothing was verified then.
         """
+        claim = (publics, signature, message)
+        if not (self._queue or self._shared()):
+            return self._count(first_match(claim))
         asked = Asked(1)
-        verdict = self._queue.put(of, (((publics, signature, message), asked, 0),))
+        verdict = self._queue.put(of, ((claim, asked, 0),))
         if verdict:
             raise _no_room(verdict)
         self._soon()
@@ -107,13 +119,16 @@ class Verifier:
         done: asyncio.Future[list[str]],
     ) -> None:
         self._idle += 1
-        found = done.result()
-        good = len(found) - found.count("")
-        self.good += good
-        self.bad += len(found) - good
-        for (_, asked, place), matched in zip(some, found, strict=True):
-            asked.tell(place, matched)
+        for (_, asked, place), matched in zip(some, done.result(), strict=True):
+            asked.tell(place, self._count(matched))
         self._start()
+
+    def _count(self, matched: str) -> str:
+        if matched:
+            self.good += 1
+        else:
+            self.bad += 1
+        return matched
 
 
 def _no_room(verdict: str) -> FarthingError:

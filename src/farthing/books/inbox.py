@@ -1,0 +1,61 @@
+"""What the writing process is asked: all that has come by now, and which of it is done together."""
+
+from collections.abc import Iterator, Sequence
+from socket import MSG_DONTWAIT, socket
+
+from farthing.books.wire import LENGTH, Asked, unpack
+
+RUN = "run"
+"""The method whose units go into one commit with those of others that wait."""
+
+_PIECE = 1 << 18
+
+
+class Inbox:
+    """The questions of one socket, in the order in which they were asked."""
+
+    def __init__(self, link: socket) -> None:
+        self._link = link
+        self._came = bytearray()
+
+    def gather(self) -> list[Asked]:
+        """Wait for a question, and give it with all that have come by then; none at the end."""
+        while not (whole := list(self._whole())):
+            if not self._hear(0):
+                return []
+        while self._hear(MSG_DONTWAIT):
+            whole += self._whole()
+        return whole
+
+    def _hear(self, flags: int) -> bool:
+        try:
+            piece = self._link.recv(_PIECE, flags)
+        except BlockingIOError:
+            return False
+        self._came += piece
+        return bool(piece)
+
+    def _whole(self) -> Iterator[Asked]:
+        came = self._came
+        while len(came) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(came)[0]
+            if len(came) < end:
+                return
+            body = bytes(memoryview(came)[LENGTH.size : end])
+            del came[:end]
+            yield unpack(body)
+
+
+def joined(came: Sequence[Asked], most: int) -> Iterator[list[Asked]]:
+    """Put neighbours together whose units, at most so many, go into one commit."""
+    some: list[Asked] = []
+    count = 0
+    for asked in came:
+        size = len(asked.arguments[0]) if asked.method == RUN else most
+        if some and count + size > most:
+            yield some
+            some, count = [], 0
+        some.append(asked)
+        count += size
+    if some:
+        yield some
