@@ -7,6 +7,7 @@ import pytest
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.core.mandates import MANDATES, Budget, Mandate
 from farthing.core.periods import ZoneChange
+from farthing.core.records import Table
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.migrate import migrate, migrations
 from farthing.store.queries import page
@@ -43,6 +44,14 @@ def test_a_record_put_again_takes_the_place_of_the_first(database):
     changed = AssetRecord("USD", 2, 9)
     database.transact(lambda tx: tx.put(ASSETS, [AssetRecord("USD", 4, 8), changed]))
     assert database.transact(lambda tx: tx.fetch(ASSETS, ["USD"])) == {"USD": changed}
+
+
+def test_fixed_fields_stay_as_they_were_put_first(database):
+    kept = Table("assets", AssetRecord, "code", fixed=("scale",))
+    database.transact(lambda tx: tx.put(kept, [USD]))
+    database.transact(lambda tx: tx.put(kept, [AssetRecord("USD", 2, 9)]))
+    found = database.transact(lambda tx: tx.fetch(ASSETS, ["USD"]))
+    assert found == {"USD": AssetRecord("USD", USD.scale, 9)}
 
 
 def test_a_record_is_added_only_where_there_is_none(database):

@@ -97,7 +97,14 @@ NEVER_NS = 2**62
 MONEY = "test"
 """What the money is: no rail brings any other in yet, and every statement says so."""
 
-PAYMENTS = Table("payments", Payment, "id", passing=True, free=("reason", "delivery"))
+PAYMENTS = Table(
+    "payments",
+    Payment,
+    "id",
+    passing=True,
+    free=("reason", "delivery"),
+    fixed=("owner", "payee_owner", "challenge"),
+)
 
 
 class Authorised(NamedTuple):

@@ -50,7 +50,8 @@ class Mapping(Generic[Row]):
     @cached_property
     def upsert(self) -> str:
         """Insert a row, or put it in the place of the one with the same key."""
-        others = [column for column in self.columns if column != self.table.key]
+        kept = {self.table.key, *self.table.fixed}
+        others = [column for column in self.columns if column not in kept]
         sets = ", ".join(f"{column} = excluded.{column}" for column in others)
         return f"{self.insert} ON CONFLICT ({self.table.key}) DO UPDATE SET {sets}"
 

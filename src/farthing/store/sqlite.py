@@ -1,6 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """SQLite through apsw: WAL, `synchronous=FULL`, one writer held by a file lock, many readers."""
 
+import contextlib
 import fcntl
 import os
 import queue
@@ -127,7 +128,8 @@ class SqliteDatabase:
         connection.pragma("cache_size", -65536 if writes else -8192)
         connection.pragma("temp_store", "memory")
         if writes:
-            connection.wal_autocheckpoint(pages_of_log(self._path.parent))
+            self._log_pages = pages_of_log(self._path.parent)
+            connection.set_wal_hook(self._after_commit)
             self._path.chmod(0o600)
         else:
             connection.pragma("query_only", True)
@@ -151,6 +153,18 @@ class SqliteDatabase:
                 self._files.cramped()
             raise meaning(fault) from fault
         return result
+
+    def _after_commit(self, writer: apsw.Connection, _name: str, pages: int) -> int:
+        """Bring the log home when it is long, as SQLite would; else keep its file ahead of it.
+
+        Shape: the commit is on disk, so nothing that fails here may look as if it were not.
+        """
+        if pages < self._log_pages:
+            self._files.keep_ahead(pages, self._log_pages)
+            return apsw.SQLITE_OK
+        with contextlib.suppress(apsw.Error):
+            writer.wal_checkpoint()
+        return apsw.SQLITE_OK
 
     def _still_alone(self) -> bool:
         """Tell whether nobody else has written since the last transaction."""

@@ -2,6 +2,7 @@
 """SQLite's files under a running hub: whether they are still there, have room, and can be read."""
 
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,6 +17,9 @@ _LOG_PAGES = 16_000
 """How long the log grows before it is brought home: 64 MiB, read back in a second after a crash."""
 _LOG_PAGES_MIN = 100
 _LOG_SHARE, _PAGE_BYTES = 8, 4096
+
+_FRAME_BYTES = _PAGE_BYTES + 24
+_AHEAD_BYTES, _NEAR_BYTES = 1 << 20, 1 << 18
 
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 _DISK = (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.ReadOnlyError, apsw.CantOpenError)
@@ -57,6 +61,7 @@ class BooksFiles:
         self._paths = () if path is None else (path, path.with_name(path.name + "-wal"))
         self._opened: dict[Path, tuple[int, int]] = {}
         self._cramped_at: float | None = None
+        self._log_bytes = 0
 
     def check(self) -> None:
         """Look whether the names still lead to the files that are open.
@@ -66,13 +71,27 @@ class BooksFiles:
         Raises: Unavailable `books-replaced`, as long as they do not.
         """
         for path in self._paths:
-            found = _identity(path)
+            found, self._log_bytes = _identity(path)
             before = self._opened.get(path)
             if before is None and found is not None:
                 self._opened[path] = found
             elif before != found:
                 detail = f"{path} was removed or replaced while this hub has it open"
                 raise Unavailable("books-replaced", detail)
+
+    def keep_ahead(self, pages: int, most: int) -> None:
+        """Lengthen the log by zeros where a commit has come near its end; `most` pages in all.
+
+        A commit that makes the file longer waits for the file system's own journal besides its
+        data, and one that writes over what is there does not. SQLite reads the log up to the
+        first frame that is none, as it does when it has begun to write it over.
+        """
+        used, room = pages * _FRAME_BYTES, most * _FRAME_BYTES - self._log_bytes
+        if not self._paths or used + _NEAR_BYTES < self._log_bytes or self._cramped_at is not None:
+            return
+        if room > 0:
+            with contextlib.suppress(OSError):
+                _lengthen(self._paths[-1], min(room, _AHEAD_BYTES))
 
     def cramped(self) -> None:
         """Remember that the disk was full."""
@@ -91,12 +110,21 @@ class BooksFiles:
             self._cramped_at = None
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
+    """Tell which file this is, if there is one, and how long it is."""
     try:
         found = path.stat()
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return None, 0
+    return (found.st_dev, found.st_ino), found.st_size
+
+
+def _lengthen(log: Path, by: int) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        os.write(file, bytes(by))
+    finally:
+        os.close(file)
 
 
 __all__ = ["BooksFiles", "meaning", "pages_of_log"]
