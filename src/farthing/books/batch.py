@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from farthing.books import rows
+from farthing.books.at_hand import AtHand
 from farthing.books.base import Done, Tx
 from farthing.books.foresight import look_ahead
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.books.rows import Leaf, Threaded, Tip
-from farthing.books.usual_charges import UsualCharges
+from farthing.books.usual_captures import capture
+from farthing.books.usual_charges import charge
+from farthing.books.usual_holds import hold
 from farthing.core.chain import (
     GENESIS,
     Head,
@@ -28,6 +31,7 @@ from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
 from farthing.core.paying import Authorise
 from farthing.core.records import Read
+from farthing.core.settling import Capture
 from farthing.errors import FarthingError, InvariantBroken, Missing, ensure
 from farthing.keys import Signer
 
@@ -65,7 +69,7 @@ class Batch:
         self._working = Working(tx, memory)
         self._ledger = Ledger(self._working, clock_ns, self._tip.last_ns)
         self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
-        self._charges = UsualCharges(self._working, memory, self._ledger, self._view)
+        self._at_hand = AtHand(self._working, memory, self._ledger, self._view)
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []
@@ -97,14 +101,14 @@ class Batch:
             self._leaf(0, b"")
 
     def _is_known(self, unit: Unit[Any]) -> bool:
-        return isinstance(unit, Authorise) and self._charges.knows(unit)
+        return isinstance(unit, Authorise) and self._at_hand.knows(unit)
 
     def _decide(self, unit: Unit[Any]) -> tuple[Any, int | None] | FarthingError:
         self._view.leaf = self._tip.next_leaf + len(self._leaves)
-        charged = self._charges.charge(unit) if isinstance(unit, Authorise) else None
-        if charged is not None:
-            self._working.write(charged.writes)
-            return charged.answer, self._leaf(charged.subject, charged.statement)
+        at_once = self._decide_at_once(unit)
+        if at_once is not None:
+            self._working.write(at_once.writes)
+            return at_once.answer, self._leaf(at_once.subject, at_once.statement)
         self._view.looked.clear()
         try:
             planned = unit.plan(self._view)
@@ -130,6 +134,15 @@ class Batch:
                 return error
         self._working.write(outcome.writes)
         return outcome.answer, self._leaf(outcome.subject, outcome.statement)
+
+    def _decide_at_once(self, unit: Unit[Any]) -> Outcome[Any] | None:
+        """Decide what is usual; None, and nothing has moved, where the unit's plan is asked."""
+        if isinstance(unit, Authorise):
+            usual = charge if unit.capture else hold
+            return usual(unit, self._at_hand, self._ledger, self._view)
+        if isinstance(unit, Capture):
+            return capture(unit, self._working, self._ledger, self._view)
+        return None
 
     def _leaf(self, subject: int, statement: bytes) -> int | None:
         opened = self._ledger.opened_since(len(self._opened))

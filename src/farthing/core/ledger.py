@@ -49,6 +49,7 @@ __all__ = [
     "Account",
     "AccountFlags",
     "AccountResult",
+    "Ending",
     "Ledger",
     "Mark",
     "Move",
@@ -68,6 +69,9 @@ _CREATED = TransferResult.CREATED
 
 Move = tuple[Transfer, Account, Account]
 """A transfer, and the accounts it debits and credits."""
+
+Ending = tuple[Transfer, Transfer]
+"""A transfer that posts a pending one, and that one."""
 
 Event = TypeVar("Event", Account, Transfer)
 Result = TypeVar("Result", AccountResult, TransferResult)
@@ -126,6 +130,25 @@ class Ledger(WorkingSet):
         for transfer, debit, credit in moves:
             self._begin(transfer, debit, credit)
         return True
+
+    def post_held(self, endings: Sequence[Ending]) -> bool:
+        """Post pending transfers whole, as one chain: all, or none and nothing has happened.
+
+        Shape: each row as it is to stand, with timestamps from `now_ns` on. What `post` would
+               refuse is not made, nor explained; without any there is nothing to make.
+        """
+        made, failed, is_free = self._made, self._failed, self._source.is_free
+        for row, held in endings:
+            ident = row.id
+            if ident in made or ident in failed or not is_free(ident):
+                return False
+            if row.amount != held.amount or not held.flags & PENDING:
+                return False
+            if self._ended(held, row.timestamp) is not None or self._closed(held) is not None:
+                return False
+        for row, held in endings:
+            self._end(row, held, PendingState.POSTED)
+        return bool(endings)
 
     def expire_due(self, due: Sequence[Transfer]) -> list[Transfer]:
         """Release the holds among `due` whose time has run out; give the rows that record it.
