@@ -253,6 +253,8 @@ class Town:
             {"fees": self.fees},
             {"offer": self.offer},
             {"deposit": True},
+            {"capture": False, "hold_seconds": 0},
+            {"capture": False, "hold_seconds": 2**32},
         ]
         if pick.random() < 0.2:
             return altered(unit, **pick.choice(odd))

@@ -15,6 +15,7 @@ from farthing.core.ledger import (
 from farthing.core.ledger import AccountFlags as A
 from farthing.core.ledger import TransferFlags as F
 from farthing.core.replay import counters
+from farthing.errors import present
 from tests.machines.driver import START_NS, CoreDriver, Shelf
 
 R = TransferResult
@@ -172,3 +173,60 @@ def test_a_move_that_cannot_be_whole_moves_nothing(books, wrong):
     assert not ledger.move(legs(ledger, minted, wrong))
     assert (ledger.made, ledger.changed, ledger.failed) == ([], {}, [])
     assert ledger.last_ns == books.shelf.last_ns
+
+
+def posts(ledger: Ledger, *endings: Transfer):
+    """Give each ending as it is to stand, and what it ends."""
+    given = []
+    for i, t in enumerate(endings):
+        held = present(ledger.transfer(t.pending_id), "it was held")
+        row = msgspec.structs.replace(
+            t,
+            debit_account_id=held.debit_account_id,
+            credit_account_id=held.credit_account_id,
+            ledger=held.ledger,
+            code=held.code,
+            timestamp=ledger.now_ns + i,
+        )
+        given.append((row, held))
+    return given
+
+
+def test_holds_that_are_posted_leave_what_a_post_would_leave(books):
+    books.post([pay(11, 30, PENDING), pay(12, 5, PENDING, timeout=9)])
+    at_once, posted = ledger_over(books), ledger_over(books)
+    assert at_once.post_held(posts(at_once, end(13, 12, 5), end(14, 11, 30)))
+    assert posted.post([end(13, 12, 5), end(14, 11, 30)]) == [CREATED, CREATED]
+    for what in ("made", "changed", "pendings", "last_ns"):
+        assert getattr(at_once, what) == getattr(posted, what), what
+
+
+WRONG = {
+    "a used id": end(10, 11, 30),
+    "a part": end(14, 11, 29),
+    "posted before": end(14, 12, 20),
+    "run out": end(14, 13, 10),
+    "no hold": end(14, 10, 100),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
+def test_what_cannot_be_posted_whole_posts_nothing(books, wrong):
+    books.post([pay(11, 30, PENDING), pay(12, 20, PENDING), pay(13, 10, PENDING, timeout=1)])
+    books.post([pay(15, 3, PENDING), end(16, 12, 20)])
+    books.clock_ns = books.shelf.transfers[13].timestamp + 10**9
+    ledger = ledger_over(books)
+    assert not ledger.post_held(posts(ledger, end(17, 15, 3), wrong))
+    assert (ledger.made, ledger.changed, ledger.pendings, ledger.failed) == ([], {}, {}, [])
+    assert not ledger.post_held([])
+
+
+@pytest.mark.parametrize("closed", [2, 3])
+def test_a_hold_of_an_account_that_was_closed_since_is_not_posted(books, closed):
+    books.post([pay(11, 30, PENDING)])
+    closing = int(F.CLOSING_DEBIT if closed == 2 else F.CLOSING_CREDIT)
+    latch = Transfer(12, 2, 3, 0, 1, 1, PENDING | closing)
+    assert books.post([latch]) == [CREATED]
+    ledger = ledger_over(books)
+    assert not ledger.post_held(posts(ledger, end(13, 11, 30)))
+    assert ledger.made == []

@@ -134,8 +134,8 @@ class Ledger(WorkingSet):
     def post_held(self, endings: Sequence[Ending]) -> bool:
         """Post pending transfers whole, as one chain: all, or none and nothing has happened.
 
-        Shape: each row as it is to stand, with timestamps from `now_ns` on. What `post` would
-               refuse is not made, nor explained; without any there is nothing to make.
+        Shape: each row as it is to stand, no hold in two of them, and timestamps from `now_ns`
+               on. What `post` would refuse is not made, nor explained; without any, False.
         """
         made, failed, is_free = self._made, self._failed, self._source.is_free
         for row, held in endings:
