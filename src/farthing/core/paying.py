@@ -66,7 +66,8 @@ class Authorise(msgspec.Struct, frozen=True):
     name: str = ""
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "name", payment_name(self.signed.order))
+        if not self.name:
+            msgspec.structs.force_setattr(self, "name", payment_name(self.signed.order))
 
     @property
     def reads(self) -> Sequence[Read]:
