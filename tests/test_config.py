@@ -73,9 +73,11 @@ def test_what_is_wrong_is_named(
 
 
 def test_a_writing_process_is_for_sqlite(tmp_path: Path):
-    assert read(tmp_path, "[books]\nown_process = true\n").books.own_process
+    assert read(tmp_path, "").books.own_process == "auto"
+    assert read(tmp_path, '[books]\nown_process = "always"\n').books.own_process == "always"
+    assert read(tmp_path, '[books]\nengine = "postgresql"\n').books.own_process == "auto"
     with pytest.raises(BadConfig, match='own_process is for engine = "sqlite"'):
-        read(tmp_path, '[books]\nengine = "postgresql"\nown_process = true\n')
+        read(tmp_path, '[books]\nengine = "postgresql"\nown_process = "always"\n')
 
 
 def test_a_file_that_is_not_text_is_told_so(tmp_path: Path):

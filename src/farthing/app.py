@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ async def open_hub(
 
     Shape:  `root` certifies a new signing key where the root key is kept elsewhere;
             whoever gives `tracing` closes it; a hub that `serves` writes its books in a process
-            of its own if the configuration says so, and a command's does not.
+            of its own where the configuration has it so, and a command's does not.
     Raises: BadConfig when it was never initialised, its books are older than their heads, or
             its signing key is not certified and the root key is away.
     """
@@ -193,7 +194,7 @@ async def open_hub(
         )
         ctx_ready.append(ctx)
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
-        if serves and config.books.own_process and isinstance(database, SqliteDatabase):
+        if serves and isinstance(database, SqliteDatabase) and _has_room_beside(config):
             told = (heads.append, watch.committed)
             books.hand_over(await _beside(config, database, signer, clock, told))
         opened.pop_all()  # From here on it is the hub that closes them.
@@ -207,6 +208,13 @@ async def open_hub(
     hub = Hub(desk, worker, books, heads, threads, challenge_secrets)
     hub.worker.start()
     return hub
+
+
+def _has_room_beside(config: Config) -> bool:
+    """Tell whether the books are written by a process of their own."""
+    if config.books.own_process == "auto":
+        return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
+    return config.books.own_process == "always"
 
 
 async def _beside(

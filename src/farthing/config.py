@@ -68,8 +68,12 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, _told("SQLite's file")] = "farthing.db"
     dsn: Annotated[str, _told("PostgreSQL's connection string")] = ""
     own_process: Annotated[
-        bool, _told("write the books in a process beside the hub's own; with SQLite only")
-    ] = False
+        Literal["auto", "always", "never"],
+        _told(
+            "whether a process beside the hub's own writes the books, with SQLite; `auto`: where"
+            " the hub may use two processors"
+        ),
+    ] = "auto"
 
 
 class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -412,7 +416,7 @@ def _check_apart(config: Config, folder: Path) -> None:
 
 def _check_process(config: Config) -> None:
     """Refuse a writing process for PostgreSQL, which is many processes already."""
-    if config.books.own_process and config.books.engine != "sqlite":
+    if config.books.own_process == "always" and config.books.engine != "sqlite":
         detail = '[books] own_process is for engine = "sqlite"; take it out'
         raise BadConfig("config-invalid", detail)
 

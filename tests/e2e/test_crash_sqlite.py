@@ -9,8 +9,11 @@ import pytest
 from tests.e2e.crashing import CrashingHub, crash_again_and_again
 
 
+ALONE = 'own_process = "never"'
+
+
 async def test_a_hub_killed_ten_times_loses_nothing_and_doubles_nothing(tmp_path):
-    report = await crash_again_and_again(CrashingHub(tmp_path), 10, sessions=True)
+    report = await crash_again_and_again(CrashingHub(tmp_path, ALONE), 10, sessions=True)
     assert report.payments > 100
 
 
@@ -18,7 +21,7 @@ class WritingBeside(CrashingHub):
     """A hub that writes in a process of its own; now that one is killed, now the hub is."""
 
     def __init__(self, folder):
-        super().__init__(folder, "own_process = true")
+        super().__init__(folder, 'own_process = "always"')
         self.kills = 0
 
     def kill(self):
@@ -37,4 +40,4 @@ async def test_a_hub_and_its_writing_process_killed_in_turns_lose_nothing(tmp_pa
 
 @pytest.mark.prove
 async def test_a_hub_killed_a_hundred_times_loses_nothing_and_doubles_nothing(tmp_path):
-    await crash_again_and_again(CrashingHub(tmp_path), 100, sessions=True)
+    await crash_again_and_again(CrashingHub(tmp_path, ALONE), 100, sessions=True)
