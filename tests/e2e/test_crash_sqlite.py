@@ -8,7 +8,6 @@ import pytest
 
 from tests.e2e.crashing import CrashingHub, crash_again_and_again
 
-
 ALONE = 'own_process = "never"'
 
 
