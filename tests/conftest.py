@@ -21,6 +21,7 @@ from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.own_writers import WrittenBeside, books_on
 from tests.places import choose_place, empty_books
 
 _PLACE = "FARTHING_TEST_POSTGRES"
@@ -120,10 +121,11 @@ def books_settings(engine, request) -> BooksSettings:
 @pytest.fixture
 def database(engine, request, tmp_path, readers):
     """A migrated, empty database on each engine."""
-    if engine == "sqlite":
-        opened = SqliteDatabase(empty_books(tmp_path / "books.db"), readers)
-    else:
+    if engine == "postgresql":
         opened = PostgresDatabase(request.getfixturevalue("postgres_dsn"), readers)
+    else:
+        kind = SqliteDatabase if engine == "sqlite" else WrittenBeside
+        opened = kind(empty_books(tmp_path / "books.db"), readers)
     yield opened
     opened.close()
 
@@ -137,7 +139,7 @@ def clock() -> HandClock:
 def books(database, clock):
     """Books on each engine; whatever a test did, its history must hold in the end."""
     with Threads(1) as writer:
-        yield SqlBooks(database, lambda: SIGNER, clock, writer)
+        yield books_on(database, SIGNER, clock, writer)
     database.transact(check_history)
 
 
@@ -164,6 +166,14 @@ def pytest_pyfunc_call(pyfuncitem):
     """Run a test that is `async def` on an event loop of its own."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
-    names = pyfuncitem._fixtureinfo.argnames
-    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    asyncio.run(_told(pyfuncitem))
     return True
+
+
+async def _told(pyfuncitem) -> None:
+    given = pyfuncitem.funcargs
+    try:
+        await pyfuncitem.obj(**{name: given[name] for name in pyfuncitem._fixtureinfo.argnames})
+    finally:
+        if "books" in given:
+            await given["books"].close()  # What a process was asked is answered on this loop.

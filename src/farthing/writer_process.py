@@ -5,18 +5,25 @@ a signal that reaches a whole terminal or service must leave it time to write wh
 """
 
 import contextlib
-import pickle
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from socket import socket
-from typing import Any
+from typing import Any, cast
 
 from farthing.books.inbox import RUN, Inbox, joined
 from farthing.books.own_process import Setup
 from farthing.books.sql import BATCH_MAX
-from farthing.books.wire import Answered, Asked, Commit, counted, pack
+from farthing.books.wire import (
+    Answered,
+    Asked,
+    Commit,
+    Unsendable,
+    counted,
+    pack,
+    why_unsendable,
+)
 from farthing.books.writing import Writing
 from farthing.collecting import calm_collector
 from farthing.core.chain import Head
@@ -55,9 +62,17 @@ class Teller:
         self.heads, self.commits = [], []
         try:
             return pack(Answered(result, fault, heads, commits, failing))
-        except (pickle.PicklingError, TypeError, AttributeError) as why:
-            broken = RuntimeError(f"an answer that cannot be sent: {why}: {fault!r}")
-            return pack(Answered(None, broken, heads, commits, failing))
+        except Unsendable:
+            # By a bug of ours one answer is no plain value: who asked beside it hears its own.
+            many = cast(list[Any], result) if isinstance(result, list) else []
+            result, fault = [_told(each) for each in many], None if many else _told(fault)
+            return pack(Answered(result, fault, heads, commits, failing))
+
+
+def _told(answer: Any) -> Any:
+    """Give an answer, or what can be said of one that cannot be sent."""
+    why = why_unsendable(answer)
+    return answer if why is None else RuntimeError(f"{answer!r}: {why}")
 
 
 def serve(link: socket) -> None:

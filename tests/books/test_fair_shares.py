@@ -9,6 +9,12 @@ from farthing.errors import TooMuch, Unavailable
 from tests.books.units import Say
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request) -> str:
+    """Shares are the queue's, and how much is given ahead to a process is not their matter."""
+    return request.param
+
+
 async def test_one_unit_is_not_behind_thousands_of_another_owner(books):
     flood = asyncio.ensure_future(books.commit([Say("x")] * 4000, "flooding"))
     await asyncio.sleep(0)

@@ -72,12 +72,12 @@ async def test_a_unit_with_a_bug_harms_no_other(books):
     assert (await books.commit_one(Say("after"))).answer == "after"
 
 
+def fail(_results):
+    raise InvariantBroken("invariant-broken", "a bug")
+
+
 async def test_money_moved_by_a_unit_that_then_fails_by_a_bug_is_where_it_was(world):
     payer, payee = await world.account(units=10), await world.account()
-
-    def fail(_results):
-        raise InvariantBroken("invariant-broken", "a bug")
-
     unit = Move("broken", chain=(transfer(world, payer, payee, 4),), then=fail)
     answers = await asyncio.gather(
         world.books.commit_one(unit), world.do(Say("fine")), return_exceptions=True
@@ -148,10 +148,6 @@ async def test_no_units_are_no_commit(books):
 
 
 async def test_a_unit_that_says_and_moves_nothing_leaves_no_trace(books):
-    class Silent(Say):
-        def plan(self, _view):
-            return Outcome("nothing")
-
     done = await books.commit_one(Silent("x"))
     assert (done.answer, done.proof, books.commits) == ("nothing", None, 0)
 
@@ -164,3 +160,8 @@ async def test_answers_are_errors_of_ours_or_done(world):
 def transfer(world, payer, payee, units):
     sides = ids.number("acc", payer), ids.number("acc", payee)
     return Transfer(ids.place(world.fresh(), 1), *sides, units, 1, 10)
+
+
+class Silent(Say):
+    def plan(self, _view):
+        return Outcome("nothing")

@@ -8,11 +8,14 @@ from functools import partial
 
 import pytest
 
+from farthing.books.base import Done
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
+from farthing.books.wire import Unsendable
 from farthing.clock import NS
 from farthing.core.accounts import OpenAccount
 from farthing.core.chain import proof_fault
+from farthing.core.decisions import Outcome
 from farthing.core.events import Kind
 from farthing.core.idempotency import Keyed
 from farthing.core.payments import State
@@ -24,7 +27,16 @@ from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, Put, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.books.units import Move, Say
 from tests.conftest import SIGNER
+from tests.own_writers import nursery
+
+
+class Tells(Say):
+    """A unit whose answer is no plain value."""
+
+    def plan(self, _view):
+        return Outcome(lambda: self.what, subject=1, statement=self.what.encode())
 
 
 class Told:
@@ -55,7 +67,7 @@ class KillsAt(Told):
 
 
 @asynccontextmanager
-async def beside(tmp_path, readers, told=None):
+async def beside(tmp_path, readers, told=None, spawn=None):
     """A world whose books are written by another process; its history must hold in the end."""
     told = told or Told()
     database = SqliteDatabase(tmp_path / "books.db", readers)
@@ -66,7 +78,7 @@ async def beside(tmp_path, readers, told=None):
         world = World(books, database, clock)
         world.begin()
         setup = Setup(str(tmp_path / "books.db"), database.lock, SIGNER)
-        process = OwnProcess(setup, clock, told.heads.append, told.batch)
+        process = OwnProcess(setup, clock, told.heads.append, told.batch, spawn)
         books.hand_over(process)
         try:
             yield world, process
@@ -137,6 +149,28 @@ async def test_faults_come_across_as_they_were_raised(tmp_path, readers):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(first, number)  # As a terminal or a service sends it to all of them.
             await world.account(owner)
+        assert process.pid == first
+
+
+async def test_what_cannot_cross_over_harms_nothing_that_came_along(tmp_path, readers):
+    spawn = nursery().spawn  # It knows the units of tests.
+    async with beside(tmp_path, readers, spawn=spawn) as (world, process):
+        await world.books.commit_one(Say("first"))
+        asked = [Say("a"), Move("b", then=lambda _: None), Say("c"), Tells("d"), Say("e")]
+        first = process.pid
+        answers = await asyncio.gather(
+            *map(world.books.commit_one, asked), world.books.commit_one(Say("f")),
+            return_exceptions=True,
+        )  # fmt: skip
+        said = [one.answer for one in answers if isinstance(one, Done)]
+        assert said == ["a", "c", "e", "f"]
+        for broken in (answers[1], answers[3]):
+            assert isinstance(broken, RuntimeError)
+            assert "cannot be sent to another process" in str(broken)
+        with pytest.raises(Unsendable):
+            await world.books.commit_one(asked[1])
+        with pytest.raises(RuntimeError, match="cannot be sent"):
+            await world.books.commit_one(Tells("g"))
         assert process.pid == first
 
 

@@ -192,7 +192,7 @@ async def test_a_key_that_is_not_the_devices_pays_nothing(world):
 
 
 async def test_what_two_hubs_commit_on_one_database_is_one_history(engine, request, clock):
-    if engine == "sqlite":
+    if engine != "postgresql":
         return  # One process writes there, which the store's own tests check.
     hubs = [request.getfixturevalue("world"), request.getfixturevalue("second_hub")]
     world = hubs[0]

@@ -34,6 +34,12 @@ TABLES = (
 )  # fmt: skip
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request) -> str:
+    """Both ways are the writer's, wherever it runs."""
+    return request.param
+
+
 @pytest.fixture
 def two_worlds(engine, request, readers):
     """Two worlds alike, each with books and a clock of its own."""

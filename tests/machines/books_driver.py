@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from farthing.books.rows import read_account, read_transfer
-from farthing.books.sql import SqlBooks
 from farthing.core.decisions import Outcome, Plan
 from farthing.core.ledger import Account, AccountResult, Transfer, TransferResult
 from farthing.core.replay import counters
@@ -15,6 +14,7 @@ from farthing.testing.worlds import HandClock
 from farthing.threads import Threads
 from tests.books.auditor import ACCOUNT, TRANSFER, check_history
 from tests.machines.driver import START_NS, Balances
+from tests.own_writers import books_on
 
 SIGNER = Ed25519Signer(bytes(32))
 
@@ -51,7 +51,7 @@ class BooksDriver:
         self._clock = HandClock(START_NS)
         self._writer = Threads(1)
         self._loop = asyncio.new_event_loop()
-        self._books = SqlBooks(database, lambda: SIGNER, self._clock, self._writer)
+        self._books = books_on(database, SIGNER, self._clock, self._writer)
 
     def open(self, accounts: Sequence[Account]) -> list[AccountResult]:
         return self._commit(Open(accounts))
@@ -73,6 +73,7 @@ class BooksDriver:
         return sorted(stored, key=lambda row: row.timestamp)
 
     def close(self) -> None:
+        self._loop.run_until_complete(self._books.close())
         self._database.transact(check_history)
         self._writer.close()
         self._loop.close()

@@ -7,20 +7,26 @@ from pathlib import Path
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from tests.conftest import fresh_dsn
+from tests.own_writers import WrittenBeside
 from tests.places import empty_books
 
 
-def on_sqlite(readers):
+def on_sqlite(readers, kind=SqliteDatabase):
     """Give a way to open a database in a file, and to be rid of it."""
 
     def fresh():
         stack = ExitStack()
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        database = SqliteDatabase(empty_books(Path(folder) / "books.db"), readers)
+        database = kind(empty_books(Path(folder) / "books.db"), readers)
         stack.callback(database.close)
         return database, stack.close
 
     return fresh
+
+
+def beside(readers):
+    """Give a way to open a database in a file whose books another process writes."""
+    return on_sqlite(readers, WrittenBeside)
 
 
 def on_postgres(server, readers):

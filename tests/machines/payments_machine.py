@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from farthing import ids
-from farthing.books.sql import SqlBooks
 from farthing.core.accounts import AccountRecord, Credit, SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.cancelling import Cancel
@@ -34,6 +33,7 @@ from tests.books.auditor import check_history
 from tests.machines.fees_model import TAKEN_BY, TERMS, Levy
 from tests.machines.looking import available, used
 from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
+from tests.own_writers import books_on
 
 SIGNER = Ed25519Signer(bytes(32))
 SPENDERS, SELLERS, TAKERS = 2, 2, 2
@@ -83,7 +83,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         self.clock = HandClock()
         self.writer = Threads(1)
         database = self.open_database()
-        books = SqlBooks(database, lambda: SIGNER, self.clock, self.writer)
+        books = books_on(database, SIGNER, self.clock, self.writer)
         self.loop = asyncio.new_event_loop()
         self.world = World(books, database, self.clock)
         self.model = Model(self.clock.now)
@@ -328,6 +328,7 @@ class PaymentsMachine(RuleBasedStateMachine):
                 report = self._read(lambda tx: examine(tx, None, None))
                 assert report.text == "ok"
         finally:
+            self.loop.run_until_complete(self.world.books.close())
             self.writer.close()
             self.loop.close()
             self.close_database()

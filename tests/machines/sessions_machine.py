@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from farthing import ids
-from farthing.books.sql import SqlBooks
 from farthing.core.accounts import SetAccountState
 from farthing.core.closing import CloseSession, EndSession, SettleDeposit
 from farthing.core.drawing import Draw
@@ -39,6 +38,7 @@ from farthing.threads import Threads
 from tests.machines.fees_model import TAKEN_BY, TERMS, Levy
 from tests.machines.looking import available, used
 from tests.machines.sessions_model import Drawn, Model
+from tests.own_writers import books_on
 
 SIGNER = Ed25519Signer(bytes(32))
 LIMIT, BATCH = 300, 4
@@ -66,7 +66,7 @@ class SessionsMachine(RuleBasedStateMachine):
         self.clock = HandClock()
         self.writer = Threads(1)
         self.database = self.open_database()
-        books = SqlBooks(self.database, lambda: SIGNER, self.clock, self.writer)
+        books = books_on(self.database, SIGNER, self.clock, self.writer)
         self.loop = asyncio.new_event_loop()
         self.world = World(books, self.database, self.clock)
         self.model = Model(self.clock.now, MONEY, LIMIT)
@@ -423,6 +423,7 @@ class SessionsMachine(RuleBasedStateMachine):
                 report = self._read(lambda tx: examine(tx, None, None))
                 assert report.text == "ok"
         finally:
+            self.loop.run_until_complete(self.world.books.close())
             self.writer.close()
             self.loop.close()
             self.close_database()

@@ -12,10 +12,18 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from socket import socketpair
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from farthing.books.base import Tx
-from farthing.books.wire import LENGTH, Answered, Asked, pack, unpack
+from farthing.books.wire import (
+    LENGTH,
+    Answered,
+    Asked,
+    Unsendable,
+    pack,
+    unpack,
+    why_unsendable,
+)
 from farthing.books.writing import OnBatch
 from farthing.clock import Clock
 from farthing.core.chain import Head
@@ -39,8 +47,29 @@ class Setup(NamedTuple):
     chain: str = "main"
 
 
+class Process(Protocol):
+    """A process that was started, as the hub knows it."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> object:
+        """Wait until it has ended. Raises: subprocess.TimeoutExpired."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
 class OwnProcess:
-    """Writes in a process beside this one. Shape: used on one event loop."""
+    """Writes in a process beside this one.
+
+    Shape: used on one event loop; `spawn` starts the process with its end of a socket pair and the
+           writer's lock.
+    """
 
     joins = True
     """Or it would be idle whenever the event loop is busy with something else."""
@@ -51,8 +80,9 @@ class OwnProcess:
         clock: Clock,
         on_head: Callable[[Head], None] | None = None,
         on_batch: OnBatch | None = None,
+        spawn: Callable[[int, int | None], Process] | None = None,
     ) -> None:
-        self._setup, self._clock = setup, clock
+        self._setup, self._clock, self._spawn = setup, clock, spawn or _spawn
         self._on_head, self._on_batch = on_head, on_batch
         self._link: _Link | None = None
         self._starting: asyncio.Task[_Link] | None = None
@@ -73,7 +103,7 @@ class OwnProcess:
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
         """Decide and write units."""
-        return asyncio.ensure_future(self._ask("run", units, since))
+        return asyncio.ensure_future(self._run(units, since))
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out. Shape: `work` can be pickled: a function that has a name."""
@@ -90,6 +120,18 @@ class OwnProcess:
         link, self._link = self._link, None
         if link is not None:
             await link.close()
+
+    async def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
+        try:
+            return await self._ask("run", units, since)
+        except Unsendable:
+            if len(units) == 1:
+                raise
+        # By a bug of ours some unit is no plain value: the others must not pay for it.
+        faults = [why_unsendable(unit) for unit in units]
+        plain = [unit for unit, fault in zip(units, faults, strict=True) if fault is None]
+        answers = iter(await self._ask("run", plain, since) if plain else [])
+        return [fault or next(answers) for fault in faults]
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
         message = pack(Asked(method, arguments, self._clock()))
@@ -117,7 +159,7 @@ class OwnProcess:
             await self._link.close()  # Two must never write at once.
             log.warning("books.writer_lost", code=self._link.process.returncode)
         try:
-            link = await _open_link(self._setup, self._tell)
+            link = await _open_link(self._spawn, self._setup.lock, self._tell)
         except OSError as fault:
             raise Unavailable("store-unavailable", "the writing process cannot start") from fault
         try:
@@ -151,7 +193,7 @@ class OwnProcess:
 class _Link(asyncio.Protocol):
     """The hub's end: questions go out, and are answered in their order."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", tell: Callable[[Answered], None]):
+    def __init__(self, process: Process, tell: Callable[[Answered], None]) -> None:
         self.process, self._tell = process, tell
         self._waiting: deque[asyncio.Future[Answered]] = deque()
         self._heard = bytearray()
@@ -212,11 +254,15 @@ class _Link(asyncio.Protocol):
             self.process.wait()
 
 
-async def _open_link(setup: Setup, tell: Callable[[Answered], None]) -> _Link:
+async def _open_link(
+    spawn: Callable[[int, int | None], Process],
+    lock: int | None,
+    tell: Callable[[Answered], None],
+) -> _Link:
     ours, theirs = socketpair()
     with theirs:
         try:
-            process = _spawn(theirs.fileno(), setup.lock)
+            process = spawn(theirs.fileno(), lock)
         except OSError:
             ours.close()
             raise

@@ -62,16 +62,39 @@ class Answered(NamedTuple):
     failing: bool
 
 
+class Unsendable(RuntimeError):
+    """Something is no plain value, and cannot leave its process: a bug of ours."""
+
+
 def pack(message: Asked | Answered) -> bytes:
-    """Write a message with its length."""
+    """Write a message with its length.
+
+    Raises: Unsendable.
+    """
     buffer = io.BytesIO()
     buffer.write(bytes(LENGTH.size))
-    pickler = pickle.Pickler(buffer, _PROTOCOL)
-    pickler.dispatch_table = _REDUCED
-    pickler.dump(message)
+    _dump(message, buffer)
     view = buffer.getbuffer()
     LENGTH.pack_into(view, 0, len(view) - LENGTH.size)
     return bytes(view)
+
+
+def why_unsendable(value: Any) -> Unsendable | None:
+    """Tell why a value cannot be part of a message, if it cannot."""
+    try:
+        _dump(value, io.BytesIO())
+    except Unsendable as fault:
+        return fault
+    return None
+
+
+def _dump(value: Any, buffer: io.BytesIO) -> None:
+    pickler = pickle.Pickler(buffer, _PROTOCOL)
+    pickler.dispatch_table = _REDUCED
+    try:
+        pickler.dump(value)
+    except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as why:
+        raise Unsendable(f"it cannot be sent to another process: {why}") from why
 
 
 def unpack(body: bytes) -> Any:
