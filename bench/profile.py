@@ -63,10 +63,11 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Looks:
-    """The three looks at a hub, taken one after the other while it is paid."""
+    """The three looks at a hub and its writing process, one after the other while it is paid."""
 
     def __init__(self, hub: psutil.Process, seconds: float, rate: int) -> None:
         self._hub, self._seconds, self._rate = hub, seconds, rate
+        self._beside = hub.children()
         self._pool = ThreadPoolExecutor(1)
         self._before = self._cpu()
 
@@ -77,10 +78,19 @@ class Looks:
 
     def _take(self) -> list[Seen]:
         kinds = ((), ("--gil",), ("--idle",))
-        return [look(self._hub.pid, self._seconds, self._rate, *kind) for kind in kinds]
+        return [self._look(*kind) for kind in kinds]
+
+    def _look(self, *kind: str) -> Seen:
+        with ThreadPoolExecutor() as pool:
+            others = [
+                pool.submit(look, one.pid, self._seconds, self._rate, *kind) for one in self._beside
+            ]
+            seen = look(self._hub.pid, self._seconds, self._rate, *kind)
+            return seen.beside([sample for other in others for sample in other.result().samples])
 
     def _cpu(self) -> dict[int, float]:
-        return {thread.id: thread.user_time + thread.system_time for thread in self._hub.threads()}
+        threads = [thread for one in (self._hub, *self._beside) for thread in one.threads()]
+        return {thread.id: thread.user_time + thread.system_time for thread in threads}
 
     def profile(self, figure: Figure, top: int) -> Profile:
         """Put together what was seen, once what was measured is over."""

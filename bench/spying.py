@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.processes import PATIENCE_SECONDS
-from bench.stages import stage_of, thread_of
+from bench.stages import WRITER, stage_of, thread_of
 
 _PY_SPY = Path(sys.executable).with_name("py-spy")
 _THREAD = re.compile(r"thread \((\d+)\): (.*)")
@@ -31,6 +31,10 @@ class Seen(NamedTuple):
 
     samples: Sequence[Sample]
     looks: int
+
+    def beside(self, writers: Sequence[Sample]) -> "Seen":
+        """Add what was seen at the same time of processes that do nothing but write."""
+        return Seen([*self.samples, *(one._replace(thread=WRITER) for one in writers)], self.looks)
 
 
 def look(pid: int, seconds: float, rate: int, *options: str) -> Seen:

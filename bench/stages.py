@@ -31,8 +31,10 @@ _LOOP: Places = {
     "hand over to threads and back": [
         "farthing/services/verifying.py", "farthing/books/sql.py", "asyncio/futures.py",
         "asyncio/locks.py", "farthing/threads.py", "farthing/services/event_feed.py",
-        "farthing/services/signals.py", "threading.py",
+        "farthing/services/signals.py", "threading.py", "farthing/books/own_process.py",
+        "farthing/books/wire.py",
     ],
+    "verify lone signatures": ["farthing/keys.py", "farthing/services/verifying.py:first_match"],
     "write answer and receipt": [
         "farthing/web/api/shapes.py", "farthing/core/receipts.py", "farthing/core/chain.py",
         "farthing/web/problems.py", "farthing/services/payments.py:Payments.receipt",
@@ -73,8 +75,15 @@ _WRITER: Places = {
     "note heads, tell who watches": [
         "farthing/books/sql.py", "farthing/observe", "farthing/services/heads.py",
     ],
-    "wait for work": ["farthing/threads.py:_work_on"],
+    "wait for work": ["farthing/threads.py:_work_on", "farthing/books/inbox.py:Inbox._hear"],
+    "messages of the hub": [
+        "farthing/books/inbox.py", "farthing/books/wire.py", "farthing/writer_process.py",
+    ],
 }  # fmt: skip
+
+
+WRITER = "farthing-write"
+"""How the thread that writes is called, and here also the only thread of a writing process."""
 
 
 class Thread(NamedTuple):
@@ -88,7 +97,7 @@ class Thread(NamedTuple):
 
 THREADS = (
     Thread("MainThread", "event loop", _LOOP, "the rest of the event loop"),
-    Thread("farthing-write", "writer", _WRITER, "the rest of the writer"),
+    Thread(WRITER, "writer", _WRITER, "the rest of the writer"),
     Thread("farthing-verify", "verifiers", {}, "verify signatures"),
     Thread("", "other threads", {}, "look up devices, and the rest"),
 )
