@@ -11,6 +11,7 @@ from farthing.books import rows
 from farthing.books.at_hand import AtHand
 from farthing.books.base import Done, Tx
 from farthing.books.foresight import look_ahead
+from farthing.books.happened import happened
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.books.rows import Leaf, Threaded, Tip
 from farthing.books.usual_captures import capture
@@ -73,7 +74,7 @@ class Batch:
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []
-        self._events: Sequence[Event] = ()
+        self._happened: Sequence[Event] = ()
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
@@ -85,7 +86,7 @@ class Batch:
             look_ahead(self._working, units, self._view.now_ns)
         decided = [self._decide(unit) for unit in units]
         head, tip = self._write()
-        return Result(self._answers(decided, head), tip, head, self._events)
+        return Result(self._answers(decided, head), tip, head, self._happened)
 
     def _expire(self) -> None:
         memory, now_ns = self._memory, self._view.now_ns
@@ -198,7 +199,8 @@ class Batch:
             self._tx.add(table, new)
             self._tx.put(table, others)
             self._memory.remember(table, written)
-        self._events = grouped[EVENTS.name][1] if EVENTS.name in grouped else ()
+        self._tx.add(EVENTS, self._working.events)
+        self._happened = happened(self._working.events, self._working.written)
 
     def _write_transfers(self) -> int:
         ledger, number, accounts = self._ledger, self._tip.last_transfer, self._memory.accounts

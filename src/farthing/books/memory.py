@@ -7,7 +7,7 @@ Accounts and records read once are kept between commits only where nobody else c
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, cast
 
 from farthing import ids
 from farthing.books import rows
@@ -15,7 +15,7 @@ from farthing.books.base import Tx
 from farthing.books.recent import RecentIds
 from farthing.books.rows import Threaded
 from farthing.core.asks import ASKS
-from farthing.core.events import EVENTS
+from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
 from farthing.core.payments import PAYMENTS
 from farthing.core.records import Read, Row, Table, Write
@@ -63,10 +63,8 @@ class Memory:
         return self.passing if table.passing else self.lasting
 
     def remember(self, table: Table[Any], written: Sequence[Any]) -> None:
-        """Keep the rows that a commit wrote; of events, which nobody decides by, none."""
+        """Keep the rows that a commit wrote."""
         name = table.name
-        if name == EVENTS.name:
-            return
         records = self.records(table)
         for row in written:
             records[(name, table.key_of(row))] = row
@@ -78,8 +76,6 @@ class Memory:
 
     def parted(self, table: Table[Any], written: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Part the rows whose keys are surely new from those that may be in the database."""
-        if table.name == EVENTS.name:
-            return list(written), []
         if table.name != PAYMENTS.name:
             return [], list(written)
         new: list[Any] = []
@@ -127,6 +123,7 @@ class Working:
         self._asked: set[RecordKey] = set()
         self._asked_accounts: set[int] = set()
         self.written: dict[RecordKey, Write] = {}
+        self.events: list[Event] = []
 
     def prefetch(self, reads: Iterable[Read], accounts: Iterable[int]) -> None:
         """Get everything a batch is likely to look at in one query per table."""
@@ -211,9 +208,17 @@ class Working:
         return records[place]
 
     def write(self, writes: Sequence[Write]) -> None:
-        """Remember a unit's writes; the last of several to one row is the one that is kept."""
+        """Remember a unit's writes; the last of several to one row is the one that is kept.
+
+        Shape: not so of events, which nobody decides by.
+        """
+        written = self.written
         for write in writes:
-            self.written[(write.table.name, write.table.key_of(write.row))] = write
+            table, row = write
+            if table is EVENTS:
+                self.events.append(cast(Event, row))  # Each has a number of its own.
+            else:
+                written[(table.name, getattr(row, table.key))] = write
 
     def threaded(self, ident: int) -> Threaded | None:
         """Get an account with its thread, as it was before this commit."""

@@ -89,6 +89,8 @@ class Event(msgspec.Struct, frozen=True):
     """One fact, as one owner may know it.
 
     Units: `number` grows in commit order and never repeats; `time_ns` is the book's time.
+    Shape: `body` is empty in the books where it is a payment's, and the statement of its leaf
+           says it all; who reads events gets it from there.
     """
 
     number: int
@@ -100,6 +102,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 EVENTS = Table("events", Event, "number", passing=True)
+OF_PAYMENTS = frozenset(kind.value for kind in Kind if kind.value.startswith("payment."))
 
 
 class Fact(NamedTuple):

@@ -197,7 +197,23 @@ def settled(
     also: Sequence[Fact] = (),
 ) -> Outcome[T]:
     """Write a payment's new state, its statement, and the events its two owners may know."""
-    kind = kind or EVENT_OF[payment.state]
+    facts = [*_facts(payment, kind or EVENT_OF[payment.state]), *also]
+    writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
+    return Outcome(answer, writes, payment.number, statement(payment))
+
+
+def _facts(payment: Payment, kind: Kind) -> list[Fact]:
+    """Tell each of the two owners once, and nothing that the statement of the same leaf says."""
+    payers = payees = {} if told_by_statement(payment) else _body(payment)
+    if payment.reason:
+        payees = payers | {"reason": _payees_reason(payment)}
+    facts = [Fact(payment.owner, kind, payment.id, payers)]
+    if payment.payee_owner != payment.owner:
+        facts.append(Fact(payment.payee_owner, kind, payment.id, payees))
+    return facts
+
+
+def _body(payment: Payment) -> dict[str, str]:
     body = body_of(
         amount=payment.amount,
         asset=payment.asset,
@@ -209,15 +225,36 @@ def settled(
         payee=payment.payee,
         device=payment.device,
     )
-    if payment.fees:
-        body |= _fees_told(payment)
-    facts = [Fact(payment.owner, kind, payment.id, body)]
-    if payment.payee_owner != payment.owner:
-        told = body | {"reason": _payees_reason(payment)} if payment.reason else body
-        facts.append(Fact(payment.payee_owner, kind, payment.id, told))
-    facts += also
-    writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
-    return Outcome(answer, writes, payment.number, statement(payment))
+    return body | _fees_told(payment) if payment.fees else body
+
+
+def told_by_statement(payment: Payment) -> bool:
+    """Tell whether a payment's statement says all that its owners are told of it.
+
+    Shape: a reason is stated as a hash only, and what fees take of it is no member of its own.
+    """
+    return not (payment.reason or payment.fees)
+
+
+class _Told(msgspec.Struct):
+    """What owners are told of a payment, in the order in which they are told it."""
+
+    amount: str
+    asset: str
+    captured: str
+    refunded: str
+    state: str
+    payer: str
+    payee: str
+    device: str
+
+
+_read_told = msgspec.json.Decoder(_Told).decode
+
+
+def body_stated(statement: bytes) -> dict[str, str]:
+    """Read the body of a payment's event out of the statement that says it all."""
+    return msgspec.structs.asdict(_read_told(statement))
 
 
 def _fees_told(payment: Payment) -> dict[str, str]:

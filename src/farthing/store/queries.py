@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from farthing.core.events import EVENTS, Event
+import msgspec
+
+from farthing.core.events import EVENTS, OF_PAYMENTS, PER_LEAF, Event
 from farthing.core.offers import OFFERS, OfferRecord
 from farthing.core.owners import KEYS, KeyRecord
-from farthing.core.payments import PAYMENTS, Payment
+from farthing.core.payments import PAYMENTS, Payment, body_stated
 from farthing.core.records import Row, Table
 from farthing.core.sessions import SESSIONS, Session
 from farthing.store.database import Tx
@@ -150,12 +152,24 @@ def next_deadline(tx: Tx) -> int | None:
 
 def events_after(tx: Tx, owner: str | None, number: int, limit: int) -> list[Event]:
     """List events after a number in order: one owner's, or (None) everybody's."""
-    mapped = mapping(EVENTS)
-    if owner is None:
-        sql = f"{mapped.select} WHERE number > ? ORDER BY number LIMIT ?"
-        return [mapped.row(row) for row in tx.rows(sql, (number, limit))]
-    sql = f"{mapped.select} WHERE owner = ? AND number > ? ORDER BY number LIMIT ?"
-    return [mapped.row(row) for row in tx.rows(sql, (owner, number, limit))]
+    theirs, values = ("", ()) if owner is None else ("owner = ? AND", (owner,))
+    sql = f"{_EVENT} WHERE {theirs} number > ? ORDER BY number LIMIT ?"
+    return [_event(row) for row in tx.rows(sql, (*values, number, limit))]
+
+
+_EVENT = (
+    f"SELECT {', '.join(Event.__struct_fields__)}, CASE WHEN body = '{{}}' THEN"  # noqa: S608 - our names
+    f" (SELECT statement FROM leaves WHERE leaves.number = events.number / {PER_LEAF}) END"
+    " FROM events"
+)
+
+
+def _event(values: Sequence[Any]) -> Event:
+    *columns, statement = values
+    event = mapping(EVENTS).row(columns)
+    if event.body or event.kind not in OF_PAYMENTS:
+        return event
+    return msgspec.structs.replace(event, body=body_stated(bytes(statement)))
 
 
 def newest_event(tx: Tx) -> int:

@@ -213,7 +213,7 @@ async def test_what_people_write_stays_out_of_the_signed_history(tmp_path: Path)
         assert shown["reason"] == body["reason"]
         leaves = str((await town.dump())["leaves"])
         assert "mandate-budget" in leaves
-        for name in ("Jane", "pocket", "tea", "meter", "shop", "buyer"):
+        for name in ("Jane", "pocket", "of tea", "meter", "shop", "buyer"):
             assert name not in leaves
 
 
