@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from farthing.codec import canonical_json, from_base64url, read_json, to_base64url
+from farthing.codec import from_base64url, plain_json, read_json, to_base64url
 from farthing.core.chain import Head, head_bytes
 from farthing.errors import Malformed
 from farthing.money import parse_units
@@ -28,7 +28,7 @@ def head_line(head: Head) -> bytes:
         "signature": to_base64url(head.signature),
         "time": str(head.time_ns),
     }
-    return canonical_json(members) + b"\n"
+    return plain_json(members) + b"\n"
 
 
 def read_head_line(line: bytes) -> Head:

@@ -115,40 +115,43 @@ class HeadsFile:
             self._file = None
 
     def _write(self, line: bytes) -> None:
-        file = self._current()
-        size = os.fstat(file).st_size
+        file, size = self._current()
         if size + len(line) > self._bytes_max:
-            file = self._rotate(file)
-            size = 0
+            file, size = self._rotate(file)
         if os.write(file, line) != len(line):
             os.ftruncate(file, size)
             raise OSError("the heads file took a part of a line only")
 
-    def _current(self) -> int:
-        if self._file is not None and not _is_still(self._file, self.path):
+    def _current(self) -> tuple[int, int]:
+        """Give the file to append to, and how long it is."""
+        if self._file is not None:
+            size = _size_if_still(self._file, self.path)
+            if size is not None:
+                return self._file, size
             os.close(self._file)  # Another process has rotated it.
             self._file = None
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            _drop_torn_line(self._file)
-        return self._file
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        _drop_torn_line(self._file)
+        return self._file, os.fstat(self._file).st_size
 
-    def _rotate(self, file: int) -> int:
+    def _rotate(self, file: int) -> tuple[int, int]:
         fcntl.flock(file, fcntl.LOCK_EX)
-        if _is_still(file, self.path):
+        if _size_if_still(file, self.path) is not None:
             os.fsync(file)
             self.path.replace(self._older)
         return self._current()
 
 
-def _is_still(file: int, path: Path) -> bool:
+def _size_if_still(file: int, path: Path) -> int | None:
+    """Tell how long a file is, if its name still leads to it."""
     try:
         named = path.stat()
     except FileNotFoundError:
-        return False
+        return None
     opened = os.fstat(file)
-    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+    return opened.st_size if same else None
 
 
 def _drop_torn_line(file: int) -> None:
