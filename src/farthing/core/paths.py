@@ -8,12 +8,14 @@ characters, double encoding, invalid UTF-8. What is left has one meaning, and is
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from farthing.errors import Malformed
 
 PATH_BYTES_MAX = 4096
 QUERY_BYTES_MAX = 8192
+_KNOWN_BYTES_MAX = 256
 
 _RAW = re.compile(rb"/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*")
@@ -54,6 +56,10 @@ def normal_path(raw: bytes) -> Path:
         raise AmbiguousPath("send the path alone, starting with /, not a whole URL")
     if len(raw) > PATH_BYTES_MAX:
         raise AmbiguousPath(f"a path has at most {PATH_BYTES_MAX} bytes")
+    return _known(bytes(raw)) if len(raw) <= _KNOWN_BYTES_MAX else _read(raw)
+
+
+def _read(raw: bytes) -> Path:
     if _RAW.fullmatch(raw) is None:
         raise AmbiguousPath(
             "a path has letters, digits, -._~!$&'()*+,=:@/ and %-encoded bytes; "
@@ -63,6 +69,10 @@ def normal_path(raw: bytes) -> Path:
     if "" in segments[:-1]:
         raise AmbiguousPath("a path has no empty segments: write one slash, not two")
     return written("/" + "/".join(segments))
+
+
+_known = lru_cache(maxsize=2048)(_read)
+"""The same for short paths, which are asked for again and again; no refusal is kept."""
 
 
 def written(text: str) -> Path:

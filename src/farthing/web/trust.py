@@ -107,10 +107,15 @@ def _address(text: str) -> Address | None:
     return mapped or address
 
 
+@lru_cache(maxsize=4096)
+def _is_loopback(text: str) -> bool:
+    address = _address(text)
+    return address is not None and address.is_loopback
+
+
 def _is_local(request: Incoming) -> bool:
     """Tell whether the client itself is here; a proxy here may speak for someone far away."""
     client = request.scope.get("client")
     if not client or not _FORWARDED.isdisjoint(request.names):
         return False
-    address = _address(client[0])
-    return address is not None and address.is_loopback
+    return _is_loopback(client[0])
