@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from farthing.books.base import Done
-from farthing.books.own_process import OwnProcess, Setup
+from farthing.books.own_process import OwnProcess, Setup, _spawn
 from farthing.books.sql import SqlBooks
 from farthing.books.wire import Unsendable
 from farthing.clock import NS
@@ -232,6 +232,29 @@ async def test_books_that_cannot_be_written_are_told_of_and_tried_again(tmp_path
         assert not world.books.writable
         assert not await world.books.probe()
         (tmp_path / "away.db").rename(file)
+        assert await world.books.probe()
+        assert world.books.writable
+        await world.account(owner)
+
+
+async def test_a_process_that_cannot_be_started_again_is_told_of_until_it_can(tmp_path, readers):
+    able = True
+
+    def spawn(end, lock):
+        if not able:
+            raise OSError("no more processes")
+        return _spawn(end, lock)
+
+    async with beside(tmp_path, readers, spawn=spawn) as (world, process):
+        owner = await world.owner()
+        able = False
+        os.kill(process.pid, signal.SIGKILL)
+        for _ in range(2):  # The first may have been on its way.
+            with pytest.raises((OutcomeUnknown, Unavailable)):
+                await world.account(owner)
+        assert not world.books.writable
+        assert not await world.books.probe()
+        able = True
         assert await world.books.probe()
         assert world.books.writable
         await world.account(owner)

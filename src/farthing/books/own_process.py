@@ -111,7 +111,10 @@ class OwnProcess:
 
     async def probe(self) -> bool:
         """Try to write, and tell whether it works again."""
-        return await self._ask("probe")
+        try:
+            return await self._ask("probe")
+        except (Unavailable, OutcomeUnknown):
+            return False
 
     async def close(self) -> None:
         """Let the process end, and wait until it has."""
@@ -135,7 +138,11 @@ class OwnProcess:
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
         message = pack(Asked(method, arguments, self._clock()))
-        link = await self._linked()
+        try:
+            link = await self._linked()
+        except Unavailable:
+            self.failing = True  # There is nobody to say so.
+            raise
         answered = await link.ask(message)
         if answered.fault is not None:
             raise answered.fault
