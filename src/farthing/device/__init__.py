@@ -1,5 +1,6 @@
 """The payer's side: a purse, a client that pays, and nothing of the server."""
 
+from farthing.device.bought_socket import BoughtSocket
 from farthing.device.client import Client, PayingTransport, paid, unproven
 from farthing.device.enrolment import enrol, rotate
 from farthing.device.gateway import Gateway, direct_order
@@ -21,6 +22,7 @@ __all__ = [
     "AlreadyPaid",
     "AnswerLost",
     "AwaitingOwner",
+    "BoughtSocket",
     "Client",
     "Gateway",
     "GivenUp",

@@ -7,7 +7,8 @@ URL that asked for it and nowhere else: redirects are followed above this transp
 request as the caller made it.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,7 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.orders import payment_name
 from farthing.device.answers import bounded_body
+from farthing.device.bought_socket import BoughtSocket, Handshake, as_request, opened
 from farthing.device.giving_up import ANEW, Teller
 from farthing.device.hub_calls import Standing, cancel, check_private, look_up
 from farthing.device.journal import Claimed, Entry, request_name
@@ -231,6 +233,26 @@ class Client(httpx.AsyncClient):
             body_bytes_max=body_bytes_max,
         )
         super().__init__(transport=self.paying, **http)
+
+    @contextlib.asynccontextmanager
+    async def socket(
+        self,
+        url: str | httpx.URL,
+        *,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
+    ) -> AsyncGenerator[BoughtSocket]:
+        """Open a WebSocket, and pay for its handshake if need be.
+
+        Shape:  `paid(socket.response)` tells what was paid; a metered one is opened by a session's
+                `socket`.
+        Raises: as a request does; Unavailable `no-socket`.
+        """
+        handshake = Handshake(subprotocols)
+        fields = dict(headers or {}) | handshake.fields
+        request = self.build_request("GET", as_request(url), headers=fields)
+        async with opened(await self.send(request, stream=True), handshake) as socket:
+            yield socket
 
     def session(
         self,

@@ -9,7 +9,7 @@ deposit. A device that was killed goes on with the session that it has on disk.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,10 +18,12 @@ import httpx
 from farthing.clock import NS, Clock
 from farthing.codec import to_base64url
 from farthing.core.tariffs import owed
+from farthing.device.bought_socket import BoughtSocket, Handshake, as_request, opened
 from farthing.device.hub_calls import Borrowed, check_private, read_object, text_of
 from farthing.device.outcomes import WillNotPay
 from farthing.device.purse import Purse
 from farthing.device.sessions import DeviceSessions
+from farthing.device.socket_words import SocketWords
 from farthing.errors import Conflict, FarthingError, Missing, PaymentRefused, Unavailable
 from farthing.money import Amount, parse_units
 from farthing.protocols.session_client import SessionAsk, session_asks, session_state
@@ -115,6 +117,30 @@ class MeteredSession:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
             await response.aclose()
+
+    @contextlib.asynccontextmanager
+    async def socket(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
+    ) -> AsyncGenerator[BoughtSocket]:
+        """Open a metered WebSocket, and promise more and more while it is open.
+
+        Shape:  how much its messages come to is not known here, so the deposit alone bounds what
+                the seller asks to be promised; `state` says at the end what is owed.
+        Raises: as `request`; Unavailable `no-socket`.
+        """
+        handshake, words = Handshake(subprotocols), SocketWords(self._promise_more)
+        fields = dict(headers or {}) | handshake.fields
+        response = await self._begin("GET", str(as_request(url)), fields, {})
+        self._sent = None
+        async with opened(response, handshake, words.answer) as socket:
+            try:
+                yield socket
+            finally:
+                self._note_state(self.state | words.receipt)
 
     async def promise(self, units: int) -> dict[str, str]:
         """Promise `units` in all, and tell the seller; give how the session stands.
@@ -239,6 +265,19 @@ class MeteredSession:
             fields["farthing-tick"] = f"{session} {to_base64url(shown.tick)}{close}"
         return fields
 
+    async def _promise_more(self, units: int, anew: bool) -> Sequence[str]:
+        """Promise so much in all, and give the words that say so on a socket.
+
+        Shape: `anew` tells that the seller did not have the voucher that a tick goes on from.
+        """
+        kept = self._kept()
+        if kept is None:
+            return []
+        self._heard = "" if anew else self._heard
+        fields = await self._enough(kept, units, self._ahead)
+        self._heard = fields.get("farthing-voucher", self._heard)
+        return [f"{name} {value.split()[1]}" for name, value in fields.items()]
+
     def _hear(self, response: httpx.Response, shown: dict[str, str]) -> None:
         """Note whether the seller has the voucher that a tick goes on from."""
         if response.status_code == 402:
@@ -270,7 +309,9 @@ class MeteredSession:
                 return answer
 
     def _note(self, response: httpx.Response) -> None:
-        state = session_state(response.headers)
+        self._note_state(session_state(response.headers))
+
+    def _note_state(self, state: dict[str, str]) -> None:
         newer = parse_units(state.get("count", "0")) >= parse_units(self.state.get("count", "0"))
         over = state.get("state") == "closed"  # The rest of a second was given back by then.
         if state.get("session") == self.session and (newer or over):

@@ -14,6 +14,7 @@ from anyio import to_thread
 from farthing.clock import NS
 from farthing.device import proof
 from farthing.device.answers import Meaning, Verdict, read_answer
+from farthing.device.bought_socket import SWITCHING
 from farthing.device.giving_up import GivenUp, given_up
 from farthing.device.hub_calls import Standing, cancel, look_up
 from farthing.device.journal import Claimed
@@ -129,19 +130,27 @@ class Delivery:
         entry, receipt = self.claimed.entry, proof.told_receipt(response)
         fault = proof.proof_fault(self.purse, entry, receipt)
         if receipt is not None and not fault:
-            return self._kept(response, proof.paid_for(entry, receipt))
+            return await self._bought(response, proof.paid_for(entry, receipt))
         earlier = proof.earlier_payment(self.purse, entry, receipt)
         # It was bought with an earlier payment, so that this order is one too many.
         standing = await (self._cancel(tries=False) if earlier else self._look_up(tries=False))
         if standing is not None and standing.taken:
             made = proof.paid_at_hub(self.purse, entry, standing)
-            return self._kept(response, made or proof.unproven(entry, standing, fault))
+            return await self._bought(response, made or proof.unproven(entry, standing, fault))
         if standing is not None and standing.over_unpaid:
             if earlier and receipt is not None:
                 return self._kept(response, proof.paid_for(entry, receipt, earlier))
             await self._resolve()
             return response
         return self._kept(response, proof.unproven(entry, standing, fault))
+
+    async def _bought(self, response: httpx.Response, told: Paid | Unproven) -> httpx.Response:
+        """Give what was paid for; a socket that is open is not asked for a second time."""
+        if response.status_code != SWITCHING or not isinstance(told, Paid):
+            return self._kept(response, told)
+        response.extensions[EXTENSION] = told
+        await self._resolve()
+        return response
 
     def _kept(self, response: httpx.Response, told: Paid | Unproven) -> httpx.Response:
         response.extensions[EXTENSION] = told

@@ -38,5 +38,7 @@ HINTS = {
     "too-many-keys": "Wait until an older key has run out.",
     "unknown-algorithm": "Choose ed25519 or p256.",
     "no-purse-folder": "Open the purse from its folder, or pass files= to the session.",
+    "no-socket": "Ask for a page instead, or look at what the answer says.",
+    "socket-closed": "Open another one; its `code` says how this one ended.",
     "no-session-offered": "Ask for it without a session: it is paid for each request, or free.",
 }
