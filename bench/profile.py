@@ -34,7 +34,7 @@ JOBS: dict[str, Callable[[Fleet, int, float], Job]] = {
     "signed-batch-1000": lambda fleet, port, seconds: batch_job(fleet, port, 1000, seconds),
 }
 _USUAL = ("single-64", "signed-batch-1000")
-_ATTACHING_SECONDS = 1.5
+_ATTACHING_SECONDS = 2.5
 """What py-spy takes at most to find its way in a process."""
 
 

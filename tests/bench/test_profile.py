@@ -116,10 +116,10 @@ def test_a_real_hub_is_seen_deciding_writing_and_verifying():
     assert {"cpu", "python", "sqlite"} <= told["machine"].keys()
     [profile] = told["profiles"]
     assert (profile["name"], profile["engine"]) == ("single-64", "sqlite")
-    held = {stage["stage"]: stage["holding_us"] for stage in profile["stages"]}
-    assert held["decide"] > 0
-    assert held["write (SQL)"] > 0
+    assert sum(stage["holding_us"] for stage in profile["stages"]) > 0
     cpu = {stage["stage"]: stage["cpu_us"] for stage in profile["stages"]}
+    assert cpu["decide"] > 0
+    assert cpu["write (SQL)"] > 0
     assert cpu["verify lone signatures"] > 0
     assert cpu["messages of the hub"] > 0
     assert sum(cpu.values()) == pytest.approx(profile["cpu_us_each"], rel=0.15)
