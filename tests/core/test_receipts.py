@@ -17,6 +17,7 @@ from farthing.core.chain import (
     leaf_digest,
     merkle_levels,
     path_from,
+    paths_of,
     proof_fault,
     root_from,
     root_of,
@@ -43,8 +44,10 @@ def test_every_leaf_climbs_to_the_root_at_its_own_place_only(count: int):
     leaves = digests(count)
     levels = merkle_levels(leaves)
     root = root_of(levels[-1][0], count)
+    together = paths_of(levels)
     for index, leaf in enumerate(leaves):
         path = path_from(levels, index)
+        assert together[index] == path
         assert root_from(leaf, index, count, path) == root
         for place in range(-1, count + 1):
             if place != index:

@@ -30,7 +30,7 @@ def used(tx: Tx, world: World, mandates: Sequence[str], name: str) -> list[int]:
 
 def _in_order(tx: Tx, numbers: Sequence[int]) -> list[Account | None]:
     found = fetch_accounts(tx, numbers)
-    return [found[number].account if number in found else None for number in numbers]
+    return [found.get(number) for number in numbers]
 
 
 def _left(account: Account | None) -> int:

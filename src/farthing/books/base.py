@@ -1,8 +1,9 @@
 """The ledger contract: `Books.commit(units)` is the only way money and its records move."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
 
 from farthing.core.chain import Proof
 from farthing.core.decisions import Outcome, Plan, Unit, View
@@ -14,8 +15,7 @@ __all__ = ["Books", "Done", "Outcome", "Plan", "Tx", "Unit", "View"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
+class Done(msgspec.Struct, Generic[T], frozen=True):
     """A unit's answer, durable, and its proof where it made a statement."""
 
     answer: T

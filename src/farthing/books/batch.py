@@ -13,7 +13,7 @@ from farthing.books.base import Done, Tx
 from farthing.books.foresight import look_ahead
 from farthing.books.happened import happened
 from farthing.books.memory import LiveView, Memory, Working
-from farthing.books.rows import Leaf, Threaded, Tip
+from farthing.books.rows import Leaf, Tip
 from farthing.books.usual_captures import capture
 from farthing.books.usual_charges import charge
 from farthing.books.usual_holds import hold
@@ -23,7 +23,7 @@ from farthing.core.chain import (
     Proof,
     leaf_digest,
     merkle_levels,
-    path_from,
+    paths_of,
     root_of,
     sign_head,
 )
@@ -175,8 +175,9 @@ class Batch:
             made = {transfer.id: transfer for transfer in ledger.made}
             rows.put_pendings(tx, made, ledger.pendings)
             self._memory.hold(made, ledger.pendings)
-        self._levels = merkle_levels([leaf.digest for leaf in self._leaves])
-        root = root_of(self._levels[-1][0], len(self._leaves))
+        levels = merkle_levels([leaf.digest for leaf in self._leaves])
+        self._paths = paths_of(levels)
+        root = root_of(levels[-1][0], len(self._leaves))
         head = sign_head(
             self._signer, self._chain, tip.number + 1, tip.digest, root, len(self._leaves),
             self._view.now_ns,
@@ -203,21 +204,17 @@ class Batch:
         self._happened = happened(self._working.events, self._working.written)
 
     def _write_transfers(self) -> int:
-        ledger, number, accounts = self._ledger, self._tip.last_transfer, self._memory.accounts
-        newest = {
-            ident: accounts[ident].newest if ident in accounts else 0 for ident in ledger.changed
-        }
+        number, changed = self._tip.last_transfer, self._ledger.changed
         appended: list[Sequence[Any]] = []
         row_of = rows.transfer_row
-        for transfer, (row, leaf) in zip(ledger.made, self._rows, strict=True):
+        for transfer, (row, leaf) in zip(self._ledger.made, self._rows, strict=True):
             number += 1
-            debit, credit = transfer.debit_account_id, transfer.credit_account_id
-            appended.append(row_of(number, transfer, row, leaf, newest[debit], newest[credit]))
-            newest[debit] = newest[credit] = number
+            debit, credit = changed[transfer.debit_account_id], changed[transfer.credit_account_id]
+            appended.append(row_of(number, transfer, row, leaf, debit.newest, credit.newest))
+            debit.newest = credit.newest = number
         rows.insert_transfers(self._tx, appended)
-        changed = {ident: Threaded(of, newest[ident]) for ident, of in ledger.changed.items()}
         rows.update_accounts(self._tx, changed.values())
-        accounts.update(changed)
+        self._memory.accounts.update(changed)
         return number
 
     def _answers(
@@ -232,8 +229,7 @@ class Batch:
             proof = None
             if index is not None and head is not None and self._leaves[index].statement:
                 leaf = self._leaves[index]
-                path = path_from(self._levels, index)
-                proof = Proof(leaf.statement, leaf.rows_digest, index, path, head)
+                proof = Proof(leaf.statement, leaf.rows_digest, index, self._paths[index], head)
             answers.append(Done(answer, proof))
         return answers
 

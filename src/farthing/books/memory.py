@@ -13,7 +13,6 @@ from farthing import ids
 from farthing.books import rows
 from farthing.books.base import Tx
 from farthing.books.recent import RecentIds
-from farthing.books.rows import Threaded
 from farthing.core.asks import ASKS
 from farthing.core.events import EVENTS, Event
 from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
@@ -38,7 +37,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self.accounts: dict[int, Threaded] = {}
+        self.accounts: dict[int, Account] = {}
         self.lasting: dict[RecordKey, Any] = {}
         self.passing: dict[RecordKey, Any] = {}
         self.standings: dict[str, Standing] = {}
@@ -214,22 +213,19 @@ class Working:
         """
         written = self.written
         for write in writes:
-            table, row = write
+            table = write.table
             if table is EVENTS:
-                self.events.append(cast(Event, row))  # Each has a number of its own.
+                self.events.append(cast(Event, write.row))  # Each has a number of its own.
             else:
-                written[(table.name, getattr(row, table.key))] = write
-
-    def threaded(self, ident: int) -> Threaded | None:
-        """Get an account with its thread, as it was before this commit."""
-        if not self.knows_account(ident):
-            self.prefetch((), [ident])
-        return self._memory.accounts.get(ident)
+                written[(table.name, getattr(write.row, table.key))] = write
 
     def account(self, ident: int) -> Account | None:
         """Get an account as it was before this commit."""
-        kept = self._memory.accounts.get(ident) or self.threaded(ident)
-        return None if kept is None else kept.account
+        known = self._memory.accounts.get(ident)
+        if known is None and ident not in self._absent:
+            self.prefetch((), [ident])
+            return self._memory.accounts.get(ident)
+        return known
 
     def transfer(self, ident: int) -> Transfer | None:
         """Get a transfer from before this commit."""

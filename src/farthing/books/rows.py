@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from farthing import ids
 from farthing.books.base import Tx
 from farthing.clock import NS
@@ -31,20 +33,14 @@ def _id(value: bytes) -> int:
     return int.from_bytes(value, "big")
 
 
-class Threaded(NamedTuple):
-    """An account and the number of the newest transfer that touched it (0 for none)."""
-
-    account: Account
-    newest: int
-
-
-def fetch_accounts(tx: Tx, idents: Sequence[int]) -> dict[int, Threaded]:
-    """Get the accounts that exist under these ids."""
-    found: dict[int, Threaded] = {}
+def fetch_accounts(tx: Tx, idents: Sequence[int]) -> dict[int, Account]:
+    """Get the accounts that exist under these ids, each with the end of its thread."""
+    found: dict[int, Account] = {}
     sql = f"SELECT {_ACCOUNT}, newest FROM accounts WHERE id = ?"  # noqa: S608 - our own columns
     for row in tx.rows_each(sql, [raw(ident) for ident in idents]):
         account = read_account(row)
-        found[account.id] = Threaded(account, row[10])
+        account.newest = row[10]
+        found[account.id] = account
     return found
 
 
@@ -130,7 +126,7 @@ def insert_accounts(tx: Tx, opened: Iterable[tuple[Account, int]]) -> None:
     )
 
 
-def update_accounts(tx: Tx, changed: Iterable[Threaded]) -> None:
+def update_accounts(tx: Tx, changed: Iterable[Account]) -> None:
     """Write the counters, flags and threads of accounts that changed."""
     tx.run_many(
         "UPDATE accounts SET flags = ?, debits_pending = ?, debits_posted = ?,"
@@ -138,9 +134,9 @@ def update_accounts(tx: Tx, changed: Iterable[Threaded]) -> None:
         [
             (
                 a.flags, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted,
-                newest, raw(a.id),
+                a.newest, a.id.to_bytes(16, "big"),
             )
-            for a, newest in changed
+            for a in changed
         ],
     )  # fmt: skip
 
@@ -181,7 +177,7 @@ def put_failed(tx: Tx, idents: Sequence[int]) -> None:
     )
 
 
-class Leaf(NamedTuple):
+class Leaf(msgspec.Struct, frozen=True):
     """One unit's place in the history."""
 
     subject: int

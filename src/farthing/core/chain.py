@@ -89,6 +89,21 @@ def path_from(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
     return path
 
 
+def paths_of(levels: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+    """Collect the paths of all leaves, from the root down: what `path_from` gives for each."""
+    paths: list[list[bytes]] = [[]]
+    for level in reversed(levels[:-1]):
+        paired = len(level) & ~1
+        below: list[list[bytes]] = []
+        for i in range(0, paired, 2):
+            on = paths[i // 2]
+            below += ([level[i + 1], *on], [level[i], *on])
+        if paired < len(level):
+            below.append(paths[-1])
+        paths = below
+    return paths
+
+
 def root_from(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
     """Climb from a leaf to the root; None when the path does not fit the place."""
     if not 0 <= index < count:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -105,7 +105,7 @@ EVENTS = Table("events", Event, "number", passing=True)
 OF_PAYMENTS = frozenset(kind.value for kind in Kind if kind.value.startswith("payment."))
 
 
-class Fact(NamedTuple):
+class Fact(msgspec.Struct, frozen=True):
     """What happened, to what, and who may know it."""
 
     owner: str
@@ -116,8 +116,7 @@ class Fact(NamedTuple):
 
 def event_writes(leaf: int, time_ns: int, facts: Sequence[Fact]) -> list[Write]:
     """Number a unit's facts after the leaf that holds its statement."""
-    number = leaf * PER_LEAF
     return [
-        Write(EVENTS, Event(number + i, owner, kind._value_, subject, time_ns, body))
-        for i, (owner, kind, subject, body) in enumerate(facts)
+        Write(EVENTS, Event(i, fact.owner, fact.kind._value_, fact.subject, time_ns, fact.body))
+        for i, fact in enumerate(facts, leaf * PER_LEAF)
     ]

@@ -49,6 +49,7 @@ class Account(msgspec.Struct, gc=False):
     """Debits and credits of one asset (`ledger`): pending and posted.
 
     Units: counters count the asset's smallest units; `timestamp` is the book's time in ns.
+    Shape: `newest` is the number of the last transfer that the books have of it, 0 for none.
     """
 
     id: int
@@ -61,6 +62,7 @@ class Account(msgspec.Struct, gc=False):
     debits_posted: int = 0
     credits_pending: int = 0
     credits_posted: int = 0
+    newest: int = 0
 
 
 class Transfer(msgspec.Struct, frozen=True, gc=False):

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from farthing import ids
-from farthing.codec import plain_json, to_base64url
+from farthing.codec import to_base64url
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
@@ -129,28 +130,40 @@ def statement(payment: Payment, *, whole: bool = True) -> bytes:
 
     Shape: without `whole` as older versions did, which left the digest of the record out.
     """
-    record: dict[str, Any] = {"record": record_digest(PAYMENTS, payment)} if whole else {}
-    if payment.fees:
-        record["fees"] = _stated_fees(payment)
-    return plain_json(
-        {
-            **record,
-            "amount": str(payment.amount),
-            "asset": payment.asset,
-            "captured": str(payment.captured),
-            "device": payment.device,
-            "hub": payment.hub,
-            "kind": "payment",
-            "money": MONEY,
-            "order": to_base64url(payment.order_digest),
-            "payee": payment.payee,
-            "payer": payment.payer,
-            "payment": payment.id,
-            "reason": _stated_reason(payment),
-            "refunded": str(payment.refunded),
-            "state": payment.state._value_,
-        }
-    )
+    return _write_stated(
+        _Stated(
+            str(payment.amount), payment.asset, str(payment.captured), payment.device,
+            _stated_fees(payment) if payment.fees else UNSET, payment.hub, "payment", MONEY,
+            to_base64url(payment.order_digest), payment.payee, payment.payer, payment.id,
+            _stated_reason(payment) if payment.reason else "",
+            record_digest(PAYMENTS, payment) if whole else UNSET,
+            str(payment.refunded), payment.state._value_,
+        )
+    )  # fmt: skip
+
+
+class _Stated(msgspec.Struct):
+    """A payment's statement: all texts, under names of ASCII in their canonical order."""
+
+    amount: str
+    asset: str
+    captured: str
+    device: str
+    fees: list[dict[str, str]] | UnsetType
+    hub: str
+    kind: str
+    money: str
+    order: str
+    payee: str
+    payer: str
+    payment: str
+    reason: str
+    record: str | UnsetType
+    refunded: str
+    state: str
+
+
+_write_stated = msgspec.json.Encoder().encode
 
 
 def _stated_fees(payment: Payment) -> list[dict[str, str]]:
@@ -171,8 +184,6 @@ def _stated_reason(payment: Payment) -> str:
 
     Shape: texts and names can be deleted, and the history cannot.
     """
-    if not payment.reason:
-        return ""
     code, _, text = payment.reason.partition(":")
     if payment.state is not State.REFUSED:
         code, text = "", payment.reason

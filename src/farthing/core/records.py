@@ -41,7 +41,7 @@ class Read(NamedTuple):
     key: Any
 
 
-class Write(NamedTuple):
+class Write(msgspec.Struct, frozen=True):
     """A row to insert, or to put in the place of the one with the same key."""
 
     table: Table[Any]

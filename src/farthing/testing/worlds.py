@@ -45,7 +45,7 @@ from farthing.core.periods import ZoneChange
 from farthing.core.records import Read, Write
 from farthing.errors import FarthingError, ensure
 from farthing.keys import Ed25519Signer
-from farthing.store.database import Database, Tx
+from farthing.store.database import Database
 from farthing.store.queries import one
 
 T = TypeVar("T")
@@ -241,12 +241,7 @@ class World:
     async def ledger_account(self, ident: int | str) -> Account | None:
         """Read an account's counters."""
         number = ident if isinstance(ident, int) else ids.number("acc", ident)
-
-        def look(tx: Tx) -> Account | None:
-            found = fetch_accounts(tx, [number]).get(number)
-            return found.account if found is not None else None
-
-        return await self.database.read(look)
+        return await self.database.read(lambda tx: fetch_accounts(tx, [number]).get(number))
 
     async def available(self, account: str) -> int:
         """Tell what an account may still spend."""
