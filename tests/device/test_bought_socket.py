@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from farthing.codec import to_base64url
 from farthing.device import WillNotPay, paid
 from farthing.device.bought_socket import TOO_LONG
 from farthing.errors import Unavailable
@@ -104,7 +105,9 @@ async def test_a_seller_that_has_lost_the_ladder_is_shown_its_voucher_again(tmp_
     ):
         await socket.receive()
         kept = bought._sessions.files.read(bought.session)
-        bought._sessions.promise(bought.session, kept.promised + 1)  # The ladder is left.
+        bought._sessions.promise(bought.session, kept.promised + 1)  # The ladder is left,
+        shown = bought._sessions.climb(bought.session, kept.promised + 2, 3)  # for a new one
+        bought._heard = f"{bought.session} {to_base64url(shown.voucher)}"  # that was never sent.
         said = [await socket.receive() for _ in range(5)]
         assert said == ["1", "2", "3", "4", "5"]
 
