@@ -23,6 +23,7 @@ async def test_a_charge_arrives_whole_and_with_the_name_of_its_payment(world):
     [[plain, other], since] = across(Asked("run", ([unit, charged], 1.5), 2)).arguments
     assert (plain, other, since) == (unit, charged, 1.5)
     assert other.name == payment_name(unit.signed.order)
+    assert len(vars(other.signed.order)) == 1  # The signed bytes came along.
     assert other.signed.order.signed_bytes() == unit.signed.order.signed_bytes()
 
 

@@ -2,7 +2,7 @@
 
 import cbor2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farthing.core.ticks import LADDER_TICKS_MAX, Ladder
@@ -46,6 +46,7 @@ def holds(signer, raw, agreed=AGREED):
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
+@settings(deadline=None)
 @given(claims=claims)
 def test_what_is_signed_is_read_and_holds(signer, claims):
     raw = sign_voucher(signer, AGREED, claims)

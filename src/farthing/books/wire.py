@@ -113,12 +113,14 @@ def counted(events: Sequence[Event] | None) -> Sequence[Event] | None:
     ]
 
 
-def _authorise(raw: bytes) -> Authorise:
-    return _AUTHORISE.decode(raw)
+def _authorise(raw: bytes, signed: bytes) -> Authorise:
+    unit = _AUTHORISE.decode(raw)
+    unit.signed.order.keep_signed(signed)
+    return unit
 
 
 def _reduce_authorise(unit: Authorise) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    return _authorise, (_ENCODER.encode(unit),)
+    return _authorise, (_ENCODER.encode(unit), unit.signed.order.signed_bytes())
 
 
 def _payment(raw: bytes) -> Payment:

@@ -50,8 +50,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         signed = vars(self).get(_SIGNED)
         if signed is None:
             signed = DOMAIN + plain_json(self.members())
-            vars(self)[_SIGNED] = signed
+            self.keep_signed(signed)
         return signed
+
+    def keep_signed(self, signed: bytes) -> None:
+        """Keep the bytes that are signed where they are known, so that nobody writes them anew."""
+        vars(self)[_SIGNED] = signed
 
     def cancel_bytes(self) -> bytes:
         """Give the bytes a device signs so that this order is never paid."""
@@ -163,7 +167,7 @@ def order_as_signed(raw: bytes) -> Order | None:
         )
     except Malformed:
         return None
-    vars(order)[_SIGNED] = DOMAIN + raw
+    order.keep_signed(DOMAIN + raw)
     return order
 
 
