@@ -5,11 +5,12 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from farthing.codec import to_base64url
-from farthing.device import WillNotPay, paid
-from farthing.device.bought_socket import TOO_LONG
+from farthing.device import WillNotPay, bought_socket, paid
+from farthing.device.bought_socket import LOST, TOO_LONG, BoughtSocket
 from farthing.errors import Unavailable
 from tests.web.metered_shop import PRICES, metered_shop
 
@@ -164,3 +165,32 @@ async def test_a_caller_that_takes_nothing_can_close(tmp_path: Path):
         async with asyncio.timeout(20):
             async with client.socket(f"{url}/flat") as socket:
                 assert await socket.receive() == "0"
+
+
+PING, PONG, WORD = 0x89, b"\x8a\x00", b"\x81\x02on"
+
+
+class Silent:
+    """A connection over which nothing comes but what is asked for. Shape: silent where None."""
+
+    def __init__(self, *comes: bytes | None) -> None:
+        self.comes, self.said = list(comes), []
+
+    async def read(self, _most: int) -> bytes:
+        if not self.comes or (came := self.comes.pop(0)) is None:
+            return await asyncio.Future[bytes]()
+        return came
+
+    async def write(self, raw: bytes, _timeout: float) -> None:
+        self.said.append(raw[0])
+
+
+async def test_a_silent_seller_is_asked_whether_it_is_there_and_left_if_it_is_not(monkeypatch):
+    monkeypatch.setattr(bought_socket, "SILENT_SECONDS", 0.01)
+    line = Silent(None, PONG, None, PONG, WORD)
+    socket = BoughtSocket(httpx.Response(101, extensions={"network_stream": line}))
+    assert await socket.receive() == "on"
+    assert await socket.receive() is None
+    assert socket.code == LOST
+    assert line.said[:3] == [PING] * 3
+    await socket.close()

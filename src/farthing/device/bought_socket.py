@@ -30,6 +30,9 @@ UNREAD_MAX = 64
 """Messages that the caller has not taken yet; what comes behind them waits, vouchers as well."""
 
 LOST, TOO_LONG = 1006, 1009
+SILENT_SECONDS = 20.0
+"""How long a seller may say nothing before it is asked whether it is there, and then once more."""
+
 _READ_BYTES = 64 * 1024
 _WRITE_SECONDS, _CLOSE_SECONDS = 30.0, 5.0
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -163,11 +166,17 @@ class BoughtSocket:
         await self._came.put(None)
 
     async def _some(self) -> bytes:
-        """Read what is there; nothing once the connection is gone."""
-        try:
-            return await self._stream.read(_READ_BYTES)
-        except Exception:  # Whatever carries the connection has errors of its own.
-            return b""
+        """Read what is there; nothing once the connection is gone, or the seller is."""
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(SILENT_SECONDS):
+                    return await self._stream.read(_READ_BYTES)
+            except TimeoutError:
+                with contextlib.suppress(Unavailable):
+                    await self._say(events.Ping())
+            except Exception:  # Whatever carries the connection has errors of its own.
+                break
+        return b""
 
     async def _take(self, event: Any) -> None:
         if isinstance(event, events.Message):
