@@ -102,7 +102,7 @@ def measure(
         counted=counted,
         commits=made,
         per_commit=round(counted * units_each / max(1, made), 1),
-        resident_mib=round(_resident_bytes(hub) / 2**20, 1),
+        resident_mib=round(resident_bytes(hub) / 2**20, 1),
     )
 
 
@@ -115,7 +115,8 @@ def _cpu_seconds(hub: psutil.Process) -> float:
     return sum(each.user + each.system for each in times)
 
 
-def _resident_bytes(hub: psutil.Process) -> int:
+def resident_bytes(hub: psutil.Process) -> int:
+    """Tell how much memory a hub has, and the process that writes beside it."""
     return sum(one.memory_info().rss for one in _with_children(hub))
 
 

@@ -10,7 +10,7 @@ import msgspec
 from bench.figures import Figure, percentile
 from bench.fleet import Fleet
 from bench.payments import run_single
-from bench.processes import hub_of
+from bench.processes import hub_of, resident_bytes
 from farthing.config import Config
 from farthing.demo.finale import audit_books
 from farthing.errors import InvariantBroken
@@ -30,7 +30,7 @@ def run_soak(config: Config, fleet: Fleet, *, seconds: float) -> Figure:
         while sum(_seconds_of(figure) for figure in rounds) < seconds:
             length = min(_ROUND_SECONDS, seconds)
             rounds.append(run_single(config, fleet, hub, port, 64, seconds=length))
-            resident.append(round(hub.memory_info().rss / _MIB, 1))
+            resident.append(round(resident_bytes(hub) / _MIB, 1))
     report = asyncio.run(audit_books(config))
     if not report.ok:
         raise InvariantBroken("bench", f"the audit after the soak: {report.text}")
