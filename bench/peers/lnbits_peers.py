@@ -33,6 +33,10 @@ def _run(asked: Asked) -> Iterator[Figure]:
             "LNBITS_RATE_LIMIT_NO": "10000000",
             "LNBITS_EXTENSIONS_DEFAULT_INSTALL": "",
             "DEBUG": "false",
+            # Prices in other currencies would be asked of the network, and waited for in vain.
+            "LNBITS_PRICE_AGGREGATOR_ENABLED": "false",
+            "LNBITS_EXCHANGE_RATE_PROVIDERS": "[]",
+            "LNBITS_AUDIT_ENABLED": "false",
         }
         command = [str(python.with_name("lnbits")), "--port", str(port), "--host", "127.0.0.1"]
         with serving(
@@ -50,8 +54,9 @@ PEERS: Sequence[Peer] = (
     Peer(
         "lnbits",
         "the payee makes an invoice and the payer pays it, inside one LNbits",
-        "The hub holds the money, as with Farthing. SQLite as it comes; payers are wallets with an"
-        " API key, without mandates, signatures or receipts.",
+        "The hub holds the money, as with Farthing. SQLite as it comes, without its log of requests"
+        " and its look-up of prices; payers are wallets with an API key, without mandates,"
+        " signatures or receipts.",
         install,
         _run,
     ),
