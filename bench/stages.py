@@ -32,7 +32,7 @@ _LOOP: Places = {
         "farthing/services/verifying.py", "farthing/books/sql.py", "asyncio/futures.py",
         "asyncio/locks.py", "farthing/threads.py", "farthing/services/event_feed.py",
         "farthing/services/signals.py", "threading.py", "farthing/books/own_process.py",
-        "farthing/books/wire.py",
+        "farthing/books/link.py", "farthing/books/wire.py",
     ],
     "verify lone signatures": ["farthing/keys.py", "farthing/services/verifying.py:first_match"],
     "write answer and receipt": [

@@ -12,15 +12,15 @@ from pathlib import Path
 from socket import socket
 from typing import Any, cast
 
-from farthing.books.inbox import RUN, Inbox, joined
+from farthing.books.inbox import Inbox, joined
 from farthing.books.own_process import Setup
 from farthing.books.sql import BATCH_MAX
 from farthing.books.wire import (
+    RUN,
     Answered,
     Asked,
     Commit,
     Unsendable,
-    counted,
     pack,
     why_unsendable,
 )
@@ -54,7 +54,7 @@ class Teller:
 
     def committed(self, waited: float, seconds: float, units: int, events: Any) -> None:
         """Note a commit."""
-        self.commits.append(Commit(waited, seconds, units, counted(events)))
+        self.commits.append(Commit(waited, seconds, units, events))
 
     def answer(self, result: Any, fault: BaseException | None, *, failing: bool) -> bytes:
         """Write an answer, with what was gathered."""

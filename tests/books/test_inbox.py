@@ -4,8 +4,8 @@ from socket import socketpair
 
 import pytest
 
-from farthing.books.inbox import RUN, Inbox, joined
-from farthing.books.wire import Asked, pack
+from farthing.books.inbox import Inbox, joined
+from farthing.books.wire import RUN, Asked, pack
 
 
 @pytest.fixture

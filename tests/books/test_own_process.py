@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from farthing.books.base import Done
-from farthing.books.own_process import OwnProcess, Setup, _spawn
+from farthing.books.link import spawn_writer
+from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
 from farthing.books.wire import Unsendable
 from farthing.clock import NS
@@ -243,7 +244,7 @@ async def test_a_process_that_cannot_be_started_again_is_told_of_until_it_can(tm
     def spawn(end, lock):
         if not able:
             raise OSError("no more processes")
-        return _spawn(end, lock)
+        return spawn_writer(end, lock)
 
     async with beside(tmp_path, readers, spawn=spawn) as (world, process):
         owner = await world.owner()

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 from socket import MSG_DONTWAIT, socket
 
-from farthing.books.wire import LENGTH, Asked, unpack
-
-RUN = "run"
-"""The method whose units go into one commit with those of others that wait."""
+from farthing.books.wire import RUN, Asked, whole
 
 _PIECE = 1 << 18
 
@@ -20,12 +17,12 @@ class Inbox:
 
     def gather(self) -> list[Asked]:
         """Wait for a question, and give it with all that have come by then; none at the end."""
-        while not (whole := list(self._whole())):
+        while not (asked := list(whole(self._came))):
             if not self._hear(0):
                 return []
         while self._hear(MSG_DONTWAIT):
-            whole += self._whole()
-        return whole
+            asked += whole(self._came)
+        return asked
 
     def _hear(self, flags: int) -> bool:
         try:
@@ -34,16 +31,6 @@ class Inbox:
             return False
         self._came += piece
         return bool(piece)
-
-    def _whole(self) -> Iterator[Asked]:
-        came = self._came
-        while len(came) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(came)[0]
-            if len(came) < end:
-                return
-            body = bytes(memoryview(came)[LENGTH.size : end])
-            del came[:end]
-            yield unpack(body)
 
 
 def joined(came: Sequence[Asked], most: int) -> Iterator[list[Asked]]:

@@ -7,23 +7,12 @@ that is not known, and the next batch starts another.
 """
 
 import asyncio
-import subprocess
-import sys
-from collections import deque
 from collections.abc import Callable, Sequence
-from socket import socketpair
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
-from farthing.books.wire import (
-    LENGTH,
-    Answered,
-    Asked,
-    Unsendable,
-    pack,
-    unpack,
-    why_unsendable,
-)
+from farthing.books.link import Link, Spawn, open_link, spawn_writer
+from farthing.books.wire import RUN, Answered, Asked, Unsendable, pack, why_unsendable
 from farthing.books.writing import OnBatch
 from farthing.clock import Clock
 from farthing.core.chain import Head
@@ -34,8 +23,6 @@ from farthing.log_lines import Log
 
 log = Log("books")
 
-_PATIENCE_SECONDS = 60
-
 
 class Setup(NamedTuple):
     """What the process needs to begin: the file, the descriptor of its lock, the hub's key."""
@@ -45,23 +32,6 @@ class Setup(NamedTuple):
     signer: Signer
     log: tuple[str, str] | None = None
     chain: str = "main"
-
-
-class Process(Protocol):
-    """A process that was started, as the hub knows it."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def returncode(self) -> int | None: ...
-
-    def wait(self, timeout: float | None = None) -> object:
-        """Wait until it has ended. Raises: subprocess.TimeoutExpired."""
-        ...
-
-    def kill(self) -> None:
-        """End it at once."""
-        ...
 
 
 class OwnProcess:
@@ -80,12 +50,12 @@ class OwnProcess:
         clock: Clock,
         on_head: Callable[[Head], None] | None = None,
         on_batch: OnBatch | None = None,
-        spawn: Callable[[int, int | None], Process] | None = None,
+        spawn: Spawn | None = None,
     ) -> None:
-        self._setup, self._clock, self._spawn = setup, clock, spawn or _spawn
+        self._setup, self._clock, self._spawn = setup, clock, spawn or spawn_writer
         self._on_head, self._on_batch = on_head, on_batch
-        self._link: _Link | None = None
-        self._starting: asyncio.Task[_Link] | None = None
+        self._link: Link | None = None
+        self._starting: asyncio.Task[Link] | None = None
         self.failing = False
         self.commits = 0
 
@@ -126,14 +96,14 @@ class OwnProcess:
 
     async def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
         try:
-            return await self._ask("run", units, since)
+            return await self._ask(RUN, units, since)
         except Unsendable:
             if len(units) == 1:
                 raise
         # By a bug of ours some unit is no plain value: the others must not pay for it.
         faults = [why_unsendable(unit) for unit in units]
         plain = [unit for unit, fault in zip(units, faults, strict=True) if fault is None]
-        answers = iter(await self._ask("run", plain, since) if plain else [])
+        answers = iter(await self._ask(RUN, plain, since) if plain else [])
         return [fault or next(answers) for fault in faults]
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
@@ -148,7 +118,7 @@ class OwnProcess:
             raise answered.fault
         return answered.result
 
-    async def _linked(self) -> "_Link":
+    async def _linked(self) -> "Link":
         if self._link is not None and not self._link.is_lost:
             return self._link
         if self._starting is None:
@@ -156,17 +126,17 @@ class OwnProcess:
             self._starting.add_done_callback(self._started)
         return await asyncio.shield(self._starting)
 
-    def _started(self, task: "asyncio.Task[_Link]") -> None:
+    def _started(self, task: "asyncio.Task[Link]") -> None:
         self._starting = None
         if not task.cancelled() and task.exception() is None:
             self._link = task.result()
 
-    async def _start(self) -> "_Link":
+    async def _start(self) -> "Link":
         if self._link is not None:
             await self._link.close()  # Two must never write at once.
             log.warning("books.writer_lost", code=self._link.process.returncode)
         try:
-            link = await _open_link(self._spawn, self._setup.lock, self._tell)
+            link = await open_link(self._spawn, self._setup.lock, self._tell)
         except OSError as fault:
             raise Unavailable("store-unavailable", "the writing process cannot start") from fault
         try:
@@ -195,96 +165,3 @@ class OwnProcess:
         except Exception as fault:
             # The commit is durable; who only watches cannot undo that.
             log.error("books.not_counted", fault=fault)
-
-
-class _Link(asyncio.Protocol):
-    """The hub's end: questions go out, and are answered in their order."""
-
-    def __init__(self, process: Process, tell: Callable[[Answered], None]) -> None:
-        self.process, self._tell = process, tell
-        self._waiting: deque[asyncio.Future[Answered]] = deque()
-        self._heard = bytearray()
-        self._transport: asyncio.WriteTransport | None = None
-        self.is_lost = False
-
-    def connection_made(self, transport: Any) -> None:
-        """Begin."""
-        self._transport = transport
-
-    def ask(self, message: bytes) -> "asyncio.Future[Answered]":
-        """Send a question. Raises: OutcomeUnknown when the process is lost meanwhile."""
-        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        if self._transport is None or self.is_lost:
-            answer.set_exception(_lost())
-        else:
-            self._waiting.append(answer)
-            self._transport.write(message)
-        return answer
-
-    def data_received(self, data: bytes) -> None:
-        """Hear answers."""
-        heard = self._heard
-        heard += data
-        while len(heard) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(heard)[0]
-            if len(heard) < end:
-                return
-            body = bytes(memoryview(heard)[LENGTH.size : end])
-            del heard[:end]
-            self._answered(unpack(body))
-
-    def _answered(self, answered: Answered) -> None:
-        self._tell(answered)
-        waiting = self._waiting.popleft()
-        if not waiting.done():
-            waiting.set_result(answered)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Nobody will answer what is under way."""
-        self.is_lost = True
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_exception(_lost())
-
-    async def close(self) -> None:
-        """Wait until the process has ended: by itself, as it hears nobody any more."""
-        if self._transport is not None:
-            self._transport.close()
-        await asyncio.to_thread(self._end)
-
-    def _end(self) -> None:
-        try:
-            self.process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-async def _open_link(
-    spawn: Callable[[int, int | None], Process],
-    lock: int | None,
-    tell: Callable[[Answered], None],
-) -> _Link:
-    ours, theirs = socketpair()
-    with theirs:
-        try:
-            process = spawn(theirs.fileno(), lock)
-        except OSError:
-            ours.close()
-            raise
-    link = _Link(process, tell)
-    await asyncio.get_running_loop().create_connection(lambda: link, sock=ours)
-    return link
-
-
-def _spawn(end: int, lock: int | None) -> "subprocess.Popen[bytes]":
-    # -P: what lies in the folder that the hub was started in is none of its modules.
-    command = [sys.executable, "-P", "-m", "farthing.writer_process", str(end)]
-    handed = [end] if lock is None else [end, lock]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=handed)  # noqa: S603 - ours
-
-
-def _lost() -> OutcomeUnknown:
-    detail = "the writing process was lost; ask again with the same id"
-    return OutcomeUnknown("commit-unheard", detail)

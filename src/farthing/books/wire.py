@@ -9,27 +9,28 @@ import copyreg
 import io
 import pickle
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from farthing.books.base import Done
 from farthing.core.chain import Head, Proof
-from farthing.core.events import PER_LEAF, Event
+from farthing.core.events import Event
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import Authorise
 from farthing.core.payments import Authorised, Payment
 from farthing.keys import Ed25519Signer, P256Signer
 
 LENGTH = struct.Struct("<Q")
+RUN = "run"
+"""The method whose units go into one commit with those of others that wait."""
 
 _PROTOCOL = 5
 _ENCODER = msgspec.msgpack.Encoder()
 _AUTHORISE = msgspec.msgpack.Decoder(Authorise)
 _PAYMENT = msgspec.msgpack.Decoder(Payment)
 _EVENTS = msgspec.msgpack.Decoder(list[Event])
-_COUNTED = ("asset", "reason", "captured")
 
 
 class Asked(NamedTuple):
@@ -102,15 +103,15 @@ def unpack(body: bytes) -> Any:
     return pickle.loads(body)  # noqa: S301 - only the other end of our own socket pair writes it
 
 
-def counted(events: Sequence[Event] | None) -> Sequence[Event] | None:
-    """Give of events what is counted: the first of each fact, without what only its owner reads."""
-    if events is None:
-        return None
-    return [
-        Event(0, "", event.kind, "", 0, {n: event.body[n] for n in _COUNTED if n in event.body})
-        for event in events
-        if not event.number % PER_LEAF
-    ]
+def whole(came: bytearray) -> Iterator[Any]:
+    """Take the messages that have come whole out of what has come."""
+    while len(came) >= LENGTH.size:
+        end = LENGTH.size + LENGTH.unpack_from(came)[0]
+        if len(came) < end:
+            return
+        body = bytes(memoryview(came)[LENGTH.size : end])
+        del came[:end]
+        yield unpack(body)
 
 
 def _authorise(raw: bytes, signed: bytes) -> Authorise:
