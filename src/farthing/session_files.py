@@ -128,10 +128,38 @@ class SessionFiles:
 
     def all(self) -> list[Kept]:
         """Read all of them, oldest first."""
-        return [self.read(path.stem) for path in sorted(self._path.glob("ses_*.json"))]
+        found: list[Kept] = []
+        for path in sorted(self._path.glob("ses_*.json")):
+            with contextlib.suppress(Missing):  # Another program has forgotten it meanwhile.
+                found.append(self.read(path.stem))
+        return found
 
     def forget(self, session: str) -> None:
         """Remove a session that is over."""
+        with self._locked(session):
+            self._forget(session)
+
+    def change(self, session: str, how: Callable[[Kept], Kept | None]) -> Kept | None:
+        """Keep what `how` makes of a session as it stands; None forgets it.
+
+        Raises: Missing; Malformed `malformed-amount`.
+        """
+        with self._locked(session):
+            before = self.read(session)
+            after = how(before)
+            if after is None:
+                self._forget(session)
+            elif after != before:
+                self.keep(after)
+            return after
+
+    @contextlib.contextmanager
+    def alone(self) -> Generator[None]:
+        """Keep everybody else waiting who asks to be alone in this folder."""
+        with _locked(self._path / "folder.lock"):
+            yield
+
+    def _forget(self, session: str) -> None:
         self._file(session).unlink(missing_ok=True)
         self._climbers.pop(session, None)
         self._sync()
@@ -269,15 +297,8 @@ class SessionFiles:
             raise Missing("no-such-session", "nothing was promised in this session yet")
         return sign_voucher(signer, kept.agreed, claims_of(kept))
 
-    @contextlib.contextmanager
-    def _locked(self, session: str) -> Generator[None]:
-        path = self._file(session).with_suffix(".lock")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+    def _locked(self, session: str) -> contextlib.AbstractContextManager[None]:
+        return _locked(self._file(session).with_suffix(".lock"))
 
     def _file(self, session: str) -> Path:
         id_number("ses", session)  # So that no name leads out of the folder.
@@ -289,6 +310,17 @@ class SessionFiles:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold the lock of this name; the kernel lets go of it whatever becomes of us."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _damaged(path: Path) -> Malformed:

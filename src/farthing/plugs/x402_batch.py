@@ -20,7 +20,7 @@ from farthing.codec import canonical_json, from_base64url, read_json, to_base64u
 from farthing.core.orders import Order, SignedOrder, order_from_members
 from farthing.core.refusals import Refusal
 from farthing.core.sessions import Opening, session_ordered, top_up_resource
-from farthing.errors import Malformed, PaymentRefused
+from farthing.errors import Malformed, Missing, PaymentRefused, present
 from farthing.keys import Signer
 from farthing.money import parse_units
 from farthing.plugs.paying import SCALES, Limits
@@ -50,7 +50,8 @@ class FarthingBatch:
 
     Units: `deposits` is what is held for a session, in smallest units, by asset code; it is the
            most that is at stake with one seller. When it is used up, as much is held again.
-    Shape: `folder` keeps the counters, on disk before each signature; it is this object's own.
+    Shape: `folder` keeps the counters, on disk before each signature; programs and threads of the
+           same device may share it.
     """
 
     scheme: str = names.BATCH
@@ -89,6 +90,10 @@ class FarthingBatch:
         """
         ask = batch_ask(requirements.model_dump(by_alias=True))
         self._check(ask)
+        with self._files.alone():
+            return self._payload(ask)
+
+    def _payload(self, ask: BatchAsk) -> dict[str, Any]:
         kept = self._kept(ask) or self._opened(ask)
         units = self._next(kept, ask)
         if units > kept.deposit and not kept.opening:
@@ -102,6 +107,10 @@ class FarthingBatch:
 
     def on_payment_response(self, context: Any) -> Any:
         """Note what was charged, or what to do otherwise; the stock client then tries once more."""
+        with self._files.alone():
+            return self._heard(context)
+
+    def _heard(self, context: Any) -> Any:
         payload = cast(dict[str, Any], context.payment_payload.payload)
         session = _session_of(payload)
         settled, refused = context.settle_response, context.payment_required
@@ -114,7 +123,7 @@ class FarthingBatch:
         if error in _OVER:
             self._files.forget(session)
         elif error == "order_expired" or error in _NOT_HELD:
-            self._take_back(session)
+            self._take_back(session, payload)
             if error != "order_expired":
                 return None
         elif error in _MORE:
@@ -173,12 +182,16 @@ class FarthingBatch:
         return kept
 
     def _topped_up(self, kept: Kept, ask: BatchAsk) -> Kept:
-        signed = self._order(ask, top_up_resource(kept.session))
-        kept = msgspec.structs.replace(
-            kept, opening=_written(signed), deposit=kept.deposit + signed.order.amount
-        )
-        self._files.keep(kept)
-        return kept
+        """Sign the order of one deposit more, unless another is under way."""
+
+        def more(now: Kept) -> Kept:
+            if now.opening:
+                return now
+            signed = self._order(ask, top_up_resource(kept.session))
+            deposit = now.deposit + signed.order.amount
+            return msgspec.structs.replace(now, opening=_written(signed), deposit=deposit)
+
+        return present(self._files.change(kept.session, more), "a deposit more keeps it")
 
     def _order(self, ask: BatchAsk, resource: str) -> SignedOrder:
         now_ns = self._clock()
@@ -194,21 +207,23 @@ class FarthingBatch:
         )
         return SignedOrder(order, self._signer.sign(order.signed_bytes()))
 
-    def _take_back(self, session: str) -> None:
+    def _take_back(self, session: str, payload: Mapping[str, Any]) -> None:
         """Forget a deposit that the hub has not held, and never will."""
-        kept = self._files.read(session)
-        signed = _under_way(kept)
-        if signed is None:
-            return
-        left = kept.deposit - signed.order.amount
-        if not left:
-            self._files.forget(session)
-            return
-        promised = min(kept.promised, left)
-        after = msgspec.structs.replace(
-            kept, opening="", deposit=left, promised=promised, ladder=None
-        )
-        self._files.keep(after)
+
+        def less(now: Kept) -> Kept | None:
+            signed = _sent(now, payload)
+            if signed is None:
+                return now
+            left = now.deposit - signed.order.amount
+            if not left:
+                return None
+            promised = min(now.promised, left)
+            return msgspec.structs.replace(
+                now, opening="", deposit=left, promised=promised, ladder=None
+            )
+
+        with contextlib.suppress(Missing):
+            self._files.change(session, less)
 
     # Vouchers
 
@@ -225,9 +240,13 @@ class FarthingBatch:
         return min(charged + self._flying[kept.session], kept.promised) + amount
 
     def _note(self, session: str, payload: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-        kept = self._files.read(session)
-        if payload.get("type") == "deposit" and _under_way(kept) is not None:
-            self._files.keep(msgspec.structs.replace(kept, opening=""))
+        def held(now: Kept) -> Kept:
+            return now if _sent(now, payload) is None else msgspec.structs.replace(now, opening="")
+
+        try:
+            kept = present(self._files.change(session, held), "what is held is kept")
+        except Missing:
+            return  # Another program has found it over.
         state = extra.get("channelState")
         told = cast(dict[str, Any], state).get("chargedCumulativeAmount") if state else None
         if isinstance(told, str):
@@ -246,6 +265,13 @@ def _under_way(kept: Kept) -> SignedOrder | None:
         return None
     body = cast(dict[str, Any], read_json(kept.opening))
     return SignedOrder(order_from_members(body["order"]), from_base64url(body["signature"]))
+
+
+def _sent(kept: Kept, payload: Mapping[str, Any]) -> SignedOrder | None:
+    """Give the order under way if it is what was sent; an answer may come after the next one."""
+    signed = _under_way(kept)
+    same = signed is not None and payload.get("order") == signed.order.members()
+    return signed if same else None
 
 
 def _session_of(payload: Mapping[str, Any]) -> str:
