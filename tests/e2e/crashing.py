@@ -30,6 +30,7 @@ from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
 from farthing.session_files import Kept, SessionFiles
 from farthing.threads import Threads
+from tests.e2e.gone import wait_until_gone
 
 PRICE = 7
 CLIENTS = 6
@@ -136,12 +137,12 @@ class CrashingHub:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            self.port = probe.getsockname()[1]
         self.config = folder / "farthing.toml"
         self.config.write_text(
-            f'[server]\nport = {port}\n[log]\nlevel = "error"\n[books]\n{books}\n'
+            f'[server]\nport = {self.port}\n[log]\nlevel = "error"\n[books]\n{books}\n'
         )
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.sent: list[Sent] = []
         self.drawers: list[Drawer] = []
@@ -173,14 +174,19 @@ class CrashingHub:
         raise AssertionError("the hub does not start: " + (self.folder / "log").read_text())
 
     def kill(self):
-        """End the process as `kill -9` does."""
+        """End the process as `kill -9` does; one that writes for it may live on for a moment."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
-        """End the process however it stands."""
+        """End the hub however it stands, and all of it: its files are the test's own then."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
+        self.wait_until_gone()
+
+    def wait_until_gone(self):
+        """Wait until nothing of a killed hub is left."""
+        wait_until_gone(self.folder / "farthing.db")
 
     async def furnish(self):
         """Open accounts with money, and enrol a device under a mandate of two budgets."""
@@ -303,7 +309,8 @@ class CrashingHub:
             await asyncio.gather(*(self.pay(client, sent) for sent in unanswered))
 
     async def check(self):
-        """Audit, and compare what is there with what was answered."""
+        """Audit, and compare what is there with what was answered; no hub may run."""
+        self.wait_until_gone()
         config = load_config(self.config)
         with Threads(1) as readers:
             database = open_to_read(config, readers)

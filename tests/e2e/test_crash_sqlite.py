@@ -1,14 +1,16 @@
 """`kill -9` of the hub at random moments under load, on SQLite."""
 
-import os
-import signal
+import contextlib
+import socket
+import threading
+import time
 
 import psutil
 import pytest
 
 from tests.e2e.crashing import CrashingHub, crash_again_and_again
 
-ALONE = 'own_process = "never"'
+ALONE, BESIDE = 'own_process = "never"', 'own_process = "always"'
 
 
 async def test_a_hub_killed_ten_times_loses_nothing_and_doubles_nothing(tmp_path):
@@ -16,25 +18,54 @@ async def test_a_hub_killed_ten_times_loses_nothing_and_doubles_nothing(tmp_path
     assert report.payments > 100
 
 
+def _writer_of(hub):
+    [writer] = psutil.Process(hub.process.pid).children()
+    return writer
+
+
 class WritingBeside(CrashingHub):
     """A hub that writes in a process of its own; now that one is killed, now the hub is."""
 
     def __init__(self, folder):
-        super().__init__(folder, 'own_process = "always"')
+        super().__init__(folder, BESIDE)
         self.kills = 0
 
     def kill(self):
-        """Kill one of the two; the other must end by itself, or start it again."""
-        [writer] = psutil.Process(self.process.pid).children()
+        """Kill the hub, now after its writing process, now so that that one ends by itself."""
         self.kills += 1
         if self.kills % 2:
-            os.kill(writer.pid, signal.SIGKILL)
+            _writer_of(self).kill()
         super().kill()
-        writer.wait(20)
 
 
 async def test_a_hub_and_its_writing_process_killed_in_turns_lose_nothing(tmp_path):
     await crash_again_and_again(WritingBeside(tmp_path), 3, sessions=True)
+
+
+def test_a_hub_waits_until_the_writing_process_of_a_killed_one_has_ended(tmp_path):
+    hub = CrashingHub(tmp_path, BESIDE)
+    try:
+        hub.start()
+        writer = _writer_of(hub)
+        writer.suspend()  # As in the middle of a long commit.
+        hub.kill()
+        going_on = threading.Thread(target=_resume_when_listened, args=[writer, hub.port])
+        going_on.start()
+        hub.start()
+        going_on.join()
+        assert _writer_of(hub) != writer
+    finally:
+        hub.stop()
+
+
+def _resume_when_listened(writer, port):
+    """Let a process go on soon after a hub has its port: it is the books that it asks for next."""
+    for _ in range(2000):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.01)
+    time.sleep(0.5)
+    writer.resume()
 
 
 @pytest.mark.prove

@@ -45,7 +45,7 @@ from farthing.web.trust import Trust
 log = structlog.get_logger()
 
 _GRACE_SECONDS = 20
-_TRIES, _PAUSE_SECONDS = 30, 0.1
+_TRIES, _PAUSE_SECONDS = 100, 0.1
 
 
 def init(
@@ -227,7 +227,9 @@ def _tells_events(config: Config) -> bool:
 
 
 async def _open(config: Config, accept_rollback: bool, tracing: Tracing | None) -> Hub:
-    """Open the hub, waiting a moment for a command that is just using its books."""
+    """Open the hub, waiting for a command that is just using its books, or for the last commit of a
+    hub that was killed: its writing process lives on until it sees that it is alone.
+    """
 
     def opened() -> Coroutine[Any, Any, Hub]:
         return open_hub(config, accept_rollback=accept_rollback, tracing=tracing, serves=True)
