@@ -215,6 +215,12 @@ LINES: dict[str, Line] = {
         "Mend the handler: Farthing-Count is a whole number in digits",
         ("session",),
     ),
+    "paywall.not_counted": Line(
+        "error",
+        "what a session uses could not be counted, so it was not sent; `code` says why",
+        "See whether the disk of the meters is full; `session-closed` needs nothing",
+        ("session", "code"),
+    ),
     "metering.not_handed_in": Line(
         "warning",
         "the hub was not heard when vouchers were handed in; they are kept and handed in again",

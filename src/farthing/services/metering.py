@@ -250,12 +250,24 @@ class Metering:
         """Count what is about to be given, durably; what was reserved for it is let go.
 
         Shape:  a negative count gives back what was counted and not given.
+        Raises: Conflict `session-closed`; Unavailable, and then nothing is counted.
         """
-        used = meters.counted(self._open(session), count, part)
-        self._note(used)
-        self._fly(session, self._flying[session] - reserved)
-        await self._pen.written(session)
+        try:
+            used = meters.counted(self._open(session), count, part)
+            self._note(used)
+        finally:
+            self._fly(session, self._flying[session] - reserved)
+        try:
+            await self._pen.written(session)
+        except FarthingError:
+            self._uncount(session, count, part)
+            raise
         return self._meters.get(session, used)
+
+    def _uncount(self, session: str, count: int, part: int) -> None:
+        """Take back what was counted and is not given, for it could not be written down."""
+        if session in self._meters:
+            self._put(meters.counted(self._meters[session], -count, -part))
 
     async def wait_covered(self, session: str, count: int, seconds: float) -> bool:
         """Reserve a count as soon as it is promised; tell whether that was in time."""

@@ -11,7 +11,7 @@ from typing import Any
 from farthing.clock import Clock
 from farthing.core.meters import Meter, current
 from farthing.core.usage import Usage
-from farthing.errors import Malformed, PaymentRefused
+from farthing.errors import FarthingError, Malformed, PaymentRefused
 from farthing.log_lines import Log
 from farthing.money import parse_units
 from farthing.protocols.mpp_session import MppSessions, need_voucher_members, receipt_members
@@ -104,6 +104,8 @@ class MeteredRun:
             await self._body(message)
 
     async def _head(self, message: Message) -> None:
+        if self._status:
+            raise RuntimeError("a handler answers once")
         status = int(message["status"])
         headers: RawHeaders = [(bytes(k).lower(), bytes(v)) for k, v in message.get("headers", [])]
         self._counts = 200 <= status < 400
@@ -114,8 +116,8 @@ class MeteredRun:
             name == b"content-type" and value.lower().startswith(b"text/event-stream")
             for name, value in headers
         )
-        if self._counts and not await self._count_head(told):
-            return
+        if self._counts:
+            await self._count_or_refuse(told)
         if status == 402:
             status = 403  # Who asks for money here is the paywall.
         if self._events:
@@ -125,37 +127,38 @@ class MeteredRun:
             {"type": "http.response.start", "status": status, "headers": self._headers}
         )
 
-    async def _count_head(self, told: list[bytes]) -> bool:
-        """Count what the head says; False when it was answered otherwise."""
+    async def _count_or_refuse(self, told: list[bytes]) -> None:
+        """Count what the head says, or hold the answer back: nothing is counted then."""
+        try:
+            await self._count_head(told)
+        except PaymentRefused as problem:
+            await self._refuse(HttpProblem(409, problem.code, problem.detail, **problem.more))
+        except FarthingError as problem:
+            log.error("paywall.not_counted", session=self._session, code=problem.code)
+            await self._refuse(problem)
+
+    async def _count_head(self, told: list[bytes]) -> None:
         by = self._usage.by
         if by == "request":
             await self._metering.use(self._session, 1, reserved=self._let_go())
         elif by == "second":
             await self._seconds.begin(self._let_go())
         elif by == "handler" and told:
-            return await self._count_told(told)
-        return True
+            await self._count_told(told)
 
-    async def _count_told(self, told: list[bytes]) -> bool:
+    async def _count_told(self, told: list[bytes]) -> None:
         try:
             count = parse_units(told[0].decode("latin-1"))
         except Malformed:
             log.error("paywall.count_not_read", session=self._session)
             count = self._usage.reserve
-        try:
-            self._metering.reserve(self._session, count, self._let_go())
-            if count:
-                await self._metering.use(self._session, count, reserved=count)
-        except PaymentRefused as problem:
-            await self._refuse(problem)
-            return False
-        return True
+        self._metering.reserve(self._session, count, self._let_go())
+        if count:
+            await self._metering.use(self._session, count, reserved=count)
 
-    async def _refuse(self, problem: PaymentRefused) -> None:
-        """Hold an answer back that came to more than is promised; nothing is counted."""
+    async def _refuse(self, problem: FarthingError) -> None:
         self._stopped = True
-        shown = HttpProblem(409, problem.code, problem.detail, **problem.more)
-        await send_answer(self._client_send, problem_answer(shown, [self._field()]))
+        await send_answer(self._client_send, problem_answer(problem, [self._field()]))
         raise AnswerStopped
 
     def _let_go(self) -> int:
@@ -200,9 +203,17 @@ class MeteredRun:
         self._stopped = True
 
     async def _buy(self, count: int) -> None:
-        """Count what comes next, as soon as it is promised."""
+        """Count what comes next, as soon as it is promised.
+
+        Raises: AnswerStopped when no voucher comes in time, or it cannot be counted.
+        """
         await self._cover(count)
-        await self._metering.use(self._session, count, reserved=count)
+        try:
+            await self._metering.use(self._session, count, reserved=count)
+        except FarthingError as problem:
+            log.error("paywall.not_counted", session=self._session, code=problem.code)
+            self._stopped = True
+            raise AnswerStopped from None
 
     async def _cover(self, count: int) -> None:
         """Set a count aside, as soon as it is promised.
@@ -211,13 +222,13 @@ class MeteredRun:
         """
         try:
             self._metering.reserve(self._session, count, self._let_go())
-        except PaymentRefused as problem:
+        except FarthingError as problem:
             await self._need_voucher(problem)
             if not await self._metering.wait_covered(self._session, count, self._wait_seconds):
                 self._stopped = True
                 raise AnswerStopped from None
 
-    async def _need_voucher(self, problem: PaymentRefused) -> None:
+    async def _need_voucher(self, problem: FarthingError) -> None:
         if problem.code != "voucher-needed":
             self._stopped = True
             raise AnswerStopped

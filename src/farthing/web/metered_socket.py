@@ -10,7 +10,7 @@ Source: docs/reference/metering.md, "Over a WebSocket".
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from farthing.clock import Clock
@@ -18,6 +18,7 @@ from farthing.codec import from_base64url
 from farthing.core.meters import current
 from farthing.core.usage import Usage
 from farthing.errors import FarthingError
+from farthing.log_lines import Log
 from farthing.protocols.mpp_session import need_voucher_members, receipt_members
 from farthing.services.metering import Metering, Wanted
 from farthing.web.asgi import App, Message, RawHeaders, Receive, Scope, Send, raw_headers
@@ -26,12 +27,14 @@ from farthing.web.metered_run import SCOPE_COUNT
 from farthing.web.paid_run import AnswerStopped, is_about_payment
 from farthing.web.voucher_field import COUNT, SESSION, session_field
 
+log = Log("paywall")
+
 VOUCHER, TICK = "farthing-voucher ", "farthing-tick "
 NEED, REFUSED, RECEIPT = "farthing-need-voucher ", "farthing-refused ", "farthing-receipt "
 UNREAD_MAX = 64
 """Messages of the client that the app has not read yet; vouchers behind them wait."""
 
-UNPAID = 4402
+UNPAID, FAILED = 4402, 1011
 
 _OURS = (COUNT, SESSION.encode())
 
@@ -62,14 +65,16 @@ class MeteredSocket:
         self._send_on = send
         given = {**scope, SCOPE_COUNT: self.count} if self._usage.by == "handler" else scope
         reading = asyncio.create_task(self._read(receive))
+        code = FAILED
         try:
             await app(given, self._came.get, self._send)
+            code = 1000
         except AnswerStopped:
             pass
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            await self._end(1000)
+            await self._end(code)
 
     async def count(self, count: int) -> None:
         """Count what a handler is about to give; wait until it is promised.
@@ -135,7 +140,8 @@ class MeteredSocket:
         self._open = True
         if self._usage.by == "second":
             await self._cover_or_end(1)
-            await self._seconds.begin(1)
+            async with self._counting():
+                await self._seconds.begin(1)
 
     async def _pay_for(self, message: Message) -> None:
         if self._usage.by == "request":
@@ -152,10 +158,21 @@ class MeteredSocket:
     async def _buy(self, count: int) -> None:
         """Count what comes next, as soon as it is promised; else end the socket.
 
-        Raises: AnswerStopped when no voucher comes in time.
+        Raises: AnswerStopped when no voucher comes in time, or it cannot be counted.
         """
         await self._cover_or_end(count)
-        await self._metering.use(self._session, count, reserved=count)
+        async with self._counting():
+            await self._metering.use(self._session, count, reserved=count)
+
+    @contextlib.asynccontextmanager
+    async def _counting(self) -> AsyncGenerator[None]:
+        """End the socket where what it gives cannot be counted."""
+        try:
+            yield
+        except FarthingError as problem:
+            log.error("paywall.not_counted", session=self._session, code=problem.code)
+            await self._end(FAILED)
+            raise AnswerStopped from None
 
     async def _cover_or_end(self, count: int) -> None:
         try:

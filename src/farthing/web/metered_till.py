@@ -79,11 +79,10 @@ class MeteredTill:
         self._settle_on()
         try:
             met = await self._meet(ask)
-            if not isinstance(met, Answer):
-                await self._run_once(ask, met, app, receive, send)
-                return True
         except FarthingError as problem:
             met = self._no(ask, problem)
+        if not isinstance(met, Answer):
+            return await self._run_once(ask, met, app, receive, send)
         await send_answer(send, met, head=ask.request.method == "HEAD")
         return met.status < 400
 
@@ -218,21 +217,25 @@ class MeteredTill:
 
     async def _run_once(
         self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
-    ) -> None:
+    ) -> bool:
         name = _name_of(ask, said)
         if not name:
-            await self._run(ask, said, app, receive, send)
-            return
+            return await self._run(ask, said, app, receive, send)
         recording = self._repeats.begin(name, ask.request.resource, send)
         try:
-            await self._run(ask, said, app, receive, recording)
+            return await self._run(ask, said, app, receive, recording)
         finally:
             recording.end()
 
     async def _run(
         self, ask: MeteredAsk, said: Said, app: App, receive: Receive, send: Send
-    ) -> None:
-        await self.metering.kept(said.session, ask.terms.usage.reserve)
+    ) -> bool:
+        """Run the handler, which answers from here on; False where its session was not kept."""
+        try:
+            await self.metering.kept(said.session, ask.terms.usage.reserve)
+        except FarthingError as problem:
+            await send_answer(send, self._no(ask, problem))
+            return False
         run = MeteredRun(
             self.metering,
             ask.terms.usage,
@@ -247,6 +250,7 @@ class MeteredTill:
             await run(app, self._scope(ask, said.session), receive, send)
         finally:
             paid_offer.reset(token)
+        return True
 
     def _scope(self, ask: MeteredAsk, session: str, *, socket: bool = False) -> Scope:
         """Tell the handler whose session it serves."""

@@ -210,17 +210,19 @@ class Paywall:
                 passed = without_body(send)
             if offer is not None:
                 self._admit(request, intake)
+            met: Answer | Deal | MeteredAsk | None = None
             if offer is not None and offer.usage is not None:
-                ask = self._metered_ask(came, request, offer, offer.usage)
-                await self._take(self._meter(ask, app, receive, send, seen))
-                return
-            met = None if offer is None else await self._meet(request, offer, receive, intake)
+                met = self._metered_ask(came, request, offer, offer.usage)
+            elif offer is not None:
+                met = await self._meet(request, offer, receive, intake)
         except FarthingError as problem:
             await self._refuse(problem, request.scope, send, seen)
             return
         if isinstance(met, Answer):
             seen.named("asked")
             await send_answer(send, met, head=request.method == "HEAD")
+        elif isinstance(met, MeteredAsk):
+            await self._take(self._meter(met, app, receive, send, seen))
         elif met is None:
             await app(request.scope, receive, passed)
         else:
@@ -422,39 +424,43 @@ class Paywall:
         try:
             request = read_request(scope)
             offer, _ = self._find(request)
-            met: Answer | Deal | None = None
+            met: Answer | Deal | MeteredAsk | None = None
             if offer is not None:
-                met = await self._meet_socket(app, scope, request, offer, receive, send)
-                if met is None:
-                    return
+                met = await self._meet_socket(scope, request, offer, receive)
         except FarthingError as problem:
             told = problem_answer(problem, problem.more.pop("headers", ()))
             await refuse_websocket(scope, receive, send, told)
             return
         if isinstance(met, Answer):
             await refuse_websocket(scope, receive, send, met)
+        elif isinstance(met, MeteredAsk):
+            await self._meter_socket(met, app, receive, send)
         elif met is None:
             await app(request.scope, receive, send)
         else:
             await self._take(self._settle_socket(met, app, receive, send))
 
     async def _meet_socket(
-        self, app: App, came: Scope, request: Incoming, offer: Offer, receive: Receive, send: Send
-    ) -> Answer | Deal | None:
-        """Ask for the payment of a WebSocket, or read it; one that is metered is served to its end.
+        self, came: Scope, request: Incoming, offer: Offer, receive: Receive
+    ) -> Answer | Deal | MeteredAsk:
+        """Ask for the payment of a WebSocket, or read it.
 
-        Raises: FarthingError before it opens.
+        Raises: FarthingError.
         """
         with Intake(self._bodies) as intake:
             self._admit(request, intake)
             if offer.usage is None:
                 return await self._meet(request, offer, receive, intake)
-        ask = self._metered_ask(came, request, offer, offer.usage)
+        return self._metered_ask(came, request, offer, offer.usage)
+
+    async def _meter_socket(self, ask: MeteredAsk, app: App, receive: Receive, send: Send) -> None:
+        """Serve a metered WebSocket to its end."""
         meters = present(self._meters, "a metered ask was made by meters")
         refused = await meters.serve_socket(ask, app, receive, send)
         if refused is None:
-            self._pace.give_back(self._trust.address(request))
-        return refused
+            self._pace.give_back(self._trust.address(ask.request))
+        else:
+            await refuse_websocket(ask.came, receive, send, refused)
 
     async def _settle_socket(self, deal: Deal, app: App, receive: Receive, send: Send) -> None:
         socket = PaidSocket(app, deal.request.scope, send)
