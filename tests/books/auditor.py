@@ -11,6 +11,7 @@ ACCOUNT = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
     " credits_pending, credits_posted"
 )
+ACCOUNTS = "accounts JOIN balances USING (timestamp)"
 TRANSFER = (
     "id, debit_account_id, credit_account_id, amount, ledger, code, flags, pending_id,"
     " user_data, timeout, timestamp"
@@ -21,7 +22,7 @@ def check_history(tx) -> int:
     """Fail on anything that does not follow; give the number of heads."""
     accounts = [
         (read_account(row), row[10])
-        for row in tx.rows(f"SELECT {ACCOUNT}, leaf FROM accounts ORDER BY timestamp")
+        for row in tx.rows(f"SELECT {ACCOUNT}, leaf FROM {ACCOUNTS} ORDER BY timestamp")
     ]
     transfers = [
         (read_transfer(row), *row[11:])
@@ -75,7 +76,8 @@ def _check_threads(accounts, transfers, tx):
         debit, credit = transfer.debit_account_id, transfer.credit_account_id
         assert (debit_previous, credit_previous) == (newest[debit], newest[credit])
         newest[debit] = newest[credit] = number
-    kept = {int.from_bytes(i, "big"): n for i, n in tx.rows("SELECT id, newest FROM accounts")}
+    stored = tx.rows(f"SELECT id, newest FROM {ACCOUNTS}")
+    kept = {int.from_bytes(i, "big"): n for i, n in stored}
     assert kept == newest
 
 

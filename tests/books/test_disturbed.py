@@ -22,7 +22,7 @@ async def test_a_balance_that_somebody_else_wrote_is_the_one_that_counts(tmp_pat
         spender, payee = await world.spender(100), await world.account()
         assert (await world.do(world.pay(spender, payee, 10))).payment.state is State.CAPTURED
         with apsw.Connection(str(tmp_path / "books.db")) as other:
-            other.execute("UPDATE accounts SET debits_posted = 95 WHERE debits_posted = 10")
+            other.execute("UPDATE balances SET debits_posted = 95 WHERE debits_posted = 10")
         refused = (await world.do(world.pay(spender, payee, 10))).payment
     database.close()
     assert (refused.state, refused.reason) == (State.REFUSED, Refusal.INSUFFICIENT_FUNDS)

@@ -346,7 +346,7 @@ _TWICE = (
     " HAVING COUNT(*) > 1"
 )
 _PROMISED = "SELECT id, units FROM sessions"
-_RECEIVED = "SELECT credits_posted FROM accounts WHERE id = ?"
+_RECEIVED = "SELECT credits_posted FROM accounts JOIN balances USING (timestamp) WHERE id = ?"
 
 
 async def crash_again_and_again(hub: CrashingHub, rounds: int, *, sessions: bool = False):

@@ -50,7 +50,8 @@ class Shop:
         number = ids.number("acc", account)
         row = await self.ctx.database.read(
             lambda tx: tx.rows(
-                "SELECT credits_posted - debits_posted FROM accounts WHERE id = ?",
+                "SELECT credits_posted - debits_posted FROM accounts"
+                " JOIN balances USING (timestamp) WHERE id = ?",
                 (number.to_bytes(16, "big"),),
             )
         )

@@ -31,8 +31,9 @@ async def test_the_command_audits_a_running_hub_and_names_what_somebody_changed(
         hub.stop()
     connection = apsw.Connection(str(tmp_path / "farthing.db"))
     connection.execute(
-        "UPDATE accounts SET credits_posted = credits_posted + 1000000 WHERE id ="
-        " (SELECT credit_account_id FROM transfers WHERE code = 10 AND flags = 0)"
+        "UPDATE balances SET credits_posted = credits_posted + 1000000 WHERE timestamp ="
+        " (SELECT timestamp FROM accounts WHERE id ="
+        " (SELECT credit_account_id FROM transfers WHERE code = 10 AND flags = 0))"
     )
     connection.close()
     code, told = _audit(hub)

@@ -98,7 +98,8 @@ def test_a_balance_changed_during_the_demo_is_named(tmp_path, start):
         found = other.execute("SELECT id FROM account_records WHERE name = 'Night lamp'")
         lamp = ids.number("acc", found.fetchone()[0])
         other.execute(
-            "UPDATE accounts SET credits_posted = credits_posted + 1 WHERE id = ?",
+            "UPDATE balances SET credits_posted = credits_posted + 1"
+            " WHERE timestamp = (SELECT timestamp FROM accounts WHERE id = ?)",
             [lamp.to_bytes(16, "big")],
         )
         other.commit()

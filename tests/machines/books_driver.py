@@ -12,7 +12,7 @@ from farthing.core.replay import counters
 from farthing.keys import Ed25519Signer
 from farthing.testing.worlds import HandClock
 from farthing.threads import Threads
-from tests.books.auditor import ACCOUNT, TRANSFER, check_history
+from tests.books.auditor import ACCOUNT, ACCOUNTS, TRANSFER, check_history
 from tests.machines.driver import START_NS, Balances
 from tests.own_writers import books_on
 
@@ -80,7 +80,8 @@ class BooksDriver:
         self._close()
 
     def _accounts(self) -> list[Account]:
-        return [read_account(row) for row in self._read(f"SELECT {ACCOUNT} FROM accounts")]
+        sql = f"SELECT {ACCOUNT} FROM {ACCOUNTS}"
+        return [read_account(row) for row in self._read(sql)]
 
     def _read(self, sql: str) -> list[tuple]:
         return self._loop.run_until_complete(self._database.read(lambda tx: tx.rows(sql)))

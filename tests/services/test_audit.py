@@ -25,18 +25,13 @@ TRANSFER = [
     "debit_previous",
     "credit_previous",
 ]
-ACCOUNT = [
-    "id",
-    "ledger",
-    "code",
+ACCOUNT = ["id", "ledger", "code", "user_data", "timestamp", "leaf"]
+BALANCES = [
     "flags",
-    "user_data",
-    "timestamp",
     "debits_pending",
     "debits_posted",
     "credits_pending",
     "credits_posted",
-    "leaf",
     "newest",
 ]
 LEAF = ["commit_number", "subject", "statement", "rows_digest", "digest"]
@@ -104,6 +99,7 @@ def test_empty_books_pass(spoilt):
             "leaves",
             "commits",
             "payments",
+            "balances",
             "sessions",
             *(table.name for table in STATED),
         ]
@@ -142,6 +138,28 @@ def test_a_changed_byte_of_an_account_is_found_and_named(spoilt, column):
         if column not in ("id", "timestamp"):  # These change its place, so its leaf may be named.
             assert report.fault.table == "account", report.text
             assert report.fault.ident == int.from_bytes(ident, "big")
+
+
+@pytest.mark.parametrize("column", BALANCES)
+def test_a_changed_byte_of_an_accounts_balances_is_found_and_named(spoilt, column):
+    for ident, opened in spoilt.rows("SELECT id, timestamp FROM accounts ORDER BY id"):
+        report = _plant(spoilt, "balances", "timestamp", opened, column)
+        assert report.fault is not None
+        assert report.fault.table == "account", report.text
+        assert report.fault.ident == int.from_bytes(ident, "big")
+
+
+def test_balances_that_moved_to_another_time_are_found_missing(spoilt):
+    [[ident, opened]] = spoilt.rows("SELECT id, timestamp FROM accounts ORDER BY id LIMIT 1")
+    sql = "UPDATE balances SET timestamp = timestamp + 1000000007 WHERE timestamp = ?"
+    fault = spoilt.audit((sql, (opened,))).fault
+    assert (fault.table, fault.ident) == ("account", int.from_bytes(ident, "big"))
+    assert fault.what == "its balances are not stored"
+
+
+def test_balances_of_no_account_are_found(spoilt):
+    report = spoilt.audit(("INSERT INTO balances SELECT 5, 0, 0, 0, 0, 0, 0",))
+    assert (report.fault.table, report.fault.number) == ("balances", 5)
 
 
 @pytest.mark.parametrize("column", LEAF)
@@ -264,8 +282,8 @@ def test_a_row_too_many_is_found(spoilt):
     assert spoilt.audit(copy).fault.number == 100000
     invented = (
         (
-            "INSERT INTO accounts SELECT ?, ledger, code, flags, user_data, timestamp, 0, 0, 0, 0,"
-            " leaf, 0 FROM accounts LIMIT 1"
+            "INSERT INTO accounts (id, ledger, code, user_data, timestamp, leaf)"
+            " SELECT ?, ledger, code, user_data, timestamp, leaf FROM accounts LIMIT 1"
         ),
         (bytes(15) + b"\1",),
     )
@@ -323,10 +341,11 @@ def _swap(tx, a, b):
 
 def test_money_made_from_nothing_is_named_with_what_is_and_what_should_be(spoilt):
     [[ident, posted]] = spoilt.rows(
-        "SELECT id, credits_posted FROM accounts WHERE code = 10 ORDER BY id LIMIT 1"
+        "SELECT timestamp, credits_posted FROM accounts JOIN balances USING (timestamp)"
+        " WHERE code = 10 ORDER BY id LIMIT 1"
     )
     report = spoilt.audit(
-        ("UPDATE accounts SET credits_posted = credits_posted + 1000 WHERE id = ?", (ident,))
+        ("UPDATE balances SET credits_posted = credits_posted + 1000 WHERE timestamp = ?", (ident,))
     )
     assert report.fault.what == (f"credits posted is {posted + 1000}, history makes {posted}")
     assert report.fault.row.startswith("account acc_")

@@ -6,7 +6,7 @@ EVERYWHERE = [
     "DROP TABLE settings; CREATE VIEW settings AS SELECT 'a' AS name, 'b' AS value",
 ]
 ON_SQLITE = [
-    "CREATE TRIGGER t AFTER INSERT ON payments BEGIN UPDATE accounts SET flags = 0; END",
+    "CREATE TRIGGER t AFTER INSERT ON payments BEGIN UPDATE balances SET flags = 0; END",
     "CREATE VIEW mine AS SELECT * FROM api_keys",
     "CREATE TABLE mine (x TEXT)",
     "CREATE INDEX mine ON api_keys (owner)",

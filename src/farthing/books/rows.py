@@ -1,6 +1,7 @@
 """The ledger's rows in SQL: how accounts, transfers, leaves and heads are read and written."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ _ACCOUNT = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
     " credits_pending, credits_posted"
 )
+_ACCOUNTS = "accounts JOIN balances USING (timestamp)"
 _TRANSFER = (
     "id, debit_account_id, credit_account_id, amount, ledger, code, flags, pending_id,"
     " user_data, timeout, timestamp"
@@ -22,6 +24,8 @@ _TRANSFER = (
 
 
 _NEVER_NS = 2**62
+
+_timestamp = attrgetter("timestamp")
 
 
 def raw(ident: int) -> bytes:
@@ -36,7 +40,7 @@ def _id(value: bytes) -> int:
 def fetch_accounts(tx: Tx, idents: Sequence[int]) -> dict[int, Account]:
     """Get the accounts that exist under these ids, each with the end of its thread."""
     found: dict[int, Account] = {}
-    sql = f"SELECT {_ACCOUNT}, newest FROM accounts WHERE id = ?"  # noqa: S608 - our own columns
+    sql = f"SELECT {_ACCOUNT}, newest FROM {_ACCOUNTS} WHERE id = ?"  # noqa: S608 - our own columns
     for row in tx.rows_each(sql, [raw(ident) for ident in idents]):
         account = read_account(row)
         account.newest = row[10]
@@ -116,27 +120,36 @@ def expires_ns(hold: Transfer) -> int:
 
 def insert_accounts(tx: Tx, opened: Iterable[tuple[Account, int]]) -> None:
     """Write new accounts, each with the number of its leaf; counters follow by update."""
+    accounts = list(opened)
     tx.run_many(
-        f"INSERT INTO accounts ({_ACCOUNT}, leaf, newest)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, 0)",
+        "INSERT INTO accounts (id, ledger, code, user_data, timestamp, leaf)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (raw(a.id), a.ledger, a.code, a.flags, raw(a.user_data), a.timestamp, leaf)
-            for a, leaf in opened
+            (raw(a.id), a.ledger, a.code, raw(a.user_data), a.timestamp, leaf)
+            for a, leaf in accounts
         ],
+    )
+    tx.run_many(
+        "INSERT INTO balances (timestamp, flags, debits_pending, debits_posted, credits_pending,"
+        " credits_posted, newest) VALUES (?, ?, 0, 0, 0, 0, 0)",
+        [(a.timestamp, a.flags) for a, _ in accounts],
     )
 
 
 def update_accounts(tx: Tx, changed: Iterable[Account]) -> None:
-    """Write the counters, flags and threads of accounts that changed."""
+    """Write the counters, flags and threads of accounts that changed.
+
+    Shape: in the order in which their rows lie, so that each page is looked for once.
+    """
     tx.run_many(
-        "UPDATE accounts SET flags = ?, debits_pending = ?, debits_posted = ?,"
-        " credits_pending = ?, credits_posted = ?, newest = ? WHERE id = ?",
+        "UPDATE balances SET flags = ?, debits_pending = ?, debits_posted = ?,"
+        " credits_pending = ?, credits_posted = ?, newest = ? WHERE timestamp = ?",
         [
             (
                 a.flags, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted,
-                a.newest, a.id.to_bytes(16, "big"),
+                a.newest, a.timestamp,
             )
-            for a in changed
+            for a in sorted(changed, key=_timestamp)
         ],
     )  # fmt: skip
 

@@ -99,6 +99,9 @@ class Tables:
             seen += 1
         if seen != len(walk.leaves.replay.accounts):
             raise broken("account", "one of history's accounts is not stored")
+        odd = rows.odd_balances(self._tx)
+        if odd is not None:
+            raise broken("balances", "they belong to no account", number=odd)
 
     def _check_account_records(self, walk: Walk) -> None:
         mapped, after = mapping(ACCOUNTS), ""

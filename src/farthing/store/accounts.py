@@ -10,7 +10,7 @@ def account_counters(tx: Tx, ident: int) -> Account | None:
     """Read an account's counters as of the last commit."""
     rows = tx.rows(
         "SELECT ledger, code, flags, timestamp, debits_pending, debits_posted, credits_pending,"
-        " credits_posted FROM accounts WHERE id = ?",
+        " credits_posted FROM accounts JOIN balances USING (timestamp) WHERE id = ?",
         (ident.to_bytes(16, "big"),),
     )
     if not rows:
@@ -22,7 +22,9 @@ def account_counters(tx: Tx, ident: int) -> Account | None:
 def account_thread(tx: Tx, ident: int, before: int, limit: int) -> list[dict[str, Any]]:
     """Follow an account's transfers backwards from the newest, or from before a number."""
     raw = ident.to_bytes(16, "big")
-    rows = tx.rows("SELECT newest FROM accounts WHERE id = ?", (raw,))
+    rows = tx.rows(
+        "SELECT newest FROM accounts JOIN balances USING (timestamp) WHERE id = ?", (raw,)
+    )
     number = rows[0][0] if rows else 0
     found: list[dict[str, Any]] = []
     while number and len(found) < limit:

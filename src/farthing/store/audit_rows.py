@@ -90,11 +90,12 @@ _ACCOUNT_COLUMNS = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
     " credits_pending, credits_posted, leaf, newest"
 )
+_ACCOUNTS = "accounts LEFT JOIN balances USING (timestamp)"
 
 
 def accounts_by_leaf(tx: Tx) -> Iterator[StoredAccount]:
     """Give every account in the order they were opened."""
-    start = f"SELECT {_ACCOUNT_COLUMNS} FROM accounts"  # noqa: S608 - our own names
+    start = f"SELECT {_ACCOUNT_COLUMNS} FROM {_ACCOUNTS}"  # noqa: S608 - our own names
     order = f"ORDER BY leaf, timestamp, id LIMIT {PAGE}"
     page = tx.rows(f"{start} {order}")
     while page:
@@ -106,15 +107,27 @@ def accounts_by_leaf(tx: Tx) -> Iterator[StoredAccount]:
 
 def accounts_by_id(tx: Tx) -> Iterator[StoredAccount]:
     """Give every account in the order of their ids."""
-    yield from map(_account, _pages(tx, _ACCOUNT_COLUMNS, "accounts", "id"))
+    yield from map(_account, _pages(tx, _ACCOUNT_COLUMNS, _ACCOUNTS, "id"))
 
 
 def _account(row: Sequence[Any]) -> StoredAccount:
     name = row[0].hex() if isinstance(row[0], bytes) else row[0]
+    if row[3] is None and isinstance(row[0], bytes):
+        ident = int.from_bytes(row[0], "big")
+        raise broken("account", "its balances are not stored", ident=ident)
     _checked(row, _ACCOUNT, "account", name)
     ident, user = (_number(row[i], "account", name) for i in (0, 4))
     account = Account(ident, row[1], row[2], row[3], user, *row[5:10])
     return StoredAccount(account, row[10], row[11])
+
+
+def odd_balances(tx: Tx) -> int | None:
+    """Find balances of an account that is not there, by the timestamp they stand under."""
+    found = tx.rows(
+        "SELECT timestamp FROM balances WHERE timestamp NOT IN (SELECT timestamp FROM accounts)"
+        " ORDER BY timestamp LIMIT 1"
+    )
+    return found[0][0] if found else None
 
 
 class StoredPending(NamedTuple):
