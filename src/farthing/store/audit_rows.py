@@ -112,7 +112,7 @@ def accounts_by_id(tx: Tx) -> Iterator[StoredAccount]:
 
 def _account(row: Sequence[Any]) -> StoredAccount:
     name = row[0].hex() if isinstance(row[0], bytes) else row[0]
-    if row[3] is None and isinstance(row[0], bytes):
+    if None in row and isinstance(row[0], bytes):
         ident = int.from_bytes(row[0], "big")
         raise broken("account", "its balances are not stored", ident=ident)
     _checked(row, _ACCOUNT, "account", name)
