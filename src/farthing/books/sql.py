@@ -173,7 +173,10 @@ class SqlBooks:
         self._under_way += len(batch)
         since = min(wish.since for wish, _ in batch)
         running = self._writer.run([unit for _, unit in batch], since)
-        running.add_done_callback(lambda done: self._hear(batch, done))
+        if running.done():
+            self._hear(batch, running)
+        else:
+            running.add_done_callback(lambda done: self._hear(batch, done))
 
     def _hear(
         self, batch: Sequence[tuple[Wish, Unit[Any]]], done: "asyncio.Future[list[Any]]"

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from threading import Lock
+from time import perf_counter
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from farthing.books.base import Tx
+from farthing.books.solitude import Solitude
 from farthing.books.writing import Writing
 from farthing.core.decisions import Unit
 from farthing.threads import Threads
+
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 
 class Writer(Protocol):
@@ -26,7 +32,7 @@ class Writer(Protocol):
     def commits(self) -> int: ...
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
-        """Decide and write units, the first of which waits since then."""
+        """Decide and write units, the first of which waits since then; it may be done already."""
         ...
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
@@ -43,12 +49,15 @@ class Writer(Protocol):
 
 
 class OnThread:
-    """Writes on the one thread of these."""
+    """Writes on the one thread of these, and on the event loop what comes alone (`solitude.py`)."""
 
     joins = False
 
     def __init__(self, writing: Writing, threads: Threads) -> None:
         self._writing, self._threads = writing, threads
+        self._solitude = Solitude()
+        self._turn = Lock()
+        """Held by whoever writes: the thread may be busy with what nobody waits for any more."""
 
     @property
     def failing(self) -> bool:
@@ -61,16 +70,44 @@ class OnThread:
         return self._writing.commits
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
-        """Decide and write units."""
-        return self._threads.run(self._writing.run, units, since)
+        """Decide and write units; one that was alone may be written by now."""
+        if (
+            len(units) == 1
+            and self._solitude.lasts
+            and self._writing.prompt
+            and self._turn.acquire(blocking=False)
+        ):
+            return self._run_here(units, since)
+        return self._threads.run(self._in_turn, self._run, units, since)
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out."""
-        await self._threads.run(self._writing.tidy, work)
+        await self._threads.run(self._in_turn, self._writing.tidy, work)
 
     async def probe(self) -> bool:
         """Try to write."""
-        return await self._threads.run(self._writing.probe)
+        return await self._threads.run(self._in_turn, self._writing.probe)
 
     async def close(self) -> None:
         """Leave the threads and the database to who gave them."""
+
+    def _run_here(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
+        heard: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        try:
+            heard.set_result(self._run(units, since))
+        except BaseException as fault:
+            heard.set_exception(fault)
+        finally:
+            self._turn.release()
+        return heard
+
+    def _in_turn(self, work: Callable[[*Given], T], *given: *Given) -> T:
+        with self._turn:
+            return work(*given)
+
+    def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
+        began = perf_counter()
+        try:
+            return self._writing.run(units, since)
+        finally:
+            self._solitude.wrote(len(units), perf_counter() - began)

@@ -35,6 +35,8 @@ class Transacts(Protocol):
     def exclusive(self) -> bool: ...
     @property
     def connected(self) -> int: ...
+    @property
+    def prompt(self) -> bool: ...
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
@@ -64,6 +66,11 @@ class Writing:
         self._tip: Tip | None = None
         self.failing = False
         self.commits = 0
+
+    @property
+    def prompt(self) -> bool:
+        """Whether a small commit waits for nothing but this machine's disk, once."""
+        return self._database.prompt and not self.failing
 
     def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out; nothing of the history."""

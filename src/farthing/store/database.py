@@ -71,6 +71,11 @@ class Database(Protocol):
         """How often the writer has connected: another number, maybe another database."""
         ...
 
+    @property
+    def prompt(self) -> bool:
+        """Whether a small commit waits for this machine's disk, once, and for nothing else."""
+        ...
+
     def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a writing transaction, commit it durably, and give its result.
 

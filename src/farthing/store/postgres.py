@@ -79,6 +79,7 @@ class PostgresDatabase:
 
     dialect = "postgresql"
     exclusive = False
+    prompt = False
 
     def __init__(self, dsn: str, readers: Threads) -> None:
         self._dsn, self._readers = _completed(dsn), readers

@@ -22,6 +22,8 @@ from farthing.threads import Threads
 T = TypeVar("T")
 _READERS = 4
 _BUSY_MS = 5000
+_SMALL_PAGES = 256
+"""More than a commit of one unit takes; what expired meanwhile may be among it."""
 
 
 class SqliteTx:
@@ -102,7 +104,7 @@ class SqliteDatabase:
         if path.exists() and not path.is_file():
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self.lock = lock if read_only or lock is not None else _take_lock(path)
-        self._version = None
+        self._version, self._pages = None, 0
         self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         try:
@@ -135,6 +137,11 @@ class SqliteDatabase:
             connection.pragma("query_only", True)
         return connection
 
+    @property
+    def prompt(self) -> bool:
+        """Whether a small commit waits for the disk once, and does not bring the log home."""
+        return self._pages + _SMALL_PAGES < self._log_pages and not self._files.is_cramped
+
     def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a writing transaction; it is on disk when this returns."""
         self._files.check()
@@ -159,6 +166,7 @@ class SqliteDatabase:
 
         Shape: the commit is on disk, so nothing that fails here may look as if it were not.
         """
+        self._pages = pages
         if pages < self._log_pages:
             self._files.keep_ahead(pages, self._log_pages)
             return apsw.SQLITE_OK

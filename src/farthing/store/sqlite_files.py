@@ -87,7 +87,7 @@ class BooksFiles:
         first frame that is none, as it does when it has begun to write it over.
         """
         used, room = pages * _FRAME_BYTES, most * _FRAME_BYTES - self._log_bytes
-        if not self._paths or used + _NEAR_BYTES < self._log_bytes or self._cramped_at is not None:
+        if not self._paths or used + _NEAR_BYTES < self._log_bytes or self.is_cramped:
             return
         if room > 0:
             with contextlib.suppress(OSError):
@@ -96,6 +96,11 @@ class BooksFiles:
     def cramped(self) -> None:
         """Remember that the disk was full."""
         self._cramped_at = self._clock() - _BETWEEN_S
+
+    @property
+    def is_cramped(self) -> bool:
+        """Whether the log waits to be brought home since the disk was full."""
+        return self._cramped_at is not None
 
     def make_room(self, writer: apsw.Connection) -> None:
         """Bring the log home after the disk was full, so that it does not eat what is freed.
