@@ -8,7 +8,7 @@ Where they come together, or the disk is slow, a thread writes, and the loop goe
 ALONE_MIN = 8
 """So many commits of one unit come in a row before the loop writes one."""
 
-MEAN_SECONDS_MAX = 0.005
+MEAN_SECONDS_MAX = 0.01
 """What commits may take in the mean for the loop to write them."""
 
 _OF_THE_LAST = 8
