@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 SYSTEM = $(shell sed 's/\#.*//' debian-packages.txt)
 RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/test_receipts.py \
-  tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py
+  tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py \
+  tests/services/test_audit.py
 
 .PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored speed-page docs reference audit-dependencies sbom clean
 

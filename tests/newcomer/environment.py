@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.trusted import trusting_all
+
 from .shell import ROOT
 
 _TOOLS = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
@@ -74,5 +76,5 @@ def _uv(*words: str) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=trusting_all())
     assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from farthing.core.chain import Head, leaf_digest, merkle_levels, root_of, sign_
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
 from tests.conftest import SIGNER
+from tests.effort import REPEATED
 from tests.services.lived_in import ROOT, live
 
 TRANSFER = [
@@ -59,6 +60,14 @@ def _changed(value):
         middle = len(value) // 2
         return value[:middle] + bytes((value[middle] ^ 1,)) + value[middle + 1 :]
     return value[:-1] + chr(ord(value[-1]) ^ 1)
+
+
+def _share(rows, column, columns, spoilt):
+    """Give a third of many rows, another one for each column and engine; `make prove` takes all."""
+    if not REPEATED or len(rows) < 12:
+        return rows
+    engines = ["sqlite", "postgresql"]
+    return rows[(columns.index(column) + engines.index(spoilt.database.dialect)) % 3 :: 3]
 
 
 def _plant(spoilt, table, key, which, column):
@@ -132,7 +141,8 @@ def test_a_changed_byte_of_a_transfer_is_found_and_the_transfer_named(spoilt, ki
 
 @pytest.mark.parametrize("column", ACCOUNT)
 def test_a_changed_byte_of_an_account_is_found_and_named(spoilt, column):
-    for (ident,) in spoilt.rows("SELECT id FROM accounts ORDER BY leaf, timestamp"):
+    rows = spoilt.rows("SELECT id FROM accounts ORDER BY leaf, timestamp")
+    for (ident,) in _share(rows, column, ACCOUNT, spoilt):
         report = _plant(spoilt, "accounts", "id", ident, column)
         assert report.fault is not None
         if column not in ("id", "timestamp"):  # These change its place, so its leaf may be named.
@@ -164,7 +174,8 @@ def test_balances_of_no_account_are_found(spoilt):
 
 @pytest.mark.parametrize("column", LEAF)
 def test_a_changed_byte_of_a_leaf_is_found_and_named(spoilt, column):
-    for (number,) in spoilt.rows("SELECT number FROM leaves ORDER BY number"):
+    rows = spoilt.rows("SELECT number FROM leaves ORDER BY number")
+    for (number,) in _share(rows, column, LEAF, spoilt):
         [[value]] = spoilt.rows(f"SELECT {column} FROM leaves WHERE number = ?", number)
         if value == b"":
             continue
@@ -175,7 +186,8 @@ def test_a_changed_byte_of_a_leaf_is_found_and_named(spoilt, column):
 
 @pytest.mark.parametrize("column", COMMIT)
 def test_a_changed_byte_of_a_commit_is_found_and_named(spoilt, column):
-    for (number,) in spoilt.rows("SELECT number FROM commits ORDER BY number"):
+    rows = spoilt.rows("SELECT number FROM commits ORDER BY number")
+    for (number,) in _share(rows, column, COMMIT, spoilt):
         report = _plant(spoilt, "commits", "number", number, column)
         assert report.fault is not None
         assert (report.fault.table, report.fault.number) == ("commit", number), report.text
@@ -227,7 +239,8 @@ PAYMENT = [
 
 @pytest.mark.parametrize("column", PAYMENT)
 def test_a_changed_payment_is_found_and_named(spoilt, column):
-    for ident, value in spoilt.rows(f"SELECT id, {column} FROM payments ORDER BY id"):
+    rows = spoilt.rows(f"SELECT id, {column} FROM payments ORDER BY id")
+    for ident, value in _share(rows, column, PAYMENT, spoilt):
         other = "another" if isinstance(value, str | None) else _changed(value)
         sql = f"UPDATE payments SET {column} = ? WHERE id = ?"
         report = spoilt.audit((sql, (other, ident)))
@@ -237,8 +250,9 @@ def test_a_changed_payment_is_found_and_named(spoilt, column):
 
 def test_a_payment_of_another_state_is_found(spoilt):
     states = ["awaiting", "held", "captured", "refused", "voided", "expired"]
-    for ident, state in spoilt.rows("SELECT id, state FROM payments ORDER BY id"):
-        for other in states:
+    rows = spoilt.rows("SELECT id, state FROM payments ORDER BY id")
+    for at, (ident, state) in enumerate(rows):
+        for other in states[at % 2 :: 2] if REPEATED else states:
             if other != state:
                 sql = "UPDATE payments SET state = ? WHERE id = ?"
                 assert spoilt.audit((sql, (other, ident))).fault.row == f"payment {ident}"
