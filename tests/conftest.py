@@ -30,6 +30,14 @@ _TEMPLATE = "farthing_template"
 SIGNER = Ed25519Signer(bytes(range(32)))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Run one more at a time than there are processors: many tests wait for what they started."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) + 1
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_configure(config):
     """Agree on one place before workers start: the first that needs a server starts it there."""
     if not hasattr(config, "workerinput"):

@@ -16,7 +16,7 @@ import httpx
 
 from tests.cli.runner import Terminal
 
-STARTED_WITHIN_SECONDS = 20
+STARTED_WITHIN_SECONDS = 60
 
 
 def free_port() -> int:
@@ -78,7 +78,7 @@ class HubProcess:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """End the process as `kill -9` does."""
@@ -91,7 +91,7 @@ class HubProcess:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert not ok or done.returncode == 0, done.stdout + done.stderr
         return done
@@ -155,7 +155,7 @@ class HubProcess:
             yield url
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def wait_for(url: str, process: subprocess.Popen, verify: str = "") -> None:

@@ -12,7 +12,7 @@ from tests.e2e.crashing import CrashingHub
 
 def _audit(hub):
     command = [sys.executable, "-m", "farthing", "audit", "--json", "--config", str(hub.config)]
-    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, timeout=120, check=False)
     return ran.returncode, json.loads(ran.stdout)
 
 
@@ -83,7 +83,7 @@ def _checkpoint(folder):
 
 def _serve(hub):
     command = [sys.executable, "-m", "farthing", "serve", "--config", str(hub.config)]
-    return subprocess.run(command, capture_output=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, timeout=120, check=False)
 
 
 def _heads_file(hub):

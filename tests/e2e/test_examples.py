@@ -46,7 +46,7 @@ def test_the_example_buyer_pays_the_example_seller(hub, tmp_path):
             env=hub.environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
         )
     finally:
         seller.terminate()

@@ -42,7 +42,7 @@ def can_isolate() -> bool:
 
 
 def type_in(
-    script: str, folder: Path, environment: dict[str, str], *, seconds: float = 120
+    script: str, folder: Path, environment: dict[str, str], *, seconds: float = 400
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in a shell that reaches nothing outside this machine, and stop its jobs."""
     told = {

@@ -136,7 +136,8 @@ def test_from_an_empty_folder_to_the_first_paid_answer_in_a_minute_offline(
     done = type_in(script, clone, {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "worth a tenth of a cent" in done.stdout
-    assert time.monotonic() - began < FIRST_ANSWER_SECONDS
+    seconds = time.monotonic() - began
+    assert seconds < FIRST_ANSWER_SECONDS or seconds < FIRST_ANSWER_SECONDS * _busy()
 
 
 def test_an_answer_is_paid_for_within_three_seconds_of_serve(environment: Empty, home: Path):

@@ -86,7 +86,7 @@ def process(*command: str, port: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         started.terminate()
-        started.communicate(timeout=20)
+        started.communicate(timeout=60)
 
 
 def free_port() -> int:
