@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from farthing.books.inbox import Inbox, joined
 from farthing.books.own_process import Setup
+from farthing.books.parcels import Answers
 from farthing.books.sql import BATCH_MAX
 from farthing.books.wire import (
     RUN,
@@ -131,7 +132,7 @@ def _run(link: socket, some: Sequence[Asked], writing: Writing, teller: Teller) 
     start = 0
     for asked in some:
         end = start + len(asked.arguments[0])
-        result = None if fault else answers[start:end]
+        result = None if fault else Answers(answers[start:end])
         link.sendall(teller.answer(result, fault, failing=writing.failing))
         start = end
 

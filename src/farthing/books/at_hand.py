@@ -33,6 +33,13 @@ class AtHand:
         self._written, self._lasting = working.written, memory.lasting
         self._now_ns = view.now_ns
         self._known = working.account
+        self._standings: dict[str, Standing] = {}
+        self._payees: dict[str, AccountRecord] = {}
+
+    def forget(self) -> None:
+        """Look at records anew: a unit may have written some that are no payments."""
+        self._standings.clear()
+        self._payees.clear()
 
     def knows(self, unit: Authorise) -> bool:
         """Tell whether all that an order looks at is in memory, and its nonce surely new."""
@@ -49,8 +56,8 @@ class AtHand:
         Shape: None where its plan must be asked.
         """
         order = unit.signed.order
-        standing = self._standing(order.device)
-        payee = self._record(ACCOUNTS.name, order.payee)
+        standing = self._standings.get(order.device) or self._standing(order.device)
+        payee = self._payees.get(order.payee) or self._payee(order.payee)
         number = ids.number("pay", unit.name)
         if (
             standing is None
@@ -108,6 +115,12 @@ class AtHand:
             and passing.get((ASKS.name, name), _UNKNOWN) is None
         )
 
+    def _payee(self, ident: str) -> AccountRecord | None:
+        found = self._record(ACCOUNTS.name, ident)
+        if found is not None:
+            self._payees[ident] = found
+        return found
+
     def _record(self, table: str, key: str) -> Any:
         write = self._written.get((table, key))
         return write.row if write is not None else self._lasting.get((table, key))
@@ -124,12 +137,13 @@ class AtHand:
             and known.device is device and known.mandate is mandate and known.payer is payer
             and known.since <= self._now_ns // NS < known.until
         ):  # fmt: skip
+            self._standings[ident] = known
             return known
         if mandate is None or payer is None:
             return None
         found = standing_of(device, mandate, payer, self._now_ns)
         if found is not None:
-            self._memory.standings[ident] = found
+            self._memory.standings[ident] = self._standings[ident] = found
         return found
 
 

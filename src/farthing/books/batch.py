@@ -110,6 +110,7 @@ class Batch:
         if at_once is not None:
             self._working.write(at_once.writes)
             return at_once.answer, self._leaf(at_once.subject, at_once.statement)
+        self._at_hand.forget()
         self._view.looked.clear()
         try:
             planned = unit.plan(self._view)

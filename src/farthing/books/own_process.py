@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
 from farthing.books.link import Link, Spawn, open_link, spawn_writer
+from farthing.books.parcels import Units
 from farthing.books.wire import RUN, Answered, Asked, Unsendable, pack, why_unsendable
 from farthing.books.writing import OnBatch
 from farthing.clock import Clock
@@ -96,7 +97,7 @@ class OwnProcess:
 
     async def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
         try:
-            return await self._ask(RUN, units, since)
+            return await self._ask(RUN, Units(units), since)
         except Unsendable:
             if len(units) == 1:
                 raise

@@ -7,13 +7,11 @@ before anything has moved. Both ways leave the same rows: `tests/books/test_usua
 compares them.
 """
 
-import msgspec
-
 from farthing.books.at_hand import AtHand
 from farthing.core.decisions import Outcome, View
 from farthing.core.ledger import Ledger
 from farthing.core.paying import Authorise
-from farthing.core.payments import Authorised, State, settled
+from farthing.core.payments import Authorised, State, settled_as_usual
 
 
 def charge(
@@ -27,8 +25,8 @@ def charge(
     moves = at_hand.moves(unit, standing)
     if moves is None or not ledger.move(moves):
         return None
-    draft = unit.draft(view, standing.device, standing.payer, payee)
-    captured = msgspec.structs.replace(
-        draft, state=State.CAPTURED, captured=draft.amount, budgets=len(standing.lines)
-    )
-    return settled(view, captured, Authorised(captured, fresh=bool(captured.claim)))
+    captured = unit.draft(
+        view, standing.device, standing.payer, payee,
+        state=State.CAPTURED, budgets=len(standing.lines),
+    )  # fmt: skip
+    return settled_as_usual(view, captured, Authorised(captured, fresh=bool(captured.claim)))

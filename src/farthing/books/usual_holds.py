@@ -3,14 +3,12 @@
 A lone purchase through the paywall is a hold and its capture, and waits for both.
 """
 
-import msgspec
-
 from farthing.books.at_hand import AtHand
 from farthing.clock import NS
 from farthing.core.decisions import Outcome, View
 from farthing.core.ledger import Ledger
 from farthing.core.paying import Authorise
-from farthing.core.payments import Authorised, settled
+from farthing.core.payments import Authorised, settled_as_usual
 
 _SECONDS_MAX = 2**32 - 1
 """What a transfer's timeout can hold; the plan says what is wrong with more."""
@@ -28,8 +26,8 @@ def hold(
     moves = at_hand.moves(unit, standing, seconds)
     if moves is None or not ledger.move(moves):
         return None
-    draft = unit.draft(view, standing.device, standing.payer, payee)
-    held = msgspec.structs.replace(
-        draft, budgets=len(standing.lines), hold_ends_ns=view.now_ns + seconds * NS
-    )
-    return settled(view, held, Authorised(held, fresh=bool(held.claim)))
+    held = unit.draft(
+        view, standing.device, standing.payer, payee,
+        budgets=len(standing.lines), hold_ends_ns=view.now_ns + seconds * NS,
+    )  # fmt: skip
+    return settled_as_usual(view, held, Authorised(held, fresh=bool(held.claim)))

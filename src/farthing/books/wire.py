@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from farthing.books.base import Done
+from farthing.books.parcels import REDUCED
 from farthing.core.chain import Head, Proof
 from farthing.core.events import Event
 from farthing.core.orders import SignedOrder
@@ -165,6 +166,7 @@ def _reduce_signer(signer: Ed25519Signer | P256Signer) -> tuple[Callable[..., An
 
 _REDUCED: dict[type, Callable[[Any], Any]] = {
     **copyreg.dispatch_table,
+    **REDUCED,
     Authorise: _reduce_authorise,
     Payment: _reduce_payment,
     Done: _reduce_done,

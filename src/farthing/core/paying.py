@@ -190,13 +190,21 @@ class Authorise(msgspec.Struct, frozen=True):
         return payer, payee
 
     def draft(
-        self, view: View, device: Device, payer: AccountRecord, payee: AccountRecord
+        self,
+        view: View,
+        device: Device,
+        payer: AccountRecord,
+        payee: AccountRecord,
+        *,
+        state: State = State.HELD,
+        budgets: int = 0,
+        hold_ends_ns: int = 0,
     ) -> Payment:
-        """Write the payment that this order becomes, before anything is decided of it."""
+        """Write the payment that this order becomes: before anything is decided of it, or taken."""
         order = self.signed.order
         return Payment(
             id=self.name,
-            state=State.HELD,
+            state=state,
             reason="",
             owner=payer.owner,
             payer=payer.id,
@@ -206,7 +214,7 @@ class Authorise(msgspec.Struct, frozen=True):
             asset=order.asset,
             ledger=payer.ledger,
             amount=order.amount,
-            captured=0,
+            captured=order.amount if state is State.CAPTURED else 0,
             refunded=0,
             category=self.category,
             resource=order.resource,
@@ -219,8 +227,8 @@ class Authorise(msgspec.Struct, frozen=True):
             wants_capture=self.capture,
             hold_seconds=self.hold_seconds,
             claim=self.claim,
-            budgets=0,
-            hold_ends_ns=0,
+            budgets=budgets,
+            hold_ends_ns=hold_ends_ns,
             ask_ends_ns=0,
             ask="",
             delivery="",
