@@ -298,6 +298,9 @@ class CrashingHub:
                 once = functools.partial(drawer.draw, client)
                 clients.append(asyncio.create_task(keep_on(once)))
             await asyncio.sleep(seconds)
+            async with asyncio.timeout(_START_SECONDS):
+                while not all(d.answered for d in self.drawers):  # noqa: ASYNC110 - they tell nobody
+                    await asyncio.sleep(0.01)
             self.kill()
             await asyncio.gather(*clients)
 

@@ -77,16 +77,22 @@ async def buy(seller: Seller, purse: Path, side_by_side: int) -> tuple[str, int]
             assert (answer.status_code, answer.text) == (200, "sunny"), answer.text
             got += 1
 
+    async def more() -> None:
+        enough = got + 12
+        async with asyncio.timeout(60):
+            while got < enough:  # noqa: ASYNC110 - buyers tell nobody
+                await asyncio.sleep(0.01)
+
     async with Client(open_purse(purse)) as client:
         shop = client.session(seller.url, deposit="0.01 USD")
         await shop.get("/page.txt")
         got += 1
         buyers = [asyncio.create_task(buyer(shop)) for _ in range(side_by_side)]
         for _ in range(KILLS):
-            await asyncio.sleep(0.5)
+            await more()
             await asyncio.to_thread(seller.kill)
             await asyncio.to_thread(seller.start)
-        await asyncio.sleep(0.5)
+        await more()
         over.set()
         await asyncio.gather(*buyers)
         session = shop.session

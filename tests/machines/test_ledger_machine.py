@@ -11,7 +11,7 @@ from tests.machines.objections import MOST
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(
-    max_examples=examples(150), stateful_step_count=30, deadline=None
+    max_examples=examples(80), stateful_step_count=30, deadline=None
 )
 
 
