@@ -10,6 +10,7 @@ import hmac
 import re
 import secrets as system_secrets
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from farthing import ids
@@ -66,19 +67,16 @@ class Mpp:
     def challenge(self, terms: Terms, now_ns: int, problem: BadCredential | None) -> Headers:  # noqa: ARG002
         """Write the `WWW-Authenticate` field of a 402; the paywall adds `Cache-Control`."""
         nonce = ids.encode(ids.fresh(now_ns // 1_000_000, self._random_bits))
-        parameters = {
-            "realm": check_realm(terms.realm),
-            "method": names.METHOD,
-            "intent": names.INTENT,
-            "request": to_base64url(plain_json(_request(terms))),
+        lasting, written = _lasting(terms)
+        changing = {
             "expires": write_time(now_ns // NS + terms.lifetime_seconds),
             "opaque": to_base64url(plain_json({"nonce": nonce})),
         }
         if terms.body_digest:
-            parameters["digest"] = _checked_digest(terms.body_digest)
-        bound = {"id": challenge_id(self._secrets[0], parameters)} | parameters
-        written = ", ".join(f"{name}={fields.quoted(value)}" for name, value in bound.items())
-        return [(names.CHALLENGE_FIELD, f"Payment {written}")]
+            changing["digest"] = _checked_digest(terms.body_digest)
+        ident = challenge_id(self._secrets[0], {**lasting, **changing})
+        rest = _written(changing)
+        return [(names.CHALLENGE_FIELD, f'Payment id="{ident}", {written}, {rest}')]
 
     def carries(self, headers: Mapping[str, str]) -> bool:
         """Tell whether `Authorization` carries a Payment credential, readable or not."""
@@ -131,6 +129,22 @@ def check_binding(secrets: Sequence[bytes], echo: Mapping[str, str]) -> None:
             good |= hmac.compare_digest(expected, echo["id"].encode())
     if not good:
         raise bad("invalid-challenge", "this hub did not ask this; ask again for a new price")
+
+
+@lru_cache(maxsize=256)
+def _lasting(terms: Terms) -> tuple[Mapping[str, str], str]:
+    """Give the parameters that all challenges for these terms share, and how they are written."""
+    parameters = {
+        "realm": check_realm(terms.realm),
+        "method": names.METHOD,
+        "intent": names.INTENT,
+        "request": to_base64url(plain_json(_request(terms))),
+    }
+    return parameters, _written(parameters)
+
+
+def _written(parameters: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={fields.quoted(value)}" for name, value in parameters.items())
 
 
 def _request(terms: Terms) -> dict[str, str | Mapping[str, str]]:

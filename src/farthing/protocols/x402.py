@@ -67,17 +67,8 @@ class X402:
 
     def challenge(self, terms: Terms, now_ns: int, problem: BadCredential | None) -> Headers:  # noqa: ARG002
         """Write the `PAYMENT-REQUIRED` field of a 402."""
-        resource = {"url": terms.url}
-        if terms.description:
-            resource["description"] = terms.description
-        required = {
-            "x402Version": names.X402_VERSION,
-            "error": error_reason(problem.code) if problem else _ERROR_MISSING,
-            "resource": resource,
-            "accepts": [requirements(terms)],
-            "extensions": {names.PAYMENT_IDENTIFIER: _IDENTIFIER_DECLARED},
-        }
-        return [(names.REQUIRED_FIELD, x402_client.write(required))]
+        error = error_reason(problem.code) if problem else _ERROR_MISSING
+        return [(names.REQUIRED_FIELD, _required(terms, error))]
 
     def carries(self, headers: Mapping[str, str]) -> bool:
         """Tell whether a request carries a payment payload."""
@@ -128,6 +119,21 @@ class X402:
             "network": names.network(terms.hub),
         }
         return [(names.RESPONSE_FIELD, x402_client.write(told))]
+
+
+@lru_cache(maxsize=256)
+def _required(terms: Terms, error: str) -> str:
+    resource = {"url": terms.url}
+    if terms.description:
+        resource["description"] = terms.description
+    required = {
+        "x402Version": names.X402_VERSION,
+        "error": error,
+        "resource": resource,
+        "accepts": [requirements(terms)],
+        "extensions": {names.PAYMENT_IDENTIFIER: _IDENTIFIER_DECLARED},
+    }
+    return x402_client.write(required)
 
 
 def settled(receipt: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ _KEPT_BYTES_MAX = 64 * 1024
 
 
 class Corked:
-    """What is written in one turn of the event loop leaves in one piece at its end."""
+    """What is written in one turn of the event loop leaves in one piece, at its end or before."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -25,28 +25,29 @@ class Corked:
     def write(self, piece: bytes) -> None:
         """Keep a piece until the turn ends; much is sent at once, so that it can push back."""
         if not self._pieces:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pieces.append(piece)
         self._bytes += len(piece)
         if self._bytes > _KEPT_BYTES_MAX:
-            self._flush()
+            self.flush()
 
     def write_whole(self, answer: bytes) -> None:
         """Send an answer that is already in one piece."""
         self._pieces.append(answer)
-        self._flush()
+        self.flush()
 
     def write_eof(self) -> None:
         """Send what was kept, and say that nothing follows."""
-        self._flush()
+        self.flush()
         self._transport.write_eof()
 
     def close(self) -> None:
         """Send what was kept, and close."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what was kept now: nothing of this answer follows."""
         pieces, self._pieces, self._bytes = self._pieces, [], 0
         if pieces and not self._transport.is_closing():
             self._transport.write(b"".join(pieces))

@@ -213,7 +213,11 @@ class StrictHttp(Patient):
         super().resume_writing()
 
     def on_response_complete(self) -> None:
-        """Keep nothing of a request that was answered, however long the connection stays."""
+        """Send it, and keep nothing of a request that was answered, however long it stays here.
+
+        Shape: what the app has to put in order after its answer, nobody waits for.
+        """
+        cast(Corked, self.transport).flush()
         super().on_response_complete()
         self._give_back()
         self.cycle.body = bytearray()
