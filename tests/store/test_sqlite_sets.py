@@ -3,10 +3,19 @@
 import apsw
 import pytest
 
+from farthing.core.asks import ASKS
+from farthing.core.devices import DEVICES
+from farthing.core.events import EVENTS
+from farthing.core.mandates import MANDATES
+from farthing.core.offers import OFFERS
+from farthing.core.payments import PAYMENTS
+from farthing.core.sessions import SESSIONS
+from farthing.store.mapping import mapping
 from farthing.store.sqlite import SqliteTx
 from farthing.store.sqlite_sets import for_keys, for_rows, in_pieces
 
 UPSERT = "INSERT INTO t (k, a, b) VALUES (?, ?, 7) ON CONFLICT (k) DO UPDATE SET a = excluded.a"
+KEPT_BY_THE_DRIVER = 16_384
 UPDATE = "UPDATE t SET a = ?, b = ? WHERE k = ?"
 
 
@@ -55,5 +64,28 @@ def test_pieces_have_few_sizes_and_stay_within_what_a_statement_takes():
     assert [len(piece) for piece in in_pieces(range(700), 7)] == [256, 256, 128, 32, 16, 8, 4]
     assert [len(piece) for piece in in_pieces(range(21), 7)] == [16, 5]
     assert [len(piece) for piece in in_pieces(range(3), 9_000)] == [1, 1, 1]
-    assert max(len(piece) * 100 for piece in in_pieces(range(700), 100)) <= 16_000
+    assert [len(piece) for piece in in_pieces(range(200), 100)] == [64, 64, 64, 8]
     assert for_keys("SELECT 1 FROM t WHERE k = ?", 2) == "SELECT 1 FROM t WHERE k IN (?, ?)"
+
+
+@pytest.mark.parametrize("table", [PAYMENTS, SESSIONS, EVENTS, ASKS, DEVICES, MANDATES, OFFERS])
+def test_the_driver_keeps_every_statement_for_many_records(table):
+    mapped = mapping(table)
+    largest = max(map(len, in_pieces(range(1000), len(mapped.columns))))
+    assert largest >= 128
+    for sql in (mapped.insert, mapped.upsert):
+        assert len(for_rows(sql, largest)) <= KEPT_BY_THE_DRIVER
+
+
+def test_rows_in_large_pieces_are_read_once_by_the_driver():
+    connection = apsw.Connection(":memory:")
+    names = [f"c{i}" for i in range(33)]
+    connection.execute(f"CREATE TABLE t ({', '.join(names)})")
+    sql = f"INSERT INTO t ({', '.join(names)}) VALUES ({', '.join('?' * 33)})"
+    for _ in range(3):
+        SqliteTx(connection).run_many(sql, [range(33)] * 512)
+    told = connection.cache_stats()
+    assert told["max_cacheable_bytes"] == KEPT_BY_THE_DRIVER
+    assert (told["too_big"], told["misses"]) == (0, 2)  # The table's own, and the first of these.
+    assert connection.execute("SELECT COUNT(*) FROM t").fetchall() == [(1536,)]
+    connection.close()

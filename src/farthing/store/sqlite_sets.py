@@ -15,7 +15,10 @@ T = TypeVar("T")
 
 _ROWS_MAX = 256
 _EXACTLY_MAX = 8
-_MARKS_MAX = 16_000
+_ROWS_TEXT_MAX = 14_000
+"""Characters of a statement that its rows may take: the driver keeps none that is longer than
+16,384 with its head, and would read it anew each time. Source: apsw, "Statement cache".
+"""
 _INSERT = re.compile(r"(INSERT INTO .+ VALUES )(\([^()]*\))(.*)", re.ASCII)
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.+) WHERE (\w+) = \?", re.ASCII)
 
@@ -28,17 +31,21 @@ def in_pieces(rows: Sequence[T], marks: int) -> Iterator[Sequence[T]]:
     while start < len(rows):
         if len(rows) - start <= _EXACTLY_MAX:
             size = len(rows) - start
-        while size > len(rows) - start or size * marks > _MARKS_MAX > marks:
+        while size > 1 and (size > len(rows) - start or size * _length(marks) > _ROWS_TEXT_MAX):
             size //= 2
         yield rows[start : start + size]
         start += size
+
+
+def _length(marks: int) -> int:
+    return len("(),") + 2 * marks
 
 
 @lru_cache(maxsize=256)
 def for_rows(sql: str, count: int) -> str | None:
     """Rewrite an INSERT or UPDATE for one row as one for `count`; None for any other shape."""
     if (read := _INSERT.fullmatch(sql)) is not None:
-        return read[1] + ", ".join([read[2]] * count) + read[3]
+        return read[1] + ",".join([read[2].replace(" ", "")] * count) + read[3]
     if (read := _UPDATE.fullmatch(sql)) is not None:
         return _update(read[1], read[2].split(", "), read[3], count)
     return None
@@ -47,12 +54,12 @@ def for_rows(sql: str, count: int) -> str | None:
 def _update(table: str, sets: Sequence[str], key: str, count: int) -> str | None:
     if not all(part.endswith(" = ?") for part in sets):
         return None
-    row = f"({', '.join('?' * (len(sets) + 1))})"
+    row = f"({','.join('?' * (len(sets) + 1))})"
     written = ", ".join(
         f"{part.removesuffix('?')}given.column{i}" for i, part in enumerate(sets, 1)
     )
     return (
-        f"UPDATE {table} SET {written} FROM (VALUES {', '.join([row] * count)}) AS given"  # noqa: S608
+        f"UPDATE {table} SET {written} FROM (VALUES {','.join([row] * count)}) AS given"  # noqa: S608
         f" WHERE {table}.{key} = given.column{len(sets) + 1}"
     )
 
