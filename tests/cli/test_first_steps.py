@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from farthing.core.refusals import Refusal
+from tests.ports import free_port
 
 from .runner import Terminal
 
@@ -20,12 +20,6 @@ BIN = Path(sys.executable).parent
 def farthing(tmp_path: Path) -> Terminal:
     """A terminal without a hub."""
     return Terminal(tmp_path / "home")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def next_commands(told: str) -> list[str]:
@@ -47,7 +41,7 @@ def test_the_next_three_commands_work_as_they_are_printed_from_any_folder(
     script = "\n".join(["set -e", f"{serve} &", "trap 'kill %1; wait' EXIT", up, *others])
     told = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(tmp_path / "elsewhere")}
     done = subprocess.run(
-        ["bash", "-c", script], cwd="/", env=told, capture_output=True, text=True, timeout=60
+        ["bash", "-c", script], cwd="/", env=told, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (tmp_path / "elsewhere").exists(), "all of it is in the hub that was named"

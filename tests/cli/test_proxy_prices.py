@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.hub_process import HubProcess, free_port, wait_for
+from tests.e2e.hub_process import HubProcess, wait_for
+from tests.ports import free_port
 
 
 def test_a_hangup_makes_the_proxy_read_its_prices_at_once_and_go_on(tmp_path: Path):

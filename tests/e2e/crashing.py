@@ -8,7 +8,6 @@ import os
 import random
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from farthing.services.heads import HeadsFile
 from farthing.session_files import Kept, SessionFiles
 from farthing.threads import Threads
 from tests.e2e.gone import wait_until_gone
+from tests.ports import free_port
 
 PRICE = 7
 CLIENTS = 6
@@ -135,9 +135,7 @@ class CrashingHub:
 
     def __init__(self, folder: Path, books: str = ""):
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.config = folder / "farthing.toml"
         self.config.write_text(
             f'[server]\nport = {self.port}\n[log]\nlevel = "error"\n[books]\n{books}\n'

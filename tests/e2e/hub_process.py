@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,14 +14,9 @@ from pathlib import Path
 import httpx
 
 from tests.cli.runner import Terminal
+from tests.ports import free_port
 
 STARTED_WITHIN_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class HubProcess:

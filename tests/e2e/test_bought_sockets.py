@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from farthing.device import Client, open_purse, paid
-from tests.e2e.hub_process import HubProcess, free_port, wait_for
+from tests.e2e.hub_process import HubProcess, wait_for
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SERVER = ["uvicorn", "--log-level", "warning", "--ws", "wsproto"]

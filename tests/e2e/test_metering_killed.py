@@ -15,7 +15,8 @@ import httpx
 
 from farthing.device import Client, open_purse
 from farthing.errors import FarthingError
-from tests.e2e.hub_process import HubProcess, free_port, wait_for
+from tests.e2e.hub_process import HubProcess, wait_for
+from tests.ports import free_port
 
 KILLS, PRICE = 3, 3
 PRICES = f"""

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.hub_process import free_port
 from tests.house.reference import ROOT
+from tests.ports import free_port
 
 from .systemd_units import PROGRAMS, UNITS, Manager, settings
 

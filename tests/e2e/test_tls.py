@@ -14,7 +14,8 @@ from farthing.errors import Malformed
 from farthing.selling import paywall
 from tests.cli.runner import Terminal
 from tests.e2e.certificates import make_certificate
-from tests.e2e.hub_process import HubProcess, free_port, wait_for
+from tests.e2e.hub_process import HubProcess, wait_for
+from tests.ports import free_port
 
 PAYEE = "acc_00000000000000000000000001"
 

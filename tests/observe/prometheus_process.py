@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.e2e.hub_process import free_port, wait_for
+from tests.e2e.hub_process import wait_for
+from tests.ports import free_port
 
 from .shipped import RULES, SCRAPING
 
@@ -40,7 +41,9 @@ class Prometheus:
         ]
         process = subprocess.Popen(command)
         try:
-            wait_for(f"{self.url}/-/ready", process)
+            wait_for(self.url, process)
+            # It listens before it has read what it stored, and is unavailable until then.
+            until(lambda: httpx.get(f"{self.url}/-/ready").is_success, "a Prometheus that is ready")
             yield self
         finally:
             process.kill()  # What it has gathered is wanted by nobody.

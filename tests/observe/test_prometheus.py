@@ -13,8 +13,9 @@ import pytest
 from farthing.errors import FarthingError, PaymentRefused
 from farthing.observe.table import OURS
 from tests.e2e.certificates import make_certificate
-from tests.e2e.hub_process import HubProcess, free_port
+from tests.e2e.hub_process import HubProcess
 from tests.e2e.neighbours import Neighbours, settle
+from tests.ports import free_port
 
 from .prometheus_process import Prometheus, until
 from .shipped import panels, strangers

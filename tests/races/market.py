@@ -24,7 +24,8 @@ from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
 from farthing.threads import Threads
 from tests.books.auditor import check_history
-from tests.e2e.hub_process import HubProcess, free_port, wait_for
+from tests.e2e.hub_process import HubProcess, wait_for
+from tests.ports import free_port
 from tests.web.api.town import body_of, enrolment
 
 from .wire import Ask, Told, at_once

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .places import free_port, nginx_user, process
+from tests.ports import free_port
+
+from .places import nginx_user, process
 
 NGINX = """
 daemon off; {user} pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;

@@ -24,6 +24,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from farthing.web.proxy import ReverseProxy
+from tests.ports import free_port
 from tests.web.shop import Shop, serving
 
 from .forgiving import SECRET, Forgiving
@@ -77,7 +78,7 @@ def process(*command: str, port: int) -> Iterator[str]:
         stderr=subprocess.STDOUT,
     )
     try:
-        for _ in range(400):
+        for _ in range(1200):
             if started.poll() is not None:
                 raise AssertionError(started.stdout.read().decode())
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -87,11 +88,6 @@ def process(*command: str, port: int) -> Iterator[str]:
     finally:
         started.terminate()
         started.communicate(timeout=60)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def nginx_user() -> str:

@@ -17,11 +17,12 @@ import httpx
 import psutil
 import pytest
 
+from tests.ports import free_port
 from tests.races.wire import Ask, Told, at_once
 from tests.web.shop import Shop
 
 from .goods import BODY_BYTES_MAX, PART, PARTS, TICK_SECONDS, TICKS, new_shop
-from .places import free_port, process
+from .places import process
 
 UVICORN = (
     "import uvicorn, tests.routes.goods as goods; from farthing.web.strict_http import StrictHttp;"
