@@ -73,7 +73,7 @@ class Challenges:
         price = self.price(terms)
         if problem is None:
             shown = _unpaid(price)
-            return Answer(402, raw_headers(fields) + shown.headers, shown.body)
+            return Answer(shown.status, raw_headers(fields) + shown.headers, shown.body)
         more = {"price": price} | problem.more
         return problem_answer(PaymentRequired(402, problem.code, problem.detail, **more), fields)
 
