@@ -57,15 +57,18 @@ def _voucher(payload: Any) -> bytes:
     return from_base64url(payload["voucher"])
 
 
-def answered(scheme: FarthingBatch, payload: Any, error: str = "") -> None:
-    """Tell a scheme what its payload was answered."""
+def answered(
+    scheme: FarthingBatch, payload: Any, error: str = "", state: dict[str, str] | None = None
+) -> Any:
+    """Tell a scheme what its payload was answered, and how the seller says that its session is."""
     settled = SimpleNamespace(success=not error, error_reason=error, extra={})
+    asked = ASKED.model_copy(update={"extra": {"channelState": state}})
     context = SimpleNamespace(
         payment_payload=SimpleNamespace(payload=payload),
         settle_response=settled,
-        payment_required=None,
+        payment_required=SimpleNamespace(error=error, accepts=[asked]) if state else None,
     )
-    scheme.on_payment_response(context)
+    return scheme.on_payment_response(context)
 
 
 def opened(scheme: FarthingBatch) -> Any:
@@ -148,3 +151,36 @@ def test_an_answer_about_a_session_that_another_forgot_is_passed_over(tmp_path: 
     answered(scheme, first)
     answered(scheme, first, "order_expired")
     assert SessionFiles(tmp_path).all() == []
+
+
+def test_a_deposit_that_the_seller_knows_less_of_is_topped_up(tmp_path: Path):
+    scheme = scheme_of(Ed25519Signer(bytes(range(1, 33))), tmp_path, 4500)
+    opened(scheme)
+    payload = scheme.create_payment_payload(ASKED)
+    assert payload["type"] == "voucher"
+    assert answered(scheme, payload, "voucher_beyond_deposit", {"balance": "2000"}) is not None
+    again = scheme.create_payment_payload(ASKED)
+    assert again["order"]["resource"] == f"TOPUP {payload['session']}"
+    [kept] = SessionFiles(tmp_path).all()
+    assert (kept.deposit, kept.promised) == (6500, 3500)
+    assert answered(scheme, again) is None
+
+
+def test_a_session_whose_seller_does_not_say_how_it_stands_is_followed_by_another(tmp_path: Path):
+    scheme = scheme_of(Ed25519Signer(bytes(range(1, 33))), tmp_path)
+    opened(scheme)
+    payload = scheme.create_payment_payload(ASKED)
+    assert answered(scheme, payload, "voucher_beyond_deposit") is not None
+    again = scheme.create_payment_payload(ASKED)
+    assert again["order"]["resource"].startswith("SESSION ")
+
+
+def test_a_deposit_under_way_stays_so_when_a_voucher_was_sooner_than_it(tmp_path: Path):
+    scheme = scheme_of(Ed25519Signer(bytes(range(1, 33))), tmp_path)
+    opened(scheme)
+    payload = scheme.create_payment_payload(ASKED)
+    scheme.create_payment_payload(ASKED)  # It tops up.
+    [before] = SessionFiles(tmp_path).all()
+    assert answered(scheme, payload, "voucher_beyond_deposit", {"balance": "2000"}) is not None
+    [after] = SessionFiles(tmp_path).all()
+    assert (after.opening, after.deposit) == (before.opening, before.deposit)

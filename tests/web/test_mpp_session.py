@@ -15,8 +15,9 @@ from farthing import ids
 from farthing.clock import NS, system_clock
 from farthing.codec import to_base64url
 from farthing.core.orders import SignedOrder, payment_id
-from farthing.core.sessions import Opening, top_up_resource
+from farthing.core.sessions import Opening, opening_of, top_up_resource
 from farthing.core.tariffs import read_tariff
+from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp_session import SessionTerms
 from tests.web.api.town import body_of
@@ -62,6 +63,16 @@ class Payer:
     ) -> httpx.Response:
         headers = {"authorization": written(challenge, payload)}
         return await self.http.request(method, self.url + "/readings", headers=headers)
+
+    def first_voucher(self, order: SignedOrder, units: int) -> str:
+        """Sign a voucher of the session that an order is to open."""
+        session = ids.name("ses", payment_id(order.order))
+        opening = opening_of(order.order.resource)
+        assert opening is not None
+        agreed = Agreed(session, order.order.payee, "USD", opening.tariff)
+        ends = system_clock() // NS + opening.lifetime_seconds
+        claims = Claims(session_alias(ids.number("ses", session)), units, 1, ends)
+        return to_base64url(sign_voucher(self.shop.town.machines["meter"].signer, agreed, claims))
 
     async def voucher(self, session: str, units: int) -> str:
         shown = await self.shop.session(session)
@@ -219,5 +230,27 @@ async def test_only_what_takes_a_deposit_needs_a_fresh_challenge(selling):
             language.read(written(elsewhere, {"action": "take"}), terms, later_ns)
         assert caught.value.code == "invalid-challenge"
         assert handler.runs == 0
+
+    await selling(story)
+
+
+async def test_an_opening_beside_a_voucher_beyond_its_deposit_holds_nothing(selling):
+    async def story(payer: Payer, handler: Counter):
+        challenge, town = await payer.challenge(), payer.shop.town
+        before = await town.available("purse")
+        order = payer.opening(challenge, 5)
+        session = ids.name("ses", payment_id(order.order))
+        said = {"action": "open", **body_of(order)}
+        none = await payer.say(challenge, said | {"voucher": "hEOh"})
+        assert (none.status_code, none.json()["code"]) == (400, "malformed-voucher")
+        beyond = payer.first_voucher(order, 6)
+        refused = await payer.say(challenge, said | {"voucher": beyond})
+        assert (refused.status_code, refused.json()["code"]) == (402, "voucher-beyond-deposit")
+        assert refused.json()["session"] == session
+        assert await town.available("purse") == before
+        fits = payer.first_voucher(order, 5)
+        assert (await payer.say(challenge, said | {"voucher": fits})).status_code == 200
+        assert await town.available("purse") == before - 5
+        assert handler.runs == 1
 
     await selling(story)

@@ -21,7 +21,7 @@ from farthing.core.payments import MONEY, Payment
 from farthing.core.records import Read, Table, Write
 from farthing.core.tariffs import Tariff
 from farthing.core.vouchers import Agreed, session_alias
-from farthing.errors import Malformed, Missing
+from farthing.errors import Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
 
 LIFETIME_SECONDS_MAX = 366 * 86400
@@ -209,6 +209,20 @@ def _session_of(resource: str, payment: int) -> str:
     if resource.startswith(_TOPS_UP):
         return session_topped_up(resource)
     return ids.name("ses", payment)
+
+
+def require_deposit(order: Order, held: int, units: int) -> None:
+    """Refuse a voucher beside a deposit that would not cover it, before anything is held.
+
+    Units:  `held` is what its session has already, 0 where it is to be opened.
+    Raises: PaymentRefused `voucher-beyond-deposit`.
+    """
+    deposit = held + order.amount
+    if units <= deposit:
+        return
+    detail = f"the deposit would be {deposit} units, {units} are promised; nothing more is held"
+    state = {"session": session_ordered(order), "deposit": str(held)}
+    raise PaymentRefused("voucher-beyond-deposit", detail, **state)
 
 
 def alias_key(payee: str, alias: bytes) -> bytes:

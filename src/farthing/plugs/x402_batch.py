@@ -126,10 +126,12 @@ class FarthingBatch:
             self._take_back(session, payload)
             if error != "order_expired":
                 return None
+        elif error == "voucher_beyond_deposit":
+            self._believe(session, _told(refused, "balance"))
         elif error in _MORE:
             # What was promised last is not enough, whatever became of it: promise on top of it.
             self._charged.pop(session, None)
-            self._needed[session] = _needed(refused)
+            self._needed[session] = _told(refused, "requiredCumulativeAmount") or 0
         else:
             return None
         return _recovered()
@@ -225,6 +227,25 @@ class FarthingBatch:
         with contextlib.suppress(Missing):
             self._files.change(session, less)
 
+    def _believe(self, session: str, held: int | None) -> None:
+        """Take a deposit to be no more than its seller knows of, so that it is topped up next.
+
+        Shape: nothing is changed while one is under way; where nothing is told, that session is
+               left to its end, and another one is opened.
+        """
+
+        def less(now: Kept) -> Kept | None:
+            if now.opening:
+                return now
+            if held is None:
+                return None
+            deposit, promised = min(now.deposit, held), min(now.promised, held)
+            return msgspec.structs.replace(now, deposit=deposit, promised=promised, ladder=None)
+
+        self._charged.pop(session, None)
+        with contextlib.suppress(Missing):
+            self._files.change(session, less)
+
     # Vouchers
 
     def _next(self, kept: Kept, ask: BatchAsk) -> int:
@@ -280,16 +301,16 @@ def _session_of(payload: Mapping[str, Any]) -> str:
     return session_ordered(order_from_members(payload["order"]))
 
 
-def _needed(refused: Any) -> int:
-    """Read how much a 402 wants to be promised in all; 0 where it does not say."""
+def _told(refused: Any, member: str) -> int | None:
+    """Read what a 402 says of how a session stands; None where it does not say."""
     for accepted in refused.accepts if refused is not None else ():
         extra = cast(dict[str, Any], accepted.extra or {})
         state = extra.get("channelState")
-        told = cast(dict[str, Any], state).get("requiredCumulativeAmount") if state else None
+        told = cast(dict[str, Any], state).get(member) if state else None
         if isinstance(told, str):
             with contextlib.suppress(Malformed):
                 return parse_units(told)
-    return 0
+    return None
 
 
 def _recovered() -> Any:

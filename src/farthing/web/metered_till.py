@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from farthing.clock import NS, Clock
 from farthing.core.meters import Meter, current
 from farthing.core.prices import Offer
-from farthing.core.sessions import opening_of
+from farthing.core.sessions import opening_of, require_deposit, session_ordered
+from farthing.core.vouchers import read_voucher
 from farthing.errors import (
     Conflict,
     FarthingError,
@@ -130,6 +131,7 @@ class MeteredTill:
             order = present(said.signed, "a top-up brings an order")
             meter = await self.metering.top_up(said.session, order)
             return self._stands(ask, meter, said)
+        self._require_deposit(said)
         if said.action == "open":
             said = await self._open(ask, said)
         elif said.signed is not None:
@@ -174,6 +176,19 @@ class MeteredTill:
 
     def _language_of(self, ask: MeteredAsk, said: Said) -> MppSessions | X402Sessions:
         return X402Sessions(ask.terms.hub) if said.language == names.X402 else self._language
+
+    def _require_deposit(self, said: Said) -> None:
+        """Refuse a deposit beside a voucher that it would not cover, before it is held.
+
+        Shape:  what a session has that is not kept here is for the hub to say.
+        Raises: Malformed `malformed-voucher`; PaymentRefused `voucher-beyond-deposit`.
+        """
+        if said.signed is None or not said.voucher:
+            return
+        units, order = read_voucher(said.voucher).claims.units, said.signed.order
+        known = self.metering.find(session_ordered(order))
+        if known is not None or said.action == "open":
+            require_deposit(order, 0 if known is None else known.deposit, units)
 
     async def _open(self, ask: MeteredAsk, said: Said) -> Said:
         """Bring an opening order to the hub.

@@ -376,3 +376,71 @@ async def test_without_a_key_an_order_whose_time_is_over_does_not_pass(tmp_path:
         clock.move(301)
         told = await town.made("POST", "/verify", sent)
         assert (told["isValid"], told["invalidReason"]) == (False, "order_expired")
+
+
+def topping_up(own: Channel, deposit: int, units: int, sequence: int) -> dict[str, Any]:
+    """Write a payload that adds to a deposit, beside a voucher."""
+    more = own.town.order(deposit, resource=f"TOPUP {own.id}")
+    signature = to_base64url(more.signature)
+    return own.opens(units, sequence) | {"order": more.order.members(), "signature": signature}
+
+
+async def test_a_deposit_beside_a_voucher_beyond_it_holds_nothing(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        own, asked = Channel(town), required(town)
+        sent = body(asked, own.opens(DEPOSIT + 1))
+        for path, why in (("/verify", "invalidReason"), ("/settle", "errorReason")):
+            assert (await post(town, path, sent))[why] == "voucher_beyond_deposit"
+        assert await town.available("purse") == FUNDS
+        assert (await town.ask("GET", f"/v1/sessions/{own.id}", who=LOCAL)).status_code == 404
+        await own.buy(own.opens(1500, 2))
+        short = topping_up(own, 100, DEPOSIT + 101, 3)
+        told = await post(town, "/verify", body(asked, short))
+        assert told["invalidReason"] == "voucher_beyond_deposit"
+        assert await town.available("purse") == FUNDS - DEPOSIT
+        await own.buy(topping_up(own, 100, DEPOSIT + 100, 3))
+        assert await town.available("purse") == FUNDS - DEPOSIT - 100
+        # Who repeats the first deposit adds nothing, and is judged by all that is held.
+        await own.buy(own.opens(DEPOSIT + 100, 4))
+
+
+async def test_a_voucher_beyond_the_deposit_is_told_the_state_and_taken_after_a_top_up(
+    tmp_path: Path,
+):
+    async with open_town(tmp_path) as town:
+        own, asked = Channel(town), required(town)
+        await own.buy(own.opens())
+        told = await post(town, "/verify", body(asked, own.pays(DEPOSIT + 1500, 2)))
+        assert told["invalidReason"] == "voucher_beyond_deposit"
+        state = {name: told["extra"][name] for name in ("session", "state", "deposit", "promised")}
+        assert state == {
+            "session": own.id,
+            "state": "open",
+            "deposit": str(DEPOSIT),
+            "promised": "1500",
+        }
+        told = await own.buy(topping_up(own, 1500, DEPOSIT + 1500, 2))
+        assert told["extra"]["channelState"]["balance"] == str(DEPOSIT + 1500)
+
+
+@pytest.mark.parametrize("way", ["payee", "payer", "time"])
+async def test_a_session_whose_voucher_was_beyond_its_deposit_has_every_way_out(
+    tmp_path: Path, way: str
+):
+    clock = HandClock()
+    async with open_town(tmp_path, clock=clock) as town:
+        own, asked = Channel(town), required(town)
+        await own.buy(own.opens(), used=700)
+        told = await post(town, "/verify", body(asked, own.pays(DEPOSIT + 1500, 2)))
+        assert not told["isValid"]
+        if way == "payee":
+            await town.made("POST", f"/v1/sessions/{own.id}/close", who=SELLER)
+        elif way == "payer":
+            await town.made("POST", f"/v1/sessions/{own.id}/end", who=LOCAL)
+            clock.move(601)
+        else:
+            clock.move(4201)
+        await town.hub.worker.look()
+        shown = await own.stands()
+        assert (shown["state"], shown["captured"]) == ("closed", "700")
+        assert await town.available("purse") == FUNDS - 700

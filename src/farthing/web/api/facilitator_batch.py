@@ -19,7 +19,8 @@ from farthing.core.drawing import Draw
 from farthing.core.idempotency import Once
 from farthing.core.promises import Promise
 from farthing.core.session_charges import Charge, Charged, SetAside, unit_tariff
-from farthing.core.sessions import opening_of
+from farthing.core.sessions import opening_of, require_deposit
+from farthing.core.vouchers import read_voucher
 from farthing.errors import (
     FarthingError,
     Malformed,
@@ -116,8 +117,12 @@ async def _fund(call: Call, batched: Batched) -> None:
     signed = batched.brought.signed
     if signed is None:
         return
-    await _prove(call, batched.brought)  # Before anything is held for a voucher that is none.
-    sessions = call.desk.sessions
+    # Before anything is held for a voucher that is none, or that it would not cover.
+    await _prove(call, batched.brought)
+    sessions, brought = call.desk.sessions, batched.brought
+    known = await sessions.proofs.find(brought.session)
+    held = 0 if known is None else known.deposit
+    require_deposit(signed.order, held, read_voucher(brought.voucher).claims.units)
     if opening_of(signed.order.resource) is None:
         done = await sessions.top_up(signed, call.bearer)
     else:
