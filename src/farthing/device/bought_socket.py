@@ -66,7 +66,11 @@ class Handshake:
             raise Unavailable("no-socket", detail, answered=response.status_code)
         told = response.headers.get("sec-websocket-accept", "")
         expected = b64encode(hashlib.sha1(self._key + _GUID, usedforsecurity=False).digest())
-        if told != expected.decode() or "sec-websocket-extensions" in response.headers:
+        upgrade = response.headers.get("upgrade", "").strip().lower()
+        connection = response.headers.get("connection", "").lower().split(",")
+        switched = upgrade == "websocket" and "upgrade" in (each.strip() for each in connection)
+        extended = "sec-websocket-extensions" in response.headers
+        if told != expected.decode() or extended or not switched:
             raise Unavailable("no-socket", "no WebSocket opens: the answer is to another request")
 
 
