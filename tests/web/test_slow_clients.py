@@ -66,6 +66,20 @@ async def test_a_client_that_was_not_told_to_continue_is_not_late():
         assert b"HTTP/1.1 200 " in await polite.all(5)
 
 
+async def test_a_client_that_was_told_to_continue_late_has_all_its_time_from_then_on():
+    async def late(_scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(1.9)  # Just before the timer rings for the second time.
+        await Counter(body=b"read")(_scope, receive, send)
+
+    async with guarding(late, Guard(stall_seconds=1)) as port, client(port) as polite:
+        asked = b"POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+        await polite.send(asked)
+        assert (await polite.reader.readline()).startswith(b"HTTP/1.1 100 ")
+        await asyncio.sleep(0.5)
+        await polite.send(b"x")
+        assert b"HTTP/1.1 200 " in await polite.all(5)
+
+
 async def test_an_answer_that_began_is_not_followed_by_another():
     async def eager(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 402, "headers": []})

@@ -33,6 +33,7 @@ class Patient(HttpToolsProtocol):
 
     _head_since: float | None = None
     _body_since: float | None = None
+    _held_up = False
     _unread_since: float | None = None
     _came = _unread = 0
     _timer: asyncio.TimerHandle | None = None
@@ -157,13 +158,17 @@ class Patient(HttpToolsProtocol):
     def _body_left(self, now: float) -> float:
         if self._body_since is None:
             return self._seconds
-        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
-            self._body_since = now  # It is up to us that no more comes.
+        held_up, self._held_up = self._held_up, self._holds_up()
+        if held_up or self._held_up:
+            self._body_since = now  # It was up to us that no more came, and may still be.
         left = self._body_since + self._seconds - now
         if left <= 0:
             detail = f"send {BODY_BYTES_MIN} bytes, or all the rest, in {self._seconds:g} seconds"
             self.cut(HttpProblem(408, "body-too-slow", detail))
         return left
+
+    def _holds_up(self) -> bool:
+        return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     def _reader_left(self, now: float) -> float:
         if self._unread_since is None:
