@@ -10,7 +10,7 @@ import pytest
 
 from farthing.codec import to_base64url
 from farthing.device import WillNotPay, bought_socket, paid
-from farthing.device.bought_socket import LOST, TOO_LONG, BoughtSocket
+from farthing.device.bought_socket import LOST, TOO_LONG, UNREAD_MAX, BoughtSocket
 from farthing.errors import Unavailable
 from tests.web.metered_shop import PRICES, metered_shop
 
@@ -165,6 +165,44 @@ async def test_a_caller_that_takes_nothing_can_close(tmp_path: Path):
         async with asyncio.timeout(20):
             async with client.socket(f"{url}/flat") as socket:
                 assert await socket.receive() == "0"
+
+
+class Pouring(Feed):
+    """Sends readings as fast as they are taken, and counts their bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(count=10**6, size=50_000)
+        self.sent = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def counted(message: Any) -> None:
+            await send(message)
+            self.sent += len(message.get("text") or "")
+
+        await super().__call__(scope, receive, counted)
+
+    async def stands(self, most: int) -> int:
+        """Wait until nothing more is taken; it may never be more than so many bytes."""
+        before = -1
+        while before != self.sent:
+            before = self.sent
+            assert before < most
+            await asyncio.sleep(0.5)
+        return self.sent
+
+
+async def test_a_caller_that_takes_nothing_stops_the_seller_and_no_memory_is_filled(tmp_path: Path):
+    feed = Pouring()
+    kept = UNREAD_MAX * feed.size
+    async with (
+        buying(tmp_path, feed) as (_, url, client, _),
+        client.socket(f"{url}/flat") as socket,
+    ):
+        assert (await socket.receive()).strip() == "0"
+        stood = await feed.stands(kept + 12 * 2**20)
+        assert stood >= kept
+        while feed.sent == stood:
+            await socket.receive()
 
 
 PING, PONG, WORD = 0x89, b"\x8a\x00", b"\x81\x02on"
