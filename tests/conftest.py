@@ -183,10 +183,16 @@ def pytest_pyfunc_call(pyfuncitem):
     return True
 
 
+_HANGS_SECONDS = 300
+"""Longer than any test takes on a busy machine; what hangs fails then, and says where."""
+
+
 async def _told(pyfuncitem) -> None:
     given = pyfuncitem.funcargs
+    patience = None if pyfuncitem.get_closest_marker("prove") else _HANGS_SECONDS
     try:
-        await pyfuncitem.obj(**{name: given[name] for name in pyfuncitem._fixtureinfo.argnames})
+        async with asyncio.timeout(patience):
+            await pyfuncitem.obj(**{name: given[name] for name in pyfuncitem._fixtureinfo.argnames})
     finally:
         if "books" in given:
             await given["books"].close()  # What a process was asked is answered on this loop.

@@ -152,12 +152,15 @@ async def test_a_count_that_cannot_be_written_down_is_answered_503_once(tmp_path
 async def test_what_cannot_be_kept_is_answered_503_before_a_handler_runs(tmp_path: Path):
     handler = Gated()
     async with asking(tmp_path, handler, prices("byte")) as (shop, heard, bought):
-        await bought._begin("GET", "/film", {}, {})
+        first = await bought._begin("GET", "/film", {}, {})
+        await handler.sent.wait()
         lose_disk(shop)
         again = {"idempotency-key": "key-of-16-letters"}
         answers = [await bought.get("/film", headers=h) for h in ({}, again, again)]
         assert [answer.status_code for answer in answers] == [503] * 3
         assert heard.began == [402, 200, 503, 503, 503]
+        await first.aclose()
+        handler.gate.set()
         await shop.restart()
 
 
