@@ -18,6 +18,7 @@ from farthing.core.orders import SignedOrder, payment_id
 from farthing.core.sessions import Opening, opening_of, top_up_resource
 from farthing.core.tariffs import read_tariff
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
+from farthing.keys import Signer, new_signer
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp_session import SessionTerms
 from tests.web.api.town import body_of
@@ -64,15 +65,16 @@ class Payer:
         headers = {"authorization": written(challenge, payload)}
         return await self.http.request(method, self.url + "/readings", headers=headers)
 
-    def first_voucher(self, order: SignedOrder, units: int) -> str:
-        """Sign a voucher of the session that an order is to open."""
+    def first_voucher(self, order: SignedOrder, units: int, signer: Signer | None = None) -> str:
+        """Sign a voucher of the session that an order is to open, or has opened."""
         session = ids.name("ses", payment_id(order.order))
         opening = opening_of(order.order.resource)
         assert opening is not None
         agreed = Agreed(session, order.order.payee, "USD", opening.tariff)
         ends = system_clock() // NS + opening.lifetime_seconds
         claims = Claims(session_alias(ids.number("ses", session)), units, 1, ends)
-        return to_base64url(sign_voucher(self.shop.town.machines["meter"].signer, agreed, claims))
+        signer = signer or self.shop.town.machines["meter"].signer
+        return to_base64url(sign_voucher(signer, agreed, claims))
 
     async def voucher(self, session: str, units: int) -> str:
         shown = await self.shop.session(session)
@@ -251,6 +253,10 @@ async def test_an_opening_beside_a_voucher_beyond_its_deposit_holds_nothing(sell
         fits = payer.first_voucher(order, 5)
         assert (await payer.say(challenge, said | {"voucher": fits})).status_code == 200
         assert await town.available("purse") == before - 5
+        strange = payer.first_voucher(order, 99, signer=new_signer())
+        told = await payer.say(challenge, said | {"voucher": strange})
+        assert (told.status_code, told.json()["code"]) == (402, "bad-voucher")
+        assert "deposit" not in told.text
         assert handler.runs == 1
 
     await selling(story)

@@ -108,6 +108,16 @@ class Metering:
         """Give a session's meter as it stands, if there is one."""
         return self._meters.get(session)
 
+    async def shown(self, session: str, raw: bytes) -> Meter | None:
+        """Give a session's meter to who shows a voucher of it, whatever that promises.
+
+        Raises: Malformed, Unauthenticated `bad-voucher`.
+        """
+        meter = self.find(session)
+        if meter is not None:
+            await self._proofs.promise(meter, raw, b"")
+        return meter
+
     def unsettled(self, asset: str) -> int:
         """Tell how much is promised here and not yet known to the hub."""
         return self._unsettled[asset]

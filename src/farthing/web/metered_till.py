@@ -131,7 +131,7 @@ class MeteredTill:
             order = present(said.signed, "a top-up brings an order")
             meter = await self.metering.top_up(said.session, order)
             return self._stands(ask, meter, said)
-        self._require_deposit(said)
+        await self._require_deposit(said)
         if said.action == "open":
             said = await self._open(ask, said)
         elif said.signed is not None:
@@ -177,16 +177,18 @@ class MeteredTill:
     def _language_of(self, ask: MeteredAsk, said: Said) -> MppSessions | X402Sessions:
         return X402Sessions(ask.terms.hub) if said.language == names.X402 else self._language
 
-    def _require_deposit(self, said: Said) -> None:
+    async def _require_deposit(self, said: Said) -> None:
         """Refuse a deposit beside a voucher that it would not cover, before it is held.
 
-        Shape:  what a session has that is not kept here is for the hub to say.
-        Raises: Malformed `malformed-voucher`; PaymentRefused `voucher-beyond-deposit`.
+        Shape:  what a session has that is not kept here is for the hub to say, and what one has
+                that is, for nobody but who signs its vouchers.
+        Raises: Malformed `malformed-voucher`; Unauthenticated `bad-voucher`; PaymentRefused
+                `voucher-beyond-deposit`.
         """
         if said.signed is None or not said.voucher:
             return
         units, order = read_voucher(said.voucher).claims.units, said.signed.order
-        known = self.metering.find(session_ordered(order))
+        known = await self.metering.shown(session_ordered(order), said.voucher)
         if known is not None or said.action == "open":
             require_deposit(order, 0 if known is None else known.deposit, units)
 
