@@ -11,7 +11,7 @@ from farthing.books.memory import Working
 from farthing.core.decisions import Outcome, View
 from farthing.core.ledger import Ending, Ledger, Transfer
 from farthing.core.ledger_checks import LINKED, POST
-from farthing.core.payments import PAYMENTS, Payment, Place, State, settled_as_usual
+from farthing.core.payments import PAYMENTS, Payment, Place, State, settled
 from farthing.core.sessions import is_deposit
 from farthing.core.settling import Capture
 
@@ -29,7 +29,7 @@ def capture(unit: Capture, working: Working, ledger: Ledger, view: View) -> Outc
         payment, state=State.CAPTURED, captured=payment.amount, changed_ns=view.now_ns,
         leaf=view.leaf,
     )  # fmt: skip
-    return settled_as_usual(view, captured, captured)
+    return settled(view, captured, captured)
 
 
 def _is_plain(unit: Capture, payment: Payment, now_ns: int) -> bool:
@@ -39,7 +39,7 @@ def _is_plain(unit: Capture, payment: Payment, now_ns: int) -> bool:
         and unit.units in (None, payment.amount)
         and payment.state is State.HELD
         and now_ns < payment.hold_ends_ns
-        and not (payment.fees or payment.reason)
+        and not payment.fees
         and not is_deposit(payment.resource)
     )
 

@@ -11,7 +11,7 @@ from farthing.books.at_hand import AtHand
 from farthing.core.decisions import Outcome, View
 from farthing.core.ledger import Ledger
 from farthing.core.paying import Authorise
-from farthing.core.payments import Authorised, State, settled_as_usual
+from farthing.core.payments import Authorised, State, settled
 
 
 def charge(
@@ -29,4 +29,4 @@ def charge(
         view, standing.device, standing.payer, payee,
         state=State.CAPTURED, budgets=len(standing.lines),
     )  # fmt: skip
-    return settled_as_usual(view, captured, Authorised(captured, fresh=bool(captured.claim)))
+    return settled(view, captured, Authorised(captured, fresh=bool(captured.claim)))

@@ -8,7 +8,7 @@ from farthing.clock import NS
 from farthing.core.decisions import Outcome, View
 from farthing.core.ledger import Ledger
 from farthing.core.paying import Authorise
-from farthing.core.payments import Authorised, settled_as_usual
+from farthing.core.payments import Authorised, settled
 
 _SECONDS_MAX = 2**32 - 1
 """What a transfer's timeout can hold; the plan says what is wrong with more."""
@@ -30,4 +30,4 @@ def hold(
         view, standing.device, standing.payer, payee,
         budgets=len(standing.lines), hold_ends_ns=view.now_ns + seconds * NS,
     )  # fmt: skip
-    return settled_as_usual(view, held, Authorised(held, fresh=bool(held.claim)))
+    return settled(view, held, Authorised(held, fresh=bool(held.claim)))

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from farthing import ids
 from farthing.codec import to_base64url
 from farthing.core.decisions import Outcome, View
-from farthing.core.events import EVENTS, PER_LEAF, Event, Fact, Kind, event_writes
+from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
 from farthing.core.fees import fee_total, read_fees
 from farthing.core.records import Table, Write
@@ -123,8 +123,8 @@ EVENT_OF = {
     State.VOIDED: Kind.PAYMENT_VOIDED,
     State.EXPIRED: Kind.PAYMENT_EXPIRED,
 }
-_KIND_OF = {state.value: kind.value for state, kind in EVENT_OF.items()}
-_NOTHING: dict[str, Any] = {}
+_KIND_OF = {state.value: kind for state, kind in EVENT_OF.items()}
+"""By the state's text: a member of an enum is hashed by a function of Python's own."""
 
 
 def statement(payment: Payment, *, whole: bool = True) -> bytes:
@@ -210,24 +210,8 @@ def settled(
     also: Sequence[Fact] = (),
 ) -> Outcome[T]:
     """Write a payment's new state, its statement, and the events its two owners may know."""
-    facts = [*_facts(payment, kind or EVENT_OF[payment.state]), *also]
+    facts = [*_facts(payment, kind or _KIND_OF[payment.state._value_]), *also]
     writes = [Write(PAYMENTS, payment), *more, *event_writes(view.leaf, view.now_ns, facts)]
-    return Outcome(answer, writes, payment.number, statement(payment))
-
-
-def settled_as_usual(view: View, payment: Payment, answer: T) -> Outcome[T]:
-    """Write what `settled` does of a payment whose statement says all: no reason, no fees.
-
-    Shape: its events share one empty body, which nobody may write to.
-    """
-    number, time_ns, kind = view.leaf * PER_LEAF, view.now_ns, _KIND_OF[payment.state._value_]
-    owner, other, ident = payment.owner, payment.payee_owner, payment.id
-    writes = [
-        Write(PAYMENTS, payment),
-        Write(EVENTS, Event(number, owner, kind, ident, time_ns, _NOTHING)),
-    ]
-    if other != owner:
-        writes.append(Write(EVENTS, Event(number + 1, other, kind, ident, time_ns, _NOTHING)))
     return Outcome(answer, writes, payment.number, statement(payment))
 
 
