@@ -134,6 +134,14 @@ class CrashingHub:
     """A hub in a folder: started, loaded, killed, audited."""
 
     def __init__(self, folder: Path, books: str = ""):
+        self._settle_in(folder, books)
+        self.sent: list[Sent] = []
+        self.drawers: list[Drawer] = []
+        self.retried = 0
+        self.signer = Ed25519Signer(secrets.token_bytes(32))
+        self.made = json.loads(self.farthing("init", "--json"))
+
+    def _settle_in(self, folder: Path, books: str):
         self.folder = folder
         self.port = free_port()
         self.config = folder / "farthing.toml"
@@ -142,22 +150,26 @@ class CrashingHub:
         )
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        self.sent: list[Sent] = []
-        self.drawers: list[Drawer] = []
-        self.retried = 0
-        self.signer = Ed25519Signer(secrets.token_bytes(32))
-        self.made = json.loads(self._farthing("init", "--json"))
 
-    def _farthing(self, *words: str) -> bytes:
+    def farthing(self, *words: str) -> bytes:
+        """Run a command in its folder, and give what it says."""
         command = [sys.executable, "-m", "farthing", *words, "--config", str(self.config)]
         return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
 
     def start(self, *words: str):
         """Start the hub's process, and wait until it takes payments."""
+        self.begin(*words)
+        self.wait_ready()
+
+    def begin(self, *words: str):
+        """Start the hub's process."""
         command = [sys.executable, "-m", "farthing", "serve", "--config", str(self.config), *words]
         with (self.folder / "log").open("ab") as log:
             speaking = {**os.environ, "PYTHONFAULTHANDLER": "1"}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=speaking)
+
+    def wait_ready(self):
+        """Wait until it takes payments."""
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             assert self.process.poll() is None, (self.folder / "log").read_text()
