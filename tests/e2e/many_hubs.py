@@ -108,14 +108,12 @@ class ManyHubs(CrashingHub):
     async def disturbed(self, trouble) -> None:
         """Work while `trouble` comes, and until a while after it."""
         over: list[bool] = []
-        working = asyncio.create_task(self.work(lambda: bool(over)))
-        try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.work(lambda: bool(over)))
             await self.go_on()
             await trouble()
             await self.go_on()
-        finally:
             over.append(True)
-        await working
 
     async def all_is_well(self):
         """Close the sessions, stop, audit at each hub, and compare with what clients know."""
