@@ -52,6 +52,17 @@ _VERIFIERS = 2
 _READERS = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a hub stands on, where that is not this machine itself.
+
+    Shape: `threads` makes some, `vfs` names SQLite's disk.
+    """
+
+    threads: Callable[[int, str], Threads] = Threads
+    vfs: str | None = None
+
+
 @dataclass(slots=True)
 class Hub:
     """A running hub."""
@@ -95,7 +106,7 @@ def passphrase_of(config: Config) -> KeysPassphrase:
     return KeysPassphrase("the hub's keys", config.path(told) if told else None)
 
 
-def open_database(config: Config, readers: Threads) -> Database:
+def open_database(config: Config, readers: Threads, vfs: str | None = None) -> Database:
     """Open the configured database and bring it forward.
 
     Raises: PlugMissing, BadConfig, Unavailable.
@@ -103,7 +114,7 @@ def open_database(config: Config, readers: Threads) -> Database:
     database = (
         _postgres(config, readers)
         if config.books.engine == "postgresql"
-        else SqliteDatabase(config.path(config.books.path), readers)
+        else SqliteDatabase(config.path(config.books.path), readers, vfs)
     )
     try:
         migrate(database)
@@ -140,12 +151,14 @@ async def open_hub(
     tracing: Tracing | None = None,
     root: Signer | None = None,
     serves: bool = False,
+    ground: Ground | None = None,
 ) -> Hub:
     """Put a hub together and start its worker.
 
     Shape:  `root` certifies a new signing key where the root key is kept elsewhere;
             whoever gives `tracing` closes it; a hub that `serves` writes its books in a process
-            of its own where the configuration has it so, and a command's does not.
+            of its own where the configuration has it so, and a command's does not; it stands on
+            this machine if there is no other `ground`.
     Raises: BadConfig when it was never initialised, its books are older than their heads, or
             its signing key is not certified and the root key is away.
     """
@@ -155,9 +168,10 @@ async def open_hub(
     signer, root_public = ring.signing(), ring.root_public()
     challenge_secrets = ring.challenge_secrets()
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
-    readers = Threads(_READERS, "farthing-read")
-    writer = Threads(1, "farthing-write")
-    verifiers = Threads(_VERIFIERS, "farthing-verify")
+    ground = ground or Ground()
+    readers = ground.threads(_READERS, "farthing-read")
+    writer = ground.threads(1, "farthing-write")
+    verifiers = ground.threads(_VERIFIERS, "farthing-verify")
     threads = [readers, writer, verifiers]
     loop = asyncio.get_running_loop()
     ctx_ready: list[Context] = []
@@ -168,7 +182,7 @@ async def open_hub(
     async with contextlib.AsyncExitStack() as opened:
         for each in threads:
             opened.callback(each.close, wait=False)
-        database = open_database(config, readers)
+        database = open_database(config, readers, ground.vfs)
         opened.callback(database.close)
         heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
         opened.callback(heads.close)
@@ -300,4 +314,4 @@ async def _admit(
     ctx.identity.certificates.update({row.key: row for row in rows})
 
 
-__all__ = ["Ed25519Signer", "Hub", "KeyRing", "key_ring", "open_database", "open_hub"]
+__all__ = ["Ed25519Signer", "Ground", "Hub", "KeyRing", "key_ring", "open_database", "open_hub"]

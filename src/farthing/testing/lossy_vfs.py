@@ -30,6 +30,13 @@ class _Stored:
         self.named = named
         """Whether its directory entry is safe."""
 
+    def copy(self) -> "_Stored":
+        """Give it as it is, apart from those who have it open."""
+        made = _Stored(named=self.named)
+        made.now, made.safe = bytearray(self.now), bytearray(self.safe)
+        made.unsynced = list(self.unsynced)
+        return made
+
     def change(self, change: _Change) -> None:
         """Change what is seen."""
         _apply(self.now, change)
@@ -78,6 +85,15 @@ class LossyVfs(apsw.VFS):
         """The files that are there now."""
         return list(self._files)
 
+    @property
+    def unsynced(self) -> int:
+        """How many changes of files a power cut could lose now."""
+        return sum(len(stored.unsynced) for stored in self._files.values())
+
+    def content(self, name: str) -> bytes:
+        """Give a file as it is seen now; nothing if it is not there."""
+        return bytes(self._files[name].now) if name in self._files else b""
+
     def cut_after(self, operations: int, on_cut: Callable[[], None]) -> None:
         """Cut the power after so many more writes, syncs and deletions; tell `on_cut` just before.
 
@@ -101,6 +117,13 @@ class LossyVfs(apsw.VFS):
             }
             self._removed = {}
 
+    def end_process(self) -> None:
+        """End the programme and nothing else: what it wrote stays seen, and unsynced as it was."""
+        with self.guard:
+            self.is_on = False
+            self._files = {name: stored.copy() for name, stored in self._files.items()}
+            self._removed = {name: stored.copy() for name, stored in self._removed.items()}
+
     def power_on(self) -> None:
         """Give the disk back as it was found; close every old connection before."""
         with self.guard:
@@ -120,8 +143,8 @@ class LossyVfs(apsw.VFS):
                     _apply(content, (place + start, written[start : start + _SECTOR]))
         return bytes(content)
 
-    def tick(self) -> None:
-        """Count an operation, and cut the power when it is time."""
+    def tick(self, operation: str) -> None:  # noqa: ARG002 - for those who make a worse disk of it
+        """Count an operation (write, truncate, sync, delete), and cut the power when it is time."""
         if self._left is None or not self.is_on:
             return
         self._left -= 1
@@ -150,7 +173,7 @@ class LossyVfs(apsw.VFS):
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's
         """Delete a file; until the directory is synced it may come back."""
         with self.guard:
-            self.tick()
+            self.tick("delete")
             if not self.is_on:
                 return
             stored = self._files.pop(filename, None)
@@ -181,19 +204,19 @@ class LossyFile:
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         """Write, unsynced."""
         with self._disk.guard:
-            self._disk.tick()
+            self._disk.tick("write")
             self._stored.change((offset, bytes(data)))
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
         """Cut, unsynced."""
         with self._disk.guard:
-            self._disk.tick()
+            self._disk.tick("truncate")
             self._stored.change((newsize, None))
 
     def xSync(self, flags: int) -> None:  # noqa: ARG002, N802
         """Make the file safe, and with a journal its directory."""
         with self._disk.guard:
-            self._disk.tick()
+            self._disk.tick("sync")
             self._disk.syncs += 1
             if self._disk.ignores_sync:
                 return

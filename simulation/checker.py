@@ -1,0 +1,30 @@
+"""Looks at the history and at the books, and says what is wrong.
+
+It shares no code with the hub: rows are read by `sqlite3`, and what they have to say is computed
+here once more from what clients asked and heard.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulation.check_ledger import ledger_faults
+from simulation.check_payments import payment_faults
+
+Line = dict[str, Any]
+
+
+def check(history: Sequence[Line], books: Path) -> list[str]:
+    """List what is wrong; nothing is right."""
+    with sqlite3.connect(books) as rows:
+        rows.row_factory = sqlite3.Row
+        return list(_faults(history, rows))
+
+
+def _faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
+    [(whole,)] = rows.execute("PRAGMA integrity_check").fetchall()
+    if whole != "ok":
+        yield f"SQLite says of the file: {whole}"
+    yield from ledger_faults(rows)
+    yield from payment_faults(history, rows)

@@ -1,0 +1,109 @@
+"""The network between clients and hubs: it takes its time, and loses, doubles and delays."""
+
+import asyncio
+from random import Random
+
+from simulation.faults import Faults
+from simulation.hubs import HubMachine
+from simulation.loop import SeededLoop, at_place
+from simulation.wire import BROKEN, Answer, App, Request, serve
+
+_USUAL_SECONDS = 0.002
+_LATE_SECONDS = 30.0
+
+
+class Exchange:
+    """One request on its way, and who waits for its answer.
+
+    Shape: `spoiled` is the fault that is to blame if nothing is heard.
+    """
+
+    def __init__(self, request: Request, client: str, heard: asyncio.Future[Answer | None]) -> None:
+        self.request, self.client, self.heard = request, client, heard
+        self.spoiled, self.served = "", 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether its client still waits."""
+        return not self.heard.done()
+
+    def hear(self, answer: Answer | None) -> None:
+        """Let the client hear this, or that nothing came."""
+        if self.waits:
+            self.heard.set_result(answer)
+
+
+class Network:
+    """Carries requests to a hub and answers back."""
+
+    def __init__(self, loop: SeededLoop, luck: Random, faults: Faults) -> None:
+        self._loop, self._luck, self._faults = loop, luck, faults
+        self._here = at_place("network")
+
+    async def ask(
+        self, hub: HubMachine, request: Request, client: str, patience: float = 5.0
+    ) -> Answer | None:
+        """Send a request, and give its answer; None if none came in time."""
+        exchange = Exchange(request, client, self._loop.create_future())
+        self._send(hub, exchange)
+        waiting = self._loop.call_later(patience, exchange.hear, None)
+        answer = await exchange.heard
+        waiting.cancel()
+        if answer is None and exchange.spoiled in ("request-lost", "answer-lost"):
+            self._faults.count(exchange.spoiled)
+        return answer
+
+    def _usual(self) -> float:
+        return self._luck.expovariate(1 / _USUAL_SECONDS)
+
+    def _send(self, hub: HubMachine, exchange: Exchange) -> None:
+        if self._faults.strikes("request-lost"):
+            exchange.spoiled = "request-lost"
+            return
+        delay = self._usual()
+        if self._faults.strikes("request-late"):
+            delay += self._luck.random() * _LATE_SECONDS
+        self._later(delay, hub, exchange)
+        if self._faults.strikes("request-doubled"):
+            self._later(delay + self._luck.random() * 2, hub, exchange)
+
+    def _later(self, delay: float, hub: HubMachine, exchange: Exchange) -> None:
+        self._loop.call_later(delay, self._arrive, hub, exchange, context=self._here)
+
+    def _arrive(self, hub: HubMachine, exchange: Exchange) -> None:
+        app = hub.app_for(exchange.request)
+        if app is None:
+            self._loop.call_later(self._usual(), exchange.hear, BROKEN)
+            return
+        hub.unanswered.add(exchange)
+        work = self._serve(hub, exchange, app, late=not exchange.waits)
+        self._loop.create_task(work, context=hub.context)
+
+    async def _serve(self, hub: HubMachine, exchange: Exchange, app: App, *, late: bool) -> None:
+        place = hub.place
+        answer = await serve(app, exchange.request, exchange.client)
+        if self._loop.is_dead(place):
+            return  # It ended while it wrote, and nobody hears what it meant to say.
+        hub.unanswered.discard(exchange)
+        self._loop.call_soon(self._answered, exchange, answer, late, context=self._here)
+
+    def _answered(self, exchange: Exchange, answer: Answer, late: bool) -> None:
+        exchange.served += 1
+        if late:
+            self._faults.count("request-late" if exchange.served == 1 else "request-doubled")
+        elif exchange.served == 2:
+            self._faults.count("request-doubled")
+        if self._faults.strikes("answer-lost"):
+            exchange.spoiled = exchange.spoiled or "answer-lost"
+            return
+        delay = self._usual()
+        if self._faults.strikes("answer-late"):
+            delay += self._luck.random() * _LATE_SECONDS
+            self._loop.call_later(delay, self._too_late, exchange, answer, context=self._here)
+            return
+        self._loop.call_later(delay, exchange.hear, answer, context=self._here)
+
+    def _too_late(self, exchange: Exchange, answer: Answer) -> None:
+        if not exchange.waits:
+            self._faults.count("answer-late")
+        exchange.hear(answer)

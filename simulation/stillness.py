@@ -1,0 +1,83 @@
+"""Takes this process's clocks and its randomness away, and gives it seeded ones in their place.
+
+It has to be done before anything of Farthing is imported: modules take such functions by name.
+What is new in the hub is thereby in the simulation without being listed here.
+"""
+
+import os
+import random
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+real_seconds = time.monotonic
+"""The machine's own clock, to tell how long a run takes; nothing of the story may read it."""
+
+NS = 1_000_000_000
+START_NS = 1_800_000_000 * NS
+
+
+class _Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+class Stillness:
+    """What the process reads instead of clocks, and what it draws from instead of the system."""
+
+    def __init__(self) -> None:
+        self.seconds: Callable[[], float] = float
+        self.luck = random.Random(0)
+        self.free_bytes = 1 << 40
+
+    def now_ns(self) -> int:
+        """Tell the time of the story, as Unix nanoseconds."""
+        return START_NS + round(self.seconds() * NS)
+
+    def time(self) -> float:
+        """Tell the same in seconds."""
+        return self.now_ns() / NS
+
+    def passed(self) -> float:
+        """Tell how long the story has gone on, in seconds."""
+        return self.seconds()
+
+    def passed_ns(self) -> int:
+        """Tell the same in nanoseconds."""
+        return round(self.seconds() * NS)
+
+    def drawn(self, size: int) -> bytes:
+        """Draw bytes."""
+        return self.luck.randbytes(size)
+
+    def usage(self, _path: object) -> _Usage:
+        """Tell how much room there is."""
+        return _Usage(1 << 40, 0, self.free_bytes)
+
+    def begin(self, seed: int, seconds: Callable[[], float]) -> None:
+        """Begin a story: everything that is drawn from now on follows from the seed."""
+        self.luck, self.seconds = random.Random(f"system {seed}"), seconds
+        random.seed(f"random {seed}")
+
+
+STILL = Stillness()
+
+
+def exact_process(arguments: Sequence[str]) -> None:
+    """Start this process anew if it would order sets of texts differently each time."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "simulation", *arguments])
+
+
+def install() -> None:
+    """Replace clocks, randomness, and what the disk says of its room."""
+    time.time, time.time_ns = STILL.time, STILL.now_ns
+    time.monotonic = time.perf_counter = STILL.passed
+    time.monotonic_ns = time.perf_counter_ns = STILL.passed_ns
+    os.urandom = STILL.drawn
+    setattr(random, "_urandom", STILL.drawn)  # noqa: B010 - `SystemRandom` draws from it
+    setattr(shutil, "disk_usage", STILL.usage)  # noqa: B010 - it says less of itself than theirs
