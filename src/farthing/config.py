@@ -53,6 +53,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = []
     body_bytes_max: Annotated[int, _told("the largest body that is read", ge=1024)] = 262_144
     connections_max: Annotated[int, _told("how many may be connected at once", ge=1)] = 4096
+    workers: Annotated[
+        int, _told("how many processes serve, each with limits of its own", ge=1, le=16)
+    ] = 1
 
     def url(self) -> str:
         """Give the URL that the hub is reached at."""

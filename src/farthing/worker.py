@@ -31,12 +31,14 @@ _CLEAN_EVERY = 600
 class Worker:
     """Look twice a second for what is due.
 
-    Shape: `probe` tries to write again after the books could not be written.
+    Shape: `probe` tries to write again after the books could not be written; without `looks`
+           another process on these books looks for what is due, and this one only probes.
     """
 
     def __init__(self, ctx: Context, probe: Callable[[], Awaitable[bool]] | None = None) -> None:
         self._ctx, self._probe = ctx, probe
         self._task: asyncio.Task[None] | None = None
+        self.looks = True
         self.turns = self.rounds = self.failures = 0
         self._looked = 0
         self._behind = False
@@ -58,7 +60,8 @@ class Worker:
             self.turns += 1  # Also where the books cannot be written: a restart mends no disk.
             try:
                 if self._probe is None or await self._probe():
-                    await self.look()
+                    if self.looks:
+                        await self.look()
                     self.rounds += 1
             except FarthingError as error:
                 self.failures += 1

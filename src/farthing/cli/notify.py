@@ -47,6 +47,10 @@ def beat_seconds(environ: Mapping[str, str] = os.environ) -> float:
     return int(asked) / 2_000_000
 
 
+Tell = Callable[[str], object]
+"""Told `READY=1`, `WATCHDOG=1` and `STOPPING=1`."""
+
+
 @contextlib.asynccontextmanager
 async def told_to_systemd(
     servers: Sequence[Server],
@@ -56,34 +60,50 @@ async def told_to_systemd(
     """Say `READY` once all servers have started, that we live as long as `is_alive` says so, and
     `STOPPING` as soon as a server is told to stop.
     """
-    telling = asyncio.create_task(_tell(servers, is_alive, environ))
+    if not environ.get(_ADDRESS):
+        yield
+        return
+
+    def tell(state: str) -> bool:
+        return notify(state, environ)
+
+    async with told(servers, is_alive, tell, beat_seconds(environ)):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def told(
+    servers: Sequence[Server], is_alive: Callable[[], bool], tell: Tell, seconds: float
+) -> AsyncGenerator[None]:
+    """Tell the same to somebody else.
+
+    Units: `seconds` is how often it is told that we live; 0 if not at all.
+    """
+    telling = asyncio.create_task(_tell(servers, is_alive, tell, seconds))
     try:
         yield
     finally:
         telling.cancel()
-        notify("STOPPING=1", environ)
+        tell("STOPPING=1")
 
 
 async def _tell(
-    servers: Sequence[Server], is_alive: Callable[[], bool], environ: Mapping[str, str]
+    servers: Sequence[Server], is_alive: Callable[[], bool], tell: Tell, seconds: float
 ) -> None:
-    if not environ.get(_ADDRESS):
-        return
     while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn tells nobody
         await asyncio.sleep(_LOOK_SECONDS)
-    notify("READY=1", environ)
-    beating = asyncio.create_task(_beat(is_alive, environ))
+    tell("READY=1")
+    beating = asyncio.create_task(_beat(is_alive, tell, seconds))
     try:
         while not any(server.should_exit for server in servers):  # noqa: ASYNC110 - nor here
             await asyncio.sleep(_LOOK_SECONDS)
-        notify("STOPPING=1", environ)
+        tell("STOPPING=1")
     finally:
         beating.cancel()
 
 
-async def _beat(is_alive: Callable[[], bool], environ: Mapping[str, str]) -> None:
-    seconds = beat_seconds(environ)
+async def _beat(is_alive: Callable[[], bool], tell: Tell, seconds: float) -> None:
     while seconds:
         if is_alive():
-            notify("WATCHDOG=1", environ)
+            tell("WATCHDOG=1")
         await asyncio.sleep(seconds)

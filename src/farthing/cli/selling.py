@@ -15,7 +15,7 @@ from farthing.cli.listening import guard_of, listen, serve_on
 from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
-from farthing.cli.serving import bounded_settings, common_settings, socket_settings
+from farthing.cli.server_settings import bounded_settings, common_settings, socket_settings
 from farthing.cli.tls import tls_context
 from farthing.config import LOOPBACK, load_config
 from farthing.errors import BadConfig

@@ -1,51 +1,31 @@
 """`farthing init` and `farthing serve`."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import structlog
 import typer
-import uvicorn
 
-from farthing.app import Hub, key_ring, open_hub, passphrase_of
-from farthing.cli.listening import guard_of, listen, serve_on
+from farthing.app import key_ring, passphrase_of
+from farthing.cli.hub_run import serve_hub
 from farthing.cli.local import ask, is_running, local_client
-from farthing.cli.notify import told_to_systemd
 from farthing.cli.options import ConfigOption, with_config
+from farthing.cli.places import take_places
 from farthing.cli.running import run
 from farthing.cli.sampling import fill
 from farthing.cli.tls import tls_context
+from farthing.cli.workers import WORKERS_MAX, check_workers, serve_with_workers
 from farthing.config import LOOPBACK, Config, load_config
 from farthing.core.periods import check_zone
-from farthing.errors import BadConfig, Malformed, Unavailable
+from farthing.errors import BadConfig, Malformed
 from farthing.logs import configure_logs
 from farthing.misfits import misfit
-from farthing.observe.tracing import Tracing, open_tracing
-from farthing.services.event_log import EventLog
-from farthing.sockets import clear_away, make_room
+from farthing.terminal.frame import Answer
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
 from farthing.web.api.bodies import OwnerBody
-from farthing.web.api.voucher_socket import MESSAGE_BYTES_MAX
-from farthing.web.app import HubApp, LocalOperator, PrivateOnly
-from farthing.web.door import BoundedServer, guarded
-from farthing.web.guard import Guard
-from farthing.web.metrics_page import read_address, served_beside
-from farthing.web.quick_http import Quick, quickly
-from farthing.web.strict_http import StrictHttp
 from farthing.web.trust import Trust
-
-log = structlog.get_logger()
-
-_GRACE_SECONDS = 20
-_TRIES, _PAUSE_SECONDS = 100, 0.1
 
 
 def init(
@@ -146,23 +126,38 @@ def serve(
     ] = None,
     tls_cert: Annotated[str | None, typer.Option(help="A certificate chain (PEM).")] = None,
     tls_key: Annotated[str | None, typer.Option(help="Its private key (PEM).")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many processes serve, on PostgreSQL.", min=1, max=WORKERS_MAX),
+    ] = None,
     accept_rollback: Annotated[
         bool, typer.Option("--accept-rollback", help="Go on with older books; it is recorded.")
     ] = False,
     config: ConfigOption = None,
-) -> None:
+) -> Any:
     """Start the hub. A hub that was never initialised is made first, and its key is shown.
 
     Example: farthing serve --port 8402
     """
     loaded = load_config(config)
-    changes = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    changes = {
+        "host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key, "workers": workers
+    }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     server = msgspec.structs.replace(loaded.server, **given)
     settings = msgspec.structs.replace(loaded, server=server)
     check_exposure(settings)
+    check_workers(settings)
     configure_logs(settings.log.format, settings.log.level)
-    run(_serve(settings, accept_rollback))
+    places = take_places(settings)
+    if not key_ring(settings).exists:
+        made = asyncio.run(initialise(settings, "me", "UTC"))
+        say(f"A new hub was made in {settings.folder}. Its API key, shown once:\n{made['key']}")
+    if settings.server.workers == 1:
+        run(serve_hub(settings, places, accept_rollback=accept_rollback))
+        return None
+    code = serve_with_workers(settings, places, accept_rollback=accept_rollback)
+    return Answer(None, code=code)
 
 
 def check_exposure(config: Config) -> None:
@@ -183,163 +178,3 @@ def check_exposure(config: Config) -> None:
         f"listening on {server.host} needs --tls-cert and --tls-key, "
         "or [server] trusted_proxies if a proxy in front does TLS",
     )
-
-
-async def _serve(config: Config, accept_rollback: bool) -> None:
-    if is_running(config):
-        detail = "a hub uses this folder already; stop it, or give each its own with --config"
-        raise BadConfig("hub-running", detail)
-    shown_at = read_address(config.metrics.listen) if config.metrics.listen else None
-    listener = listen(config.server.host, config.server.port)
-    beside = listen(*shown_at) if shown_at else None
-    if not key_ring(config).exists:
-        made = await initialise(config, "me", "UTC")
-        say(f"A new hub was made in {config.folder}. Its API key, shown once:\n{made['key']}")
-    tracing = open_tracing(config.tracing.endpoint, "hub", config.tracing.percent)
-    hub = await _open(config, accept_rollback, tracing)
-    proxies = config.server.trusted_proxies
-    guard = guard_of(config, proxies)
-    app = HubApp(hub.desk, guard.requests)
-    public = PrivateOnly(app, Trust(proxies)) if proxies else app
-    quick = None if proxies else app.router
-    servers = [
-        _tcp_server(config, public, guard, quick),
-        _socket_server(config, LocalOperator(app)),
-    ]
-    told = EventLog(hub.ctx, config.log.format) if _tells_events(config) else None
-    try:
-        if told is not None:
-            await told.start()
-        async with served_beside(beside, hub.desk.metrics, common_settings()):
-            await _run(hub, config, servers, listener)
-    finally:
-        if told is not None:
-            await told.stop()
-        await hub.close()
-        if tracing is not None:
-            await asyncio.to_thread(tracing.close)
-        clear_away(config)
-        log.info("hub.stopped")
-
-
-def _tells_events(config: Config) -> bool:
-    return config.log.events and config.log.level in ("debug", "info")
-
-
-async def _open(config: Config, accept_rollback: bool, tracing: Tracing | None) -> Hub:
-    """Open the hub, waiting for a command that is just using its books, or for the last commit of a
-    hub that was killed: its writing process lives on until it sees that it is alone.
-    """
-
-    def opened() -> Coroutine[Any, Any, Hub]:
-        return open_hub(config, accept_rollback=accept_rollback, tracing=tracing, serves=True)
-
-    for _ in range(_TRIES):
-        try:
-            return await opened()
-        except Unavailable as fault:
-            if fault.code != "store-locked" or is_running(config):
-                raise
-        await asyncio.sleep(_PAUSE_SECONDS)
-    return await opened()
-
-
-async def _run(
-    hub: Hub, config: Config, servers: list[uvicorn.Server], listener: socket.socket
-) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        hub.desk.closing = True
-        hub.ctx.committed.give()
-        for one in servers:
-            one.should_exit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    log.info("hub.started", hub=hub.ctx.identity.hub, url=config.server.url())
-    public, local = servers
-    async with told_to_systemd(servers, _progress(hub)):
-        await asyncio.gather(serve_on(public, listener), local.serve())
-
-
-def _progress(hub: Hub) -> Callable[[], bool]:
-    """Give what tells whether the worker has gone on since it was asked last."""
-    seen = -1
-
-    def goes_on() -> bool:
-        nonlocal seen
-        before, seen = seen, hub.worker.turns
-        return seen != before
-
-    return goes_on
-
-
-class _QuietServer(uvicorn.Server):
-    """A server that leaves signals to the hub."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Leave signals alone."""
-        yield
-
-
-def _tcp_server(config: Config, app: Any, guard: Guard, quick: Quick | None) -> uvicorn.Server:
-    server = config.server
-    settings = uvicorn.Config(
-        app,
-        ssl_certfile=server.tls_cert or None,
-        ssl_keyfile=server.tls_key or None,
-        **(common_settings() | bounded_settings(guard, quick) | socket_settings(MESSAGE_BYTES_MAX)),
-    )
-    return BoundedServer(settings, guard)
-
-
-def _socket_server(config: Config, app: Any) -> uvicorn.Server:
-    path = make_room(config)
-    old = os.umask(0o177)
-    try:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(path))
-    finally:
-        os.umask(old)
-    path.chmod(0o600)
-    return _QuietServer(uvicorn.Config(app, fd=listener.detach(), **common_settings()))
-
-
-def common_settings() -> dict[str, Any]:
-    """Give the settings that every server of ours has."""
-    return {
-        "http": StrictHttp,
-        "ws": "none",
-        "loop": "none",
-        "lifespan": "off",
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "date_header": True,
-        "timeout_graceful_shutdown": _GRACE_SECONDS,
-        "timeout_keep_alive": 30,
-        "backlog": 2048,
-        "proxy_headers": False,
-    }
-
-
-def socket_settings(message_bytes_max: int) -> dict[str, Any]:
-    """Give the settings of a server that takes WebSockets, whose messages are never compressed."""
-    return {
-        "ws": "farthing.web.placed_socket:PlacedSocket",
-        "ws_max_size": message_bytes_max,
-        "ws_ping_interval": 20.0,
-        "ws_ping_timeout": 20.0,
-        "ws_per_message_deflate": False,
-    }
-
-
-def bounded_settings(guard: Guard, quick: Quick | None = None) -> dict[str, Any]:
-    """Give the settings of a server whose connections are bounded, and so its requests.
-
-    Shape: `quick` answers plain requests at once.
-    """
-    http = quickly(guard, quick) if quick is not None else guarded(guard)
-    return {"http": http, "limit_concurrency": guard.places.most}

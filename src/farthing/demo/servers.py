@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from farthing.cli.serving import common_settings
+from farthing.cli.server_settings import common_settings
 from farthing.errors import Unavailable
 from farthing.web.asgi import App
 

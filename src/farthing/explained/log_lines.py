@@ -23,6 +23,12 @@ class Line(NamedTuple):
 LINES: dict[str, Line] = {
     "hub.started": Line("info", "the hub is about to listen", "", ("hub", "url")),
     "hub.stopped": Line("info", "the hub has finished what it accepted, and ends", ""),
+    "hub.worker_lost": Line(
+        "warning",
+        "one of several workers ended by itself, or was killed; it is started again",
+        "Look what ended it: `code` is its exit code, -9 is often the kernel, short of memory",
+        ("worker", "code"),
+    ),
     "hub.rollback_accepted": Line(
         "warning",
         "the hub goes on with books older than a head it knows, as it was told to",
@@ -286,6 +292,7 @@ FACTS: dict[str, str] = {
     "url": "where it is reached",
     "vouchers": "how many vouchers",
     "wanted": "how many were configured",
+    "worker": "which of several workers: a number from 0",
     "why": "what the system, the database or the other side said",
 }
 

@@ -65,6 +65,7 @@ HINTS = {
     "tls-key-open-to-others": "Let its owner, and at most a group, read it: chmod 640.",
     "tls-needed": "Give --tls-cert and --tls-key, or declare the proxy that speaks TLS.",
     "tls-unusable": "Give a certificate chain and its own key, both as PEM.",
+    "workers-need-postgresql": "Leave workers at 1, or keep the books in PostgreSQL.",
     "wrong-passphrase": "Use the passphrase that these keys, or this backup, were sealed with.",
     "too-busy": "Send the same request again as soon as Retry-After says; nothing was done.",
     "too-much-at-once": "Wait for what is under way, then send the same request with the same id.",

@@ -25,7 +25,9 @@ HANDSHAKE_SECONDS = 15.0
 _LEAVING_MAX = 256
 """How many of those that are turned away get the time to read why."""
 
-_AT_ONCE = 64
+AT_ONCE, AT_ONCE_BESIDE_OTHERS = 64, 1
+"""How many are let in before anything else is done; one of several processes leaves others some."""
+
 _PAUSE_SECONDS = 0.2
 
 
@@ -50,9 +52,9 @@ class Place:
 class BoundedServer(uvicorn.Server):
     """Accepts by itself what it is given to listen on, and leaves signals to who runs it."""
 
-    def __init__(self, config: uvicorn.Config, guard: Guard) -> None:
+    def __init__(self, config: uvicorn.Config, guard: Guard, at_once: int = AT_ONCE) -> None:
         super().__init__(config)
-        self._guard = guard
+        self._guard, self._at_once = guard, at_once
         self._welcoming: set[asyncio.Task[None]] = set()
         self._short, self._leaving = False, 0
 
@@ -79,7 +81,7 @@ class BoundedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 connection, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

@@ -1,0 +1,145 @@
+"""`farthing serve --workers`: processes behind one port that are watched, replaced and ended."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.hub_process import HubProcess
+from tests.e2e.many_hubs import ManyHubs
+from tests.e2e.neighbours import ask
+from tests.ports import free_port
+
+pytestmark = pytest.mark.postgres
+
+_PATIENCE_SECONDS = 60
+
+
+def workers_of(starter: int) -> list[psutil.Process]:
+    """The workers that live now, in the order of their start."""
+    found = psutil.Process(starter).children()
+    return sorted(found, key=lambda one: (one.create_time(), one.pid))
+
+
+def wait_until(happened) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path, postgres_dsn):
+    hub = ManyHubs(tmp_path, f'engine = "postgresql"\ndsn = "{postgres_dsn}"', count=1)
+    try:
+        await asyncio.to_thread(hub.start, "--workers", "2")
+        wait_until(lambda: len(workers_of(hub.process.pid)) == 2)
+        await hub.furnish()
+        await hub.open_sessions()
+        before = workers_of(hub.process.pid)
+
+        async def trouble():
+            for worker in before:
+                worker.kill()
+                await hub.go_on()
+
+        await hub.disturbed(trouble)
+        after = workers_of(hub.process.pid)
+        assert hub.repeated > 0
+        assert len(after) == 2
+        assert not {worker.pid for worker in after} & {worker.pid for worker in before}
+        async with hub.client() as client:
+            for drawer in hub.drawers:
+                await drawer.close(client)
+        hub.process.terminate()
+        assert await asyncio.to_thread(hub.process.wait, _PATIENCE_SECONDS) == 0
+        report = await hub.check()
+        assert report.payments == len(hub.sent) + len(hub.drawers)
+    finally:
+        hub.stop()
+
+
+@pytest.fixture
+def crew(tmp_path: Path, postgres_dsn):
+    """A hub of three workers that shows its metrics."""
+    shown_at = f"127.0.0.1:{free_port()}"
+    hub = HubProcess(
+        tmp_path,
+        FARTHING_BOOKS_ENGINE="postgresql",
+        FARTHING_BOOKS_DSN=postgres_dsn,
+        FARTHING_SERVER_WORKERS="3",
+        FARTHING_METRICS_LISTEN=shown_at,
+        FARTHING_LOG_FORMAT="json",
+    )
+    hub.log = tmp_path / "log"
+    with hub:
+        wait_until(lambda: '"hub.started"' in hub.log.read_text())
+        hub.metrics = f"http://{shown_at}/metrics"
+        yield hub
+
+
+def metric(page: str, name: str) -> Counter:
+    """A metric's values by the worker's number."""
+    found = re.findall(rf'^{name}{{.*worker="(\d+)".*}} (\S+)$', page, re.MULTILINE)
+    return Counter({int(number): float(value) for number, value in found})
+
+
+def test_workers_share_a_port_and_what_is_done_once_is_done_once(crew: HubProcess):
+    for _ in range(30):  # Each on a connection of its own.
+        ask(crew, "POST", "/v1/accounts", {"asset": "USD"})
+    page = httpx.get(crew.metrics, timeout=20).text
+    served = metric(page, "farthing_http_requests_total")
+    assert set(metric(page, "farthing_build_info")) == {0, 1, 2}
+    assert len(set(re.findall("^# HELP .*$", page, re.MULTILINE))) == page.count("# HELP ")
+    assert sum(served.values()) > 0
+    events = metric(page, "farthing_events_total")
+    wait_until(lambda: crew.log.read_text().count('"account.opened"') >= 30)
+    assert crew.stop() == 0
+    log = crew.log.read_text()
+    assert log.count('"account.opened"') == 30
+    assert log.count('"hub.started"') == log.count('"hub.stopped"') == 1
+    assert sorted(file.name for file in crew.home.glob("hub/*.sock")) == []
+    assert events
+
+
+def test_what_is_revoked_is_refused_by_every_worker_at_once(crew: HubProcess):
+    made = ask(crew, "POST", "/v1/keys", {"owner": crew.made["owner"], "scopes": ["read"]})
+    fields = {"authorization": f"Bearer {made['secret']}"}
+
+    def answers() -> set[int]:
+        with httpx.Client(headers=fields) as one:
+            held = [httpx.Client(headers=fields) for _ in range(12)]
+            told = {each.get(f"{crew.url}/v1/accounts").status_code for each in (one, *held)}
+            for each in held:
+                each.close()
+        return told
+
+    assert answers() == {200}
+    ask(crew, "POST", f"/v1/keys/{made['id']}/revoke")
+    assert answers() == {401}
+
+
+def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
+    workers = workers_of(crew.process.pid)
+    assert len(workers) == 3
+    crew.kill()
+    _, left = psutil.wait_procs(workers, _PATIENCE_SECONDS)
+    assert not left
+
+
+def test_workers_that_cannot_start_say_why_once_and_are_given_up(tmp_path: Path):
+    hub = HubProcess(tmp_path)
+    hub.run("init")
+    refused = hub.run("serve", "--workers", "2", ok=False)
+    assert (refused.returncode, "workers-need-postgresql" in refused.stderr) == (8, True)
+    hub.environment |= {
+        "FARTHING_BOOKS_ENGINE": "postgresql",
+        "FARTHING_BOOKS_DSN": f"host={tmp_path}",
+    }
+    refused = hub.run("serve", "--workers", "2", ok=False)
+    assert (refused.returncode, refused.stderr.count("store-unreachable")) == (7, 1)
+    assert not list(hub.home.glob("hub/*.sock"))
