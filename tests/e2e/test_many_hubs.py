@@ -14,6 +14,7 @@ import pytest
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from tests.e2e.cutting import Line
 from tests.e2e.many_hubs import ManyHubs
+from tests.e2e.standby import Standby, dsn_of_both
 from tests.ports import free_port
 
 pytestmark = pytest.mark.postgres
@@ -121,3 +122,22 @@ async def test_an_answer_of_a_hub_that_never_arrives_costs_nothing(tmp_path, pos
             await hubs.all_is_well()
         finally:
             hubs.stop_all()
+
+
+async def test_a_standby_that_takes_over_under_load_has_all_that_was_answered(tmp_path, own_server):
+    standby = Standby(temporary_directory())
+    hubs = ManyHubs(tmp_path, books_at(dsn_of_both(own_server, standby)))
+    try:
+        await asyncio.to_thread(standby.follow, own_server)
+        await begin(hubs)
+
+        async def trouble():
+            await asyncio.to_thread(own_server.stop)
+            await asyncio.to_thread(standby.promote)
+
+        await hubs.disturbed(trouble)
+        assert hubs.repeated > 0
+        await hubs.all_is_well()
+    finally:
+        hubs.stop_all()
+        standby.remove()

@@ -128,6 +128,8 @@ def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
     assert len(workers) == 3
     crew.kill()
     _, left = psutil.wait_procs(workers, _PATIENCE_SECONDS)
+    for worker in left:
+        worker.kill()
     assert not left
 
 

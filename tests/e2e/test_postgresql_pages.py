@@ -1,4 +1,4 @@
-"""The page on PostgreSQL, word for word, on a server of our own."""
+"""The pages on PostgreSQL, word for word, on a server of our own."""
 
 import os
 import sys
@@ -9,11 +9,11 @@ import pytest
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from tests.newcomer.shell import ROOT, blocks, broken_promises, type_in
 
-PAGE = ROOT / "docs" / "howto" / "postgresql.md"
-
 
 @pytest.mark.postgres
-def test_what_the_page_on_postgresql_says_is_so(tmp_path: Path):
+@pytest.mark.parametrize("name", ["postgresql", "several-processes"])
+def test_what_a_page_on_postgresql_says_is_so(name: str, tmp_path: Path):
+    page = ROOT / "docs" / "howto" / f"{name}.md"
     place = temporary_directory()
     server = PostgresServer(place / "pg")
     server.start()
@@ -25,9 +25,9 @@ def test_what_the_page_on_postgresql_says_is_so(tmp_path: Path):
         }
         create = "import psycopg; psycopg.connect(autocommit=True, dbname='postgres')"
         create += ".execute('CREATE DATABASE farthing')"
-        done = type_in("\n".join([f'python3 -c "{create}"', *blocks(PAGE)]), tmp_path, found)
+        done = type_in("\n".join([f'python3 -c "{create}"', *blocks(page)]), tmp_path, found)
         told = done.stdout + done.stderr
         assert done.returncode == 0, told
-        assert not broken_promises(PAGE, told), told
+        assert not broken_promises(page, told), told
     finally:
         server.remove()
