@@ -45,8 +45,26 @@ def test_a_metered_offer_of_the_hub_is_sold_through_the_proxy(place: HubProcess,
         heard = place.run("api", "GET", "/v1/sessions").stdout
         assert '"items": []' in heard, "nothing is held for what is not bought"
         buy(purse, url)
-    assert (place.balance(shop), place.balance(wallet)) == ("20000", "980000")
+        assert (place.balance(shop), place.balance(wallet)) == ("20000", "980000")
+        by_command(place, purse, f"{url}/reading")
     assert place.run("audit").stdout.startswith("ok:")
+
+
+def by_command(place: HubProcess, purse: Path, url: str) -> None:
+    """Buy twice from one deposit: what it costs at most is told first, then what is promised."""
+    pay = ("pay", url, "--purse", str(purse), "--deposit", "0.03 USD")
+    first = place.run(*pay)
+    told, made = first.stderr.splitlines()
+    assert first.stdout == "21.5"
+    assert told.startswith("costs at most 0.01 USD to acc_")
+    assert told.endswith(", from 0.03 USD that is held now")
+    assert ": 0.01 USD in all, of 0.03 USD held; charged so far: 0.01 USD" in made
+    lines = place.run(*pay, "--end", "--json").stderr.splitlines()
+    most, promised, ended = [json.loads(line) for line in lines]
+    assert (most["at_most"]["held"], promised["promised"]["promised"]) == (None, "20000")
+    assert ended["ended"] == [promised["promised"]["session"]]
+    shown = place.run("api", "GET", f"/v1/sessions/{ended['ended'][0]}", "--json").stdout
+    assert json.loads(shown)["ended_by"] == "payer"
 
 
 def test_what_has_to_be_promised_before_an_answer_is_set_by_the_command(place: HubProcess):

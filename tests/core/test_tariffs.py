@@ -200,6 +200,13 @@ def test_what_makes_no_sense_is_refused(members):
     assert raised.value.code == "malformed-tariff"
 
 
+@pytest.mark.parametrize("source", [5, None, [1], True, "5", b"[]"])
+def test_what_is_no_object_is_refused(source):
+    with pytest.raises(Malformed) as raised:
+        read_tariff(source)
+    assert raised.value.code == "malformed-tariff"
+
+
 def test_more_than_an_amount_can_be_is_never_owed():
     with pytest.raises(Malformed):
         owed(flat_rate("USD", "request", 2**62), 3)

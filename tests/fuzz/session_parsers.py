@@ -2,11 +2,12 @@
 
 import json
 
-from farthing.codec import read_json, to_base64url
+from farthing.codec import read_json, to_base64, to_base64url
 from farthing.core.sessions import is_deposit, opening_of, session_topped_up, top_up_resource
 from farthing.core.tariffs import owed, read_tariff
 from farthing.core.vouchers import read_voucher
-from farthing.protocols.x402_batch import batch_ask, read_payload
+from farthing.protocols.x402_answers import payment_answer
+from farthing.protocols.x402_batch import batch_ask, batch_asks, read_payload
 from farthing.web import remote_sessions
 from farthing.web.api.voucher_socket import read_message
 from farthing.web.voucher_field import read_voucher_field
@@ -81,8 +82,27 @@ _MESSAGES = tuple(
     for one in _BATCH["good"]
 )
 
+_REQUIRED = {"x402Version": 2, "accepts": [_BATCH["required"]], "error": "voucher_needed"}
+_ASKED = to_base64(json.dumps(_REQUIRED).encode()).encode()
+_STATE = {"channelState": {"balance": "500", "chargedCumulativeAmount": "20"}}
+_ANSWERED = to_base64(json.dumps({"success": True, "extra": _STATE}).encode()).encode()
+
+
+def _asks(raw: bytes) -> object:
+    """Read what a seller asks for vouchers, as our client does."""
+    return batch_asks([("payment-required", raw.decode("latin-1"))])
+
+
+def _answered(raw: bytes) -> object:
+    """Read what a seller says of a voucher, in either of the fields that say so."""
+    told = raw.decode("latin-1")
+    return [payment_answer([(name, told)]) for name in ("payment-required", "payment-response")]
+
+
 SESSION_PARSERS = (
     Parser("x402-batch", _paid, tuple(one.encode() for one in _MESSAGES)),
+    Parser("x402-batch-asks", _asks, (_ASKED,)),
+    Parser("x402-answer", _answered, (_ASKED, _ANSWERED)),
     Parser(
         "socket-message",
         text(read_message),

@@ -175,6 +175,23 @@ def test_a_session_whose_seller_does_not_say_how_it_stands_is_followed_by_anothe
     assert again["order"]["resource"].startswith("SESSION ")
 
 
+def test_a_seller_that_never_says_how_it_stands_has_one_deposit_more_held_and_no_third(
+    tmp_path: Path,
+):
+    """Each deposit held is money that its payer cannot use until the session ends."""
+    scheme = scheme_of(Ed25519Signer(bytes(range(1, 33))), tmp_path)
+    opened(scheme)
+    sessions: set[str] = set()
+    for _ in range(20):
+        payload = scheme.create_payment_payload(ASKED)
+        sessions |= {kept.session for kept in SessionFiles(tmp_path).all()}
+        if "order" in payload:
+            answered(scheme, payload)  # Whatever brings a deposit is served.
+        else:
+            answered(scheme, payload, "voucher_beyond_deposit")
+    assert len(sessions) == 2
+
+
 def test_a_deposit_under_way_stays_so_when_a_voucher_was_sooner_than_it(tmp_path: Path):
     scheme = scheme_of(Ed25519Signer(bytes(range(1, 33))), tmp_path)
     opened(scheme)

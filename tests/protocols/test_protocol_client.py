@@ -56,8 +56,8 @@ def test_challenges_joined_in_one_field_are_all_read():
 
 def test_asks_of_other_methods_and_networks_are_skipped():
     evm = requirements(terms()) | {"network": "eip155:8453"}
-    upto = requirements(terms()) | {"scheme": "upto"}
-    accepts = [evm, upto, 5, {}, requirements(terms(amount=7))]
+    another = requirements(terms()) | {"scheme": "another"}
+    accepts = [evm, another, 5, {}, requirements(terms(amount=7))]
     required = {"x402Version": 2, "accepts": accepts, "resource": {"url": "u"}}
     value = to_base64(json.dumps(required).encode())
     assert [ask.amount for ask in client.asks([("payment-required", value)])] == [7]

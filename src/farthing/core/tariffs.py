@@ -83,7 +83,7 @@ def read_tariff(source: bytes | str | Mapping[str, Any]) -> Tariff:
     """
     if isinstance(source, bytes | str) and len(source) > BYTES_MAX:
         raise Malformed("malformed-tariff", f"a tariff has {BYTES_MAX} bytes at most")
-    members = read_json(source) if isinstance(source, bytes | str) else dict(source)
+    members = read_json(source) if isinstance(source, bytes | str) else source
     try:
         return checked(msgspec.convert(members, Tariff))
     except msgspec.ValidationError as fault:

@@ -1,7 +1,8 @@
 """The payer's side: a purse, a client that pays, and nothing of the server."""
 
+from farthing.device.at_most import AtMost
 from farthing.device.bought_socket import BoughtSocket
-from farthing.device.client import Client, PayingTransport, paid, unproven
+from farthing.device.client import Client, PayingTransport, paid, promised, unproven
 from farthing.device.enrolment import enrol, rotate
 from farthing.device.gateway import Gateway, direct_order
 from farthing.device.giving_up import GivenUp
@@ -11,6 +12,7 @@ from farthing.device.outcomes import (
     AnswerLost,
     AwaitingOwner,
     Paid,
+    Promised,
     Unproven,
     WillNotPay,
 )
@@ -21,6 +23,7 @@ from farthing.device.sync import SyncClient, sync_client
 __all__ = [
     "AlreadyPaid",
     "AnswerLost",
+    "AtMost",
     "AwaitingOwner",
     "BoughtSocket",
     "Client",
@@ -31,6 +34,7 @@ __all__ = [
     "Paid",
     "Patience",
     "PayingTransport",
+    "Promised",
     "Purse",
     "SyncClient",
     "Unproven",
@@ -39,6 +43,7 @@ __all__ = [
     "enrol",
     "open_purse",
     "paid",
+    "promised",
     "rotate",
     "sync_client",
     "unproven",

@@ -2,7 +2,7 @@
 
 `PayingTransport` can stand under any `httpx.AsyncClient`; `Client` is one ready made. An answer
 that is proven to be paid for has a `Paid` in `response.extensions["farthing_paid"]`, one of which
-that is not known an `Unproven`. A credential goes to the
+that is not known an `Unproven`, one that a voucher bought a `Promised`. A credential goes to the
 URL that asked for it and nowhere else: redirects are followed above this transport, from the
 request as the caller made it.
 """
@@ -18,23 +18,26 @@ from anyio import to_thread
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.orders import payment_name
+from farthing.device import at_most
 from farthing.device.answers import bounded_body
+from farthing.device.batched import BatchPayer
 from farthing.device.bought_socket import BoughtSocket, Handshake, as_request, opened
-from farthing.device.giving_up import ANEW, Teller
+from farthing.device.giving_up import ANEW, Teller, given_up_voucher
 from farthing.device.hub_calls import Standing, cancel, check_private, look_up
 from farthing.device.journal import Claimed, Entry, request_name
 from farthing.device.limits import Limits, Wanted, caps_of
 from farthing.device.metered import MeteredSession
-from farthing.device.outcomes import EXTENSION, Paid, Unproven
+from farthing.device.outcomes import EXTENSION, Paid, Promised, Unproven
 from farthing.device.patience import Patience
 from farthing.device.payment import Delivery
 from farthing.device.purse import Purse
-from farthing.errors import BadConfig, TooLarge
+from farthing.device.told import amount_told, folder_told
+from farthing.errors import BadConfig, OutcomeUnknown, TooLarge
 from farthing.money import Amount
 from farthing.protocols.client import Ask, asks
-from farthing.protocols.names import MPP, X402
+from farthing.protocols.names import BATCH, MPP, X402
 
-T = TypeVar("T", Paid, Unproven)
+T = TypeVar("T", Paid, Unproven, Promised)
 BODY_BYTES_MAX = 1024 * 1024
 Cap = str | Amount | Sequence[str | Amount] | None
 """The largest single payment: `"0.05 USD"`, one for each of several assets, or the purse's."""
@@ -46,7 +49,9 @@ class PayingTransport(httpx.AsyncBaseTransport):
     Shape: `cap` is the largest single payment; `payees` are the accounts that may be paid, or
            None for any; `prefer` is `mpp` or `x402`; `plain_http` allows sellers without TLS
            that are not on this machine; `body_bytes_max` bounds how much of a streamed request
-           body is kept for the second sending.
+           body is kept for the second sending. What is sold for vouchers alone is paid from a
+           `deposit`, which is held with each such seller; `files` is where its sessions are kept
+           instead of in the purse's folder.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class PayingTransport(httpx.AsyncBaseTransport):
         inner: httpx.AsyncBaseTransport | None = None,
         plain_http: bool = False,
         body_bytes_max: int = BODY_BYTES_MAX,
+        deposit: str | Amount | None = None,
+        files: Path | None = None,
     ) -> None:
         if prefer not in (MPP, X402):
             raise BadConfig("unknown-language", f"prefer is {MPP} or {X402}")
@@ -71,6 +78,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
         self.plain_http = plain_http
         self.payees = frozenset(payees) if payees is not None else None
         self._body_bytes_max = body_bytes_max
+        self._batched = self._batch_payer(deposit, files)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and pay for its answer if need be.
@@ -84,6 +92,11 @@ class PayingTransport(httpx.AsyncBaseTransport):
         name = request_name(request.method, str(request.url), request.content)
         anew: Teller | None = request.extensions.get(ANEW)
         while (claimed := await to_thread.run_sync(self.purse.journal.claim, name)) is not None:
+            if claimed.entry.scheme == BATCH:
+                response = await self._again(request, claimed, anew)
+                if response is not None:
+                    return response
+                continue
             delivery = self._delivery(request, claimed, replay=True)
             if anew is not None:
                 anew(await delivery.give_up())
@@ -94,7 +107,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
         response = await self.inner.handle_async_request(request)
         found = asks(response.headers.multi_items()) if response.status_code == 402 else []
         if not found:
-            return response
+            return await self._by_voucher(request, name, response)
         await bounded_body(response)
         await response.aclose()
         claimed = await self._sign(request, name, found)
@@ -108,6 +121,9 @@ class PayingTransport(httpx.AsyncBaseTransport):
         """
         found: list[Standing] = []
         for entry in await to_thread.run_sync(self.purse.journal.unresolved):
+            if entry.scheme == BATCH:  # A voucher is no payment of its own at the hub.
+                await self._forget_late(entry)
+                continue
             standing = await look_up(self.inner, self.purse, entry.payment, self.patience.clock)
             if standing is None:
                 continue
@@ -117,9 +133,65 @@ class PayingTransport(httpx.AsyncBaseTransport):
                 await self._forget(entry)
         return found
 
+    async def end_sessions(self, session: str = "") -> list[str]:
+        """End the sessions that vouchers were signed in, all or one; give those that are ended.
+
+        Shape: what was not charged is free once the seller has closed it, or after its grace.
+        """
+        return [] if self._batched is None else await self._batched.end(session)
+
     async def aclose(self) -> None:
         """Close the transport below."""
         await self.inner.aclose()
+
+    async def _by_voucher(
+        self, request: httpx.Request, name: str, response: httpx.Response
+    ) -> httpx.Response:
+        """Pay for what is sold for vouchers alone; give the answer as it is where it is not."""
+        if self._batched is None or response.status_code != 402 or "upgrade" in request.headers:
+            return response
+        headers = response.headers.multi_items()
+        ask = self._batched.choose(headers, _wanted(request), self.patience.clock())
+        if ask is None:
+            return response
+        await response.aclose()
+        check_private(request.url, plain_http=self.plain_http)
+        return await self._batched.pay(request, name, ask)
+
+    async def _again(
+        self, request: httpx.Request, claimed: Claimed, anew: Teller | None
+    ) -> httpx.Response | None:
+        """Send a voucher of this request again; None where the request is to be made anew."""
+        if anew is not None:
+            anew(given_up_voucher(claimed.entry))
+            await to_thread.run_sync(claimed.resolve)
+            return None
+        if self._batched is None:
+            claimed.release()
+            detail = "a voucher of this request is not answered; say what may be held (--deposit)"
+            raise OutcomeUnknown("outcome-unknown", detail, payment=claimed.entry.payment)
+        answer = await self._batched.deliver(request, claimed, replay=True)
+        return answer if isinstance(answer, httpx.Response) else None
+
+    def _batch_payer(self, deposit: str | Amount | None, files: Path | None) -> BatchPayer | None:
+        if deposit is None:
+            return None
+        return BatchPayer(
+            *(self.purse, self.inner, self.patience),
+            limits=self._limits,
+            deposit=amount_told(self.purse, deposit),
+            folder=folder_told(self.purse, files, "batch-sessions"),
+        )
+
+    async def _forget_late(self, entry: Entry) -> None:
+        if entry.expires >= self.patience.clock() // NS:
+            return
+        claimed = await to_thread.run_sync(self.purse.journal.claim, entry.request)
+        if claimed is None:
+            return
+        if claimed.entry.payment == entry.payment:
+            await to_thread.run_sync(claimed.resolve)
+        claimed.release()
 
     async def _forget(self, entry: Entry) -> None:
         claimed = await to_thread.run_sync(self.purse.journal.claim, entry.request)
@@ -149,13 +221,12 @@ class PayingTransport(httpx.AsyncBaseTransport):
     async def _sign(self, request: httpx.Request, name: str, found: list[Ask]) -> Claimed:
         check_private(request.url, plain_http=self.plain_http)
         now_ns = self.patience.clock()
-        wanted = Wanted(
-            method=request.method,
-            target=request.url.raw_path.decode(),
-            body=request.content,
-            authorization_used="authorization" in request.headers,
-        )
-        ask = self._limits.choose(found, wanted, now_ns)
+        ask = self._limits.choose(found, _wanted(request), now_ns)
+        asset = self._limits.caps[ask.asset].asset
+        tell: at_most.Teller | None = request.extensions.get(at_most.AT_MOST)
+        if ask.at_most and tell is not None:
+            most = Amount(ask.amount, asset)
+            tell(at_most.AtMost(amount=most, payee=ask.payee, scheme=ask.scheme))
         order = ask.order(self.purse.device, now_ns, lambda: _nonce(now_ns))
         signed = self.purse.sign(order)
         entry = Entry(
@@ -166,7 +237,7 @@ class PayingTransport(httpx.AsyncBaseTransport):
             language=ask.language,
             payee=order.payee,
             asset=order.asset,
-            scale=self._limits.caps[order.asset].asset.scale,
+            scale=asset.scale,
             amount=order.amount,
             expires=order.expires,
             fields=ask.credential(signed),
@@ -216,6 +287,8 @@ class Client(httpx.AsyncClient):
         patience: Patience | None = None,
         plain_http: bool = False,
         body_bytes_max: int = BODY_BYTES_MAX,
+        deposit: str | Amount | None = None,
+        files: Path | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         **http: Any,
     ) -> None:
@@ -231,8 +304,14 @@ class Client(httpx.AsyncClient):
             inner=below,
             plain_http=plain_http,
             body_bytes_max=body_bytes_max,
+            deposit=deposit,
+            files=files,
         )
         super().__init__(transport=self.paying, **http)
+
+    async def end_sessions(self, session: str = "") -> list[str]:
+        """End the sessions that vouchers were signed in, all or one; give those that are ended."""
+        return await self.paying.end_sessions(session)
 
     @contextlib.asynccontextmanager
     async def socket(
@@ -272,18 +351,14 @@ class Client(httpx.AsyncClient):
         Raises: MalformedPrice; BadConfig `no-purse-folder`.
         """
         purse = self.paying.purse
-        folder = files or (purse.path / "sessions" if purse.path is not None else None)
-        if folder is None:
-            raise BadConfig("no-purse-folder", "a session needs a folder: pass files=")
-        held = purse.price(deposit) if isinstance(deposit, str) else deposit
-        more = purse.price(ahead) if isinstance(ahead, str) else ahead
-        step = purse.price(tick) if isinstance(tick, str) else tick
+        more = amount_told(purse, ahead) if ahead is not None else None
+        step = amount_told(purse, tick) if tick is not None else None
         return MeteredSession(
             purse,
             url,
-            held,
+            amount_told(purse, deposit),
             inner=self.paying.inner,
-            files=folder,
+            files=folder_told(purse, files, "sessions"),
             clock=self.paying.patience.clock,
             ahead=more.units if more is not None else 0,
             tick=step.units if step is not None else 0,
@@ -297,6 +372,11 @@ def paid(response: httpx.Response) -> Paid | None:
     return _told(response, Paid)
 
 
+def promised(response: httpx.Response) -> Promised | None:
+    """Tell what was promised for an answer or for a redirect before it, by a voucher."""
+    return _told(response, Promised)
+
+
 def unproven(response: httpx.Response) -> Unproven | None:
     """Tell what was signed for an answer or a redirect before it, if its outcome is open."""
     return _told(response, Unproven)
@@ -308,6 +388,15 @@ def _told(response: httpx.Response, kind: type[T]) -> T | None:
         if isinstance(found, kind):
             return found
     return None
+
+
+def _wanted(request: httpx.Request) -> Wanted:
+    return Wanted(
+        method=request.method,
+        target=request.url.raw_path.decode(),
+        body=request.content,
+        authorization_used="authorization" in request.headers,
+    )
 
 
 def _nonce(now_ns: int) -> str:

@@ -13,6 +13,10 @@ ANEW = "farthing_anew"
 """Where a request's httpx extensions have a `Teller`, when it is to be paid anew."""
 
 
+PROMISED = "promised"
+"""The state of a voucher that was sent: it cannot be taken back."""
+
+
 class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
     """An earlier payment of the same request that is not waited for any more.
 
@@ -31,6 +35,8 @@ class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
         what = f"gave up {self.amount} to {self.payee} · {self.payment}"
         if not self.lost:
             return f"{what}: nothing was taken, and nothing will be"
+        if self.state == PROMISED:
+            return f"{what}: the seller may have charged it already"
         return f"{what}: the hub says {self.state}; ask the seller for a refund"
 
     def members(self) -> dict[str, Any]:
@@ -43,6 +49,17 @@ class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
             "state": self.state,
             "lost": self.lost,
         }
+
+
+def given_up_voucher(entry: Entry) -> GivenUp:
+    """Say what is given up of a request that a voucher was sent for."""
+    return GivenUp(
+        payment=entry.payment,
+        amount=Amount(entry.amount, Asset(entry.asset, entry.scale)),
+        payee=entry.payee,
+        state=PROMISED,
+        lost=True,
+    )
 
 
 Teller = Callable[[GivenUp], None]

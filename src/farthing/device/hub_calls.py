@@ -139,6 +139,24 @@ async def cancel(
     return Standing(payment=payment, state="never", reason=code) if code in _NEVER else None
 
 
+async def end_session(
+    transport: httpx.AsyncBaseTransport, purse: Purse, session: str, clock: Clock
+) -> bool:
+    """End a session at the hub as its payer; tell whether it is over, or none is there.
+
+    Source: docs/reference/sessions.md.
+    """
+    url = httpx.URL(purse.hub_url.rstrip("/") + f"/v1/sessions/{session}/end")
+    fields = signed_fields(purse, "POST", url, b"", clock())
+    async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
+        try:
+            request = http.build_request("POST", url, headers=fields)
+            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
+        except httpx.HTTPError:
+            return False
+    return response.status_code in (200, 404)
+
+
 def signed_fields(
     purse: Purse, method: str, url: httpx.URL, body: bytes, now_ns: int
 ) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     Units: `amount` counts smallest units; `expires` is whole Unix seconds.
     Shape: `request` names method, URL and body; `fields` are the header fields to send; `order`
            is what was signed, as written on the wire, so that it can be cancelled after a crash.
+           Under the scheme `batch-settlement` a voucher was signed, and `payment` names it.
     """
 
     payment: str
@@ -40,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     expires: int
     fields: list[tuple[str, str]]
     order: dict[str, str] = {}
+    scheme: str = ""
 
 
 def request_name(method: str, url: str, body: bytes) -> str:

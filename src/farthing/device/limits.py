@@ -45,11 +45,11 @@ class Limits:
     prefer: str = "mpp"
 
     def choose(self, asks: Sequence[Ask], wanted: Wanted, now_ns: int) -> Ask:
-        """Pick the ask to pay: of the preferred language if it has one that may be paid.
+        """Pick the ask to pay: one that says its price, of the preferred language if there is one.
 
         Raises: WillNotPay with the first ask's fault when none may be paid.
         """
-        ranked = sorted(asks, key=lambda ask: ask.language != self.prefer)
+        ranked = sorted(asks, key=lambda ask: (ask.at_most, ask.language != self.prefer))
         faults = [(ask, self.fault(ask, wanted, now_ns)) for ask in ranked]
         for ask, fault in faults:
             if fault is None:

@@ -1,6 +1,7 @@
-"""What comes of trying to pay: a `Paid`, an `Unproven`, or one of these errors.
+"""What comes of trying to pay: a `Paid`, an `Unproven`, a `Promised`, or one of these errors.
 
 Unproven             answered, and nothing proves that money moved              same request
+Promised             answered, for a voucher of a session; charged at its end   no
 WillNotPay      402  this client's own limits say no; nothing was signed       raise the limit
 PaymentRefused  422  said no, and the hub says that no money was taken         new payment
 AwaitingOwner   403  the owner is being asked; the same request goes on later   same request
@@ -18,7 +19,7 @@ from farthing.money import Amount
 from farthing.terminal.exits import Exit
 
 EXTENSION = "farthing_paid"
-"""Where a `Paid` or an `Unproven` stands among an httpx response's extensions."""
+"""Where a `Paid`, an `Unproven` or a `Promised` stands among an httpx response's extensions."""
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +81,40 @@ class Unproven(msgspec.Struct, frozen=True, kw_only=True):
             "payee": self.payee,
             "state": self.state,
             "why": self.why,
+        }
+
+
+class Promised(msgspec.Struct, frozen=True, kw_only=True):
+    """A voucher that was signed for an answer: its seller takes what it came to at the end.
+
+    Shape: `amount` is the most for this answer, `promised` all that is promised in the session,
+           `held` its deposit; `charged` is what the seller says it has charged in all, which
+           nothing proves before the session is closed, and None where it does not say.
+    """
+
+    session: str
+    payee: str
+    amount: Amount
+    promised: Amount
+    held: Amount
+    charged: Amount | None
+
+    def __str__(self) -> str:
+        """Write what was promised on one line."""
+        told = "" if self.charged is None else f"; charged so far: {self.charged}"
+        most = f"promised at most {self.amount} to {self.payee} · {self.session}"
+        return f"{most}: {self.promised} in all, of {self.held} held{told}"
+
+    def members(self) -> dict[str, Any]:
+        """Give it as a JSON object."""
+        return {
+            "session": self.session,
+            "payee": self.payee,
+            "asset": self.amount.asset.code,
+            "amount": str(self.amount.units),
+            "promised": str(self.promised.units),
+            "held": str(self.held.units),
+            "charged": str(self.charged.units) if self.charged is not None else None,
         }
 
 

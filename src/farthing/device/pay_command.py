@@ -16,17 +16,19 @@ import httpx
 import typer
 
 from farthing import keys
-from farthing.device.client import Client, paid, unproven
+from farthing.device.at_most import AT_MOST, AtMost
+from farthing.device.client import Client, paid, promised, unproven
 from farthing.device.enrolment import enrol as enrol_device
 from farthing.device.enrolment import rotate
 from farthing.device.giving_up import ANEW, GivenUp
 from farthing.device.network_faults import network_fault
-from farthing.device.outcomes import AlreadyPaid, AnswerLost, Paid, Unproven, WillNotPay
+from farthing.device.outcomes import AlreadyPaid, AnswerLost, Paid, Promised, Unproven, WillNotPay
 from farthing.device.patience import Patience
 from farthing.device.pay_request import PayRequest, read_request
 from farthing.device.purse import default_path, open_purse
 from farthing.errors import Malformed, OutcomeUnknown
 from farthing.protocols.session_client import session_asks
+from farthing.protocols.x402_batch import batch_asks
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import ask_secret, can_ask, manners, say
@@ -104,6 +106,13 @@ def pay(
         bool,
         typer.Option("--anew", help="Give up what was paid and not answered; pay once more."),
     ] = False,
+    deposit: Annotated[
+        str | None,
+        typer.Option("--deposit", help="Hold this with a seller that is paid by vouchers alone."),
+    ] = None,
+    end: Annotated[
+        bool, typer.Option("--end", help="End the session with that seller after this answer.")
+    ] = False,
     cacert: CaCert = None,
     purse: PurseOption = None,
     plain_http: PlainHttp = False,
@@ -112,6 +121,10 @@ def pay(
 
     The body goes to stdout, what was paid to stderr. After a crash or a lost answer, the same
     command again sends the same payment and never pays twice.
+
+    What a seller may charge less for is told on stderr before anything is signed, with the most
+    that it costs. With --deposit so much is held with a seller that sells for vouchers of a
+    session; the next command goes on with it.
 
     With --json what was paid is one JSON line on stderr. The exit code says what happened: see
     farthing explain exit-codes.
@@ -131,10 +144,13 @@ def pay(
             follow_redirects=location,
             timeout=timeout,
             verify=_trust(cacert),
+            deposit=deposit,
         ) as client:
-            more = {ANEW: _tell_given_up} if anew else {}
+            more = {AT_MOST: _tell_at_most} | ({ANEW: _tell_given_up} if anew else {})
             async with _ended_after(within):
                 response = await _fetch(client, request, output, include=include, extensions=more)
+                if end:
+                    await _end(client, response)
         return Answer(None, code=_exit_of(response, fail=fail))
 
     return _finished(run())
@@ -239,7 +255,7 @@ async def _fetch(
             content=request.body,
             extensions=extensions,
         ) as response:
-            made = paid(response) or unproven(response)
+            made = paid(response) or unproven(response) or promised(response)
             if made is not None:
                 _tell(made, response.status_code)
             if output is not None:
@@ -277,12 +293,30 @@ async def _write(out: BinaryIO, response: httpx.Response, *, include: bool) -> N
     out.flush()
 
 
-def _tell(made: Paid | Unproven, status: int) -> None:
+def _tell(made: Paid | Unproven | Promised, status: int) -> None:
     if manners.get().as_json:
-        what = "paid" if isinstance(made, Paid) else "unproven"
+        what = type(made).__name__.lower()
         say(json.dumps({what: made.members(), "status": status}))
         return
-    say(str(made) if isinstance(made, Paid) else f"farthing: {made}")
+    say(f"farthing: {made}" if isinstance(made, Unproven) else str(made))
+
+
+def _tell_at_most(most: AtMost) -> None:
+    say(json.dumps({"at_most": most.members()}) if manners.get().as_json else str(most))
+
+
+async def _end(client: Client, response: httpx.Response) -> None:
+    """End the session of an answer, and say whether it is ended."""
+    made = promised(response)
+    if made is None:
+        return
+    ended = await client.end_sessions(made.session)
+    if manners.get().as_json:
+        say(json.dumps({"ended": ended}))
+    elif ended:
+        say(f"ended {made.session}: what is not charged is free once the seller has closed it")
+    else:
+        say(f"farthing: {made.session} goes on: the hub could not be asked")
 
 
 @asynccontextmanager
@@ -310,8 +344,10 @@ def _tell_given_up(one: GivenUp) -> None:
 
 def _exit_of(response: httpx.Response, *, fail: bool) -> Exit:
     if response.status_code == 402:
-        if session_asks(response.headers.multi_items()):
-            detail = "this is metered: it is paid by a session, which goes on over many requests"
+        headers = response.headers.multi_items()
+        by_voucher = any(ask.by == "request" for ask in batch_asks(headers))
+        if by_voucher or session_asks(headers):
+            detail = "this is paid from a deposit, by a session that goes on over many requests"
             raise WillNotPay("sold-by-sessions", detail)
         raise WillNotPay("not-payable", "this purse cannot pay in any way that the seller asks")
     if unproven(response) is not None:

@@ -17,7 +17,7 @@ from farthing.device.answers import Meaning, Verdict, read_answer
 from farthing.device.bought_socket import SWITCHING
 from farthing.device.giving_up import GivenUp, given_up
 from farthing.device.hub_calls import Standing, cancel, look_up
-from farthing.device.journal import Claimed
+from farthing.device.journal import Claimed, Entry
 from farthing.device.outcomes import (
     EXTENSION,
     AlreadyPaid,
@@ -77,7 +77,9 @@ class Delivery:
         tries = self.patience.begin()
         while True:
             try:
-                response = await self.inner.handle_async_request(self._paying_request())
+                response = await self.inner.handle_async_request(
+                    with_fields(self.request, self.claimed.entry)
+                )
                 verdict = await read_answer(response, self.patience.clock())
             except httpx.TransportError as silence:
                 if await tries.again():
@@ -86,18 +88,6 @@ class Delivery:
             if not await self._again(verdict, tries):
                 return await self._conclude(response, verdict)
             await response.aclose()
-
-    def _paying_request(self) -> httpx.Request:
-        fields = self.claimed.entry.fields
-        ours = {name.lower() for name, _ in fields}
-        kept = [(k, v) for k, v in self.request.headers.multi_items() if k.lower() not in ours]
-        return httpx.Request(
-            self.request.method,
-            self.request.url,
-            headers=kept + fields,
-            content=self.request.content,
-            extensions=self.request.extensions,
-        )
 
     async def _again(self, verdict: Verdict, tries: Tries) -> bool:
         if verdict.meaning is Meaning.WAIT:
@@ -273,6 +263,19 @@ class Delivery:
 
     async def _resolve(self) -> None:
         await to_thread.run_sync(self.claimed.resolve)
+
+
+def with_fields(request: httpx.Request, entry: Entry) -> httpx.Request:
+    """Give a request with the credential that was signed for it, in place of any other."""
+    ours = {name.lower() for name, _ in entry.fields}
+    kept = [(k, v) for k, v in request.headers.multi_items() if k.lower() not in ours]
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=kept + entry.fields,
+        content=request.content,
+        extensions=request.extensions,
+    )
 
 
 def _said(silence: Exception) -> str:

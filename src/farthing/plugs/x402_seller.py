@@ -75,6 +75,12 @@ class FarthingServerScheme:
         return price
 
 
+class FarthingUptoServer(FarthingServerScheme):
+    """The `upto` scheme on `farthing:*`: a price is the most, and the seller settles for less."""
+
+    scheme = names.UPTO
+
+
 class FarthingBatchServer(FarthingServerScheme):
     """The `batch-settlement` scheme on `farthing:*`: the hub counts what each session is charged.
 

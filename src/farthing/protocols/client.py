@@ -19,12 +19,14 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     Units: `amount` counts smallest units; `expires` is whole Unix seconds, 0 where the payer
            chooses within `lifetime_seconds`.
-    Shape: `language` is `mpp` or `x402`; `resource` is what the seller says is bought, `METHOD
+    Shape: `language` is `mpp` or `x402`; under the scheme `upto` the seller may take less than
+           `amount`; `resource` is what the seller says is bought, `METHOD
            /path?query` or empty; `body_digest` is the `Content-Digest` value the request body
            must have, or empty; `raw` is what has to be sent back.
     """
 
     language: str
+    scheme: str = names.SCHEME
     hub: str
     payee: str
     asset: str
@@ -37,6 +39,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     body_digest: str = ""
     raw: dict[str, Any]
+
+    @property
+    def at_most(self) -> bool:
+        """Tell whether its amount is not the price, but the most that it can come to."""
+        return self.scheme != names.SCHEME
 
     def order(self, device: str, now_ns: int, new_nonce: NewNonce) -> Order:
         """Make the order that pays this; nothing is signed yet.

@@ -6,7 +6,8 @@ brings a voucher, and at first the signed order of the deposit; the answer says 
 Source: x402 specification v2, scheme `batch-settlement`; docs/reference/methods.md.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +29,7 @@ from farthing.errors import Malformed
 from farthing.ids import number
 from farthing.money import parse_units
 from farthing.protocols import names, x402_client
+from farthing.protocols.client import Ask
 
 LIFETIME_SECONDS = 86400
 _DEPOSIT, _VOUCHER = "deposit", "voucher"
@@ -42,7 +44,8 @@ class BatchAsk(msgspec.Struct, frozen=True, kw_only=True):
 
     Units:  `amount` is the most that one request costs; `deposit` what is advised to hold, 0 for
             no advice: smallest units.
-    Shape:  `tariff` and `purpose` are what the session is opened for; `raw` is the requirement.
+    Shape:  `tariff` and `purpose` are what the session is opened for; `raw` is the requirement;
+            `by` says what is counted at a paywall that meters.
     """
 
     hub: str
@@ -56,6 +59,26 @@ class BatchAsk(msgspec.Struct, frozen=True, kw_only=True):
     deposit: int
     timeout_seconds: int
     raw: dict[str, Any]
+    by: str = "request"
+
+    @property
+    def whole(self) -> Ask:
+        """Give what it asks for one request as any other ask: limits look at it."""
+        return Ask(
+            language=names.X402,
+            scheme=names.BATCH,
+            hub=self.hub,
+            payee=self.payee,
+            asset=self.asset,
+            amount=self.most,
+            lifetime_seconds=self.timeout_seconds,
+            raw=self.raw,
+        )
+
+    @property
+    def most(self) -> int:
+        """The most that is promised for one request: a tariff may cost more to begin."""
+        return self.amount + int(self.tariff.opening) + int(self.tariff.minimum)
 
     @property
     def wanted(self) -> tuple[str, str, bytes, str]:
@@ -101,7 +124,25 @@ def batch_ask(accepted: Mapping[str, Any]) -> BatchAsk:
         deposit=parse_units(_text(extra, "minDeposit", "0")),
         timeout_seconds=asked["lifetime_seconds"],
         raw=raw,
+        by=_text(extra, "by", "request"),
     )
+
+
+def batch_asks(headers: Iterable[tuple[str, str]]) -> list[BatchAsk]:
+    """Read the header fields of a 402; what is no requirement of the scheme is skipped.
+
+    Shape: `raw` is what has to be sent back, with the payload.
+    """
+    found: list[BatchAsk] = []
+    for name, value in headers:
+        read = (
+            x402_client.read(value, (names.BATCH,)) if name.lower() == names.REQUIRED_FIELD else ()
+        )
+        for members in read:
+            with contextlib.suppress(Malformed):
+                ask = batch_ask(members["raw"]["accepted"])
+                found.append(msgspec.structs.replace(ask, raw=members["raw"]))
+    return found
 
 
 def read_payload(message: Mapping[str, Any], ask: BatchAsk) -> Brought:

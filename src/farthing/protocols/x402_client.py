@@ -16,10 +16,13 @@ from farthing.errors import Malformed
 from farthing.money import parse_units
 from farthing.protocols import names
 
+ORDERED = (names.SCHEME, names.UPTO)
+"""Schemes that one signed order pays."""
+
 _encode = msgspec.json.Encoder().encode
 
 
-def read(value: str) -> list[dict[str, Any]]:
+def read(value: str, schemes: Collection[str] = ORDERED) -> list[dict[str, Any]]:
     """Read the members of every ask for hub money in one `PAYMENT-REQUIRED` field."""
     if len(value) > names.ANSWER_CHARACTERS_MAX:
         return []
@@ -33,7 +36,7 @@ def read(value: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for accepted in cast(list[Any], accepts):
         try:
-            members = ask_members(_object(accepted))
+            members = ask_members(_object(accepted), schemes)
         except Malformed:
             continue
         members["description"] = _description(required)
@@ -57,6 +60,7 @@ def ask_members(
         raise Malformed("malformed-json", "maxTimeoutSeconds is a whole number above 0")
     return {
         "language": names.X402,
+        "scheme": str(accepted["scheme"]),
         "hub": hub,
         "payee": _text(accepted, "payTo"),
         "asset": _text(accepted, "asset"),
@@ -89,6 +93,11 @@ def payload(order: Order, signature: bytes) -> dict[str, str]:
         "nonce": order.nonce,
         "signature": to_base64url(signature),
     }
+
+
+def voucher_credential(raw: dict[str, Any], proof: dict[str, Any]) -> str:
+    """Write the `PAYMENT-SIGNATURE` value that brings a voucher for a requirement."""
+    return write(raw | {"payload": proof})
 
 
 def credential(raw: dict[str, Any], signed: SignedOrder) -> str:

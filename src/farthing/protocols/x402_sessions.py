@@ -21,10 +21,8 @@ from farthing.protocols.x402 import (
     same_requirements,
     unreadable,
 )
+from farthing.protocols.x402_answers import STATE
 from farthing.protocols.x402_batch import batch_ask, commitment, read_payload
-
-STATE = "channelState"
-"""The member of `extra` that says how a session stands; it is no part of what is asked."""
 
 
 def requirements(terms: SessionTerms) -> dict[str, Any]:

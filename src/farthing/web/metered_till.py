@@ -35,7 +35,7 @@ from farthing.web.till import paid_offer
 from farthing.web.voucher_field import read_voucher_field, session_field
 
 _IN_CONFLICT = ("session-in-use", "idempotency-key-reused", "payment-in-progress", "already-paid")
-_OPEN = "Open a session: in Python client.session(url, deposit=…); farthing pay cannot."
+_OPEN = "Open a session: in Python client.session(url, deposit=…); or farthing pay --deposit."
 _STATE = ("session", "state", "deposit", "promised", "sequence", "count", "owed")
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from farthing.protocols.x402_client import read, write
+from farthing.protocols.client import asks
+from farthing.protocols.x402_client import write
 
 from .test_facilitator import SELLER, post, x402_body
 from .town import FUNDS, Town, open_town
@@ -94,10 +95,10 @@ async def test_all_schemes_are_said_to_be_settled(tmp_path: Path):
         assert [kind["scheme"] for kind in kinds] == ["exact", "upto", "batch-settlement"]
 
 
-async def test_our_own_client_pays_no_requirement_that_is_open_at_the_top(tmp_path: Path):
+async def test_our_own_client_tells_a_price_from_the_most_that_it_can_come_to(tmp_path: Path):
     async with open_town(tmp_path) as town:
         required = upto(town)["paymentRequirements"]
-        asked = {"x402Version": 2, "accepts": [required], "resource": {"url": "https://a"}}
-        assert read(write(asked)) == []
-        exact = asked | {"accepts": [required | {"scheme": "exact"}]}
-        assert len(read(write(exact))) == 1
+        accepts = [required | {"scheme": scheme} for scheme in ("upto", "exact", "another")]
+        asked = {"x402Version": 2, "accepts": accepts, "resource": {"url": "https://a"}}
+        found = asks([("PAYMENT-REQUIRED", write(asked))])
+        assert [(ask.scheme, ask.at_most) for ask in found] == [("upto", True), ("exact", False)]
