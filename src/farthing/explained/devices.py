@@ -32,7 +32,9 @@ HINTS = {
     "not-the-newest-key": "Sign with the newest key of the device.",
     "payee-not-allowed": "Allow it with --payee acc_…",
     "purse-exists": "Pay with that purse, or choose another folder with --purse or $FARTHING_HOME.",
-    "sold-by-sessions": 'By request: --deposit "0.05 USD". A stream: client.session(URL, deposit=…) in Python.',
+    "sold-by-sessions": (
+        'By request: --deposit "0.05 USD". A stream: client.session(URL, deposit=…) in Python.'
+    ),
     "tls-failed": "Check the address: is it https, and the right port?",
     "tls-not-trusted": "Trust the hub's certificate with --cacert FILE, if it is yours.",
     "too-many-keys": "Wait until an older key has run out.",
