@@ -23,20 +23,25 @@ from bench.processes import free_port, server
 from bench.shop import PATH
 from bench.stub import Page
 from farthing.config import Config
+from farthing.core.prices import Mode
 from farthing.plugs.x402_client import FarthingScheme
 
 _WARMUPS = 20
 _FIELDS = ("content-type", "payment-required")
 
 
-def run_added_latency(config: Config, fleet: Fleet, *, purchases: int) -> Figure:
-    """Buy the page that many times from each of the two."""
+def run_added_latency(
+    config: Config, fleet: Fleet, *, purchases: int, mode: Mode = "hold"
+) -> Figure:
+    """Buy the page that many times from each of the two, sold in this mode."""
     shop, stub = free_port(), free_port()
-    command = ["-m", "bench.shop", str(config_file(config)), str(shop), fleet.payees[0]]
+    command = ["-m", "bench.shop", str(config_file(config)), str(shop), fleet.payees[0], mode]
     with server(command, shop) as hub:
         file = _noted(config.path("stub.json"), shop)
         with server(["-m", "bench.stub", str(file), str(stub)], stub):
-            return asyncio.run(_measured(config, fleet, hub, (shop, stub), purchases))
+            figure = asyncio.run(_measured(config, fleet, hub, (shop, stub), purchases))
+    figure.name = "added-latency" if mode == "hold" else f"added-latency-{mode}"
+    return figure
 
 
 def _noted(file: Path, port: int) -> Path:

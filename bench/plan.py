@@ -22,6 +22,7 @@ from bench.soak import run_soak
 from bench.stored import fill
 from bench.ticking import ladders, run_ticks
 from farthing.config import Config
+from farthing.core.prices import Mode
 
 _DRAWS_MAX = 10_000
 SINGLE = {"single-1": 1, "single-16": 16, "single-64": 64}
@@ -29,8 +30,9 @@ PAID_ROUTE = "paid-route-64"
 BOOKS = {"books-1": 1, "books-100": 100, "books-1000": 1000}
 BATCHES = {"batch-100": 100, "signed-batch-1000": 1000}
 VOUCHERS, TICKS = "session-vouchers", "ticks"
-HOT_SELLER, STORED, ADDED, SOAK = "hot-seller", "stored-10k", "added-latency", "soak"
-NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, TICKS, STORED, ADDED, *BOOKS)
+HOT_SELLER, STORED, SOAK = "hot-seller", "stored-10k", "soak"
+ADDED: dict[str, Mode] = {"added-latency": "hold", "added-latency-charge": "charge"}
+NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, TICKS, STORED, *ADDED, *BOOKS)
 ALL_NAMES = (*NAMES, SOAK)
 """A soak only runs where it is asked for."""
 
@@ -109,10 +111,14 @@ def _payments(config: Config, wanted: Wanted, ceilings: Ceilings) -> Iterator[Fi
         yield _vouchers(config, fleet, wanted, ceilings)
     if TICKS in wanted.names:
         yield _ticks(config, fleet, wanted, ceilings)
-    if ADDED in wanted.names:
+    for mode in [mode for name, mode in ADDED.items() if name in wanted.names]:
         purchases = min(_PURCHASES_MAX, max(20, int(wanted.seconds * _PURCHASES_PER_S)))
-        runs = [run_added_latency(config, fleet, purchases=purchases) for _ in range(wanted.runs)]
-        yield median_run(runs)
+        yield median_run(
+            [
+                run_added_latency(config, fleet, purchases=purchases, mode=mode)
+                for _ in range(wanted.runs)
+            ]
+        )
 
 
 def _hot_seller(config: Config, fleet: Fleet, wanted: Wanted, ceilings: Ceilings) -> Figure:

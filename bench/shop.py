@@ -1,4 +1,4 @@
-"""A hub with a shop inside: `python -m bench.shop CONFIG PORT PAYEE` sells one small page.
+"""A hub with a shop inside: `python -m bench.shop CONFIG PORT PAYEE [MODE]` sells one small page.
 
 The paywall is the middleware as anybody would use it, on a hub in the same process.
 """
@@ -14,7 +14,7 @@ from farthing.app import open_hub
 from farthing.cli.running import run
 from farthing.cli.serving import common_settings
 from farthing.config import load_config
-from farthing.core.prices import Offer, PriceList
+from farthing.core.prices import Mode, Offer, PriceList
 from farthing.money import Amount
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
@@ -35,12 +35,14 @@ async def page(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def sell(config_file: Path, port: int, payee: str) -> None:
+async def sell(config_file: Path, port: int, payee: str, mode: Mode = "hold") -> None:
     """Sell until told to stop."""
     config = load_config(config_file, {})
     hub = await open_hub(config)
     assets = config.asset_table()
-    offer = Offer(name="page", path=PATH, price=Amount(PRICE, assets[ASSET]), payee=payee)
+    offer = Offer(
+        name="page", path=PATH, price=Amount(PRICE, assets[ASSET]), payee=payee, mode=mode
+    )
     paywall = Paywall(
         page,
         hub=hub.embedded(),
@@ -61,4 +63,5 @@ async def sell(config_file: Path, port: int, payee: str) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        run(sell(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+        file, number, seller, *rest = sys.argv[1:]
+        run(sell(Path(file), int(number), seller, "charge" if rest == ["charge"] else "hold"))

@@ -58,10 +58,13 @@ def test_what_cannot_be_read_of_a_load_generator_is_told(tmp_path):
 
 
 def test_what_the_middleware_adds_is_measured_beside_a_stub(tmp_path, ceilings):
-    [figure] = measured(["added-latency"], tmp_path, ceilings)
-    assert figure.counted == 80
-    assert 0 < figure.rate_per_s < figure.ceiling_per_s
-    assert 0 < figure.p50_ms < 1000
+    names = ["added-latency", "added-latency-charge"]
+    figures = measured(names, tmp_path, ceilings)
+    assert [figure.name for figure in figures] == names
+    for figure in figures:
+        assert figure.counted == 80
+        assert 0 < figure.rate_per_s < figure.ceiling_per_s
+        assert 0 < figure.p50_ms < 1000
 
 
 def test_a_soak_looks_at_memory_and_audits_the_books(tmp_path, ceilings):
@@ -108,7 +111,7 @@ def test_the_command_prints_machine_and_figures_as_json(tmp_path):
 
 
 def test_every_workload_has_a_name_that_can_be_asked_for():
-    assert len(set(ALL_NAMES)) == len(ALL_NAMES) == 15
+    assert len(set(ALL_NAMES)) == len(ALL_NAMES) == 16
 
 
 def test_the_lowest_ceiling_is_the_one_that_counts():

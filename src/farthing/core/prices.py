@@ -23,6 +23,9 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 RERUN_MAX = 1000
 
+Mode = Literal["hold", "charge"]
+"""When money moves: held before the handler runs and captured at its head, or at once."""
+
 _NAME = re.compile(r"\{[a-z][a-z0-9_]*\}", re.ASCII)
 _EXACT, _NAMED, _REST = 0, 1, 2
 
@@ -113,7 +116,7 @@ class Offer:
     category: str = ""
     valid_from: int | None = None
     valid_until: int | None = None
-    mode: Literal["hold", "charge"] = "hold"
+    mode: Mode = "hold"
     on_broken: Literal["keep", "refund"] = "keep"
     rerun: int = 0
     free_for: frozenset[str] = frozenset()
