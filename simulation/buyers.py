@@ -1,89 +1,113 @@
-"""Buyers: each has a device, pays one order after the other, and asks until it is answered."""
+"""Buyers: each has a device, and pays in all the ways that there are, several things at once."""
 
 import asyncio
-import json
-from random import Random
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
 
-from farthing import ids
-from farthing.clock import NS
-from farthing.codec import to_base64url
-from farthing.core.orders import Order
-from farthing.keys import Ed25519Signer
+from simulation.clients import Client, facts_of
+from simulation.devices import Device, facts_of_order, written
 from simulation.hubs import HubMachine
+from simulation.metered import MeteredPurchase
+from simulation.sellers import Seller
 from simulation.town import Town
 from simulation.wire import Answer, Request
 
-_AGAIN = (0, 429, 500, 503, 504)
+_AMOUNTS = (1, 2, 5, 20, 60)
+_AT_ONCE = 3
+_BATCH_MAX = 5
+_WRONG_CLOCK_SECONDS = 5400.0
 
 
-class Device(NamedTuple):
-    """A device as it was enrolled."""
+class Buyer(Client):
+    """A device that pays sellers at one hub."""
 
-    id: str
-    account: str
-    signer: Ed25519Signer
-
-
-class Buyer:
-    """A device that pays a shop at one hub."""
-
-    def __init__(self, name: str, town: Town, hub: HubMachine, device: Device, shop: str) -> None:
-        self.name, self._town, self._hub = name, town, hub
-        self._device, self._shop = device, shop
-        self._luck = Random(town.luck.random())
+    def __init__(
+        self, name: str, town: Town, hub: HubMachine, device: Device, sellers: list[Seller]
+    ) -> None:
+        super().__init__(name, town, hub)
+        self.device, self._sellers = device, sellers
+        self._earlier: list[tuple[int, Request]] = []
+        self._acts: list[Callable[[], Awaitable[None]]] = [
+            *[self._pay] * 12, *[self._sold] * 4, *[self._metered] * 2,
+            self._again, self._again, self._cancelled, self._batch,
+        ]  # fmt: skip
 
     async def run(self) -> None:
-        """Pay until the story is over."""
-        while self._town.wants_more():
-            await self._pay()
-            await asyncio.sleep(self._luck.expovariate(1 / 0.01))
+        """Pay until the story is over, several things at once."""
+        await asyncio.gather(*(self._one_by_one() for _ in range(_AT_ONCE)))
+
+    async def _one_by_one(self) -> None:
+        while self.town.wants_more():
+            self.about = self.device.id
+            await self.luck.choice(self._acts)()
+            await asyncio.sleep(self.luck.expovariate(1 / 0.02))
+
+    def _seller(self) -> Seller:
+        return self.luck.choice(self._sellers)
+
+    def _amount(self) -> int:
+        return self.luck.choice(_AMOUNTS)
 
     async def _pay(self) -> None:
-        order = self._order(self._luck.choice((1, 5, 20, 100)))
-        operation = self._town.operation(
-            self.name,
-            "pay",
-            device=order.device,
-            nonce=order.nonce,
-            amount=order.amount,
-            payer=self._device.account,
-            payee=order.payee,
-        )
-        signature = to_base64url(self._device.signer.sign(order.signed_bytes()))
-        body = json.dumps({"order": order.members(), "signature": signature}).encode()
-        answer = await self.insist(Request("POST", "/v1/payments", body), operation)
-        told = answer.told
-        self._town.heard(
-            operation,
-            status=answer.status,
-            payment=told.get("id") or told.get("payment", ""),
-            state=told.get("state", ""),
-            code=told.get("code", ""),
-            captured=told.get("captured", ""),
-        )
+        wrong_clock = self.town.faults.strikes("device-clock")
+        if wrong_clock:
+            self.device.skew_seconds = self.luck.choice((-1, 1)) * _WRONG_CLOCK_SECONDS
+        order = self.device.order(self._seller().account, self._amount())
+        self.device.skew_seconds = 0.0
+        request = Request("POST", "/v1/payments", written(self.device.signed(order)))
+        facts = facts_of_order(order, self.device.account)
+        operation = self.town.operation(self.name, "pay", **facts)
+        answer = await self.settle(operation, request)
+        if answer is not None and wrong_clock and answer.told.get("code") in _LATE:
+            self.town.faults.count("device-clock")
+        if answer is not None and facts_of(answer)["payment"]:
+            self._earlier = [*self._earlier[-20:], (operation, request)]
 
-    async def insist(self, request: Request, operation: int) -> Answer:
-        """Send the same bytes until something is answered that settles it."""
-        wait = 0.05
-        while True:
-            answer = await self._town.network.ask(self._hub, request, self.name)
-            if answer is not None and answer.status not in _AGAIN:
-                return answer
-            self._town.unheard(operation, None if answer is None else answer.status)
-            await asyncio.sleep(wait * (0.5 + self._luck.random()))
-            wait = min(wait * 2, 5.0)
+    async def _again(self) -> None:
+        if self._earlier:
+            operation, request = self.luck.choice(self._earlier)
+            await self.do("again", request, of=operation)
 
-    def _order(self, amount: int, **members: Any) -> Order:
-        now_ns = self._hub.clock()
-        nonce = ids.encode(ids.fresh(now_ns // 1_000_000, self._luck.getrandbits))
-        terms: dict[str, Any] = {
-            "hub": self._town.hub_id,
-            "device": self._device.id,
-            "payee": self._shop,
-            "asset": "USD",
-            "amount": amount,
-            "nonce": nonce,
-            "expires": now_ns // NS + 1800,
-        }
-        return Order(**(terms | members))
+    async def _cancelled(self) -> None:
+        order = self.device.order(self._seller().account, self._amount())
+        facts = facts_of_order(order, self.device.account)
+        paying = Request("POST", "/v1/payments", written(self.device.signed(order)))
+        ending = Request("POST", "/v1/payments/cancel", written(self.device.cancelling(order)))
+        await asyncio.gather(self.do("pay", paying, **facts), self.do("cancel", ending, **facts))
+
+    async def _batch(self) -> None:
+        payee, count = self._seller().account, self.luck.randrange(2, _BATCH_MAX + 1)
+        orders = [self.device.order(payee, self._amount()) for _ in range(count)]
+        request = Request(
+            "POST",
+            "/v1/payments/batch",
+            written({"payments": [self.device.signed(order) for order in orders]}),
+        )
+        numbers = [
+            self.town.operation(self.name, "pay", **facts_of_order(order, self.device.account))
+            for order in orders
+        ]
+        answer = await self.insist(numbers[0], request)
+        for place, number in enumerate(numbers):
+            if answer is None:
+                self.town.gone(number)
+            else:
+                self.town.heard(number, **_item(answer, place))
+
+    async def _sold(self) -> None:
+        await self._seller().sell(self.device, self._amount())
+
+    async def _metered(self) -> None:
+        await MeteredPurchase(self, self._seller()).run()
+
+
+_LATE = ("order-time", "order-expired")
+
+
+def _item(answer: Answer, place: int) -> dict[str, object]:
+    if answer.status != 200:
+        return facts_of(answer)
+    told = answer.told["payments"][place]
+    status = 200 if told["state"] == "captured" else 422
+    code = (told["problem"] or {}).get("code", "")
+    payment = told["id"] or ""
+    return {"status": status, "payment": payment, "state": told["state"] or "", "code": code}

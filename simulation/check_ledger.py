@@ -4,7 +4,8 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-_PENDING, _POST, _VOID = 2, 4, 8
+_PENDING, _POST, _ENDS_UNPAID = 2, 4, 8 | 1 << 15
+"""Flags of a transfer; what is voided or has expired moves nothing."""
 _NOT_BEYOND_CREDITS, _NOT_BEYOND_DEBITS = 2, 4
 _COUNTERS = ("debits_pending", "debits_posted", "credits_pending", "credits_posted")
 
@@ -49,11 +50,11 @@ def _recount(rows: sqlite3.Connection) -> dict[bytes, Counter[str]]:
             debit["debits_pending"] += amount
             credit["credits_pending"] += amount
             continue
-        if flags & (_POST | _VOID):
+        if flags & (_POST | _ENDS_UNPAID):
             was = held.pop(row["pending_id"])["amount"]  # A second time there is none.
             debit["debits_pending"] -= was
             credit["credits_pending"] -= was
-        if not flags & _VOID:
+        if not flags & _ENDS_UNPAID:
             debit["debits_posted"] += amount
             credit["credits_posted"] += amount
     return counted

@@ -1,68 +1,93 @@
 """Payments: what was answered is there, once, and what was refused is not."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 Line = dict[str, Any]
-_PAID = ("captured",)
+_ABOUT_ORDERS = ("pay", "hold", "cancel", "open", "capture", "void", "refund")
 
 
 def payment_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
     """Compare what clients asked and heard with the payments in the books."""
-    asked = {line["operation"]: line for line in history if line["what"] == "asked"}
     heard = {line["operation"]: line for line in history if line["what"] == "heard"}
+    gone = {line["operation"] for line in history if line["what"] == "gone"}
     stored = {(row["device"], row["nonce"]): row for row in rows.execute("SELECT * FROM payments")}
-    for operation, wish in asked.items():
-        if wish["kind"] != "pay":
+    wishes: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in history:
+        if line["what"] != "asked":
             continue
-        row = stored.pop((wish["device"], wish["nonce"]), None)
-        answer = heard.get(operation)
+        if line["operation"] not in heard and line["operation"] not in gone:
+            yield f"operation {line['operation']}: nothing was ever answered"
+        if line["kind"] in _ABOUT_ORDERS:
+            wishes[line["device"], line["nonce"]].append(line)
+        if line["kind"] == "again":
+            yield from _again_faults(line, heard)
+    for order, row in stored.items():
+        if order not in wishes:
+            yield f"payment {row['id']}: nobody asked for it"
+    for order, about in wishes.items():
+        yield from _order_faults(about, heard, stored.get(order))
+
+
+def _again_faults(wish: Line, heard: dict[int, Line]) -> Iterator[str]:
+    """Tell of a request that was answered otherwise when it was sent once more."""
+    first, second = heard[wish["of"]], heard.get(wish["operation"])
+    if second is None:
+        return
+    for member in ("status", "payment", "state", "captured", "code"):
+        if first.get(member) != second.get(member):
+            yield (
+                f"operation {wish['of']} was answered {member} {first.get(member)!r},"
+                f" and the same request again {second.get(member)!r}"
+            )
+
+
+def _order_faults(
+    about: Sequence[Line], heard: dict[int, Line], row: sqlite3.Row | None
+) -> Iterator[str]:
+    """Hold every answer about one order against what became of it."""
+    refunded = gone = 0
+    for wish in about:
+        answer = heard.get(wish["operation"])
+        if wish["kind"] == "refund":
+            gone += answer is None
+            refunded += wish["units"] if answer is not None and answer["status"] == 201 else 0
         if answer is None:
-            yield f"operation {operation}: nothing was ever answered"
             continue
         for fault in _answer_faults(wish, answer, row):
-            yield f"operation {operation}: {fault}"
-    for row in stored.values():
-        yield f"payment {row['id']}: nobody asked for it"
-    yield from _money_faults(history, rows)
+            yield f"operation {wish['operation']} ({wish['kind']}): {fault}"
+    if row is not None and not gone and row["refunded"] != refunded:
+        yield f"payment {row['id']}: {row['refunded']} went back, and {refunded} was answered"
+    if row is not None and row["amount"] != about[0]["amount"]:
+        yield f"payment {row['id']} is of {row['amount']}, and {about[0]['amount']} was signed"
 
 
 def _answer_faults(wish: Line, answer: Line, row: sqlite3.Row | None) -> Iterator[str]:
-    if answer["status"] == 200:
+    kind, status, state = wish["kind"], answer["status"], answer.get("state", "")
+    name = answer["payment"]
+    if status in (200, 201):
         if row is None:
-            yield f"{answer['payment']} was answered as paid, and is lost"
-        elif (row["id"], row["state"], row["captured"]) != (
-            answer["payment"], "captured", wish["amount"],
-        ):  # fmt: skip
-            yield f"{answer['payment']} was answered as paid, and is {row['state']} in the books"
-    elif row is not None and row["captured"]:
-        yield f"it was answered {answer['status']} {answer['code']}, and the money was taken"
+            yield f"{name} was answered as {state}, and is lost"
+            return
+        if name != row["id"] and kind != "refund":
+            yield f"{name} was answered, and it is {row['id']} in the books"
+    is_paid = (kind == "pay" and status == 200) or state == "captured"
+    if is_paid and row is not None and row["state"] != "captured":
+        yield f"{name} was answered as paid, and is {row['state']} in the books"
+    if kind == "pay" and is_paid and row is not None and row["captured"] != wish["amount"]:
+        yield f"{name} was answered as paid, and {row['captured']} was taken"
+    if kind == "capture" and status == 200 and state == "captured" and row is not None:
+        yield from _part_faults(wish, row)
+    is_refused = kind in ("pay", "open") and status >= 400
+    is_over = is_refused or state in ("refused", "voided", "expired")
+    if is_over and row is not None and row["captured"]:
+        yield f"it was answered {status} {answer.get('code', state)}, and the money was taken"
+    if status == 500:
+        yield "the hub has a bug"
 
 
-def _money_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
-    """Compare what each account gave and got with its payments and what was put in."""
-    gave: dict[str, int] = {}
-    got = {line["account"]: line["units"] for line in history if line["what"] == "credited"}
-    for row in rows.execute("SELECT payer, payee, captured, refunded FROM payments"):
-        kept = row["captured"] - row["refunded"]
-        gave[row["payer"]] = gave.get(row["payer"], 0) + kept
-        got[row["payee"]] = got.get(row["payee"], 0) + kept
-    numbers = {row["id"]: row for row in rows.execute("SELECT * FROM account_records")}
-    balances = {
-        row["id"]: row["credits_posted"] - row["debits_posted"]
-        for row in rows.execute("SELECT * FROM accounts JOIN balances USING (timestamp)")
-    }
-    for name in {*gave, *got}:
-        right = got.get(name, 0) - gave.get(name, 0)
-        found = balances.get(_number(name), 0)
-        if name not in numbers or found != right:
-            yield f"account {name} has {found}, and its payments make {right}"
-
-
-def _number(name: str) -> bytes:
-    """Read an id's 26 digits of Crockford's base 32 as the bytes that the ledger keeps."""
-    value = 0
-    for digit in name.partition("_")[2]:
-        value = value * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(digit)
-    return value.to_bytes(16, "big")
+def _part_faults(wish: Line, row: sqlite3.Row) -> Iterator[str]:
+    if row["captured"] != wish["units"]:
+        yield f"{wish['units']} was captured by its answer, and {row['captured']} in the books"

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from simulation.check_ledger import ledger_faults
+from simulation.check_owners import owner_faults
 from simulation.check_payments import payment_faults
+from simulation.check_sessions import session_faults
 
 Line = dict[str, Any]
 
@@ -28,3 +30,5 @@ def _faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
         yield f"SQLite says of the file: {whole}"
     yield from ledger_faults(rows)
     yield from payment_faults(history, rows)
+    yield from session_faults(history, rows)
+    yield from owner_faults(history, rows)

@@ -9,10 +9,46 @@ KINDS = {
     "request-doubled": "a request came twice, and the hub served both",
     "request-late": "a request came to the hub after its client had given up waiting",
     "answer-late": "an answer came after its client had given up waiting",
+    "request-overtaken": "a request came after one that its client had sent later",
+    "connection-cut": "a connection broke while the hub was at work for it",
+    "client-gone": "a client forgot what it had asked before it heard of it, and never asked again",
+    "seller-gone": "a seller held money, and neither took it nor gave it back",
     "killed": "the hub's process ended between two steps, with requests unanswered",
+    "killed-writing": "the hub's process ended in the middle of a commit",
     "power-cut": "the power failed between two steps: requests unanswered, or writes lost",
+    "power-cut-writing": "the power failed in the middle of a commit, torn at sectors",
+    "restarted": "the hub was stopped as its operator does, with requests unanswered",
+    "hub-key-rotated": "the hub came up with another signing key than it went down with",
+    "heads-cut": "a power cut took whole lines from the end of the heads file",
+    "heads-torn": "a power cut tore the last line of the heads file",
+    "write-failed": "the disk failed to write, with requests unanswered",
+    "sync-failed": "the disk failed to sync, with requests unanswered",
+    "disk-full": "the disk was full, with requests unanswered",
+    "disk-slow": "a client gave up waiting while the hub's disk was slow",
+    "clock-ahead": "the hub's clock jumped forward, and an order or a hold had run out by it",
+    "clock-behind": "the hub's clock was behind its books after a jump, and it said so",
+    "device-clock": "an order was refused for what its device's clock said",
+    "mandate-revoked": "an order under way was refused, its mandate having been revoked meanwhile",
+    "device-revoked": "an order under way was refused, its device having been revoked meanwhile",
+    "key-rotated": "an order under way was refused, its key having been rotated out meanwhile",
+    "account-frozen": "an order under way was refused, its account having been frozen meanwhile",
+    "limit-lowered": "an order under way was refused, its limit having been lowered meanwhile",
 }
 """What each fault is, and what has to follow for it to be counted."""
+
+OFTEN = {
+    "request-lost": 0.008,
+    "answer-lost": 0.008,
+    "request-doubled": 0.008,
+    "request-late": 0.006,
+    "answer-late": 0.006,
+    "request-overtaken": 0.02,
+    "connection-cut": 0.01,
+    "client-gone": 0.06,
+    "seller-gone": 0.06,
+    "device-clock": 0.004,
+}
+"""How probable those are that are drawn where they could happen."""
 
 
 class Faults:

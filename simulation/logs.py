@@ -15,6 +15,7 @@ class Errors(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.lines: list[str] = []
+        self.clock_behind = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look at a line of the standard library's log."""
@@ -24,6 +25,7 @@ class Errors(logging.Handler):
 
     def keep(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
         """Look at a line of structlog."""
+        self.clock_behind += event.get("event") == "clock.behind_books"
         if event.get("event") in _OURS:
             self.lines.append(str(dict(event)))
         raise structlog.DropEvent

@@ -10,17 +10,21 @@ from simulation.wire import BROKEN, Answer, App, Request, serve
 
 _USUAL_SECONDS = 0.002
 _LATE_SECONDS = 30.0
+_HELD_BACK_SECONDS = 0.2
+_PATIENCE_SECONDS = 5.0
 
 
 class Exchange:
     """One request on its way, and who waits for its answer.
 
-    Shape: `spoiled` is the fault that is to blame if nothing is heard.
+    Shape: `number` counts all of them; `spoiled` is what is to blame if nothing is heard.
     """
 
-    def __init__(self, request: Request, client: str, heard: asyncio.Future[Answer | None]) -> None:
-        self.request, self.client, self.heard = request, client, heard
-        self.spoiled, self.served = "", 0
+    def __init__(
+        self, number: int, request: Request, client: str, heard: asyncio.Future[Answer | None]
+    ) -> None:
+        self.number, self.request, self.client = number, request, client
+        self.heard, self.spoiled, self.served, self.held_back = heard, "", 0, False
 
     @property
     def waits(self) -> bool:
@@ -39,18 +43,22 @@ class Network:
     def __init__(self, loop: SeededLoop, luck: Random, faults: Faults) -> None:
         self._loop, self._luck, self._faults = loop, luck, faults
         self._here = at_place("network")
+        self._sent = 0
+        self._newest: dict[tuple[str, str], int] = {}
 
-    async def ask(
-        self, hub: HubMachine, request: Request, client: str, patience: float = 5.0
-    ) -> Answer | None:
+    async def ask(self, hub: HubMachine, request: Request, client: str) -> Answer | None:
         """Send a request, and give its answer; None if none came in time."""
-        exchange = Exchange(request, client, self._loop.create_future())
+        self._sent += 1
+        exchange = Exchange(self._sent, request, client, self._loop.create_future())
         self._send(hub, exchange)
-        waiting = self._loop.call_later(patience, exchange.hear, None)
+        waiting = self._loop.call_later(_PATIENCE_SECONDS, exchange.hear, None)
         answer = await exchange.heard
         waiting.cancel()
-        if answer is None and exchange.spoiled in ("request-lost", "answer-lost"):
-            self._faults.count(exchange.spoiled)
+        if answer is None:
+            if exchange.spoiled:
+                self._faults.count(exchange.spoiled)
+            elif hub.is_slow and exchange in hub.unanswered:
+                self._faults.count("disk-slow")
         return answer
 
     def _usual(self) -> float:
@@ -63,6 +71,9 @@ class Network:
         delay = self._usual()
         if self._faults.strikes("request-late"):
             delay += self._luck.random() * _LATE_SECONDS
+        if self._faults.strikes("request-overtaken"):
+            exchange.held_back = True
+            delay += self._luck.random() * _HELD_BACK_SECONDS
         self._later(delay, hub, exchange)
         if self._faults.strikes("request-doubled"):
             self._later(delay + self._luck.random() * 2, hub, exchange)
@@ -73,11 +84,27 @@ class Network:
     def _arrive(self, hub: HubMachine, exchange: Exchange) -> None:
         app = hub.app_for(exchange.request)
         if app is None:
-            self._loop.call_later(self._usual(), exchange.hear, BROKEN)
+            self._loop.call_later(self._usual(), exchange.hear, BROKEN, context=self._here)
             return
+        self._look_at_order(hub, exchange)
         hub.unanswered.add(exchange)
         work = self._serve(hub, exchange, app, late=not exchange.waits)
         self._loop.create_task(work, context=hub.context)
+        if self._faults.strikes("connection-cut"):
+            delay = self._luck.random() * _USUAL_SECONDS
+            self._loop.call_later(delay, self._cut, hub, exchange, context=self._here)
+
+    def _look_at_order(self, hub: HubMachine, exchange: Exchange) -> None:
+        whose = (hub.name, exchange.client)
+        newest = self._newest.get(whose, 0)
+        if exchange.number < newest and exchange.held_back:
+            self._faults.count("request-overtaken")
+        self._newest[whose] = max(newest, exchange.number)
+
+    def _cut(self, hub: HubMachine, exchange: Exchange) -> None:
+        if exchange.waits and exchange in hub.unanswered:
+            self._faults.count("connection-cut")
+            exchange.hear(BROKEN)
 
     async def _serve(self, hub: HubMachine, exchange: Exchange, app: App, *, late: bool) -> None:
         place = hub.place
@@ -89,21 +116,15 @@ class Network:
 
     def _answered(self, exchange: Exchange, answer: Answer, late: bool) -> None:
         exchange.served += 1
-        if late:
-            self._faults.count("request-late" if exchange.served == 1 else "request-doubled")
-        elif exchange.served == 2:
+        if exchange.served == 2:
             self._faults.count("request-doubled")
+        elif late:
+            self._faults.count("request-late")
         if self._faults.strikes("answer-lost"):
             exchange.spoiled = exchange.spoiled or "answer-lost"
             return
         delay = self._usual()
         if self._faults.strikes("answer-late"):
+            exchange.spoiled = exchange.spoiled or "answer-late"
             delay += self._luck.random() * _LATE_SECONDS
-            self._loop.call_later(delay, self._too_late, exchange, answer, context=self._here)
-            return
         self._loop.call_later(delay, exchange.hear, answer, context=self._here)
-
-    def _too_late(self, exchange: Exchange, answer: Answer) -> None:
-        if not exchange.waits:
-            self._faults.count("answer-late")
-        exchange.hear(answer)

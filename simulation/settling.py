@@ -1,59 +1,63 @@
 """How a story's people come into being: owners, accounts, mandates, devices; before any fault."""
 
-import json
-from random import Random
 from typing import Any
 
-from farthing.codec import to_base64url
-from farthing.core.devices import enrolment_bytes
-from farthing.keys import Ed25519Signer
-from simulation.buyers import Device
+from simulation.buyers import Buyer
+from simulation.devices import Device
 from simulation.hubs import HubMachine
+from simulation.owners import Owner, mandate_of
+from simulation.sellers import Seller
 from simulation.town import Town
-from simulation.wire import Request
+
+_SELLERS, _BUYERS = 2, 6
+_FUNDS = 3_000
+Person = Owner | Buyer
 
 
-async def made(town: Town, hub: HubMachine, path: str, body: Any = None) -> dict[str, Any]:
-    """Have the operator make something, and give what was made."""
-    raw = json.dumps(body).encode() if body is not None else b""
-    request = Request("POST", path, raw, operator=True)
-    answer = await town.network.ask(hub, request, "operator")
-    if answer is None or answer.status not in (200, 201):
-        raise RuntimeError(f"{path}: {answer}")
-    return answer.told
+class Settler:
+    """Makes the people of one hub."""
 
+    def __init__(self, town: Town, hub: HubMachine) -> None:
+        self._town, self._hub = town, hub
+        self._operator = Owner("operator", town, hub, "", Device("", town.luck))
 
-async def owner(town: Town, hub: HubMachine, name: str) -> str:
-    """Make an owner."""
-    return (await made(town, hub, "/v1/owners", {"name": name}))["id"]
+    async def people(self) -> list[Person]:
+        """Make sellers, buyers and their owners; give those who act by themselves."""
+        sellers = [await self._seller(f"seller {n}") for n in range(_SELLERS)]
+        people: list[Person] = []
+        for number in range(_BUYERS):
+            people += await self._buyer(number, sellers)
+        return people
 
+    async def _made(self, path: str, body: Any) -> Any:
+        return await self._operator.made(path, body)
 
-async def account(town: Town, hub: HubMachine, of: str, units: int = 0) -> str:
-    """Open an account, with so much test money in it."""
-    opened = await made(town, hub, "/v1/accounts", {"asset": "USD", "owner": of})
-    if units:
-        credit = {"account": opened["id"], "units": str(units), "asset": "USD"}
-        await made(town, hub, "/v1/credits", credit)
-        town.history.note(town.loop.time(), "credited", account=opened["id"], units=units)
-    return opened["id"]
+    async def _owner(self, name: str) -> str:
+        return (await self._made("/v1/owners", {"name": name}))["id"]
 
+    async def _account(self, owner: str, units: int = 0) -> str:
+        account = (await self._made("/v1/accounts", {"asset": "USD", "owner": owner}))["id"]
+        if units:
+            await self._made(
+                "/v1/credits", {"account": account, "units": str(units), "asset": "USD"}
+            )
+            self._town.note("credited", account=account, units=units)
+        return account
 
-async def mandate(town: Town, hub: HubMachine, of: str, **terms: Any) -> str:
-    """Set a mandate."""
-    return (await made(town, hub, "/v1/mandates", {"asset": "USD", "owner": of, **terms}))["id"]
+    async def _seller(self, name: str) -> Seller:
+        owner = await self._owner(name)
+        seller = Seller(name, self._town, self._hub)
+        seller.account = await self._account(owner)
+        wanted = {"scopes": ["seller"], "owner": owner}
+        seller.secret = (await self._made("/v1/keys", wanted))["secret"]
+        return seller
 
-
-async def device(town: Town, hub: HubMachine, purse: str, permitted: str, luck: Random) -> Device:
-    """Enrol a device with a new key."""
-    wanted = {"account": purse, "mandate": permitted, "name": "machine"}
-    invited = await made(town, hub, "/v1/devices/invitations", wanted)
-    signer = Ed25519Signer(luck.randbytes(32))
-    code = invited["code"]
-    message = enrolment_bytes(code, signer.public)
-    body = {
-        "code": code,
-        "public_key": signer.public,
-        "signature": to_base64url(signer.sign(message)),
-    }
-    enrolled = await made(town, hub, "/v1/devices/enrol", body)
-    return Device(enrolled["device"], purse, signer)
+    async def _buyer(self, number: int, sellers: list[Seller]) -> list[Person]:
+        town, hub = self._town, self._hub
+        of = await self._owner(f"owner {number}")
+        device = Device(await self._account(of, _FUNDS), town.luck)
+        device.hub = hub.identity
+        device.mandate = (await self._made("/v1/mandates", mandate_of(of)))["id"]
+        owner = Owner(f"owner {number}", town, hub, of, device)
+        await owner.enrol()
+        return [owner, Buyer(f"buyer {number}", town, hub, device, sellers)]

@@ -6,29 +6,23 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from simulation import settling
-from simulation.buyers import Buyer
 from simulation.checker import check
-from simulation.faults import Faults
+from simulation.faults import OFTEN, Faults
 from simulation.hubs import HubMachine
 from simulation.logs import Errors
 from simulation.loop import SeededLoop, at_place
+from simulation.misfortune import Misfortune
+from simulation.settling import Settler
 from simulation.stillness import STILL, real_seconds
 from simulation.town import Town
 
-_FUNDS = 3_000
-_OFTEN = {
-    "request-lost": 0.02,
-    "answer-lost": 0.02,
-    "request-doubled": 0.02,
-    "request-late": 0.01,
-    "answer-late": 0.01,
-}
-_ENDS = ("killed", "power-cut")
-_BETWEEN_ENDS_SECONDS = 1.0
-_SECONDS_MAX = 7200.0
+_SECONDS_MAX = 900.0
+_REST_SECONDS = 45.0
+_END_SECONDS = 1_000.0
+"""So far the clock is put forward in the end: what was begun while it was ahead ends as well."""
+_FREE_BYTES = (1 << 23, 1 << 24, 1 << 26)
+"""How much room the disk says it has: the less, the more often SQLite's log is brought home."""
 
 
 @dataclass(slots=True)
@@ -53,73 +47,62 @@ class Story:
         self.loop = SeededLoop(Random(f"loop {seed}"))
         STILL.begin(seed, self.loop.time)
         self.luck = Random(f"story {seed}")
-        self.faults = Faults(Random(f"faults {seed}"), _OFTEN)
+        STILL.free_bytes = self.luck.choice(_FREE_BYTES)
+        self.faults = Faults(Random(f"faults {seed}"), OFTEN)
         self.town = Town(seed, operations, self.loop, self.faults)
-        self.hub = HubMachine(
-            "hub", folder, self.loop, Random(f"hub {seed}"),
-            on_end=self._ended, on_doom=self._doomed,
-        )  # fmt: skip
+        self.hub = HubMachine("hub", folder, self.loop, Random(f"hub {seed}"), self)
         self.wrong: list[str] = []
         self._over: asyncio.Future[None] = self.loop.create_future()
 
     async def run(self) -> None:
         """Tell it to its end, or to where it cannot go on."""
-        self.loop.call_later(_SECONDS_MAX, self._doomed, "somebody is never answered")
+        self.loop.call_later(_SECONDS_MAX, self.doomed, "somebody is never answered")
         telling = self.loop.create_task(self._tell())
         await asyncio.wait((telling, self._over), return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
             telling.result()
 
-    def _doomed(self, why: str) -> None:
+    async def _befall(self) -> None:
+        try:
+            await Misfortune(self.town, self.hub, self.luck).run()
+        except Exception as fault:
+            self.doomed(f"the hub could not be stopped or started: {fault!r}")
+
+    def doomed(self, why: str) -> None:
+        """End it here."""
         self.wrong.append(why)
         if not self._over.done():
             self._over.set_result(None)
 
+    def ended(self, kind: str, *, waiting: int, unsynced: int) -> None:
+        """Note that a hub ended."""
+        self.town.note("ended", kind=kind, waiting=waiting, unsynced=unsynced)
+        if waiting or unsynced or kind.endswith("writing"):
+            self.faults.count(kind)
+
+    def befell(self, kind: str) -> None:
+        """Note a fault that changed something."""
+        self.town.note("befell", kind=kind)
+        self.faults.count(kind)
+
     async def _tell(self) -> None:
         """Settle, let everything happen, let it come to rest."""
         await self.hub.open()
-        buyers = await self._settle()
+        people = await Settler(self.town, self.hub).people()
         self.faults.calm = False
-        work = [self.loop.create_task(one.run(), context=at_place(one.name)) for one in buyers]
-        ending = self.loop.create_task(self._end_now_and_then())
+        work = [self.loop.create_task(one.run(), context=at_place(one.name)) for one in people]
+        befalling = self.loop.create_task(self._befall())
         while self.town.wants_more():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.2)
         self.faults.calm = True
         self.hub.disk.spare()
         await asyncio.gather(*work)
-        ending.cancel()
+        befalling.cancel()
+        self.hub.disk.spare()
         await self.hub.up()
-        await asyncio.sleep(60)  # Whatever is late comes, and what runs out has run out.
+        self.hub.skew_seconds = _END_SECONDS
+        await asyncio.sleep(_REST_SECONDS)  # What is late comes, and what runs out has run out.
         await self.hub.close()
-
-    async def _settle(self) -> list[Buyer]:
-        town, hub = self.town, self.hub
-        town.hub_id = hub.identity
-        shop = await settling.account(town, hub, await settling.owner(town, hub, "shop"))
-        buyers: list[Buyer] = []
-        for number in range(8):
-            of = await settling.owner(town, hub, f"owner {number}")
-            purse = await settling.account(town, hub, of, _FUNDS)
-            permitted = await settling.mandate(town, hub, of)
-            device = await settling.device(town, hub, purse, permitted, self.luck)
-            buyers.append(Buyer(f"buyer {number}", town, hub, device, shop))
-        return buyers
-
-    async def _end_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(self.luck.expovariate(1 / _BETWEEN_ENDS_SECONDS))
-            if self.faults.calm or self.hub.hub is None:
-                continue
-            kind = self.luck.choice(_ENDS)
-            if self.luck.random() < 0.5:
-                self.hub.disk.end_at(self.luck.randrange(1, 60), kind)
-            else:
-                self.hub.end(kind)
-
-    def _ended(self, kind: str, _hub: HubMachine, unsynced: int, waiting: list[Any]) -> None:
-        self.town.history.note(self.loop.time(), "ended", kind=kind, waiting=len(waiting))
-        if waiting or (unsynced and kind == "power-cut"):
-            self.faults.count(kind)
 
 
 def tell(seed: int, operations: int) -> Told:
@@ -131,6 +114,7 @@ def tell(seed: int, operations: int) -> Told:
         story = Story(seed, operations, folder)
         try:
             story.loop.run(story.run())
+            story.faults.counted["clock-behind"] += errors.clock_behind
             told = _checked(story, folder)
         finally:
             story.hub.disk.unregister()

@@ -209,7 +209,8 @@ class SqliteDatabase:
         """Close every connection and release the writer's lock."""
         while not self._idle.empty():
             self._idle.get().close()
-        self._writer.close()
+        with contextlib.suppress(apsw.Error):
+            self._writer.close()  # What it cannot bring home now, the next start reads in the log.
         self._release()
 
     def _release(self) -> None:

@@ -1,0 +1,69 @@
+"""A device with its keys: what it signs, and what it is enrolled as."""
+
+import json
+from random import Random
+from typing import Any
+
+from farthing import ids
+from farthing.clock import NS
+from farthing.codec import to_base64url
+from farthing.core.orders import Order
+from farthing.keys import Ed25519Signer
+from simulation.stillness import STILL
+
+LIFETIMES_SECONDS = (60, 900, 1800, 1800)
+
+
+class Device:
+    """A machine that signs orders. Shape: `skew_seconds` is how wrong its clock is."""
+
+    def __init__(self, account: str, luck: Random) -> None:
+        self.account, self.luck = account, luck
+        self.id, self.mandate, self.hub = "", "", ""
+        self.signer = Ed25519Signer(luck.randbytes(32))
+        self.skew_seconds = 0.0
+
+    def new_key(self) -> Ed25519Signer:
+        """Make another key."""
+        return Ed25519Signer(self.luck.randbytes(32))
+
+    def order(self, payee: str, amount: int, **members: Any) -> Order:
+        """Write an order with a nonce of its own."""
+        now_ns = STILL.now_ns() + round(self.skew_seconds * NS)
+        terms: dict[str, Any] = {
+            "hub": self.hub,
+            "device": self.id,
+            "payee": payee,
+            "asset": "USD",
+            "amount": amount,
+            "nonce": ids.encode(ids.fresh(now_ns // 1_000_000, self.luck.getrandbits)),
+            "expires": now_ns // NS + self.luck.choice(LIFETIMES_SECONDS),
+        }
+        return Order(**(terms | members))
+
+    def signed(self, order: Order) -> dict[str, Any]:
+        """Sign an order, as a request's body."""
+        return self._body(order, order.signed_bytes())
+
+    def cancelling(self, order: Order) -> dict[str, Any]:
+        """Sign that an order is never to be paid."""
+        return self._body(order, order.cancel_bytes())
+
+    def _body(self, order: Order, message: bytes) -> dict[str, Any]:
+        return {"order": order.members(), "signature": to_base64url(self.signer.sign(message))}
+
+
+def facts_of_order(order: Order, payer: str) -> dict[str, Any]:
+    """Give what the history says of an order."""
+    return {
+        "device": order.device,
+        "nonce": order.nonce,
+        "amount": order.amount,
+        "payer": payer,
+        "payee": order.payee,
+    }
+
+
+def written(body: Any) -> bytes:
+    """Write a body."""
+    return json.dumps(body).encode()
