@@ -108,6 +108,6 @@ def _item(answer: Answer, place: int) -> dict[str, object]:
         return facts_of(answer)
     told = answer.told["payments"][place]
     status = 200 if told["state"] == "captured" else 422
-    code = (told["problem"] or {}).get("code", "")
+    code = told["problem"]["code"] if told["problem"] else ""
     payment = told["id"] or ""
     return {"status": status, "payment": payment, "state": told["state"] or "", "code": code}

@@ -12,7 +12,8 @@ _COUNTERS = ("debits_pending", "debits_posted", "credits_pending", "credits_post
 
 def ledger_faults(rows: sqlite3.Connection) -> Iterator[str]:
     """Tell of counters that do not follow, and of balances that may not be."""
-    counted = _recount(rows)
+    counted, wrong = _recount(rows)
+    yield from wrong
     sums: Counter[tuple[int, str]] = Counter()
     query = "SELECT accounts.*, balances.* FROM accounts JOIN balances USING (timestamp)"
     for row in rows.execute(query):
@@ -39,9 +40,10 @@ def _below_zero(name: str, row: sqlite3.Row) -> Iterator[str]:
         yield f"account {name}: credits of {got} beyond its debits"
 
 
-def _recount(rows: sqlite3.Connection) -> dict[bytes, Counter[str]]:
+def _recount(rows: sqlite3.Connection) -> tuple[dict[bytes, Counter[str]], list[str]]:
     counted: dict[bytes, Counter[str]] = defaultdict(Counter)
     held: dict[bytes, sqlite3.Row] = {}
+    wrong: list[str] = []
     for row in rows.execute("SELECT * FROM transfers ORDER BY number"):
         debit, credit = counted[row["debit_account_id"]], counted[row["credit_account_id"]]
         flags, amount = row["flags"], row["amount"]
@@ -51,10 +53,14 @@ def _recount(rows: sqlite3.Connection) -> dict[bytes, Counter[str]]:
             credit["credits_pending"] += amount
             continue
         if flags & (_POST | _ENDS_UNPAID):
-            was = held.pop(row["pending_id"])["amount"]  # A second time there is none.
+            hold = held.pop(row["pending_id"], None)
+            if hold is None:
+                wrong.append(f"transfer {row['id'].hex()} ends a hold that is over, or never was")
+                continue
+            was = hold["amount"]
             debit["debits_pending"] -= was
             credit["credits_pending"] -= was
         if not flags & _ENDS_UNPAID:
             debit["debits_posted"] += amount
             credit["credits_posted"] += amount
-    return counted
+    return counted, wrong

@@ -2,7 +2,7 @@
 
 import asyncio
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from simulation.hubs import HubMachine
 from simulation.town import Town
@@ -71,8 +71,8 @@ _KEPT = ("state", "code", "captured", "receipt", "reason")
 def facts_of(answer: Answer) -> dict[str, Any]:
     """Give what an answer says that the history keeps."""
     told = answer.told
-    found: Any = told.get("payment") or told.get("id") or ""
-    about: dict[str, Any] = found if isinstance(found, dict) else told
-    name = about["id"] if about is not told else found
+    inner = told.get("payment")
+    about = cast(dict[str, Any], inner) if isinstance(inner, dict) else told
+    name = about.get("id") or (inner if isinstance(inner, str) else "")
     kept = {member: about[member] for member in _KEPT if member in about}
     return {"status": answer.status, "payment": name, **kept}

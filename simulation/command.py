@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, default=10, help="else: begin no seed after [10]")
     made.add_argument("--operations", type=int, default=1000, help="of each seed [1000]")
     made.add_argument("--first", type=int, help="the first seed, instead of a fresh one")
+    made.add_argument("--stop", action="store_true", help="stop at the first that is wrong")
     made.add_argument("--json", action="store_true", help="print one JSON object")
     return made
 
@@ -57,6 +58,8 @@ def main() -> None:
         one = tell(seed, asked.operations)
         told.append(one)
         _say(one, asked.operations)
+        if one.wrong and asked.stop:
+            break
     if asked.json:
         print(msgspec.json.encode(told).decode())
     sys.exit(1 if any(one.wrong for one in told) else 0)

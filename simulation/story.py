@@ -59,8 +59,8 @@ class Story:
         self.loop.call_later(_SECONDS_MAX, self.doomed, "somebody is never answered")
         telling = self.loop.create_task(self._tell())
         await asyncio.wait((telling, self._over), return_when=asyncio.FIRST_COMPLETED)
-        if telling.done():
-            telling.result()
+        if telling.done() and (fault := telling.exception()) is not None:
+            self.wrong.append(f"somebody could not go on: {fault!r}")
 
     async def _befall(self) -> None:
         try:
