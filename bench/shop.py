@@ -12,7 +12,7 @@ import uvicorn
 from bench.fleet import ASSET, PRICE
 from farthing.app import open_hub
 from farthing.cli.running import run
-from farthing.cli.serving import common_settings
+from farthing.cli.server_settings import common_settings
 from farthing.config import load_config
 from farthing.core.prices import Mode, Offer, PriceList
 from farthing.money import Amount

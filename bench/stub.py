@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from farthing.cli.serving import common_settings
+from farthing.cli.server_settings import common_settings
 from farthing.web.asgi import Receive, Scope, Send, raw_headers
 
 _PAYMENT = b"payment-signature"
