@@ -81,6 +81,91 @@ def test_a_connection_lost_in_the_commit_leaves_the_outcome_unknown(own_server, 
     database.close()
 
 
+def _wait_for_standby(other, waiting):
+    while not other.execute(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    ).fetchall():
+        assert not waiting.done()
+
+
+def test_what_a_restarted_server_shows_is_told_when_its_standby_has_it(own_server, readers):
+    database = PostgresDatabase(own_server.dsn(), readers)
+    migrate(database)
+    with ThreadPoolExecutor(1) as writer:
+        with psycopg.connect(own_server.dsn(), autocommit=True) as other:
+            other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            other.execute("SELECT pg_reload_conf()")
+            time.sleep(0.1)
+            waiting = writer.submit(database.transact, put(USD))
+            _wait_for_standby(other, waiting)
+            own_server.stop(signal.SIGQUIT)
+        with pytest.raises(OutcomeUnknown):
+            waiting.result()
+        own_server.start()
+        looked_up = writer.submit(database.transact, codes)
+        with psycopg.connect(own_server.dsn(), autocommit=True) as other:
+            assert other.execute("SELECT code FROM assets").fetchall() == [("USD",)]
+            _wait_for_standby(other, looked_up)
+            other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            other.execute("SELECT pg_reload_conf()")
+        assert looked_up.result(60) == ["USD"]
+        assert writer.submit(database.transact, codes).result(60) == ["USD"]
+    database.close()
+
+
+def test_a_role_without_privileges_of_the_server_can_keep_books(postgres_server, readers):
+    with fresh_dsn(postgres_server, "template0") as dsn:
+        name = conninfo_to_dict(dsn)["dbname"]
+        with psycopg.connect(dsn, autocommit=True) as other:
+            other.execute(f"CREATE ROLE r_{name} LOGIN")
+            other.execute(f"ALTER DATABASE {name} OWNER TO r_{name}")
+        database = PostgresDatabase(dsn.replace("user=postgres", f"user=r_{name}"), readers)
+        migrate(database)
+        database.transact(put(USD))
+        assert database.transact(codes) == ["USD"]
+        database.close()
+        with psycopg.connect(dsn, autocommit=True) as other:
+            other.execute(f"REASSIGN OWNED BY r_{name} TO postgres")
+            other.execute(f"DROP ROLE r_{name}")
+
+
+def test_who_is_silent_with_the_lock_loses_it_before_others_give_up(postgres_dsn, readers):
+    database = PostgresDatabase(postgres_dsn, readers)
+    asked = "SELECT setting FROM pg_settings WHERE name = ?"
+    names = ("idle_in_transaction_session_timeout", "lock_timeout")
+    silent_ms, patient_ms = (
+        int(database.transact(lambda tx, name=name: tx.rows(asked, (name,)))[0][0])
+        for name in names
+    )
+    assert 0 < silent_ms < patient_ms
+    database.close()
+
+
+@pytest.mark.prove
+def test_a_hub_that_is_frozen_in_a_commit_stops_the_others_for_seconds_only(postgres_dsn, readers):
+    frozen, other = (PostgresDatabase(postgres_dsn, readers) for _ in range(2))
+    holds, over = threading.Event(), threading.Event()
+
+    def freeze(tx):
+        first = not holds.is_set()
+        tx.put(ASSETS, [USD])
+        assert tx.rows("SELECT 1")
+        holds.set()
+        if first:
+            over.wait(60)
+        return codes(tx)
+
+    with ThreadPoolExecutor(1) as writer:
+        frozen_one = writer.submit(frozen.transact, freeze)
+        holds.wait(60)
+        other.transact(put(EUR))
+        assert other.transact(codes) == ["EUR"]
+        over.set()
+        assert frozen_one.result(60) == ["EUR", "USD"]  # Anew, on another connection.
+    frozen.close()
+    other.close()
+
+
 def test_work_is_done_again_when_the_connection_was_lost_before_the_commit(postgres_dsn, readers):
     database = PostgresDatabase(postgres_dsn, readers)
     runs = []

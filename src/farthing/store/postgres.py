@@ -54,11 +54,12 @@ _ABOUT = b"""
     SELECT current_setting('server_encoding'), current_setting('fsync'), pg_is_in_recovery(),
            current_setting('synchronous_commit')
 """
-# A lock that is not given back stops every hub, so nobody may hold it for long. Look-ups are all
-# by key: a plan made while a table was small must not read it whole when it has grown.
+# A lock that is not given back stops every hub, so nobody may hold it for long: who is silent with
+# it, as a machine that lost its power, loses it before others lose their patience. Look-ups are
+# all by key: a plan made while a table was small must not read it whole when it has grown.
 _SESSION = b"""
     SELECT set_config('lock_timeout', '15s', false),
-           set_config('idle_in_transaction_session_timeout', '60s', false),
+           set_config('idle_in_transaction_session_timeout', '8s', false),
            set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)
 """
 # Each use lets go of some keys whose time is over; so there are never many more than are in use.
@@ -67,6 +68,10 @@ _USE_ONCE = b"""
         SELECT key FROM used_keys WHERE until < %s ORDER BY until LIMIT 4 FOR UPDATE SKIP LOCKED))
     INSERT INTO used_keys (key, until) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1
 """
+# A server that was stopped while a commit waited for its standby shows that commit when it is back,
+# before the standby has it. Whoever reads it there must not tell of it; having written something
+# behind it, he waits for the standby as a commit does.
+_BEHIND_ALL = b"SELECT pg_logical_emit_message(true, 'farthing', '')"
 _DURABLE = b"SELECT set_config('synchronous_commit', 'on', false)"
 
 
@@ -86,6 +91,8 @@ class PostgresDatabase:
         self._shapes = Shapes()
         self._turn = threading.Lock()
         self._writer, self.connected = _connect_writer(self._dsn), 1
+        self._caught_up = 0
+        """The newest connection on which all that was read is where it has to be."""
         self._pool = _pool(self._dsn)
 
     def transact(self, work: Callable[[Tx], T]) -> T:
@@ -121,6 +128,8 @@ class PostgresDatabase:
             with connection.pipeline():
                 connection.execute(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 connection.execute(b"SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                if self._caught_up != self.connected:
+                    connection.execute(_BEHIND_ALL)
                 result = work(PostgresTx(connection, self._shapes))
         except BaseException:
             _roll_back(connection)
@@ -139,6 +148,7 @@ class PostgresDatabase:
                 ) from fault
             raise _meant(fault) from fault
         ensure(said == "COMMIT", "a transaction whose statements succeeded is committed")
+        self._caught_up = self.connected
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""

@@ -7,7 +7,10 @@ import httpx
 import pytest
 
 from farthing.app import open_hub
+from farthing.codec import to_base64url
 from farthing.config import BooksSettings
+from farthing.core.devices import rotation_bytes
+from farthing.keys import new_signer
 from farthing.web.app import HubApp
 
 from .test_bad_payments import problem
@@ -97,5 +100,74 @@ async def test_an_idempotency_key_is_one_for_both_hubs(tmp_path, postgres_dsn):
         )  # fmt: skip
         assert {answer.status_code for answer in told} == {201}
         assert len({answer.json()["id"] for answer in told}) == 1
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_a_signed_request_is_good_once_at_both_hubs_together(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        paid = await town.pay()
+        path = f"/v1/payments/{paid['id']}"
+        request = town.http.build_request("GET", path)
+        town.sign(request, town.machines["meter"])
+        assert (await town.http.send(request)).status_code == 200
+        again = other.build_request("GET", path, headers=request.headers)
+        assert problem(await other.send(again)) == (401, "signature-replayed")
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_a_key_that_one_hub_was_given_is_known_to_the_other_at_once(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        meter, new = town.machines["meter"], new_signer()
+        assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
+        message = rotation_bytes(meter.id, new.public)
+        told = {
+            "public_key": new.public,
+            "signature_old": to_base64url(meter.signer.sign(message)),
+            "signature_new": to_base64url(new.sign(message)),
+        }
+        await town.made("POST", f"/v1/devices/{meter.id}/rotate", told, who="meter")
+        meter.signer = new
+        assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_a_mandate_that_one_hub_narrows_or_revokes_binds_the_other_at_once(
+    tmp_path, postgres_dsn
+):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        path = f"/v1/mandates/{town.machines['meter'].mandate}"
+        assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
+        terms = {"asset": "USD", "largest": "1000"}
+        await town.made("PUT", path, terms, who="buyer.owner")
+        answer = await other.post("/v1/payments", json=town.payment())
+        assert problem(answer)[1] == "mandate-largest"
+        assert (await other.post("/v1/payments", json=town.payment(900))).status_code == 200
+        await town.made("POST", f"{path}/revoke", who="buyer.owner")
+        answer = await other.post("/v1/payments", json=town.payment(900))
+        assert problem(answer)[1] == "mandate-revoked"
+
+    await in_two_hubs(tmp_path, postgres_dsn, work)
+
+
+async def test_a_session_is_one_whichever_hub_it_is_drawn_at(tmp_path, postgres_dsn):
+    async def work(town: Town, other: httpx.AsyncClient) -> None:
+        session = await town.session(1000)
+        path = f"/v1/sessions/{session['id']}"
+        hubs = (town.http, other)
+        for turn in range(1, 11):
+            body = {"voucher": town.voucher(session, turn * 10, turn)}
+            answer = await hubs[turn % 2].post(f"{path}/vouchers", json=body)
+            assert answer.json()["promised"] == str(turn * 10)
+        late = {"voucher": town.voucher(session, 50, 5)}
+        assert problem(await other.post(f"{path}/vouchers", json=late))[1] == "voucher-superseded"
+        key = {"authorization": f"Bearer {town.keys['seller.seller']}"}
+        assert (await other.post(f"{path}/close", headers=key)).json()["captured"] == "100"
+        after = {"voucher": town.voucher(session, 200, 20)}
+        answer = await town.http.post(f"{path}/vouchers", json=after)
+        assert problem(answer)[1] == "session-closed"
+        assert await town.available("shop") == 100
 
     await in_two_hubs(tmp_path, postgres_dsn, work)
