@@ -2,15 +2,20 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from farthing import ids
 from farthing.books import sql
+from farthing.books.sql import SqlBooks
 from farthing.core.chain import proof_fault
 from farthing.core.decisions import Outcome
 from farthing.core.ledger import Transfer, TransferResult, linked
 from farthing.errors import Conflict, FarthingError, InvariantBroken, Malformed, Unavailable
+from farthing.store.postgres import PostgresDatabase
+from farthing.threads import Threads
 from tests.books.units import Buggy, Move, Refused, Say
+from tests.conftest import SIGNER
 
 
 async def test_units_that_come_together_share_a_few_commits(books):
@@ -165,3 +170,24 @@ def transfer(world, payer, payee, units):
 class Silent(Say):
     def plan(self, _view):
         return Outcome("nothing")
+
+
+@pytest.mark.postgres
+async def test_while_nothing_can_be_written_who_comes_is_told_so_at_once(
+    postgres_dsn, readers, clock
+):
+    database = PostgresDatabase(postgres_dsn, readers)
+    with Threads(1) as writer, psycopg.connect(postgres_dsn, autocommit=True) as other:
+        books = SqlBooks(database, lambda: SIGNER, clock, writer, stalled_seconds=0.2)
+        await books.commit_one(Say("before"))
+        other.execute("SELECT pg_advisory_lock(%s)", (int.from_bytes(b"farthing", "big"),))
+        waiting = [asyncio.create_task(books.commit_one(Say(str(i)))) for i in range(2)]
+        await asyncio.sleep(0.5)
+        with pytest.raises(Unavailable) as told:
+            await books.commit_one(Say("too late"))
+        assert told.value.code == "books-busy"
+        other.execute("SELECT pg_advisory_unlock_all()")
+        assert [done.answer for done in await asyncio.gather(*waiting)] == ["0", "1"]
+        assert (await books.commit_one(Say("after"))).answer == "after"
+        await books.close()
+    database.close()

@@ -1,7 +1,9 @@
 """`farthing serve --workers`: processes behind one port that are watched, replaced and ended."""
 
 import asyncio
+import contextlib
 import re
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -63,21 +65,28 @@ async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path,
         hub.stop()
 
 
+@contextlib.contextmanager
+def served_by(workers: int, folder: Path, dsn: str, **settings: str):
+    """A hub of so many workers, once all of them serve."""
+    hub = HubProcess(
+        folder,
+        FARTHING_BOOKS_ENGINE="postgresql",
+        FARTHING_BOOKS_DSN=dsn,
+        FARTHING_SERVER_WORKERS=str(workers),
+        FARTHING_LOG_FORMAT="json",
+        **settings,
+    )
+    hub.log = folder / "log"
+    with hub:
+        wait_until(lambda: '"hub.started"' in hub.log.read_text())
+        yield hub
+
+
 @pytest.fixture
 def crew(tmp_path: Path, postgres_dsn):
     """A hub of three workers that shows its metrics."""
     shown_at = f"127.0.0.1:{free_port()}"
-    hub = HubProcess(
-        tmp_path,
-        FARTHING_BOOKS_ENGINE="postgresql",
-        FARTHING_BOOKS_DSN=postgres_dsn,
-        FARTHING_SERVER_WORKERS="3",
-        FARTHING_METRICS_LISTEN=shown_at,
-        FARTHING_LOG_FORMAT="json",
-    )
-    hub.log = tmp_path / "log"
-    with hub:
-        wait_until(lambda: '"hub.started"' in hub.log.read_text())
+    with served_by(3, tmp_path, postgres_dsn, FARTHING_METRICS_LISTEN=shown_at) as hub:
         hub.metrics = f"http://{shown_at}/metrics"
         yield hub
 
@@ -121,6 +130,38 @@ def test_what_is_revoked_is_refused_by_every_worker_at_once(crew: HubProcess):
     assert answers() == {200}
     ask(crew, "POST", f"/v1/keys/{made['id']}/revoke")
     assert answers() == {401}
+
+
+def test_beyond_their_places_workers_say_503_at_once_and_the_slow_hold_nobody_up(
+    tmp_path: Path, postgres_dsn
+):
+    bounds = {"FARTHING_SERVER_CONNECTIONS_MAX": "8", "FARTHING_LIMITS_STALL_SECONDS": "2"}
+    with served_by(2, tmp_path, postgres_dsn, **bounds) as hub, contextlib.ExitStack() as opened:
+        refused: list[bytes] = []
+        slow: list[socket.socket] = []
+        for _ in range(60):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", hub.port), 20))
+            with contextlib.suppress(OSError):  # It may have been turned away by now.
+                one.sendall(b"GET /healthz HTTP/1.1\r\nHost: hub\r\n")
+            (refused.append(heard) if (heard := said_within(one, 0.1)) else slow.append(one))
+        assert 8 <= len(slow) <= 16
+        assert all(heard.startswith(b"HTTP/1.1 503 ") for heard in refused)
+        assert all(b"retry-after: " in heard.lower() for heard in refused)
+        slow[0].sendall(b"\r\n")
+        assert slow[0].recv(100).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: httpx.get(f"{hub.url}/healthz").status_code == 200)
+        assert {one.recv(100)[:13] for one in slow[1:]} == {b"HTTP/1.1 408 "}
+
+
+def said_within(one: socket.socket, seconds: float) -> bytes:
+    """What was said without having been asked."""
+    one.settimeout(seconds)
+    try:
+        return one.recv(4096)
+    except (TimeoutError, ConnectionError):
+        return b""
+    finally:
+        one.settimeout(20)
 
 
 def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):

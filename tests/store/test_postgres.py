@@ -16,6 +16,7 @@ from farthing.store.migrate import migrate, migrations
 from farthing.store.postgres import PostgresDatabase, _completed
 from farthing.testing.postgres import PostgresServer, temporary_directory
 from tests.conftest import fresh_dsn
+from tests.ports import free_port
 
 USD, EUR = AssetRecord("USD", 6, 1), AssetRecord("EUR", 6, 2)
 
@@ -141,15 +142,15 @@ def test_who_is_silent_with_the_lock_loses_it_before_others_give_up(postgres_dsn
     database.close()
 
 
-@pytest.mark.prove
-def test_a_hub_that_is_frozen_in_a_commit_stops_the_others_for_seconds_only(postgres_dsn, readers):
+def test_a_hub_that_is_frozen_in_a_commit_loses_the_lock_to_the_others(postgres_dsn, readers):
     frozen, other = (PostgresDatabase(postgres_dsn, readers) for _ in range(2))
     holds, over = threading.Event(), threading.Event()
 
     def freeze(tx):
         first = not holds.is_set()
         tx.put(ASSETS, [USD])
-        assert tx.rows("SELECT 1")
+        soon = "SELECT set_config('idle_in_transaction_session_timeout', '300ms', false)"
+        assert tx.rows(soon if first else "SELECT 1")
         holds.set()
         if first:
             over.wait(60)
@@ -278,6 +279,24 @@ def test_a_server_elsewhere_must_show_a_certificate_that_holds(dsn, environ, mod
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert conninfo_to_dict(_completed(dsn)).get("sslmode") == mode
+
+
+def test_a_machine_that_is_gone_is_noticed_at_either_end(own_server, readers):
+    port = str(free_port())
+    own_server.stop(signal.SIGINT)
+    own_server.start("listen_addresses=127.0.0.1", f"port={port}")
+    dsn = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+    told = conninfo_to_dict(_completed(dsn))
+    assert {name: told[name] for name in told if name.startswith("keepalives")} == {
+        "keepalives_idle": "4",
+        "keepalives_interval": "2",
+        "keepalives_count": "3",
+    }
+    database = PostgresDatabase(dsn, readers)
+    asked = "SELECT setting FROM pg_settings WHERE name LIKE 'tcp_%' ORDER BY name"
+    found = [int(setting) for (setting,) in database.transact(lambda tx: tx.rows(asked))]
+    assert found == [2, 4, 2, 8000]
+    database.close()
 
 
 async def test_a_key_is_used_once_by_all_hubs_and_old_ones_are_let_go(postgres_dsn, readers):

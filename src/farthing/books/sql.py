@@ -37,6 +37,9 @@ AHEAD_MAX = 2 * BATCH_MAX
 PIECE = 8
 """So many units are worth a message to a writing process that may be idle."""
 QUEUE_MAX = 20_000
+STALLED_SECONDS = 10.0
+"""If nothing was written for so long, though something waits, no more is let in: who is told so at
+once can ask elsewhere, and who has been let in is answered first when it goes on."""
 
 
 class Wish:
@@ -66,8 +69,10 @@ class SqlBooks:
         on_batch: OnBatch | None = None,
         *,
         newest: Head | None = None,
+        stalled_seconds: float = STALLED_SECONDS,
     ) -> None:
         writing = Writing(database, signer, clock, on_head, chain, on_batch, newest=newest)
+        self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)
         self._on_commit = on_commit
         self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
@@ -96,6 +101,8 @@ class SqlBooks:
             return []
         heard: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         wish = Wish(units, heard)
+        if self._under_way and wish.since - self._moved > self._stalled_seconds:
+            raise Unavailable("books-busy", "nothing can be written just now; try again shortly")
         verdict = self._queue.put(of, [(wish, unit) for unit in units])
         if verdict == "full":
             raise Unavailable("books-busy", "too many payments are waiting; try again shortly")
@@ -170,8 +177,10 @@ class SqlBooks:
         return 0 if self._under_way else BATCH_MAX
 
     def _start(self, batch: Sequence[tuple[Wish, Unit[Any]]]) -> None:
-        self._under_way += len(batch)
         since = min(wish.since for wish, _ in batch)
+        if not self._under_way:
+            self._moved = perf_counter()
+        self._under_way += len(batch)
         running = self._writer.run([unit for _, unit in batch], since)
         if running.done():
             self._hear(batch, running)
@@ -181,6 +190,7 @@ class SqlBooks:
     def _hear(
         self, batch: Sequence[tuple[Wish, Unit[Any]]], done: "asyncio.Future[list[Any]]"
     ) -> None:
+        self._moved = perf_counter()
         # The next commit starts first, so that disk and event loop work side by side.
         fault = done.exception()
         answers: Sequence[Any] = [fault] * len(batch) if fault else done.result()

@@ -60,6 +60,10 @@ _ABOUT = b"""
 _SESSION = b"""
     SELECT set_config('lock_timeout', '15s', false),
            set_config('idle_in_transaction_session_timeout', '8s', false),
+           set_config('tcp_keepalives_idle', '4', false),
+           set_config('tcp_keepalives_interval', '2', false),
+           set_config('tcp_keepalives_count', '2', false),
+           set_config('tcp_user_timeout', '8000', false),
            set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false)
 """
 # Each use lets go of some keys whose time is over; so there are never many more than are in use.
@@ -125,12 +129,12 @@ class PostgresDatabase:
     def _attempt(self, work: Callable[[Tx], T]) -> T:
         connection = self._writer
         try:
-            with connection.pipeline():
+            with connection.pipeline() as pipeline:
                 connection.execute(b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
                 connection.execute(b"SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 if self._caught_up != self.connected:
                     connection.execute(_BEHIND_ALL)
-                result = work(PostgresTx(connection, self._shapes))
+                result = work(PostgresTx(connection, self._shapes, pipeline))
         except BaseException:
             _roll_back(connection)
             raise
@@ -230,6 +234,9 @@ def _completed(dsn: str) -> str:
         "connect_timeout": _CONNECT_SECONDS,
         "fallback_application_name": "farthing",
         "tcp_user_timeout": _CONNECT_SECONDS * 1000,
+        "keepalives_idle": 4,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
     }
     try:
         told = conninfo_to_dict(dsn)

@@ -50,12 +50,17 @@ class PostgresTx:
     alone = False
     """Another hub may have written at any time."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", shapes: Shapes) -> None:
-        self._connection, self._shapes = connection, shapes
+    def __init__(
+        self,
+        connection: "psycopg.Connection[Any]",
+        shapes: Shapes,
+        pipeline: "psycopg.Pipeline | None" = None,
+    ) -> None:
+        self._connection, self._shapes, self._pipeline = connection, shapes, pipeline
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and give all its rows."""
-        return self._connection.execute(translated(sql), values, binary=True).fetchall()
+        return self._read(translated(sql), values)
 
     def rows_each(self, sql: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run a query that ends in `= ?` for all of the keys at once."""
@@ -64,7 +69,15 @@ class PostgresTx:
         kind = TYPE_OF[type(keys[0])]
         query = for_each(sql, kind)
         array = write_array(kind, keys)
-        return self._connection.execute(query, (array,), binary=True).fetchall()
+        return self._read(query, (array,))
+
+    def _read(self, query: bytes, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        cursor = self._connection.execute(query, values, binary=True)
+        if self._pipeline is not None:
+            # With no more than a flush the server would not know that it waits for us, and would
+            # wait for ever, with the lock, for a hub that is no more.
+            self._pipeline.sync()
+        return cursor.fetchall()
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
