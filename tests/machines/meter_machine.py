@@ -1,4 +1,5 @@
-"""The machine: vouchers and ticks in any order, counting, restarts, a hub away, and revocation.
+"""The machine: vouchers and ticks in any order, doubled, late or lost; counting in whole and in
+parts; deposits, ends and closes by either side; restarts, a hub away, and revocation.
 
 The model knows nothing of the meter's code: it keeps the highest voucher and the count of each
 session, prices a count by a formula of its own, and says what the next answer may be.
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.ladders import Climber
-from farthing.core.meters import opened
+from farthing.core.meters import PARTS, opened
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.sessions import Opening, top_up_resource
 from farthing.core.tariffs import flat_rate
@@ -78,7 +79,12 @@ class Known:
     ends_ns: int
     best: int = 0
     count: int = 0
+    part: int = 0
+    written: tuple[int, int] = (0, 0)
     told_hub: int = 0
+    ended: bool = False
+    stopped: bool = False
+    signed: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     sequence: int = 0
     climbs: list[Climb] = field(default_factory=list[Climb])
     shown: tuple[bytes, int, bytes] = (b"", 0, b"")
@@ -120,7 +126,8 @@ class MeterMachine(RuleBasedStateMachine):
         self.hub.lose_replies(0)
         ends_ns = max(known.ends_ns for known in self.sessions)
         self.clock.now_ns = max(self.clock.now_ns, ends_ns)
-        late = self.revoked or self.clock.now_ns >= ends_ns + GRACE * NS
+        closes_ns = min(self.hub.sessions[known.id].closes_ns for known in self.sessions)
+        late = self.revoked or self.clock.now_ns >= closes_ns
         self.run(self.meters.settle())
         self.run(self.meters.close_ended())
         for known in self.sessions:
@@ -175,6 +182,23 @@ class MeterMachine(RuleBasedStateMachine):
     def present(self, place: int, units: int) -> None:
         known = self.sessions[place]
         raw = self.voucher(known, units)
+        known.signed.append((units, raw))
+        self.shows(known, units, raw)
+
+    @rule(place=which, units=st.integers(1, 130))
+    def lost_on_the_way(self, place: int, units: int) -> None:
+        """A voucher that was signed and did not come; it may come yet."""
+        known = self.sessions[place]
+        known.signed.append((units, self.voucher(known, units)))
+
+    @rule(place=which, back=st.integers(1, 4), times=st.integers(1, 2))
+    def comes_late_or_again(self, place: int, back: int, times: int) -> None:
+        """An older voucher comes, for the first time or not; the highest one counts."""
+        known = self.sessions[place]
+        for units, raw in known.signed[-back:][:1] * times:
+            self.shows(known, units, raw)
+
+    def shows(self, known: Known, units: int, raw: bytes) -> None:
         code = self.code_of(self.meters.present(known.id, raw, WANTED))
         assert code in self.may_say(known, units), (code, known, units)
         if code in TAKEN:
@@ -230,6 +254,8 @@ class MeterMachine(RuleBasedStateMachine):
         if known.best < units < known.told_hub:
             unheard.add("voucher-superseded")  # Where the hub was asked, it told of more.
         closed = {"session-closed"} if self.over(known) else set[str]()
+        if known.ended or known.stopped:
+            closed |= {"session-over", "session-closed"}
         if self.clock.now_ns >= known.ends_ns:
             return {"session-over", *closed, *unheard, *self.stops()}
         if units > known.deposit:
@@ -237,7 +263,8 @@ class MeterMachine(RuleBasedStateMachine):
         return {"yes", *closed, *unheard, *self.stops()}
 
     def over(self, known: Known) -> bool:
-        return self.revoked or self.clock.now_ns >= known.ends_ns
+        ended = known.ended or known.stopped
+        return self.revoked or ended or self.clock.now_ns >= known.ends_ns
 
     def stops(self) -> set[str]:
         return {"session-revoked", "session-over"} if self.revoked else set()
@@ -248,6 +275,7 @@ class MeterMachine(RuleBasedStateMachine):
         known = self.sessions[place]
         units = [first + i for i in range(more, -1, -1)]
         vouchers = [self.voucher(known, each) for each in units]
+        known.signed += zip(units, vouchers, strict=True)
 
         async def go() -> list[Any]:
             asked = (self.meters.present(known.id, raw, WANTED) for raw in vouchers)
@@ -265,16 +293,16 @@ class MeterMachine(RuleBasedStateMachine):
             if code in TAKEN:
                 known.took(each, raw, 0, b"")
 
-    @rule(place=which, times=st.integers(1, 3))
-    def serve(self, place: int, times: int) -> None:
-        """Answer requests side by side: no more of them than is promised."""
+    @rule(place=which, times=st.integers(1, 3), each=st.sampled_from([1, 1, 2, 5]))
+    def serve(self, place: int, times: int, each: int) -> None:
+        """Answer requests side by side, of so many units each: no more than is promised."""
         known = self.sessions[place]
 
         async def one() -> str:
             try:
-                self.meters.reserve(known.id, 1)
+                self.meters.reserve(known.id, each)
                 await asyncio.sleep(0)
-                await self.meters.use(known.id, 1, reserved=1)
+                await self.meters.use(known.id, each, reserved=each)
             except FarthingError as problem:
                 return problem.code
             return "yes"
@@ -285,13 +313,33 @@ class MeterMachine(RuleBasedStateMachine):
         met = self.meters.find(known.id)
         codes = self.run(go())
         room = 0
-        while price(known.count + room + 1) <= known.best + BEYOND:
+        while price(known.count + each * (room + 1)) <= known.best + BEYOND:
             room += 1
         if met is None or met.stopped or self.clock.now_ns >= known.ends_ns:
             assert "yes" not in codes
         else:
             assert codes.count("yes") == min(times, room), (codes, known)
-        known.count += codes.count("yes")
+        known.count += each * codes.count("yes")
+
+    @rule(place=which, part=st.integers(1, PARTS - 1), back=st.integers(0, PARTS))
+    def serve_a_part(self, place: int, part: int, back: int) -> None:
+        """Use a part of a unit, as of a second, and give some of it back; nothing is rounded."""
+        known = self.sessions[place]
+        back = min(back, part)
+        try:
+            self.meters.reserve(known.id, 1)
+        except FarthingError:
+            return
+
+        async def go() -> None:
+            await self.meters.use(known.id, 1, reserved=1)
+            await self.meters.use(known.id, -1, part)
+            await self.meters.use(known.id, 0, -back)
+
+        self.run(go())
+        known.written = max(known.written, (known.count + 1, known.part))
+        more, known.part = divmod(known.part + part - back, PARTS)
+        known.count += more
 
     @rule(place=which)
     def handler_fails(self, place: int) -> None:
@@ -310,6 +358,41 @@ class MeterMachine(RuleBasedStateMachine):
             order = self.order(amount, top_up_resource(known.id))
             self.run(self.hub.top_up(known.id, order))
             known.deposit += amount
+
+    @rule(place=which, amount=st.integers(1, 30))
+    def top_up_through_the_seller(self, place: int, amount: int) -> None:
+        """An order for one deposit more comes with a request; a lost reply may have held it."""
+        known = self.sessions[place]
+        if self.hub.sessions[known.id].closed or self.meters.find(known.id) is None:
+            return
+        order = self.order(amount, top_up_resource(known.id))
+        code = self.code_of(self.meters.top_up(known.id, order))
+        held = self.hub.sessions[known.id].deposit
+        assert held - known.deposit in ((amount,) if code == "yes" else (0, amount)), code
+        known.deposit = held
+
+    @rule(place=which)
+    def payer_ends(self, place: int) -> None:
+        """Its payer ends a session at the hub; the seller hears of it later, or when it asks."""
+        known = self.sessions[place]
+        if self.hub.sessions[known.id].closed or self.clock.now_ns >= known.ends_ns:
+            return
+        self.hub.end(known.id)
+        known.ended = True
+
+    @rule(place=which)
+    def payee_closes(self, place: int) -> None:
+        """What is owed is taken, and nothing comes after it, not even where the hub is away."""
+        known = self.sessions[place]
+        met = self.meters.find(known.id)
+        code = self.code_of(self.meters.close(known.id))
+        if code != "yes":
+            assert code in {"session-closed", "hub-busy", "outcome-unknown"}, code
+            known.stopped = known.stopped or met is not None
+            return
+        seen = self.hub.sessions[known.id]
+        assert seen.closed and self.meters.find(known.id) is None
+        assert seen.captured == min(price(known.count), seen.promised), (seen, known)
 
     @rule(place=which, more=st.integers(1, 20))
     def payer_goes_around(self, place: int, more: int) -> None:
@@ -332,7 +415,7 @@ class MeterMachine(RuleBasedStateMachine):
             assert self.meters.unsettled("USD") == 0 or self.revoked or self.any_over()
 
     def any_over(self) -> bool:
-        return any(self.clock.now_ns >= known.ends_ns for known in self.sessions)
+        return any(self.over(known) for known in self.sessions)
 
     @rule()
     def look_again(self) -> None:
@@ -352,9 +435,20 @@ class MeterMachine(RuleBasedStateMachine):
 
     @rule()
     def killed(self) -> None:
-        """What was answered is on disk: nothing in memory is needed to go on."""
+        """What was answered is on disk: nothing in memory is needed to go on.
+
+        What was given back of a count may not be there yet: the payer has it counted then.
+        """
         self.book.close()
         self.start()
+        for known in self.sessions:
+            meter = self.meters.find(known.id)
+            if meter is None:
+                continue
+            counted = (meter.count, meter.part)
+            most = max(known.written, (known.count, known.part))
+            assert (known.count, known.part) <= counted <= most, (meter, known)
+            known.count, known.part = counted
 
     @rule(place=which, count=st.integers(1, 3))
     def killed_while_an_answer_is_under_way(self, place: int, count: int) -> None:
@@ -386,7 +480,7 @@ class MeterMachine(RuleBasedStateMachine):
                 continue
             seen = self.hub.sessions[known.id]
             known.best = max(known.best, min(meter.units, known.told_hub))
-            assert meter.count == known.count, (meter, known)
+            assert (meter.count, meter.part) == (known.count, known.part), (meter, known)
             assert meter.units == known.best, (meter, known)
             assert (meter.voucher, meter.ticks, meter.tick) == known.shown, (meter, known)
             assert meter.handed <= seen.promised <= known.deposit
