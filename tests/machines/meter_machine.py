@@ -315,7 +315,7 @@ class MeterMachine(RuleBasedStateMachine):
         room = 0
         while price(known.count + each * (room + 1)) <= known.best + BEYOND:
             room += 1
-        if met is None or met.stopped or self.clock.now_ns >= known.ends_ns:
+        if met is None or met.stopped or known.stopped or self.clock.now_ns >= known.ends_ns:
             assert "yes" not in codes
         else:
             assert codes.count("yes") == min(times, room), (codes, known)
@@ -449,6 +449,7 @@ class MeterMachine(RuleBasedStateMachine):
             most = max(known.written, (known.count, known.part))
             assert (known.count, known.part) <= counted <= most, (meter, known)
             known.count, known.part = counted
+            known.stopped = bool(meter.stopped)  # It was being closed: that may not be on disk.
 
     @rule(place=which, count=st.integers(1, 3))
     def killed_while_an_answer_is_under_way(self, place: int, count: int) -> None:

@@ -18,6 +18,7 @@ from farthing.core.orders import SignedOrder, payment_id
 from farthing.core.sessions import Opening, opening_of, top_up_resource
 from farthing.core.tariffs import read_tariff
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
+from farthing.errors import Unavailable
 from farthing.keys import Signer, new_signer
 from farthing.protocols.base import BadCredential
 from farthing.protocols.mpp_session import SessionTerms
@@ -260,3 +261,35 @@ async def test_an_opening_beside_a_voucher_beyond_its_deposit_holds_nothing(sell
         assert handler.runs == 1
 
     await selling(story)
+
+
+@pytest.mark.parametrize("hub_is_away", [False, True])
+async def test_a_deposit_beside_a_voucher_of_somebody_else_is_free_again_at_once(
+    selling, hub_is_away: bool
+):
+    async def story(payer: Payer, handler: Counter):
+        challenge, shop = await payer.challenge(), payer.shop
+        before = await shop.town.available("purse")
+        order = payer.opening(challenge, 50)
+        strange = payer.first_voucher(order, 9, signer=new_signer())
+        said = {"action": "open", **body_of(order), "voucher": strange}
+        close = shop.metering._hub.close
+        if hub_is_away:
+            shop.metering._hub.close = away
+        told = await payer.say(challenge, said)
+        assert (told.status_code, told.json()["code"]) == (402, "bad-voucher")
+        if hub_is_away:
+            assert await shop.town.available("purse") == before - 50
+            shop.metering._hub.close = close
+            await shop.metering.close_ended()
+        assert await shop.town.available("purse") == before
+        assert handler.runs == 0
+        other = payer.opening(challenge, 50)
+        good = said | body_of(other) | {"voucher": payer.first_voucher(other, 9)}
+        assert (await payer.say(challenge, good)).status_code == 200
+
+    await selling(story)
+
+
+async def away(*_asked: Any) -> Any:
+    raise Unavailable("hub-busy", "try again")

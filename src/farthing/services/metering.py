@@ -22,7 +22,7 @@ from farthing.core.orders import SignedOrder
 from farthing.core.promises import bad_tick
 from farthing.core.tariffs import Tariff
 from farthing.core.ticks import Tick, write_tick
-from farthing.errors import Conflict, FarthingError, PaymentRefused, Unavailable
+from farthing.errors import Conflict, FarthingError, PaymentRefused, Unauthenticated, Unavailable
 from farthing.ids import number
 from farthing.log_lines import Log
 from farthing.services.meter_pen import MeterPen
@@ -147,6 +147,30 @@ class Metering:
             self._put(meter)
         await self._pen.written()
         return self._meters[meter.session]
+
+    async def require_signed(self, session: str, raw: bytes, tick: bytes = b"") -> None:
+        """Check the voucher beside an order that opened a session just now.
+
+        Shape:  where it is not its device's, and nothing was promised there before, the session is
+                closed again, so that its deposit is not held for nothing.
+        Raises: Malformed; Unauthenticated `bad-voucher`, `bad-tick`.
+        """
+        meter = self._open(session)
+        try:
+            await self._proofs.promise(meter, raw, tick)
+        except Unauthenticated:
+            await self._let_go(session)
+            raise
+
+    async def _let_go(self, session: str) -> None:
+        """Close a session in which nothing was promised, now or when the hub can be asked."""
+        meter = self._meters.get(session)
+        if meter is None or meter.units or meter.count or self._flying[session]:
+            return
+        try:
+            await self.close(session)
+        except FarthingError as problem:
+            log.warning("metering.not_closed", session=session, code=problem.code)
 
     async def top_up(self, session: str, signed: SignedOrder) -> Meter:
         """Bring an order that adds to a session's deposit."""

@@ -195,7 +195,8 @@ class MeteredTill:
     async def _open(self, ask: MeteredAsk, said: Said) -> Said:
         """Bring an opening order to the hub.
 
-        Raises: PaymentRefused `wrong-session`, or why the hub holds nothing.
+        Raises: PaymentRefused `wrong-session`, or why the hub holds nothing; Unauthenticated for
+                a voucher beside it that is not its device's.
         """
         signed = present(said.signed, "an opening brings an order")
         opening, wanted = opening_of(signed.order.resource), ask.wanted
@@ -208,6 +209,8 @@ class MeteredTill:
         if not fits:
             raise PaymentRefused("wrong-session", "this order opens a session for something else")
         meter = await self.metering.open(signed, wanted)
+        if said.voucher:
+            await self.metering.require_signed(meter.session, said.voucher, said.tick)
         return Said(
             action="open",
             session=meter.session,

@@ -16,7 +16,7 @@ from farthing.ids import name
 from farthing.testing.worlds import HandClock
 
 from .test_facilitator import SELLER, post
-from .town import FUNDS, LOCAL, Town, open_town
+from .town import FUNDS, LOCAL, Town, body_of, open_town
 
 TARIFF = unit_tariff("USD")
 DEPOSIT = 10_000
@@ -444,3 +444,30 @@ async def test_a_session_whose_voucher_was_beyond_its_deposit_has_every_way_out(
         shown = await own.stands()
         assert (shown["state"], shown["captured"]) == ("closed", "700")
         assert await town.available("purse") == FUNDS - 700
+
+
+async def test_a_voucher_whose_deposit_was_refused_is_worth_no_more_than_is_held(tmp_path: Path):
+    """Its payer signs the next voucher for less; its payee may still have the higher one."""
+    async with open_town(tmp_path) as town:
+        own, asked = Channel(town), required(town)
+        await own.buy(own.opens())
+        refused = topping_up(own, FUNDS, DEPOSIT + 1500, 2)
+        told = await post(town, "/verify", body(asked, refused))
+        assert told["invalidReason"] == "mandate_largest"
+        kept = own.pays(DEPOSIT + 1500, 2)
+        told = await post(town, "/verify", body(asked, kept))
+        assert told["invalidReason"] == "voucher_beyond_deposit"
+        assert (told["extra"]["deposit"], told["extra"]["promised"]) == (str(DEPOSIT), "1500")
+        path = f"/v1/sessions/{own.id}/vouchers"
+        plain = await town.ask("POST", path, {"voucher": kept["voucher"]})
+        assert (plain.status_code, plain.json()["deposit"]) == (422, str(DEPOSIT))
+        await own.buy(own.pays(3000, 3))  # The payer goes on within what is held.
+        more = town.order(1500, resource=f"TOPUP {own.id}")
+        await town.made("POST", f"/v1/sessions/{own.id}/deposits", body_of(more))
+        # Now it is covered: as a promise it counts, and for a request its number is passed.
+        told = await post(town, "/verify", body(asked, kept))
+        assert told["invalidReason"] == "voucher_used"
+        drawn = await town.made("POST", path, {"voucher": kept["voucher"]})
+        assert drawn["promised"] == str(DEPOSIT + 1500)
+        closed = await town.made("POST", f"/v1/sessions/{own.id}/close", who=SELLER)
+        assert closed["captured"] == "3000"
