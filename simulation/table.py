@@ -21,14 +21,16 @@ def counted(told: Sequence[Told]) -> Counter[str]:
 def summary(told: Sequence[Told]) -> str:
     """Say in one sentence what was done and how fast."""
     operations, steps = sum(one.operations for one in told), sum(one.steps for one in told)
-    real, story = sum(one.real_seconds for one in told), sum(one.story_seconds for one in told)
+    worked = sum(one.processor_seconds for one in told)
+    story = sum(one.story_seconds for one in told)
     wrong = sum(bool(one.wrong) for one in told)
-    took = max(real, 1e-9)
+    took = max(worked, 1e-9)
     return (
         f"{len(told):,} seeds, {operations:,} client operations, {counted(told).total():,} faults"
         f" that changed an outcome, {steps:,} steps; {story:,.0f} seconds of the hub's time in"
-        f" {real:,.0f} of one processor, {story / took:,.1f} times as fast as real time;"
-        f" {operations / took:,.0f} operations a second. Seeds with anything wrong: {wrong}."
+        f" {worked:,.0f} of one processor, {story / took:,.1f} times as fast as real time;"
+        f" {operations / took:,.0f} operations for each second of it."
+        f" Seeds with anything wrong: {wrong}."
     )
 
 
