@@ -55,7 +55,7 @@ class Buyer(Client):
         self.device.skew_seconds = 0.0
         request = Request("POST", "/v1/payments", written(self.device.signed(order)))
         facts = facts_of_order(order, self.device.account)
-        operation = self.town.operation(self.name, "pay", **facts)
+        operation = self.town.operation(self.name, "pay", hub=self.hub.name, **facts)
         answer = await self.settle(operation, request)
         if answer is not None and wrong_clock and answer.told.get("code") in _LATE:
             self.town.faults.count("device-clock")
@@ -83,7 +83,12 @@ class Buyer(Client):
             written({"payments": [self.device.signed(order) for order in orders]}),
         )
         numbers = [
-            self.town.operation(self.name, "pay", **facts_of_order(order, self.device.account))
+            self.town.operation(
+                self.name,
+                "pay",
+                hub=self.hub.name,
+                **facts_of_order(order, self.device.account),
+            )
             for order in orders
         ]
         answer = await self.insist(numbers[0], request)

@@ -33,7 +33,7 @@ class Client:
 
     async def do(self, kind: str, request: Request, **facts: Any) -> Answer | None:
         """Ask for something and note what came of it; None if it was forgotten on the way."""
-        operation = self.town.operation(self.name, kind, **facts)
+        operation = self.town.operation(self.name, kind, hub=self.hub.name, **facts)
         return await self.settle(operation, request)
 
     async def settle(self, operation: int, request: Request) -> Answer | None:

@@ -20,6 +20,14 @@ class History:
         self.lines.append(line)
         self._digest.update(json.dumps(line, sort_keys=True).encode())
 
+    def of(self, hub: str) -> list[Line]:
+        """Give the lines that are about one hub."""
+        own = [line for line in self.lines if line.get("hub") == hub]
+        about = {line["operation"] for line in own if "operation" in line}
+        return [
+            line for line in self.lines if line.get("hub") == hub or line.get("operation") in about
+        ]
+
     @property
     def digest(self) -> str:
         """Give the digest of all lines so far."""

@@ -66,6 +66,7 @@ class HubMachine:
         self._apps: tuple[App, App] | None = None
         self.identity = ""
         self.skew_seconds, self.slow_until = 0.0, 0.0
+        self.other: HubMachine | None = None
         self.unanswered: set[Exchange] = set()
         self.keys.create()
 

@@ -12,6 +12,7 @@ _USUAL_SECONDS = 0.002
 _LATE_SECONDS = 30.0
 _HELD_BACK_SECONDS = 0.2
 _PATIENCE_SECONDS = 5.0
+_REFUSED = 400
 
 
 class Exchange:
@@ -24,7 +25,8 @@ class Exchange:
         self, number: int, request: Request, client: str, heard: asyncio.Future[Answer | None]
     ) -> None:
         self.number, self.request, self.client = number, request, client
-        self.heard, self.spoiled, self.served, self.held_back = heard, "", 0, False
+        self.heard, self.spoiled, self.served = heard, "", 0
+        self.held_back = self.strayed = False
 
     @property
     def waits(self) -> bool:
@@ -44,13 +46,18 @@ class Network:
         self._loop, self._luck, self._faults = loop, luck, faults
         self._here = at_place("network")
         self._sent = 0
+        self.wrong: list[str] = []
         self._newest: dict[tuple[str, str], int] = {}
 
     async def ask(self, hub: HubMachine, request: Request, client: str) -> Answer | None:
         """Send a request, and give its answer; None if none came in time."""
         self._sent += 1
         exchange = Exchange(self._sent, request, client, self._loop.create_future())
-        self._send(hub, exchange)
+        if hub.other is not None and not request.operator and self._faults.strikes("misdirected"):
+            exchange.strayed = True
+            self._send(hub.other, exchange)
+        else:
+            self._send(hub, exchange)
         waiting = self._loop.call_later(_PATIENCE_SECONDS, exchange.hear, None)
         answer = await exchange.heard
         waiting.cancel()
@@ -112,7 +119,17 @@ class Network:
         if self._loop.is_dead(place):
             return  # It ended while it wrote, and nobody hears what it meant to say.
         hub.unanswered.discard(exchange)
+        if exchange.strayed:
+            answer = self._strayed(answer)
         self._loop.call_soon(self._answered, exchange, answer, late, context=self._here)
+
+    def _strayed(self, answer: Answer) -> Answer:
+        """Break the connection: its client sees that this is not the hub that it knows."""
+        if answer.status >= _REFUSED or _pays_nothing(answer):
+            self._faults.count("misdirected")
+        else:
+            self.wrong.append(f"a hub answered what was meant for another: {answer}")
+        return BROKEN
 
     def _answered(self, exchange: Exchange, answer: Answer, late: bool) -> None:
         exchange.served += 1
@@ -128,3 +145,9 @@ class Network:
             exchange.spoiled = exchange.spoiled or "answer-late"
             delay += self._luck.random() * _LATE_SECONDS
         self._loop.call_later(delay, exchange.hear, answer, context=self._here)
+
+
+def _pays_nothing(answer: Answer) -> bool:
+    """Tell whether it answers a batch, each order of which was refused unrecorded."""
+    batch = answer.told.get("payments")
+    return batch is not None and not any(item["id"] for item in batch)

@@ -53,17 +53,17 @@ class Owner(Client):
         self._begin("mandate-revoked")
         revoked = self._device.mandate
         await self.made(f"/v1/mandates/{revoked}/revoke")
-        self.town.note("revoked", device=self._device.id)
+        self.town.note("revoked", device=self._device.id, hub=self.hub.name)
         await asyncio.sleep(0.05)
         self._device.mandate = (await self.made("/v1/mandates", mandate_of(self._owner)))["id"]
-        self.town.note("allowed", device=self._device.id)
+        self.town.note("allowed", device=self._device.id, hub=self.hub.name)
         where = f"/v1/devices/{self._device.id}/mandate"
         await self.made(where, {"mandate": self._device.mandate}, method="PUT")
 
     async def _revoke_device(self) -> None:
         self._begin("device-revoked")
         await self.made(f"/v1/devices/{self._device.id}/revoke")
-        self.town.note("revoked", device=self._device.id)
+        self.town.note("revoked", device=self._device.id, hub=self.hub.name)
         await asyncio.sleep(0.05)
         await self.enrol()
 
@@ -100,9 +100,9 @@ class Owner(Client):
     async def _freeze(self) -> None:
         self._begin("account-frozen")
         await self.made(f"/v1/accounts/{self._device.account}/freeze")
-        self.town.note("revoked", device=self._device.id)
+        self.town.note("revoked", device=self._device.id, hub=self.hub.name)
         await asyncio.sleep(0.05)
-        self.town.note("allowed", device=self._device.id)
+        self.town.note("allowed", device=self._device.id, hub=self.hub.name)
         await self.made(f"/v1/accounts/{self._device.account}/unfreeze")
 
     async def _limit(self) -> None:

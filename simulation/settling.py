@@ -9,7 +9,7 @@ from simulation.owners import Owner, mandate_of
 from simulation.sellers import Seller
 from simulation.town import Town
 
-_SELLERS, _BUYERS = 2, 6
+_SELLERS, _BUYERS = 2, 4
 _FUNDS = 3_000
 Person = Owner | Buyer
 
@@ -19,11 +19,11 @@ class Settler:
 
     def __init__(self, town: Town, hub: HubMachine) -> None:
         self._town, self._hub = town, hub
-        self._operator = Owner("operator", town, hub, "", Device("", town.luck))
+        self._operator = Owner(f"{hub.name} operator", town, hub, "", Device("", town.luck))
 
     async def people(self) -> list[Person]:
         """Make sellers, buyers and their owners; give those who act by themselves."""
-        sellers = [await self._seller(f"seller {n}") for n in range(_SELLERS)]
+        sellers = [await self._seller(f"{self._hub.name} seller {n}") for n in range(_SELLERS)]
         people: list[Person] = []
         for number in range(_BUYERS):
             people += await self._buyer(number, sellers)
@@ -41,7 +41,7 @@ class Settler:
             await self._made(
                 "/v1/credits", {"account": account, "units": str(units), "asset": "USD"}
             )
-            self._town.note("credited", account=account, units=units)
+            self._town.note("credited", account=account, units=units, hub=self._hub.name)
         return account
 
     async def _seller(self, name: str) -> Seller:
@@ -58,6 +58,6 @@ class Settler:
         device = Device(await self._account(of, _FUNDS), town.luck)
         device.hub = hub.identity
         device.mandate = (await self._made("/v1/mandates", mandate_of(of)))["id"]
-        owner = Owner(f"owner {number}", town, hub, of, device)
+        owner = Owner(f"{hub.name} owner {number}", town, hub, of, device)
         await owner.enrol()
-        return [owner, Buyer(f"buyer {number}", town, hub, device, sellers)]
+        return [owner, Buyer(f"{hub.name} buyer {number}", town, hub, device, sellers)]

@@ -14,10 +14,11 @@ from simulation.hubs import HubMachine
 from simulation.logs import Errors
 from simulation.loop import SeededLoop, at_place
 from simulation.misfortune import Misfortune
-from simulation.settling import Settler
+from simulation.settling import Person, Settler
 from simulation.stillness import STILL, processor_seconds, real_seconds
 from simulation.town import Town
 
+_HUBS = ("hub", "other hub")
 _SECONDS_MAX = 900.0
 _REST_SECONDS = 45.0
 _END_SECONDS = 1_000.0
@@ -52,9 +53,14 @@ class Story:
         STILL.free_bytes = self.luck.choice(_FREE_BYTES)
         self.faults = Faults(Random(f"faults {seed}"), OFTEN)
         self.town = Town(seed, operations, self.loop, self.faults)
-        self.hub = HubMachine("hub", folder, self.loop, Random(f"hub {seed}"), self)
+        self.hubs = [self._hub(name, folder / name) for name in _HUBS]
+        self.hubs[0].other, self.hubs[1].other = self.hubs[1], self.hubs[0]
         self.wrong: list[str] = []
         self._over: asyncio.Future[None] = self.loop.create_future()
+
+    def _hub(self, name: str, folder: Path) -> HubMachine:
+        folder.mkdir()
+        return HubMachine(name, folder, self.loop, Random(f"{name} {self.seed}"), self)
 
     async def run(self) -> None:
         """Tell it to its end, or to where it cannot go on."""
@@ -64,9 +70,9 @@ class Story:
         if telling.done() and (fault := telling.exception()) is not None:
             self.wrong.append(f"somebody could not go on: {fault!r}")
 
-    async def _befall(self) -> None:
+    async def _befall(self, hub: HubMachine) -> None:
         try:
-            await Misfortune(self.town, self.hub, self.luck).run()
+            await Misfortune(self.town, hub, self.luck).run()
         except Exception as fault:
             self.doomed(f"the hub could not be stopped or started: {fault!r}")
 
@@ -89,22 +95,31 @@ class Story:
 
     async def _tell(self) -> None:
         """Settle, let everything happen, let it come to rest."""
-        await self.hub.open()
-        people = await Settler(self.town, self.hub).people()
+        people: list[Person] = []
+        for hub in self.hubs:
+            await hub.open()
+            people += await Settler(self.town, hub).people()
         self.faults.calm = False
         work = [self.loop.create_task(one.run(), context=at_place(one.name)) for one in people]
-        befalling = self.loop.create_task(self._befall())
+        befalling = [self.loop.create_task(self._befall(hub)) for hub in self.hubs]
         while self.town.wants_more():
             await asyncio.sleep(0.2)
         self.faults.calm = True
-        self.hub.disk.spare()
+        self._spare()
         await asyncio.gather(*work)
-        befalling.cancel()
-        self.hub.disk.spare()
-        await self.hub.up()
-        self.hub.skew_seconds = _END_SECONDS
+        for one in befalling:
+            one.cancel()
+        self._spare()
+        for hub in self.hubs:
+            await hub.up()
+            hub.skew_seconds = _END_SECONDS
         await asyncio.sleep(_REST_SECONDS)  # What is late comes, and what runs out has run out.
-        await self.hub.close()
+        for hub in self.hubs:
+            await hub.close()
+
+    def _spare(self) -> None:
+        for hub in self.hubs:
+            hub.disk.spare()
 
 
 def tell(seed: int, operations: int) -> Told:
@@ -120,7 +135,8 @@ def tell(seed: int, operations: int) -> Told:
             story.faults.counted["clock-behind"] += errors.clock_behind
             told = _checked(story, folder)
         finally:
-            story.hub.disk.unregister()
+            for hub in story.hubs:
+                hub.disk.unregister()
             story.loop.close()
     told.wrong += [f"the hub's log: {line}" for line in errors.lines]
     told.wrong += [f"nobody caught: {fault}" for fault in story.loop.faults]
@@ -132,10 +148,13 @@ def tell(seed: int, operations: int) -> Told:
 
 
 def _checked(story: Story, folder: Path) -> Told:
-    books = folder / "books.db"
-    for ending in ("", "-wal"):
-        content = story.hub.disk.content(story.hub.books + ending)
-        books.with_name(books.name + ending).write_bytes(content)
+    wrong = [*story.wrong, *story.town.network.wrong]
+    for hub in story.hubs:
+        books = folder / f"{hub.name}.db"
+        for ending in ("", "-wal"):
+            content = hub.disk.content(hub.books + ending)
+            books.with_name(books.name + ending).write_bytes(content)
+        wrong += check(story.town.history.of(hub.name), books)
     town = story.town
     return Told(
         seed=story.seed,
@@ -146,7 +165,7 @@ def _checked(story: Story, folder: Path) -> Told:
         processor_seconds=0.0,
         steps=story.loop.steps,
         faults=dict(story.faults.counted),
-        wrong=[*story.wrong, *check(town.history.lines, books)],
+        wrong=wrong,
     )
 
 
