@@ -22,9 +22,9 @@ from bench.fleet import Fleet
 from bench.processes import free_port, server
 from bench.shop import PATH
 from bench.stub import Page
-from farthing.config import Config
 from farthing.core.prices import Mode
 from farthing.plugs.x402_client import FarthingScheme
+from farthing.settings import Config
 
 _WARMUPS = 20
 _FIELDS = ("content-type", "payment-required")

@@ -15,9 +15,9 @@ from bench.load import Job
 from bench.processes import measure
 from farthing import ids
 from farthing.clock import NS, system_clock
-from farthing.config import Config
 from farthing.core.batches import Batch, BatchLine, signed_bytes, write_batch
 from farthing.core.orders import SignedOrder
+from farthing.settings import Config
 
 _SUPPOSED_PER_S = {100: 12_000, 1000: 20_000}
 _CONNECTIONS = {100: 8, 1000: 4}

@@ -17,13 +17,13 @@ from farthing import ids
 from farthing.app import Hub, open_hub
 from farthing.clock import NS, system_clock
 from farthing.codec import to_base64url
-from farthing.config import Config
 from farthing.core.devices import DEVICES
 from farthing.core.orders import Order, SignedOrder
 from farthing.core.paying import Authorise
 from farthing.core.sessions import SESSIONS, Opening, Session, session_of
 from farthing.core.tariffs import flat_rate
 from farthing.core.vouchers import Claims, sign_voucher
+from farthing.settings import Config
 from farthing.store.queries import one
 
 EACH, CONNECTIONS = 100, 8

@@ -10,7 +10,8 @@ from pathlib import Path
 import apsw
 
 from farthing.app import key_ring
-from farthing.config import Config, load_config
+from farthing.config import load_config
+from farthing.settings import Config
 
 ENGINES = ("sqlite", "postgresql")
 

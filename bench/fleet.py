@@ -11,7 +11,6 @@ from farthing import ids
 from farthing.app import open_hub
 from farthing.books.base import Books
 from farthing.clock import NS, system_clock
-from farthing.config import Config
 from farthing.core.accounts import Credit, OpenAccount
 from farthing.core.devices import EnrolDevice, Invitation, InviteDevice, code_hash
 from farthing.core.mandates import Budget, Mandate, SetMandate
@@ -20,6 +19,7 @@ from farthing.core.owners import CreateOwner
 from farthing.core.periods import ZoneChange
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer, new_signer
+from farthing.settings import Config
 
 ASSET = "USD"
 PRICE = 1500

@@ -23,11 +23,11 @@ from bench.flood_kinds import HUB, PROXY, PROXY_IN_FRONT, Aim, Flood
 from bench.machine import describe
 from bench.processes import free_port, server
 from farthing.app import open_hub
-from farthing.config import Config
 from farthing.core.devices import DEVICES
 from farthing.core.owners import CreateKey, Scope
 from farthing.errors import present
 from farthing.services.access import new_key
+from farthing.settings import Config
 from farthing.store.queries import one
 
 _LOOK_SECONDS = 0.02

@@ -8,8 +8,8 @@ import apsw
 from bench.ledger import OpenMany, Traffic
 from farthing.books.sql import SqlBooks
 from farthing.clock import system_clock
-from farthing.config import Config
 from farthing.keys import Ed25519Signer
+from farthing.settings import Config
 from farthing.store.database import Database
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase

@@ -7,8 +7,9 @@ import msgspec
 
 from bench.engines import configure
 from bench.fleet import Fleet, Spender, furnish
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.keys import Ed25519Signer
+from farthing.settings import Config
 
 
 class KeptSpender(msgspec.Struct, frozen=True):

@@ -15,10 +15,10 @@ from bench.figures import Figure, percentile
 from farthing import ids
 from farthing.app import Hub, open_hub
 from farthing.books.base import Outcome, Plan, View
-from farthing.config import Config
 from farthing.core.ledger import Account, Transfer, TransferResult
 from farthing.core.records import Read
 from farthing.errors import ensure
+from farthing.settings import Config
 
 LEDGER = 1
 _CODE = 1

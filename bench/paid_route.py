@@ -15,10 +15,10 @@ from bench.processes import measure
 from bench.shop import PATH
 from farthing import ids
 from farthing.clock import system_clock
-from farthing.config import Config
 from farthing.core.orders import SignedOrder
 from farthing.protocols import names
 from farthing.protocols.client import Ask, asks
+from farthing.settings import Config
 
 CONNECTIONS = 64
 _SUPPOSED_PER_S = 4_000

@@ -12,8 +12,8 @@ from bench.fleet import Fleet
 from bench.load import Job
 from bench.processes import measure
 from farthing.codec import to_base64url
-from farthing.config import Config
 from farthing.core.orders import SignedOrder
+from farthing.settings import Config
 
 _SUPPOSED_PER_S = {1: 1_500, 16: 6_000, 64: 8_000}
 

@@ -21,8 +21,8 @@ from bench.processes import free_port, hub_of, server
 from bench.soak import run_soak
 from bench.stored import fill
 from bench.ticking import ladders, run_ticks
-from farthing.config import Config
 from farthing.core.prices import Mode
+from farthing.settings import Config
 
 _DRAWS_MAX = 10_000
 SINGLE = {"single-1": 1, "single-16": 16, "single-64": 64}

@@ -14,7 +14,7 @@ import psutil
 from bench.engines import commits_made, config_file
 from bench.figures import Figure, percentile
 from bench.load import Heard, Job, read_heard
-from farthing.config import Config
+from farthing.settings import Config
 
 PATIENCE_SECONDS = 60
 

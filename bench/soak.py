@@ -11,9 +11,9 @@ from bench.figures import Figure, percentile
 from bench.fleet import Fleet
 from bench.payments import run_single
 from bench.processes import hub_of, resident_bytes
-from farthing.config import Config
 from farthing.demo.finale import audit_books
 from farthing.errors import InvariantBroken
+from farthing.settings import Config
 
 _ROUND_SECONDS = 20.0
 _MIB = 2**20

@@ -24,11 +24,11 @@ from bench.machine import describe
 from bench.payments import run_single
 from bench.processes import hub_of
 from farthing.app import Hub, open_hub
-from farthing.config import Config
 from farthing.core.devices import DEVICES, Device
 from farthing.core.orders import SignedOrder
 from farthing.core.paying import Authorise
 from farthing.errors import FarthingError, InvariantBroken
+from farthing.settings import Config
 from farthing.store.queries import one
 
 _AT_ONCE = 500

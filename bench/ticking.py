@@ -18,13 +18,13 @@ from bench.load import Job
 from bench.processes import measure
 from farthing.app import open_hub
 from farthing.clock import NS
-from farthing.config import Config
 from farthing.core.ladders import Climber
 from farthing.core.sessions import Session
 from farthing.core.ticks import LADDER_TICKS_MAX, Tick, write_tick
 from farthing.core.vouchers import Claims, sign_voucher
 from farthing.errors import FarthingError
 from farthing.services.proving import Presented
+from farthing.settings import Config
 
 IN_A_ROW, SESSIONS_EACH, CONNECTIONS = 1000, 16, 4
 _SUPPOSED_PER_S = 1_200_000

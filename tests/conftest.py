@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from farthing.books.sql import SqlBooks
-from farthing.config import BooksSettings
 from farthing.keys import Ed25519Signer
+from farthing.settings import BooksSettings
 from farthing.store.migrate import migrate
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase

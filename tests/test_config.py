@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from farthing.config import Config, load_config, setting_faults
+from farthing.config import load_config, setting_faults
 from farthing.errors import BadConfig
+from farthing.settings import Config
 
 
 def read(folder: Path, text: str = "", **environ: str) -> Config:

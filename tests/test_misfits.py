@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from farthing.config import SECTIONS, Config
 from farthing.misfits import misfit
 from farthing.services.copies import Manifest
+from farthing.settings import SECTIONS, Config
 from farthing.web.api import bodies
 from farthing.web.api.bodies import (
     AccountBody,

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from farthing.config import Config
 from farthing.errors import BadConfig
+from farthing.settings import Config
 from farthing.sockets import clear_away, make_room, socket_path
 
 

@@ -13,7 +13,6 @@ import structlog
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
 from farthing.clock import NS, Clock, system_clock
-from farthing.config import Config
 from farthing.core.accounts import ACCOUNTS, ASSETS, AssetRecord
 from farthing.core.decisions import Unit
 from farthing.core.fees import HUB, FeeTerms
@@ -39,6 +38,7 @@ from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kept
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.sessions import Sessions
+from farthing.settings import Config
 from farthing.store.database import Database, Tx
 from farthing.store.mapping import mapping
 from farthing.store.migrate import migrate

@@ -12,11 +12,11 @@ from cryptography import x509
 from farthing.books.sql import QUEUE_MAX, SqlBooks
 from farthing.bounded import read_file
 from farthing.clock import NS
-from farthing.config import Config
 from farthing.errors import Malformed
 from farthing.observe.hub_watch import HubWatch
 from farthing.services.audit_note import read_note
 from farthing.services.desk import Desk
+from farthing.settings import Config
 from farthing.store.standing import Standing, read_standing
 from farthing.web.metrics_page import write_page
 from farthing.worker import Worker

@@ -12,7 +12,7 @@ import msgspec
 from farthing.app import key_ring
 from farthing.asking import LIST_BYTES_MAX, ask_now
 from farthing.clock import system_clock
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, InvariantBroken, Malformed, Unavailable
 from farthing.money import Asset
@@ -21,6 +21,7 @@ from farthing.protocols.mpp_session import MppSessions
 from farthing.protocols.x402 import X402
 from farthing.services.metering import Metering, MeterLimits
 from farthing.services.watch import UNWATCHED, Watch
+from farthing.settings import Config
 from farthing.sockets import is_running, socket_path
 from farthing.store.meter_book import MeterBook
 from farthing.terminal.typed import without_userinfo

@@ -7,8 +7,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from farthing.config import Config
 from farthing.errors import BadConfig
+from farthing.settings import Config
 
 NAME = "hub.sock"
 _PATH_BYTES_MAX = 100

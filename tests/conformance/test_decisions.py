@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from farthing.cli.serving import check_exposure
-from farthing.config import Config, Server
 from farthing.core.receipts import receipt_fault
 from farthing.errors import BadConfig
 from farthing.protocols.mpp import check_realm
+from farthing.settings import Config, Server
 from tests.web.api.town import open_town
 
 from .hall import PRICE, Counter, Hall, Place, challenge_of, inside, open_hall

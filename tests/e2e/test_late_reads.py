@@ -7,7 +7,7 @@ PROGRAM = """
 import asyncio, sys, threading
 from farthing.app import open_hub
 from farthing.cli.serving import initialise
-from farthing.config import Config
+from farthing.settings import Config
 
 async def main():
     config = Config(folder=sys.argv[1])

@@ -6,7 +6,7 @@ import tarfile
 import msgspec
 
 from farthing import keys, sealing
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.core.chain import sign_head
 from farthing.core.heads import head_line
 from farthing.core.ladders import KeptLadder
@@ -15,6 +15,7 @@ from farthing.device.purse import Membership, open_purse
 from farthing.services import audit_note, copies
 from farthing.services.heads import HeadsFile
 from farthing.session_files import Kept, SessionFiles
+from farthing.settings import Config
 from tests.protocols.stand_in import DEVICE, NOW, PAYEE
 
 from .parser import FOLDER, Parser

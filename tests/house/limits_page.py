@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from farthing.books.sql import QUEUE_MAX
-from farthing.config import Config
 from farthing.core.idempotency import KEPT_SECONDS as KEYS_KEPT_SECONDS
 from farthing.protocols.message_signatures import LIFETIME_SECONDS_MAX, SeenNonces
 from farthing.services import turns
 from farthing.services.verifying import WAITING_MAX
+from farthing.settings import Config
 from farthing.store.queries import PAGE_MAX
 from farthing.web import (
     answers,

@@ -15,7 +15,6 @@ import yaml
 
 import farthing
 from farthing.cli import app as commands
-from farthing.config import SECTIONS, Config, FeeSettings
 from farthing.core.events import EXPLAINED as EVENTS
 from farthing.core.events import Kind
 from farthing.core.refusals import EXPLAINED as REFUSALS
@@ -24,6 +23,7 @@ from farthing.explained import hint_of
 from farthing.explained.log_lines import ALWAYS, FACTS, LINES, OF_EVENTS
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB, SELLER
+from farthing.settings import SECTIONS, Config, FeeSettings
 from farthing.terminal.lazy import LazyGroup
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.openapi import describe

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from farthing.clock import NS
-from farthing.config import Config
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB
 from farthing.services.audit_note import AuditNote, note_file, read_note, write_note
+from farthing.settings import Config
 from farthing.web.metrics_page import MetricsPage
 from tests.web.api.town import LOCAL, NOBODY, open_town
 

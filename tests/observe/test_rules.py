@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farthing.config import SECTIONS
+from farthing.settings import SECTIONS
 from tests.house.reference import ROOT, all_commands
 
 from .planted import FAULTS, HEALTHY

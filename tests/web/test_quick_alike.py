@@ -11,8 +11,8 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farthing.config import LimitSettings
 from farthing.services.watch import Unwatched
+from farthing.settings import LimitSettings
 from farthing.web.api.router import _is_quick
 from farthing.web.app import HubApp, all_endpoints
 from farthing.web.door import guarded

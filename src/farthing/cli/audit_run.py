@@ -12,10 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from farthing.app import key_ring, open_to_read
 from farthing.clock import system_clock
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.services.audit import Report, audit
 from farthing.services.audit_note import AuditNote, write_note
 from farthing.services.heads import HeadsFile
+from farthing.settings import Config
 from farthing.store.migrate import check_current
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer

@@ -19,7 +19,7 @@ from farthing.cli.local import is_running
 from farthing.cli.options import ConfigOption
 from farthing.clock import write_time
 from farthing.codec import to_base64url
-from farthing.config import AuditSettings, BooksSettings, Config, load_config
+from farthing.config import load_config
 from farthing.errors import BadConfig, Conflict
 from farthing.hub_keys import KeyRing
 from farthing.keys import fingerprint
@@ -27,6 +27,7 @@ from farthing.passphrases import told_passphrase
 from farthing.sealing import PASSPHRASE_BYTES_MIN
 from farthing.services import copies
 from farthing.services.heads import FILE_BYTES_MAX, HeadsFile
+from farthing.settings import AuditSettings, BooksSettings, Config
 from farthing.store.migrate import migrate, migrations
 from farthing.store.sqlite import SqliteDatabase
 from farthing.store.sqlite_copy import copy_books

@@ -11,9 +11,10 @@ import typer
 
 from farthing.bounded import read_file, read_text
 from farthing.cli.options import ConfigOption
-from farthing.config import SECTIONS, FeeSettings, config_file, load_config, setting_faults
+from farthing.config import config_file, load_config, setting_faults
 from farthing.config_lines import place
 from farthing.errors import BadConfig
+from farthing.settings import SECTIONS, FeeSettings
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.tables import columns

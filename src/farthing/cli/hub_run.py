@@ -18,10 +18,10 @@ from farthing.cli.places import Places, local_socket
 from farthing.cli.seats import BEAT_SECONDS, Seat
 from farthing.cli.server_settings import bounded_settings, common_settings, socket_settings
 from farthing.cli.worker_metrics import shown_together
-from farthing.config import Config
 from farthing.errors import Unavailable
 from farthing.observe.tracing import Tracing, open_tracing
 from farthing.services.event_log import EventLog
+from farthing.settings import Config
 from farthing.web.api.voucher_socket import MESSAGE_BYTES_MAX
 from farthing.web.app import HubApp, LocalOperator, PrivateOnly
 from farthing.web.door import AT_ONCE, AT_ONCE_BESIDE_OTHERS, BoundedServer

@@ -10,11 +10,12 @@ from farthing.app import key_ring, open_hub, passphrase_of
 from farthing.cli import views
 from farthing.cli.local import ask_all, ask_hub, is_running
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.hub_keys import KeyRing
 from farthing.keys import Signer
 from farthing.passphrases import new_passphrase
+from farthing.settings import Config
 from farthing.terminal.frame import Answer, command
 from farthing.terminal.options import NewPassphrase
 from farthing.terminal.talk import say

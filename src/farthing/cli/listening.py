@@ -10,8 +10,8 @@ import structlog
 import uvicorn
 
 from farthing.cli.tls import tls_context
-from farthing.config import Config
 from farthing.errors import BadConfig
+from farthing.settings import Config
 from farthing.web.guard import Guard
 from farthing.web.trust import Trust
 

@@ -14,9 +14,10 @@ import msgspec
 
 from farthing import asking
 from farthing.codec import read_json
-from farthing.config import Config, load_config
+from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed, Unavailable
 from farthing.money import Asset
+from farthing.settings import Config
 from farthing.sockets import is_running, socket_path
 from farthing.terminal.talk import manners
 from farthing.terminal.typed import without_userinfo

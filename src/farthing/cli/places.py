@@ -7,8 +7,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from farthing.cli.listening import listen
-from farthing.config import Config
 from farthing.errors import BadConfig
+from farthing.settings import Config
 from farthing.sockets import clear_away, is_running, make_room
 from farthing.web.metrics_page import read_address
 

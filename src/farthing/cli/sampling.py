@@ -7,7 +7,8 @@ from typing import Any
 from farthing.cli import views
 from farthing.cli.local import local_client
 from farthing.cli.options import ConfigOption, with_config
-from farthing.config import Config, load_config
+from farthing.config import load_config
+from farthing.settings import Config
 from farthing.terminal.frame import Answer
 from farthing.terminal.talk import say
 

@@ -17,13 +17,14 @@ from farthing.cli.options import ConfigOption
 from farthing.cli.running import run
 from farthing.cli.server_settings import bounded_settings, common_settings, socket_settings
 from farthing.cli.tls import tls_context
-from farthing.config import LOOPBACK, load_config
+from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.logs import configure_logs
 from farthing.observe.seller_watch import SellerWatch
 from farthing.observe.tracing import open_tracing
 from farthing.selling import paywall
 from farthing.services.metering import UNSETTLED_MAX, MeterLimits
+from farthing.settings import LOOPBACK
 from farthing.web.discovery import OPENAPI
 from farthing.web.door import BoundedServer
 from farthing.web.metrics_page import read_address, seller_page, served_beside

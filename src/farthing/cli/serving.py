@@ -16,11 +16,12 @@ from farthing.cli.running import run
 from farthing.cli.sampling import fill
 from farthing.cli.tls import tls_context
 from farthing.cli.workers import WORKERS_MAX, check_workers, serve_with_workers
-from farthing.config import LOOPBACK, Config, load_config
+from farthing.config import load_config
 from farthing.core.periods import check_zone
 from farthing.errors import BadConfig, Malformed
 from farthing.logs import configure_logs
 from farthing.misfits import misfit
+from farthing.settings import LOOPBACK, Config
 from farthing.terminal.frame import Answer
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say

@@ -12,9 +12,9 @@ import httpx
 from farthing.asking import ask
 from farthing.cli.seats import Seat
 from farthing.cli.server_settings import common_settings
-from farthing.config import Config
 from farthing.observe.side_by_side import side_by_side
 from farthing.services.desk import Desk
+from farthing.settings import Config
 from farthing.sockets import socket_path
 from farthing.web.metrics_page import served_beside
 

@@ -11,9 +11,9 @@ from farthing.cli.hub_run import serve_hub
 from farthing.cli.places import Places, local_socket
 from farthing.cli.running import run
 from farthing.cli.seats import Seat
-from farthing.config import Config
 from farthing.errors import BadConfig, FarthingError
 from farthing.keys import fingerprint
+from farthing.settings import Config
 from farthing.terminal.exits import Exit
 from farthing.terminal.talk import fail
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farthing.app import key_ring, open_database
-from farthing.config import Config
 from farthing.core.receipts import receipt_fault
 from farthing.demo.cast import USD
 from farthing.demo.tally import Tally
@@ -14,6 +13,7 @@ from farthing.errors import Malformed
 from farthing.money import Amount
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
+from farthing.settings import Config
 from farthing.threads import Threads
 
 

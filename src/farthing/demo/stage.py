@@ -13,7 +13,6 @@ import httpx
 from farthing.app import Hub, open_hub
 from farthing.cli.local import ask
 from farthing.cli.serving import initialise
-from farthing.config import Config
 from farthing.demo.cast import ASSETS, CAST, SHOPS, Allowed, Part
 from farthing.demo.finale import Result, audit_books, judge
 from farthing.demo.fleet import Buyer, pause
@@ -26,6 +25,7 @@ from farthing.device.enrolment import enrol
 from farthing.device.purse import Purse
 from farthing.errors import FarthingError
 from farthing.money import parse_price
+from farthing.settings import Config
 from farthing.web.app import HubApp
 
 _STAGGER_SECONDS = 0.04

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from farthing.config import Config
+from farthing.settings import Config
 
 _NAME = "last-audit.json"
 

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from farthing.config import Config
 from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context
@@ -13,6 +12,7 @@ from farthing.services.sessions import Sessions
 from farthing.services.streams import Streams
 from farthing.services.ticking import Ticking
 from farthing.services.turns import Turns
+from farthing.settings import Config
 
 
 async def _no_metrics() -> bytes:

@@ -3,8 +3,8 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from farthing.config import LimitSettings
 from farthing.errors import TooMuch, Unavailable
+from farthing.settings import LimitSettings
 from farthing.sharing import Room
 
 _WAIT_SECONDS = 5

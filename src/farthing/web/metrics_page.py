@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from farthing.config import LOOPBACK
 from farthing.errors import BadConfig, FarthingError, Missing
 from farthing.observe.board import CONTENT_TYPE, SERVER, Board
 from farthing.observe.seller_watch import SellerWatch
+from farthing.settings import LOOPBACK
 from farthing.web.asgi import Receive, Scope, Send
 from farthing.web.incoming import read_request
 from farthing.web.paywall import Paywall

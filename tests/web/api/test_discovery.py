@@ -12,7 +12,7 @@ from x402.extensions.bazaar.facilitator import (
 )
 from x402.http import FacilitatorConfig, HTTPFacilitatorClientSync
 
-from farthing.config import Config, Server
+from farthing.settings import Config, Server
 from farthing.web.app import HubApp
 from tests.web.shop import serving
 

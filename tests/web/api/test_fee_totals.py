@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from farthing.clock import parse_time
-from farthing.config import BooksSettings, FeeSettings
+from farthing.settings import BooksSettings, FeeSettings
 from farthing.testing.worlds import HandClock
 
 from .test_bad_payments import problem

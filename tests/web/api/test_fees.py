@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from farthing.config import Config, FeeSettings
 from farthing.core.receipts import receipt_fault
+from farthing.settings import Config, FeeSettings
 
 from .test_bad_payments import problem
 from .town import LOCAL, Town, changed, config_in, open_town

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import pytest
 
-from farthing.config import LimitSettings, Server
+from farthing.settings import LimitSettings, Server
 from farthing.web.app import HubApp
 
 from .town import Town, open_town

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from farthing.config import LimitSettings
 from farthing.services.desk import Desk
+from farthing.settings import LimitSettings
 from farthing.web.app import HubApp
 from farthing.web.guard import Guard
 from tests.web.behind_guard import Client, client, clients, guarding, problem_in, until

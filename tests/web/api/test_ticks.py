@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from farthing.codec import to_base64url
-from farthing.config import BooksSettings
 from farthing.core.promises import REACH
 from farthing.core.ticks import TICK_BYTES
+from farthing.settings import BooksSettings
 
 from .town import Town, changed, config_in, open_town
 

@@ -8,9 +8,9 @@ import pytest
 
 from farthing.app import open_hub
 from farthing.codec import to_base64url
-from farthing.config import BooksSettings
 from farthing.core.devices import rotation_bytes
 from farthing.keys import new_signer
+from farthing.settings import BooksSettings
 from farthing.web.app import HubApp
 
 from .test_bad_payments import problem

@@ -14,7 +14,6 @@ from farthing import ids
 from farthing.app import Hub, key_ring, open_hub
 from farthing.clock import NS, parse_time, system_clock
 from farthing.codec import from_base64url, to_base64url
-from farthing.config import BooksSettings, Config, Server
 from farthing.core.devices import enrolment_bytes
 from farthing.core.ladders import Climber
 from farthing.core.orders import Order, SignedOrder
@@ -24,6 +23,7 @@ from farthing.core.ticks import Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.keys import Ed25519Signer, Signer, new_signer
 from farthing.protocols.message_signatures import SignedMessage, sign_request
+from farthing.settings import BooksSettings, Config, Server
 from farthing.web.app import HubApp, LocalOperator
 
 URL = "http://hub.test"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from farthing.config import Config
+from farthing.settings import Config
 
 State = Literal["ok", "warn", "fail"]
 

@@ -8,8 +8,8 @@ from typing import Any
 from farthing.app import open_to_read
 from farthing.cli.looks import Finding, State
 from farthing.cli.looks.clock import beside
-from farthing.config import Config
 from farthing.services.heads import HeadsFile
+from farthing.settings import Config
 from farthing.store.database import Database
 from farthing.store.migrate import migrations, schema_of
 from farthing.threads import Threads

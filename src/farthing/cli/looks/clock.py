@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from farthing.cli.looks import Finding
 from farthing.clock import NS, write_time
-from farthing.config import Config
 from farthing.core.orders import SKEW_SECONDS_MAX
 from farthing.services.heads import HeadsFile
+from farthing.settings import Config
 
 _UNSYNCHRONISED = 0x0040
 _WORST_MS_MAX = 1000

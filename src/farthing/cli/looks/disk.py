@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farthing.cli.looks import Finding, State
-from farthing.config import Config
+from farthing.settings import Config
 
 _FREE_BYTES_MIN = 1 << 30
 _SYNC_MS_MIN = 0.02

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from farthing.app import key_ring, passphrase_of
 from farthing.cli.looks import Finding
-from farthing.config import Config
 from farthing.device.purse import default_path, is_purse, open_purse
+from farthing.settings import Config
 
 _FILES_MIN = 4096
 

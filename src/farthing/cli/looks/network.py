@@ -19,9 +19,9 @@ from farthing.cli.looks.clock import beside
 from farthing.cli.serving import check_exposure
 from farthing.cli.tls import tls_context
 from farthing.codec import read_json
-from farthing.config import Config
 from farthing.errors import FarthingError
 from farthing.keys import fingerprint
+from farthing.settings import Config
 from farthing.sockets import is_running
 
 _CERTIFICATE_DAYS_MIN = 14

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from farthing.clock import NS
-from farthing.config import Server
 from farthing.core.listings import is_template, listing_path, listing_url
 from farthing.core.offers import OfferRecord
 from farthing.core.payments import MONEY
@@ -20,6 +19,7 @@ from farthing.protocols.base import Terms
 from farthing.protocols.names import METHOD, SCHEME, X402_VERSION, network
 from farthing.protocols.x402 import requirements
 from farthing.services.context import Context
+from farthing.settings import Server
 from farthing.store.queries import listed_offers
 from farthing.web.api import answers
 from farthing.web.api.endpoint import Call, Endpoint, Reply

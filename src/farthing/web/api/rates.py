@@ -6,9 +6,9 @@ address. This machine itself is free, and behind trusted proxies the address is 
 
 from collections.abc import Callable
 
-from farthing.config import Config
 from farthing.core.owners import Principal
 from farthing.errors import FarthingError, Unauthenticated
+from farthing.settings import Config
 from farthing.web.asgi import Scope
 from farthing.web.incoming import read_request
 from farthing.web.pace import Pace, counted_as

@@ -11,7 +11,6 @@ import msgspec
 import structlog
 
 from farthing.clock import NS
-from farthing.config import LOOPBACK
 from farthing.core.owners import Principal, Scope
 from farthing.errors import (
     FarthingError,
@@ -24,6 +23,7 @@ from farthing.errors import (
 from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.services.watch import Seen
+from farthing.settings import LOOPBACK
 from farthing.sharing import Room
 from farthing.web.api import voucher_socket
 from farthing.web.api.endpoint import Call, Endpoint, Reply
