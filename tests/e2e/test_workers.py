@@ -164,6 +164,22 @@ def said_within(one: socket.socket, seconds: float) -> bytes:
         one.settimeout(20)
 
 
+def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: Path, postgres_dsn):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(_PATIENCE_SECONDS)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
+        with served_by(2, tmp_path, postgres_dsn, **told) as hub:
+            heard = [systemd.recv(100) for _ in range(3)]
+            assert heard == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            assert hub.stop() == 0
+        systemd.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                heard.append(systemd.recv(100))
+        assert heard.count(b"READY=1") == heard.count(b"STOPPING=1") == 1
+
+
 def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
     workers = workers_of(crew.process.pid)
     assert len(workers) == 3
