@@ -19,6 +19,7 @@ def test_each_family_stands_once_with_the_samples_of_every_worker():
     families = list(text_string_to_metric_families(told))
     names = [family.name for family in families]
     assert len(names) == len(set(names))
+    assert told.count("# HELP farthing_build_info ") == 1
     assert names == [f.name for f in text_string_to_metric_families(page(1).decode())]
     samples = [sample for family in families for sample in family.samples]
     assert {sample.labels["worker"] for sample in samples} == {"0", "1"}
