@@ -29,12 +29,12 @@ from farthing.services.metering import Metering, MeterLimits, Wanted
 from farthing.services.proving import Presented
 from farthing.store.meter_book import MeterBook
 from farthing.testing.fake_sessions import FakeSessions
-from farthing.testing.worlds import START_NS, HandClock
+from farthing.testing.worlds import HandClock
 from farthing.threads import Threads
 
 TARIFF = flat_rate("USD", "request", 3, 2, opening="2", minimum="6")
+HUB = "abcdefghijklmnopqrstuvwxyz234567"
 PAYEE = "acc_01kaw1f2800000000000000000"
-WANTED = Wanted(PAYEE, TARIFF, "shop.example")
 SIGNER = Ed25519Signer(bytes(range(32)))
 DEVICE = "dev_01kaw1f2810000000000000000"
 BEYOND, UNSETTLED = 4, 60
@@ -103,12 +103,26 @@ class MeterMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.clock = HandClock()
         self.loop = asyncio.new_event_loop()
-        self.hub = FakeSessions(self.clock)
-        self.hub.devices[DEVICE] = SIGNER.public
+        self.hub_id, self.payee, self.device, self.signer = HUB, PAYEE, DEVICE, SIGNER
+        self.hub: Any = self.open_hub()
+        self.wanted = Wanted(self.payee, TARIFF, "shop.example")
         self.sessions: list[Known] = []
         self.nonce = 0
         self.revoked = False
         self.start()
+
+    def open_hub(self) -> Any:
+        """Open the hub that the seller asks."""
+        hub = FakeSessions(self.clock)
+        hub.devices[DEVICE] = SIGNER.public
+        return hub
+
+    def close_hub(self) -> None:
+        """Be rid of it."""
+
+    def new_nonce(self) -> str:
+        self.nonce += 1
+        return ids.encode(self.nonce)
 
     def start(self) -> None:
         self.book = MeterBook(Path(self.folder.name) / "meters.db", THREADS)
@@ -122,6 +136,16 @@ class MeterMachine(RuleBasedStateMachine):
         )
 
     def teardown(self) -> None:
+        try:
+            self.settle_everything()
+        finally:
+            self.book.close()
+            self.close_hub()
+            self.loop.close()
+            self.folder.cleanup()
+
+    def settle_everything(self) -> None:
+        """End the time of all, and see that what is owed was taken."""
         self.hub.fail(0)
         self.hub.lose_replies(0)
         ends_ns = max(known.ends_ns for known in self.sessions)
@@ -136,9 +160,6 @@ class MeterMachine(RuleBasedStateMachine):
             if known.best:
                 assert seen.closed and seen.captured == min(price(known.count), seen.promised)
                 assert late or seen.promised == max(known.best, known.told_hub), (seen, known)
-        self.book.close()
-        self.loop.close()
-        self.folder.cleanup()
 
     def run(self, story: Any) -> Any:
         return self.loop.run_until_complete(story)
@@ -151,18 +172,17 @@ class MeterMachine(RuleBasedStateMachine):
         return "yes"
 
     def order(self, amount: int, resource: str) -> SignedOrder:
-        self.nonce += 1
         order = Order(
-            hub="abcdefghijklmnopqrstuvwxyz234567",
-            device=DEVICE,
-            payee=PAYEE,
+            hub=self.hub_id,
+            device=self.device,
+            payee=self.payee,
             asset="USD",
             amount=amount,
-            nonce=ids.encode(self.nonce),
-            expires=START_NS // NS + 10**6,
+            nonce=self.new_nonce(),
+            expires=self.clock.now_ns // NS + 300,
             resource=resource,
         )
-        return SignedOrder(order, SIGNER.sign(order.signed_bytes()))
+        return SignedOrder(order, self.signer.sign(order.signed_bytes()))
 
     @initialize()
     def begin(self) -> None:
@@ -176,7 +196,7 @@ class MeterMachine(RuleBasedStateMachine):
         meter = opened(known.seen)
         known.sequence += 1
         claims = Claims(meter.alias, units, known.sequence, known.seen.ends_ns // NS + 1, ladder)
-        return sign_voucher(SIGNER, meter.agreed, claims)
+        return sign_voucher(self.signer, meter.agreed, claims)
 
     @rule(place=which, units=st.integers(1, 130))
     def present(self, place: int, units: int) -> None:
@@ -199,7 +219,7 @@ class MeterMachine(RuleBasedStateMachine):
             self.shows(known, units, raw)
 
     def shows(self, known: Known, units: int, raw: bytes) -> None:
-        code = self.code_of(self.meters.present(known.id, raw, WANTED))
+        code = self.code_of(self.meters.present(known.id, raw, self.wanted))
         assert code in self.may_say(known, units), (code, known, units)
         if code in TAKEN:
             known.took(units, raw, 0, b"")
@@ -213,7 +233,7 @@ class MeterMachine(RuleBasedStateMachine):
         climber = Climber(opened(known.seen).alias, seed, LADDER_TICKS)
         raw = self.voucher(known, base, climber.ladder(each))
         known.climbs.append(Climb(climber, raw, base, each))
-        code = self.code_of(self.meters.present(known.id, raw, WANTED))
+        code = self.code_of(self.meters.present(known.id, raw, self.wanted))
         allowed = self.may_say(known, base) | ({"session-over"} if self.over(known) else set())
         assert code in allowed | self.stops(), (code, known, base)
         if code in TAKEN:
@@ -235,7 +255,7 @@ class MeterMachine(RuleBasedStateMachine):
         value = bytes(VALUE_BYTES) if wrong else climb.climber.value(min(count, LADDER_TICKS))
         shown = write_tick(Tick(opened(known.seen).alias, count, value))
         raw = b"" if alone else climb.raw
-        code = self.code_of(self.meters.present(known.id, raw, WANTED, shown))
+        code = self.code_of(self.meters.present(known.id, raw, self.wanted, shown))
         units = climb.units(count)
         good = not wrong and count <= LADDER_TICKS and (not alone or known.shown[0] == climb.raw)
         assert code in (self.may_say(known, units) if good else BAD_TICK), (code, known, units)
@@ -278,7 +298,7 @@ class MeterMachine(RuleBasedStateMachine):
         known.signed += zip(units, vouchers, strict=True)
 
         async def go() -> list[Any]:
-            asked = (self.meters.present(known.id, raw, WANTED) for raw in vouchers)
+            asked = (self.meters.present(known.id, raw, self.wanted) for raw in vouchers)
             return await asyncio.gather(*asked, return_exceptions=True)
 
         codes = [getattr(answer, "code", "yes") for answer in self.run(go())]
@@ -356,8 +376,8 @@ class MeterMachine(RuleBasedStateMachine):
         known = self.sessions[place]
         if not self.hub.sessions[known.id].closed and not self.hub.unwell:
             order = self.order(amount, top_up_resource(known.id))
-            self.run(self.hub.top_up(known.id, order))
-            known.deposit += amount
+            self.code_of(self.hub.top_up(known.id, order))  # Its owner may have ended it.
+            known.deposit = self.hub.sessions[known.id].deposit
 
     @rule(place=which, amount=st.integers(1, 30))
     def top_up_through_the_seller(self, place: int, amount: int) -> None:
@@ -470,7 +490,7 @@ class MeterMachine(RuleBasedStateMachine):
     @rule()
     def revoke(self) -> None:
         self.revoked = True
-        self.hub.revoke(DEVICE)
+        self.hub.revoke(self.device)
 
     @invariant()
     def nothing_is_lost_or_counted_twice(self) -> None:
