@@ -9,6 +9,7 @@ from simulation.town import Town
 
 _BETWEEN_SECONDS = 0.3
 _WRITES_MAX = 60
+_SOON_SECONDS = 0.01
 _AHEAD_SECONDS, _BEHIND_SECONDS = (40.0, 400.0), (70.0, 950.0, 4000.0)
 """The books' time never goes back: what is ahead for long would leave no order in time."""
 
@@ -20,7 +21,7 @@ class Misfortune:
         self._town, self._hub, self._luck = town, hub, luck
         self._kinds: list[Callable[[], Awaitable[None]]] = [
             self._end, self._end_writing, self._fail, self._fill, self._slow, self._jump,
-            self._restart,
+            self._restart, self._end_twice,
         ]  # fmt: skip
 
     async def run(self) -> None:
@@ -36,6 +37,20 @@ class Misfortune:
     async def _end_writing(self) -> None:
         kind = self._luck.choice(("killed-writing", "power-cut-writing"))
         self._hub.disk.end_at(self._luck.randrange(1, _WRITES_MAX), kind)
+
+    async def _end_twice(self) -> None:
+        """Kill it in a write, and cut the power just after it is up again.
+
+        What a killed process wrote is seen by the next one, though nothing has synced it.
+        """
+        lives = self._hub.lives
+        self._hub.disk.end_at(self._luck.randrange(1, _WRITES_MAX), "killed-writing")
+        while self._hub.lives == lives or self._hub.hub is None:
+            if self._town.faults.calm:
+                return
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(self._luck.expovariate(1 / _SOON_SECONDS))
+        self._hub.end("power-cut")
 
     async def _fail(self) -> None:
         self._hub.disk.failing = self._luck.choice(("write-failed", "sync-failed"))

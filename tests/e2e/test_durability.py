@@ -155,6 +155,50 @@ async def test_a_database_that_does_not_sync_is_seen_to_lose_answered_payments(
     story.disk.unregister()
 
 
+class Killed(BaseException):
+    """The process ended here."""
+
+
+class KillingDisk(LossyVfs):
+    """A disk at whose next sync the process is killed."""
+
+    kills = False
+
+    def tick(self, operation):
+        if self.kills and operation == "sync":
+            self.kills = False
+            self.end_process()
+            raise Killed
+        super().tick(operation)
+
+
+async def test_a_commit_that_a_killed_hub_did_not_sync_is_on_disk_before_anything_is_told_of_it(
+    tmp_path,
+):
+    story = PowerCut(tmp_path, 3)
+    story.disk.unregister()
+    story.disk = KillingDisk(story.name)
+    world = story.open()
+    world.begin()
+    story.shop, story.buyer = await world.account(), await world.spender(PRICE)
+    signed = world.order(story.buyer, story.shop, PRICE)
+    story.disk.kills = True
+    with pytest.raises(Killed):
+        await world.do(world.authorise(story.buyer, signed))
+    story.crash(world)
+    world = story.open()
+    done = await world.do(world.authorise(story.buyer, signed))
+    assert done.payment.state is State.CAPTURED
+    story.kept = [done.payment.id]
+    story.disk.cut()
+    story.crash(world)
+    world = story.open()
+    assert await story.lost(world) == []
+    world.database.close()
+    story.close()
+    story.disk.unregister()
+
+
 @pytest.mark.prove
 async def test_every_answered_payment_survives_a_thousand_power_cuts(tmp_path):
     for _ in range(500):

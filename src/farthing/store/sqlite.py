@@ -117,8 +117,17 @@ class SqliteDatabase:
         self._writer = self._connect(writes=writes)
         if writes:
             self._writer.pragma("journal_mode", "wal")
+            self._secure_log()
         for _ in range(_READERS):
             self._idle.put(self._connect(writes=False))
+
+    def _secure_log(self) -> None:
+        """Wait until the disk has all that is seen: who was killed may have left a commit unsynced.
+
+        Shape: the log is synced first, and only then brought home, for which there may be no room.
+        """
+        with contextlib.suppress(apsw.FullError):
+            self._writer.wal_checkpoint()
 
     def _connect(self, writes: bool = True) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
