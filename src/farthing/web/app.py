@@ -15,6 +15,7 @@ from farthing.web.api import (
     offers,
     owners,
     payments,
+    refunds,
     sessions,
     streams,
     ticks,
@@ -35,6 +36,7 @@ def all_endpoints() -> list[Endpoint]:
     return [
         *hub.endpoints(all_endpoints),
         *payments.ENDPOINTS,
+        *refunds.ENDPOINTS,
         *batches.ENDPOINTS,
         *sessions.ENDPOINTS,
         *ticks.ENDPOINTS,

@@ -1,4 +1,4 @@
-"""Payments: pay, look up, list, capture, void, refund, approve, deny."""
+"""Payments: pay, look up, list, capture, void, approve, deny."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,13 +13,12 @@ from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
-from farthing.core.refunds import REFUNDS, GiveBack, Refunded
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
 from farthing.services.hub import Authorisation, OnceKey
 from farthing.services.payments import authorisation, scoped
 from farthing.store.database import Tx
-from farthing.store.queries import PAGE_MAX, page
+from farthing.store.queries import page
 from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import cursor_of, limit_of, listed
@@ -142,42 +141,6 @@ async def delivery(call: Call) -> Reply:
     return await look_up(call)
 
 
-async def refund(call: Call) -> Reply:
-    """Refund a captured payment, all that is left of it or a part."""
-    body = call.body(bodies.RefundBody) if call.raw else bodies.RefundBody()
-    refund_id = body.id or call.desk.ctx.fresh_name("ref")
-    ids.number("ref", refund_id)
-    units = None if body.units is None else parse_units(body.units)
-    by = call.asker.sees
-    unit = GiveBack(refund_id, call.path["payment"], by, units, body.reason)
-    reply = await call.once(unit, _refund_shown, status=201, final=_is_given)
-    shown = msgspec.json.decode(reply.body)
-    if shown["state"] != "done":
-        raise PaymentRefused(
-            "insufficient-seller-balance",
-            "your account does not hold enough; top it up and send the same refund id again",
-            refund=shown["id"],
-        )
-    return reply
-
-
-def _refund_shown(answer: Refunded) -> answers.RefundAnswer:
-    return shapes.show_refund(answer.refund, answer.payment)
-
-
-def _is_given(answer: Refunded) -> bool:
-    return answer.refund.state == "done"
-
-
-async def refunds(call: Call) -> Reply:
-    """List the refunds of a payment."""
-    payment = await _visible(call, call.path["payment"])
-    rows = await call.desk.ctx.database.read(
-        lambda tx: page(tx, REFUNDS, {"payment": payment.id}, limit=PAGE_MAX)
-    )
-    return Reply({"items": [shapes.show_refund(row, payment) for row in rows], "next": None})
-
-
 async def approve(call: Call) -> Reply:
     """Approve a payment that awaits its owner: everything is checked again."""
     return await _answered(call, "approve")
@@ -199,13 +162,17 @@ def _shown_at(now_ns: int, done: Authorised) -> answers.PaymentAnswer:
 
 async def look_up(call: Call) -> Reply:
     """Tell what became of a payment: the place to ask after a lost answer."""
-    payment = await _visible(call, call.path["payment"])
+    payment = await visible(call, call.path["payment"])
     shown = shapes.show_payment(payment, call.desk.ctx.clock(), call.asker.sees)
     shown["receipt"] = await call.desk.payments.receipt(payment)
     return Reply(shown)
 
 
-async def _visible(call: Call, ident: str) -> Payment:
+async def visible(call: Call, ident: str) -> Payment:
+    """Get a payment that is the asker's business.
+
+    Raises: Missing.
+    """
     payment = await call.desk.payments.find(ident)
     if not may_see(call.asker, payment):
         raise Missing("no-such-payment", "there is no such payment here")
@@ -360,26 +327,6 @@ ENDPOINTS = [
         body=bodies.ReasonBody,
         answer=answers.PaymentAnswer,
         told_apart_by="the payment's id",
-    ),
-    Endpoint(
-        "POST",
-        "/v1/payments/{payment}/refunds",
-        "refund",
-        "Refund a payment, or a part of it",
-        refund,
-        scopes=SELLER,
-        body=bodies.RefundBody,
-        status=201,
-        answer=answers.RefundAnswer,
-    ),
-    Endpoint(
-        "GET",
-        "/v1/payments/{payment}/refunds",
-        "list_refunds",
-        "List a payment's refunds",
-        refunds,
-        scopes=ANY,
-        answer=answers.Page[answers.RefundAnswer],
     ),
     Endpoint(
         "POST",
