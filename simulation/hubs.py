@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from farthing.app import Ground, Hub, KeyRing, open_hub
 from farthing.clock import NS
-from farthing.config import BooksSettings, Config, LimitSettings
+from farthing.config import Config
 from farthing.errors import Unavailable
+from farthing.settings import BooksSettings, LimitSettings
 from farthing.web.app import HubApp, LocalOperator
 from simulation.disk import Disk
 from simulation.heads import lose_end
