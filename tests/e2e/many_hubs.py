@@ -14,7 +14,7 @@ from tests.e2e.crashing import CrashingHub
 
 CLIENTS = 6
 _PAUSE_SECONDS = 0.05
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 
 
 class Neighbour(CrashingHub):
