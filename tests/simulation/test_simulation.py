@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.breaking import Break, broken_copy
+from tests.conformance.breaking import SOURCE, Break, broken_copy
 
 from .running import simulate
 
@@ -31,6 +31,13 @@ def test_a_seed_tells_the_same_story_again_whatever_was_told_before():
         del one["real_seconds"], one["processor_seconds"]
     assert again == both[1]
     assert again["digest"] != both[0]["digest"]
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug["what"])
+def test_a_planted_bug_fits_the_code(bug):
+    text = (SOURCE / bug["file"]).read_text()
+    assert text.count(bug["old"]) == 1, "the code has changed: plant this bug anew"
+    compile(text.replace(bug["old"], bug["new"]), bug["file"], "exec")
 
 
 def find(bug, folder: Path) -> None:
