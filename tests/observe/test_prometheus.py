@@ -94,7 +94,8 @@ def test_every_expression_gives_figures_and_alerts_come_and_go(tmp_path: Path):
 
         until(lambda: not silent(), "figures for every expression")
         for name in ("payments:rate5m", "authorise_seconds:p99_5m", "paywall_requests:rate5m"):
-            assert prometheus.values(f"farthing:{name}"), name
+            # Recorded a moment after its own expression has figures.
+            until(lambda name=name: prometheus.values(f"farthing:{name}"), name)
         until(lambda: set(prometheus.firing()) <= OF_THIS_MACHINE, "a hub in good health")
 
         fail_until_it_shows(town)
