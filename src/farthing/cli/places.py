@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 from farthing.cli.listening import listen
 from farthing.errors import BadConfig
@@ -37,7 +38,16 @@ def take_places(config: Config) -> Places:
 @contextlib.contextmanager
 def local_socket(config: Config) -> Generator[socket.socket]:
     """Listen on the hub's own socket, and remove it at the end."""
-    path = make_room(config)
+    listener = private_listener(make_room(config))
+    try:
+        with listener:
+            yield listener
+    finally:
+        clear_away(config)
+
+
+def private_listener(path: Path) -> socket.socket:
+    """Bind a socket of this machine that nobody else may connect to, not even for a moment."""
     old = os.umask(0o177)
     try:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -45,8 +55,4 @@ def local_socket(config: Config) -> Generator[socket.socket]:
     finally:
         os.umask(old)
     path.chmod(0o600)
-    try:
-        with listener:
-            yield listener
-    finally:
-        clear_away(config)
+    return listener

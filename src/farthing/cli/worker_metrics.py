@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from farthing.asking import ask
+from farthing.cli.places import private_listener
 from farthing.cli.seats import Seat
 from farthing.cli.server_settings import common_settings
 from farthing.observe.side_by_side import side_by_side
@@ -50,13 +50,7 @@ def _place(config: Config, number: int) -> Path:
 
 def _listen(place: Path) -> socket.socket:
     place.unlink(missing_ok=True)
-    old = os.umask(0o177)
-    try:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(place))
-    finally:
-        os.umask(old)
-    return listener
+    return private_listener(place)
 
 
 async def _ask(place: Path) -> bytes:
