@@ -21,6 +21,7 @@ from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.clusters import KeptByCluster
 from tests.own_writers import WrittenBeside, books_on
 from tests.places import MEMORY, choose_place, empty_books
 from tests.trusted import trust_as_before, trust_one
@@ -137,7 +138,8 @@ def database(engine, request, tmp_path, readers):
     if engine == "postgresql":
         opened = PostgresDatabase(request.getfixturevalue("postgres_dsn"), readers)
     else:
-        kind = SqliteDatabase if engine == "sqlite" else WrittenBeside
+        kinds = {"own process": WrittenBeside, "tigerbeetle": KeptByCluster}
+        kind = kinds.get(engine, SqliteDatabase)
         opened = kind(empty_books(tmp_path / "books.db"), readers)
     yield opened
     opened.close()

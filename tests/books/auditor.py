@@ -31,23 +31,28 @@ def check_history(tx) -> int:
             " FROM transfers ORDER BY number"
         )
     ]
+    times = dict(tx.rows("SELECT timestamp, cluster_ns FROM cluster_times"))
     leaves = tx.rows(
         "SELECT number, commit_number, statement, rows_digest, digest FROM leaves ORDER BY number"
     )
     heads = read_heads(tx, "ORDER BY number", ())
-    _check_rows(leaves, accounts, transfers)
+    _check_rows(leaves, accounts, transfers, times)
     _check_heads(heads, leaves)
     _check_threads(accounts, transfers, tx)
     _check_balances(accounts, transfers)
     return len(heads)
 
 
-def _check_rows(leaves, accounts, transfers):
+def _check_rows(leaves, accounts, transfers, times):
+    def timed(row, written):
+        cluster_ns = times.get(row.timestamp, 0)
+        return written + cluster_ns.to_bytes(8, "big") if cluster_ns else written
+
     made = {}
     for account, leaf in accounts:
-        made.setdefault(leaf, []).append(canonical_account(account))
+        made.setdefault(leaf, []).append(timed(account, canonical_account(account)))
     for transfer, leaf, *_ in transfers:
-        made.setdefault(leaf, []).append(canonical_row(transfer))
+        made.setdefault(leaf, []).append(timed(transfer, canonical_row(transfer)))
     assert made.keys() <= {leaf[0] for leaf in leaves}
     for number, _, statement, rows_digest, digest in leaves:
         assert rows_digest == hashlib.sha256(b"".join(made.get(number, []))).digest()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
+from tests.clusters import KeptByCluster, a_part
 from tests.conftest import fresh_dsn
 from tests.own_writers import WrittenBeside
 from tests.places import empty_books
@@ -27,6 +28,12 @@ def on_sqlite(readers, kind=SqliteDatabase):
 def beside(readers):
     """Give a way to open a database in a file whose books another process writes."""
     return on_sqlite(readers, WrittenBeside)
+
+
+def in_cluster(readers):
+    """Give a way to open a database in a file whose money a cluster keeps."""
+    a_part()  # Or skip before the first example.
+    return on_sqlite(readers, KeptByCluster)
 
 
 def on_postgres(server, readers):

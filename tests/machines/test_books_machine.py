@@ -5,7 +5,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests import effort
 from tests.machines.books_driver import BooksDriver
-from tests.machines.engines import beside, on_postgres, on_sqlite
+from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.ledger_machine import LedgerMachine
 
 
@@ -34,3 +34,7 @@ def test_the_books_on_postgresql_are_the_ledger(postgres_server, readers):
 
 def test_the_books_written_by_another_process_are_the_ledger(readers):
     run(beside(readers), 6)
+
+
+def test_the_books_in_tigerbeetle_are_the_ledger(readers):
+    run(in_cluster(readers), 12)

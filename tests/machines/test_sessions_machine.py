@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests import effort
-from tests.machines.engines import beside, on_postgres, on_sqlite
+from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.sessions_machine import SessionsMachine
 
 
@@ -37,3 +37,7 @@ def test_sessions_on_postgresql_are_as_the_model_says(postgres_server, readers):
 
 def test_sessions_written_by_another_process_are_as_the_model_says(readers):
     run(beside(readers), 6)
+
+
+def test_sessions_in_tigerbeetle_are_as_the_model_says(readers):
+    run(in_cluster(readers), 8)

@@ -38,6 +38,9 @@ from farthing.keys import Signer
 
 _EXPIRIES_MAX = 1000
 
+Decided = tuple[Any, int | None] | FarthingError
+"""A unit's answer and which of the commit's leaves is its, or what it was refused with."""
+
 
 class Result(NamedTuple):
     """What a commit leaves behind: each unit's answer or error, the new end of history, and what
@@ -78,15 +81,18 @@ class Batch:
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
+        decided = self._decide_all(units)
+        head, tip = self._write()
+        return Result(self._answers(decided, head), tip, head, self._happened)
+
+    def _decide_all(self, units: Sequence[Unit[Any]]) -> list[Decided]:
         if not (self._far or self._memory.used.is_loaded):
             self._memory.learn(self._tx)
         self._working.prefetch(*_hints([unit for unit in units if not self._is_known(unit)]))
         self._expire()
         if self._far:
             look_ahead(self._working, units, self._view.now_ns)
-        decided = [self._decide(unit) for unit in units]
-        head, tip = self._write()
-        return Result(self._answers(decided, head), tip, head, self._happened)
+        return [self._decide(unit) for unit in units]
 
     def _expire(self) -> None:
         memory, now_ns = self._memory, self._view.now_ns
@@ -104,7 +110,7 @@ class Batch:
     def _is_known(self, unit: Unit[Any]) -> bool:
         return isinstance(unit, Authorise) and self._at_hand.knows(unit)
 
-    def _decide(self, unit: Unit[Any]) -> tuple[Any, int | None] | FarthingError:
+    def _decide(self, unit: Unit[Any]) -> Decided:
         self._view.leaf = self._tip.next_leaf + len(self._leaves)
         at_once = self._decide_at_once(unit)
         if at_once is not None:
@@ -154,12 +160,15 @@ class Batch:
         number = self._tip.next_leaf + len(self._leaves)
         written = [canonical_row(transfer) for transfer in made]
         fixed = [canonical_account(account) for account in opened]
-        covered = hashlib.sha256(b"".join([*fixed, *written])).digest()
         self._rows += [(row, number) for row in written]
         if opened:
             self._opened += [(account, number) for account in opened]
-        self._leaves.append(Leaf(subject, statement, covered, leaf_digest(statement, covered)))
+        self._leaves.append(self._covering(subject, statement, [*fixed, *written]))
         return len(self._leaves) - 1
+
+    def _covering(self, subject: int, statement: bytes, written: Sequence[bytes]) -> Leaf:
+        covered = hashlib.sha256(b"".join(written)).digest()
+        return Leaf(subject, statement, covered, leaf_digest(statement, covered))
 
     def _write(self) -> tuple[Head | None, Tip]:
         self._write_records()
@@ -219,7 +228,7 @@ class Batch:
         return number
 
     def _answers(
-        self, decided: Sequence[tuple[Any, int | None] | FarthingError], head: Head | None
+        self, decided: Sequence[Decided], head: Head | None
     ) -> list[Done[Any] | FarthingError]:
         answers: list[Done[Any] | FarthingError] = []
         for item in decided:

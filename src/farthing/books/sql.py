@@ -9,9 +9,11 @@ than fits, each party has its turn: who floods the books waits for itself.
 import asyncio
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from farthing.books.base import Done, Tx
+from farthing.books.cluster import Cluster
+from farthing.books.cluster_writing import ClusterWriting
 from farthing.books.writers import OnThread, Writer
 from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
@@ -54,8 +56,15 @@ class Wish:
         self.since = perf_counter()
 
 
+class KeptBy(NamedTuple):
+    """A cluster that keeps the money, and what makes the number by which it knows the books."""
+
+    cluster: Cluster
+    new: Callable[[], int]
+
+
 class SqlBooks:
-    """The one writer path on SQLite and PostgreSQL."""
+    """The one writer path on SQLite and PostgreSQL, with a cluster beside them or without one."""
 
     def __init__(
         self,
@@ -70,8 +79,14 @@ class SqlBooks:
         *,
         newest: Head | None = None,
         stalled_seconds: float = STALLED_SECONDS,
+        kept_by: KeptBy | None = None,
     ) -> None:
-        writing = Writing(database, signer, clock, on_head, chain, on_batch, newest=newest)
+        told = (database, signer, clock, on_head, chain, on_batch)
+        writing = (
+            Writing(*told, newest=newest)
+            if kept_by is None
+            else ClusterWriting(*told, newest=newest, cluster=kept_by.cluster, new_name=kept_by.new)
+        )
         self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)
         self._on_commit = on_commit

@@ -22,6 +22,7 @@ from farthing.keys import Signer
 from farthing.log_lines import Log
 
 T = TypeVar("T")
+Kind = TypeVar("Kind", bound=Batch)
 
 log = Log("books")
 
@@ -80,11 +81,14 @@ class Writing:
         """Try to write, after a commit could not be written, and tell whether it works again."""
         if self.failing:
             try:
-                self._checked(_write_something)
+                self._try_to_write()
             except (Unavailable, OutcomeUnknown):
                 return False
             self._say_well()
         return True
+
+    def _try_to_write(self) -> None:
+        self._checked(_write_something)
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
         """Decide and write units; each is answered, with a fault where a bug of ours is in it.
@@ -144,22 +148,29 @@ class Writing:
             log.error("books.not_counted", fault=fault)
 
     def _transact(self, units: Sequence[Unit[Any]]) -> Result:
+        result = self._decide_and_write(units)
+        self._took(result)
+        return result
+
+    def _decide_and_write(self, units: Sequence[Unit[Any]]) -> Result:
         signer = self._signer()
+        return self._checked(lambda tx: self._batch(Batch, tx, signer).run(units))
 
-        def work(tx: Tx) -> Result:
-            if not tx.alone:
-                self.forget()  # What was read before may not hold any more.
-            return Batch(
-                tx,
-                self._memory,
-                self._tip,
-                self._clock(),
-                signer,
-                self._chain,
-                far=not self._database.exclusive,
-            ).run(units)
+    def _batch(self, kind: type[Kind], tx: Tx, signer: Signer) -> Kind:
+        if not tx.alone:
+            self.forget()  # What was read before may not hold any more.
+        return kind(
+            tx,
+            self._memory,
+            self._tip,
+            self._clock(),
+            signer,
+            self._chain,
+            far=not self._database.exclusive,
+        )
 
-        result = self._checked(work)
+    def _took(self, result: Result) -> None:
+        """Remember where history ends now, and note the head: its commit is durable."""
         self._tip = result.tip if self._database.exclusive else None
         self._memory.trim()
         self._say_well()
@@ -167,7 +178,6 @@ class Writing:
             self.commits += 1
             self._same.wrote(result.head)
             self._note(result.head)
-        return result
 
     def _checked(self, work: Callable[[Tx], T]) -> T:
         def checked(tx: Tx) -> T:

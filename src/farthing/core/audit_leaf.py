@@ -12,6 +12,7 @@ from farthing.core.audit_pinpoint import changed_row, swapped_row
 from farthing.core.audit_rows import Stored, StoredAccount, StoredLeaf, StoredTransfer
 from farthing.core.chain import leaf_digest
 from farthing.core.ledger import canonical_account, canonical_row
+from farthing.core.ledger_rows import with_time
 from farthing.core.replay import HistoryBroken, Replay
 from farthing.errors import Malformed
 
@@ -237,23 +238,25 @@ def _fits_subject(leaf: StoredLeaf, said: Said) -> bool:
 
 
 def account_bytes(row: StoredAccount) -> bytes:
-    """Write an account's fixed bytes.
+    """Write an account's fixed bytes, as history covers them.
 
     Raises: Broken for numbers that no account has.
     """
     try:
-        return canonical_account(row.account)
+        written = canonical_account(row.account)
+        return with_time(written, row.cluster_ns) if row.cluster_ns else written
     except (struct.error, OverflowError):
         raise account_broken(row, "a field is outside its range") from None
 
 
 def transfer_bytes(row: StoredTransfer) -> bytes:
-    """Write a transfer's bytes.
+    """Write a transfer's bytes, as history covers them.
 
     Raises: Broken for numbers that no transfer has.
     """
     try:
-        return canonical_row(row.transfer)
+        written = canonical_row(row.transfer)
+        return with_time(written, row.cluster_ns) if row.cluster_ns else written
     except (struct.error, OverflowError):
         raise transfer_broken(row, "a field is outside its range") from None
 

@@ -30,21 +30,29 @@ class StoredLeaf(NamedTuple):
 
 
 class StoredAccount(NamedTuple):
-    """An account, the leaf it was opened in, and the newest transfer that touched it."""
+    """An account, the leaf it was opened in, and the newest transfer that touched it.
+
+    Shape: `cluster_ns` is the cluster's time of it, 0 where no cluster keeps the money.
+    """
 
     account: Account
     leaf: int
     newest: int
+    cluster_ns: int = 0
 
 
 class StoredTransfer(NamedTuple):
-    """A transfer, its place in the history, and the ones before it on its two accounts."""
+    """A transfer, its place in the history, and the ones before it on its two accounts.
+
+    Shape: `cluster_ns` is the cluster's time of it, 0 where no cluster keeps the money.
+    """
 
     number: int
     transfer: Transfer
     leaf: int
     debit_previous: int
     credit_previous: int
+    cluster_ns: int = 0
 
 
 class Ahead(Generic[Row]):

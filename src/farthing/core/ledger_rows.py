@@ -57,6 +57,32 @@ def canonical_row(transfer: Transfer) -> bytes:
     )
 
 
+def read_account(written: bytes) -> Account:
+    """Read an account's fixed bytes; its counters are 0."""
+    _, ident, ledger, code, flags, user_data, timestamp = _ACCOUNT.unpack(written)
+    return Account(_id(ident), ledger, code, flags, _id(user_data), timestamp)
+
+
+def read_row(written: bytes) -> Transfer:
+    """Read a transfer's bytes."""
+    (
+        _, ident, debit, credit, amount, ledger, code, flags, pending, user_data, timeout, timestamp
+    ) = _TRANSFER.unpack(written)  # fmt: skip
+    return Transfer(
+        _id(ident), _id(debit), _id(credit), amount, ledger, code, flags, _id(pending),
+        _id(user_data), timeout, timestamp,
+    )  # fmt: skip
+
+
+def with_time(written: bytes, cluster_ns: int) -> bytes:
+    """Give the bytes that history covers of a row that a cluster keeps: its time is part of it."""
+    return written + cluster_ns.to_bytes(8, "big")
+
+
+def _id(written: bytes) -> int:
+    return int.from_bytes(written, "big")
+
+
 def expiry_id(pending: Transfer, attempt: int = 0) -> int:
     """Give the id of the row that records a pending transfer's expiry.
 

@@ -3,7 +3,7 @@
 The rows made are their own undo log: walking them in reverse restores every counter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import NamedTuple, cast
 
@@ -16,12 +16,18 @@ from farthing.core.ledger_checks import (
     PENDING,
     POST,
     RESOLVING,
+    VOID,
 )
 from farthing.core.ledger_types import Account, PendingState, Source, Transfer
 from farthing.errors import InvariantBroken
 
 _ENDING = RESOLVING | EXPIRED
 _PENDING = PendingState.PENDING
+_STATE_OF = {
+    POST: PendingState.POSTED,
+    VOID: PendingState.VOIDED,
+    EXPIRED: PendingState.EXPIRED,
+}
 
 # What `copy.copy` would find, without looking for it on every transfer.
 _copy = cast(Callable[[Account], Account], attrgetter("__copy__")(Account))
@@ -117,6 +123,28 @@ class WorkingSet:
         _shorten(self.pendings, mark.pendings)
         _shorten(self._failed, mark.failed)
         self.last_ns = mark.last_ns
+
+    def redo(self, opened: Sequence[Account], made: Sequence[Transfer]) -> None:
+        """Open accounts and make rows that were decided before, in their order."""
+        for account in opened:
+            self._opened[account.id] = account
+            self.last_ns = max(self.last_ns, account.timestamp)
+        for row in made:
+            if row.flags & _ENDING:
+                self._end(row, self._known(row.pending_id), _STATE_OF[row.flags & _ENDING])
+            else:
+                self._begin(row, *self._sides(row))
+            self.last_ns = max(self.last_ns, row.timestamp)
+
+    def use_up(self, idents: Iterable[int]) -> None:
+        """Note ids that failed when they were decided before."""
+        self._failed.update(dict.fromkeys(idents))
+
+    def _known(self, ident: int) -> Transfer:
+        found = self.transfer(ident)
+        if found is None:
+            raise InvariantBroken("invariant-broken", "what was decided to be ended is known")
+        return found
 
     def _mine(self, found: Account) -> Account:
         """Give this commit's own copy of an account, which may be changed."""

@@ -70,8 +70,11 @@ def transfers(tx: Tx) -> Iterator[StoredTransfer]:
         "number, id, debit_account_id, credit_account_id, amount, ledger, code, flags,"
         " pending_id, user_data, timeout, timestamp, leaf, debit_previous, credit_previous"
     )
-    for row in _pages(tx, columns, "transfers", "number"):
-        _checked(row, _TRANSFER, "transfer", row[0])
+    table, kinds = "transfers", _TRANSFER
+    if has_cluster_times(tx):
+        columns, table, kinds = columns + _TIME, table + _TIMES, (*kinds, int)
+    for row in _pages(tx, columns, table, "number"):
+        _checked(row, kinds, "transfer", row[0])
         transfer = _transfer(row[1:12], row[0])
         yield StoredTransfer(row[0], transfer, *row[12:])
 
@@ -91,11 +94,25 @@ _ACCOUNT_COLUMNS = (
     " credits_pending, credits_posted, leaf, newest"
 )
 _ACCOUNTS = "accounts LEFT JOIN balances USING (timestamp)"
+_TIME = ", COALESCE(cluster_ns, 0)"
+_TIMES = " LEFT JOIN cluster_times USING (timestamp)"
+
+
+def has_cluster_times(tx: Tx) -> bool:
+    """Tell whether a cluster keeps the money of these books, so that rows have times of it."""
+    return bool(tx.rows("SELECT 1 FROM cluster_times LIMIT 1"))
+
+
+def _of_accounts(tx: Tx) -> tuple[str, str]:
+    if has_cluster_times(tx):
+        return _ACCOUNT_COLUMNS + _TIME, _ACCOUNTS + _TIMES
+    return _ACCOUNT_COLUMNS, _ACCOUNTS
 
 
 def accounts_by_leaf(tx: Tx) -> Iterator[StoredAccount]:
     """Give every account in the order they were opened."""
-    start = f"SELECT {_ACCOUNT_COLUMNS} FROM {_ACCOUNTS}"  # noqa: S608 - our own names
+    columns, table = _of_accounts(tx)
+    start = f"SELECT {columns} FROM {table}"  # noqa: S608 - our own names
     order = f"ORDER BY leaf, timestamp, id LIMIT {PAGE}"
     page = tx.rows(f"{start} {order}")
     while page:
@@ -107,7 +124,7 @@ def accounts_by_leaf(tx: Tx) -> Iterator[StoredAccount]:
 
 def accounts_by_id(tx: Tx) -> Iterator[StoredAccount]:
     """Give every account in the order of their ids."""
-    yield from map(_account, _pages(tx, _ACCOUNT_COLUMNS, _ACCOUNTS, "id"))
+    yield from map(_account, _pages(tx, *_of_accounts(tx), "id"))
 
 
 def _account(row: Sequence[Any]) -> StoredAccount:
@@ -115,10 +132,10 @@ def _account(row: Sequence[Any]) -> StoredAccount:
     if None in row and isinstance(row[0], bytes):
         ident = int.from_bytes(row[0], "big")
         raise broken("account", "its balances are not stored", ident=ident)
-    _checked(row, _ACCOUNT, "account", name)
+    _checked(row, _ACCOUNT if len(row) == len(_ACCOUNT) else (*_ACCOUNT, int), "account", name)
     ident, user = (_number(row[i], "account", name) for i in (0, 4))
     account = Account(ident, row[1], row[2], row[3], user, *row[5:10])
-    return StoredAccount(account, row[10], row[11])
+    return StoredAccount(account, *row[10:])
 
 
 def odd_balances(tx: Tx) -> int | None:

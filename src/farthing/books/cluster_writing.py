@@ -1,0 +1,154 @@
+"""Writing batches whose money a cluster keeps: intend, post, write the outcome.
+
+What was intended is always ended before anything else is decided. A commit whose outcome could not
+be written, for want of the cluster or the disk, is one whose outcome is not known to who waits.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from farthing.books import cluster_rows, intents
+from farthing.books.base import Tx
+from farthing.books.batch import Result
+from farthing.books.cluster import Cluster, ClusterDiffers
+from farthing.books.intended import IntendedBatch, Times
+from farthing.books.intents import Intent
+from farthing.books.memory import Memory
+from farthing.books.writing import OnBatch, Transacts, Writing
+from farthing.clock import Clock
+from farthing.core.chain import Head
+from farthing.core.decisions import Unit
+from farthing.core.ledger import Account
+from farthing.errors import OutcomeUnknown
+from farthing.keys import Signer
+from farthing.log_lines import Log
+
+log = Log("books")
+
+MARK = int.from_bytes(b"farthing's books", "big")
+"""The id of the account by which a cluster says whose books it keeps."""
+MARK_LEDGER, MARK_CODE = 2**32 - 1, 2**16 - 1
+
+
+class ClusterWriting(Writing):
+    """Decides and writes batches on a database and a cluster; called by one thread at a time.
+
+    Shape: `new_name` makes the 128-bit number by which the cluster knows these books.
+    """
+
+    def __init__(
+        self,
+        database: Transacts,
+        signer: Callable[[], Signer],
+        clock: Clock,
+        on_head: Callable[[Head], None] | None = None,
+        chain: str = "main",
+        on_batch: OnBatch | None = None,
+        *,
+        newest: Head | None = None,
+        cluster: Cluster,
+        new_name: Callable[[], int],
+    ) -> None:
+        super().__init__(database, signer, clock, on_head, chain, on_batch, newest=newest)
+        self._cluster, self._new_name = cluster, new_name
+        self._is_ours = self._is_settled = False
+
+    @property
+    def prompt(self) -> bool:
+        """Never: each commit waits for the network."""
+        return False
+
+    def _try_to_write(self) -> None:
+        self._settle()
+        super()._try_to_write()
+
+    def _decide_and_write(self, units: Sequence[Unit[Any]]) -> Result:
+        if not self._is_settled:
+            self._settle()
+        self._is_settled = False
+        signer = self._signer()
+        batch = self._checked(lambda tx: self._batch(IntendedBatch, tx, signer).begin(units))
+        result = batch.result or self._end_or_say(batch)
+        self._is_settled = True
+        return result
+
+    def _end_or_say(self, batch: IntendedBatch) -> Result:
+        try:
+            return self._end(batch)
+        except Exception as fault:
+            detail = "it is not known yet whether this was paid; ask again with the same id"
+            raise OutcomeUnknown("outcome-unknown", detail) from fault
+
+    def _end(self, batch: IntendedBatch) -> Result:
+        intent = batch.intent
+        opened = self._cluster.open_accounts(intent.accounts)
+        times = Times(opened, self._cluster.post(intent.transfers))
+        return self._checked(lambda tx: batch.conclude(tx, times))
+
+    def _settle(self) -> None:
+        """End what was left open, and see that cluster and books are where they left each other.
+
+        Raises: ClusterDiffers, Unavailable.
+        """
+        if not self._is_ours:
+            self._recognise()
+        intent = self._checked(intents.left_open)
+        if intent is not None:
+            self._take_up(intent)
+        newest = self._cluster.newest_transfer()
+        here, there = self._checked(cluster_rows.newest_time), newest.cluster_ns if newest else 0
+        if here != there:
+            raise ClusterDiffers("cluster-differs", _apart(here, there))
+        self._is_settled = True
+
+    def _take_up(self, intent: Intent) -> None:
+        """End a commit that was begun before, by whom it may be."""
+        signer = self._signer()
+
+        def begun(tx: Tx) -> IntendedBatch:
+            batch = IntendedBatch(
+                tx, Memory(), None, intent.now_ns, signer, self._chain,
+                far=not self._database.exclusive,
+            )  # fmt: skip
+            return batch.take_up(intent)
+
+        result = self._end(self._checked(begun))
+        self.forget()
+        self._took(result)
+        log.warning("books.taken_up", number=intent.number, transfers=len(intent.made))
+
+    def _recognise(self) -> None:
+        """See that the cluster keeps these books, or none yet.
+
+        Raises: ClusterDiffers `another-cluster`.
+        """
+        name = self._checked(cluster_rows.name_of_books)
+        mark = self._cluster.accounts([MARK]).get(MARK)
+        if mark is None:
+            self._mark(name)
+        elif mark.account.user_data != name:
+            raise ClusterDiffers("another-cluster", "the cluster keeps the books of another hub")
+        self._is_ours = True
+
+    def _mark(self, name: int | None) -> None:
+        if self._checked(cluster_rows.has_rows):
+            detail = "the cluster has nothing of these books: it is another one, or made anew"
+            raise ClusterDiffers("another-cluster", detail)
+        if next(self._cluster.every_account(), None) is not None:
+            raise ClusterDiffers("another-cluster", "the cluster is not empty, and knows no hub")
+        if name is None:
+            made = self._new_name()
+            name = self._checked(lambda tx: cluster_rows.name_books(tx, made))
+        self._cluster.open_accounts([Account(MARK, MARK_LEDGER, MARK_CODE, 0, name, 1)])
+
+
+def _apart(here: int, there: int) -> str:
+    if there > here:
+        return (
+            "the cluster has transfers that these books do not have: the books are an older copy,"
+            " or another hub posts to this cluster"
+        )
+    return "the cluster lacks transfers that these books have: it is an older copy"
+
+
+__all__ = ["MARK", "ClusterWriting"]

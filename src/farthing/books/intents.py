@@ -1,0 +1,108 @@
+"""What is about to be posted to a cluster, whole: rows, records and statements of one commit.
+
+It is written before anything is posted and deleted with the outcome, so at most one is there.
+Whoever finds it after a crash can end the commit with nothing but this and the cluster.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from farthing.books.base import Tx
+from farthing.core.accounts import ACCOUNTS, ASSETS
+from farthing.core.asks import ASKS
+from farthing.core.devices import DEVICES, INVITATIONS
+from farthing.core.events import Event
+from farthing.core.idempotency import IDEMPOTENCY
+from farthing.core.identity import CERTIFICATES
+from farthing.core.ledger import Account, Transfer
+from farthing.core.ledger_rows import read_account, read_row
+from farthing.core.mandates import MANDATES
+from farthing.core.offers import OFFERS
+from farthing.core.owners import KEYS, OWNERS
+from farthing.core.payments import PAYMENTS
+from farthing.core.records import Table, Write
+from farthing.core.refunds import REFUNDS
+from farthing.core.session_charges import CHARGES
+from farthing.core.sessions import ALIASES, SESSIONS, TARIFFS
+from farthing.errors import InvariantBroken, ensure
+
+TABLES: dict[str, Table[Any]] = {
+    table.name: table
+    for table in (
+        ACCOUNTS, ALIASES, ASKS, ASSETS, CERTIFICATES, CHARGES, DEVICES, IDEMPOTENCY, INVITATIONS,
+        KEYS, MANDATES, OFFERS, OWNERS, PAYMENTS, REFUNDS, SESSIONS, TARIFFS,
+    )
+}  # fmt: skip
+"""Every table that a unit writes to, apart from events."""
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True):
+    """One commit as it was decided, and what it will write besides its head.
+
+    Units: `now_ns` is the book's time of its head.
+    Shape: `number` is the commit's; `opened` and `made` are canonical bytes, each with the number
+           of its leaf; `said` are its leaves, each the 16 bytes of a subject and a statement;
+           `failed` are ids of 16 bytes; `written` are the names of tables, each with a row.
+    """
+
+    number: int
+    now_ns: int
+    opened: Sequence[tuple[bytes, int]]
+    made: Sequence[tuple[bytes, int]]
+    said: Sequence[tuple[bytes, bytes]]
+    failed: Sequence[bytes]
+    written: Sequence[tuple[str, msgspec.Raw]]
+    events: Sequence[Event]
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Give the accounts to open."""
+        return [read_account(written) for written, _ in self.opened]
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """Give the transfers to make."""
+        return [read_row(written) for written, _ in self.made]
+
+    def writes(self) -> list[Write]:
+        """Give the records to write."""
+        return [_write(name, row) for name, row in self.written]
+
+
+def of_record(write: Write) -> tuple[str, msgspec.Raw]:
+    """Write a record as an intent keeps it."""
+    name = write.table.name
+    ensure(name in TABLES, "every table that is written to can be read back")
+    return name, msgspec.Raw(msgspec.msgpack.encode(write.row))
+
+
+def _write(name: str, row: msgspec.Raw) -> Write:
+    table = TABLES[name]
+    return Write(table, msgspec.msgpack.decode(row, type=table.row))
+
+
+def keep(tx: Tx, intent: Intent) -> None:
+    """Write an intent down."""
+    content = msgspec.msgpack.encode(intent)
+    tx.run("INSERT INTO intents (number, content) VALUES (?, ?)", (intent.number, content))
+
+
+def left_open(tx: Tx) -> Intent | None:
+    """Read the intent that has no outcome yet, if there is one.
+
+    Raises: InvariantBroken when it cannot be read.
+    """
+    found = tx.rows("SELECT content FROM intents ORDER BY number LIMIT 1")
+    if not found:
+        return None
+    try:
+        return msgspec.msgpack.decode(found[0][0], type=Intent)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise InvariantBroken("invariant-broken", f"an intent cannot be read: {fault}") from fault
+
+
+def done(tx: Tx, number: int) -> None:
+    """Delete an intent whose outcome is written in the same transaction."""
+    tx.run("DELETE FROM intents WHERE number = ?", (number,))
