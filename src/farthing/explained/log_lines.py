@@ -61,6 +61,12 @@ LINES: dict[str, Line] = {
         ("why",),
     ),
     "books.writable": Line("warning", "commits can be written again", ""),
+    "books.taken_up": Line(
+        "warning",
+        "a commit that was posted, or about to be, when the hub was lost has been ended now",
+        "Nothing: who asked for its payments hears when they ask again",
+        ("number", "transfers"),
+    ),
     "books.writer_lost": Line(
         "warning",
         "the writing process had ended, by itself or killed; another one is started now",
@@ -287,6 +293,7 @@ FACTS: dict[str, str] = {
     "session": "the session's id",
     "state": "the state that the payment is in",
     "trace": "a traceback, without the values of variables",
+    "transfers": "how many transfers a commit made",
     "until": "when orders are in time again",
     "upstream": "the address of the service behind the proxy",
     "url": "where it is reached",

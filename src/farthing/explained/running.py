@@ -1,6 +1,7 @@
 """Hints: making, configuring and running a hub."""
 
 HINTS = {
+    "another-cluster": "Name the cluster that keeps these books in [books] addresses.",
     "address-in-use": "Choose another --port, or stop what listens there.",
     "address-unusable": "Choose an address of this machine: --host 127.0.0.1",
     "another-root-key": "Use the root key, and the root.pub, that this hub was made with.",
@@ -17,6 +18,10 @@ HINTS = {
     "books-replaced": "Put the books back that this hub wrote to; then payments go on.",
     "books-damaged": "Stop the hub, copy its files aside, and restore the newest good backup.",
     "books-rolled-back": "Put the newest copy of the books back before anything else.",
+    "cluster-addresses": "List HOST:PORT of each replica, in the cluster's order, with commas.",
+    "cluster-differs": "Stop the hub, run farthing audit, and put the older side's newest copy back.",
+    "cluster-unreachable": "See that most replicas run and can be reached, then ask again.",
+    "cluster-version": "Install the tigerbeetle client of the cluster's version, or upgrade it.",
     "config-invalid": "Correct the value; docs/reference/configuration.md lists each setting.",
     "config-missing": "Write the file first, even an empty one, or leave --config out.",
     "config-unknown-key": "Correct the name; docs/reference/configuration.md lists each setting.",
