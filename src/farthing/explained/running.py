@@ -19,7 +19,7 @@ HINTS = {
     "books-damaged": "Stop the hub, copy its files aside, and restore the newest good backup.",
     "books-rolled-back": "Put the newest copy of the books back before anything else.",
     "cluster-addresses": "List HOST:PORT of each replica, in the cluster's order, with commas.",
-    "cluster-differs": "Stop the hub, run farthing audit, and put the older side's newest copy back.",
+    "cluster-differs": "Stop the hub, audit, and put the newest copy of the older side back.",
     "cluster-unreachable": "See that most replicas run and can be reached, then ask again.",
     "cluster-version": "Install the tigerbeetle client of the cluster's version, or upgrade it.",
     "config-invalid": "Correct the value; docs/reference/configuration.md lists each setting.",
