@@ -41,6 +41,16 @@ class Books(Protocol):
         """
         ...
 
+    async def commit_ahead(
+        self, unit: Unit[T], waits: Callable[[T], bool], of: str = ""
+    ) -> Done[T]:
+        """Commit one unit whose caller is about to commit another, maybe only with that one.
+
+        Shape: where it comes alone and `waits` is true of its answer, it is durable with whatever
+               is committed next, or after some milliseconds; nobody else may be told before.
+        """
+        ...
+
     @property
     def writes_here(self) -> bool:
         """Whether a thread of this process is writing now, and takes turns with the event loop."""

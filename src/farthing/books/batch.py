@@ -78,21 +78,33 @@ class Batch:
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []
         self._happened: Sequence[Event] = ()
+        self._decided: list[Decided] = []
 
     def run(self, units: Sequence[Unit[Any]]) -> Result:
         """Decide all units in order and write what follows."""
-        decided = self._decide_all(units)
-        head, tip = self._write()
-        return Result(self._answers(decided, head), tip, head, self._happened)
+        self.decide(units)
+        return self.write()
 
-    def _decide_all(self, units: Sequence[Unit[Any]]) -> list[Decided]:
+    def go_on(self, tx: Tx) -> None:
+        """Go on in a transaction that sees what the one before saw."""
+        self._tx = self._working.tx = tx
+
+    def decide(self, units: Sequence[Unit[Any]]) -> list[Decided]:
+        """Decide units in order; nothing is written."""
         if not (self._far or self._memory.used.is_loaded):
             self._memory.learn(self._tx)
         self._working.prefetch(*_hints([unit for unit in units if not self._is_known(unit)]))
         self._expire()
         if self._far:
             look_ahead(self._working, units, self._view.now_ns)
-        return [self._decide(unit) for unit in units]
+        decided = [self._decide(unit) for unit in units]
+        self._decided += decided
+        return decided
+
+    def write(self) -> Result:
+        """Write what follows from all that was decided."""
+        head, tip = self._write()
+        return Result(self._answers(self._decided, head), tip, head, self._happened)
 
     def _expire(self) -> None:
         memory, now_ns = self._memory, self._view.now_ns

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from farthing.books import cluster_rows, intents
 from farthing.books.base import Tx
-from farthing.books.batch import Batch, Decided, Result
+from farthing.books.batch import Batch, Result
 from farthing.books.intents import Intent
 from farthing.books.rows import Leaf, raw
 from farthing.core.chain import leaf_digest
@@ -33,11 +33,10 @@ class IntendedBatch(Batch):
 
     intent: Intent
     result: Result | None = None
-    _decided: Sequence[Decided] = ()
 
     def begin(self, units: Sequence[Unit[Any]]) -> Self:
         """Decide all units in order, and write down what is to be posted."""
-        self._decided = self._decide_all(units)
+        self.decide(units)
         if self._opened or self._rows:
             self.intent = self._intent()
             intents.keep(self._tx, self.intent)

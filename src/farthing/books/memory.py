@@ -113,7 +113,7 @@ class Working:
     """One commit's source for the ledger and for records: memory first, then the database."""
 
     def __init__(self, tx: Tx, memory: Memory) -> None:
-        self._tx = tx
+        self.tx = tx
         self._memory = memory
         self._transfers: dict[int, Transfer | None] = {}
         self._pendings: dict[int, PendingState] = {}
@@ -129,19 +129,20 @@ class Working:
         wanted: dict[str, tuple[Table[Any], dict[Any, None]]] = {}
         memory = self._memory
         for table, key in reads:
-            if (table.name, key) not in memory.records(table):
+            place = (table.name, key)
+            if place not in memory.records(table) and place not in self.written:
                 wanted.setdefault(table.name, (table, {}))[1][key] = None
         for table, keys in wanted.values():
             self._fetch(table, list(keys))
         missing = [ident for ident in set(accounts) if not self.knows_account(ident)]
         if missing:
-            found = rows.fetch_accounts(self._tx, missing)
+            found = rows.fetch_accounts(self.tx, missing)
             self._memory.accounts.update(found)
             self._absent.update(ident for ident in missing if ident not in found)
             self._asked_accounts.update(missing)
 
     def _fetch(self, table: Table[Any], keys: Sequence[Any]) -> None:
-        found, records = self._tx.fetch(table, keys), self._memory.records(table)
+        found, records = self.tx.fetch(table, keys), self._memory.records(table)
         for key in keys:
             records[(table.name, key)] = found.get(key)
             self._asked.add((table.name, key))
@@ -154,23 +155,23 @@ class Working:
         """
         for table, key in set(reads):
             if (table.name, key) not in self._asked:
-                self._tx.fetch(table, [key])
+                self.tx.fetch(table, [key])
         known = [ident for ident in set(accounts) if ident not in self._asked_accounts]
         if known:
-            rows.fetch_accounts(self._tx, known)
+            rows.fetch_accounts(self.tx, known)
 
     def prefetch_transfers(self, idents: Iterable[int], pending: Iterable[int]) -> None:
         """Learn at once which of these ids are taken, and all about these pending transfers."""
         fresh, ended = list(idents), list(pending)
         if not fresh:
             return
-        found = rows.fetch_transfers(self._tx, fresh + ended)
-        failed = rows.fetch_failed(self._tx, fresh)
+        found = rows.fetch_transfers(self.tx, fresh + ended)
+        failed = rows.fetch_failed(self.tx, fresh)
         for ident in fresh:
             self._failed[ident] = ident in failed
         for ident in fresh + ended:
             self._transfers[ident] = found.get(ident)
-        self._pendings.update(rows.fetch_pendings(self._tx, ended))
+        self._pendings.update(rows.fetch_pendings(self.tx, ended))
         self._prefetch_sides([found[ident] for ident in ended if ident in found])
 
     def prefetch_expiries(self, due: Sequence[Transfer]) -> None:
@@ -179,7 +180,7 @@ class Working:
         self._transfers.update(known)
         self._pendings.update(dict.fromkeys(known, PendingState.PENDING))
         records = [expiry_id(p) for p in due]
-        taken = rows.fetch_transfers(self._tx, records)
+        taken = rows.fetch_transfers(self.tx, records)
         self._transfers.update((ident, taken.get(ident)) for ident in records)
         self._prefetch_sides(due)
 
@@ -234,7 +235,7 @@ class Working:
         if ident not in self._transfers:
             if self._memory.used.is_free(ident):
                 return None
-            self._transfers[ident] = rows.fetch_transfers(self._tx, [ident]).get(ident)
+            self._transfers[ident] = rows.fetch_transfers(self.tx, [ident]).get(ident)
         return self._transfers[ident]
 
     def pending(self, ident: int) -> PendingState | None:
@@ -242,7 +243,7 @@ class Working:
         if ident in self._memory.holds:
             return PendingState.PENDING
         if ident not in self._pendings:
-            self._pendings.update(rows.fetch_pendings(self._tx, [ident]))
+            self._pendings.update(rows.fetch_pendings(self.tx, [ident]))
         return self._pendings.get(ident)
 
     def has_failed(self, ident: int) -> bool:
@@ -250,7 +251,7 @@ class Working:
         if ident not in self._failed:
             if self._memory.used.is_free(ident):
                 return False
-            self._failed[ident] = bool(rows.fetch_failed(self._tx, [ident]))
+            self._failed[ident] = bool(rows.fetch_failed(self.tx, [ident]))
         return self._failed[ident]
 
     def is_free(self, ident: int) -> bool:

@@ -76,6 +76,16 @@ class OwnProcess:
         """Decide and write units."""
         return asyncio.ensure_future(self._run(units, since))
 
+    is_ahead = False
+
+    def decide(self, unit: Unit[Any], since: float, waits: Callable[[Any], bool]) -> None:  # noqa: ARG002
+        """Leave it to be run: to be asked by a message takes longer than to write."""
+        return
+
+    def finish(self) -> bool:
+        """Have nothing to write."""
+        return True
+
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out. Shape: `work` can be pickled: a function that has a name."""
         await self._ask("tidy", work)

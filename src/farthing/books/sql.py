@@ -39,6 +39,8 @@ AHEAD_MAX = 2 * BATCH_MAX
 PIECE = 8
 """So many units are worth a message to a writing process that may be idle."""
 QUEUE_MAX = 20_000
+AHEAD_SECONDS = 0.002
+"""How long what is decided may wait for what is to be written with it."""
 STALLED_SECONDS = 10.0
 """If nothing was written for so long, though something waits, no more is let in: who is told so at
 once can ask elsewhere, and who has been let in is answered first when it goes on."""
@@ -90,9 +92,11 @@ class SqlBooks:
         self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)
         self._on_commit = on_commit
+        database.before_read = self.finish
         self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
         self._under_way = 0
         self._starting = False
+        self._finishing: asyncio.TimerHandle | None = None
         self._closed = False
         self._drained = asyncio.Event()
 
@@ -107,6 +111,33 @@ class SqlBooks:
         if isinstance(answer, FarthingError):
             raise answer
         return answer
+
+    async def commit_ahead(
+        self, unit: Unit[T], waits: Callable[[T], bool], of: str = ""
+    ) -> Done[T]:
+        """Commit a unit; if it comes alone and its answer `waits`, together with the next one."""
+        done = None
+        if not (self._closed or self._starting or self._queue or self._under_way):
+            done = self._writer.decide(unit, perf_counter(), waits)
+        if done is None:
+            return await self.commit_one(unit, of)
+        if isinstance(done, BaseException):
+            raise done
+        if self._writer.is_ahead:
+            self._finish_later()
+        return done
+
+    def _finish_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._finishing = loop.call_later(AHEAD_SECONDS, self.finish)
+
+    def finish(self) -> None:
+        """Write what is decided already, so that whoever looks now sees it."""
+        if self._finishing is not None:
+            self._finishing.cancel()
+            self._finishing = None
+        if self._writer.is_ahead and not self._writer.finish():
+            self._finish_later()
 
     async def commit(self, units: Sequence[Unit[T]], of: str = "") -> list[Done[T] | FarthingError]:
         """Decide and make durable, in order; each unit succeeds or is refused by itself."""
@@ -162,6 +193,9 @@ class SqlBooks:
     async def close(self) -> None:
         """Finish what was accepted, and accept no more."""
         self._closed = True
+        while self._writer.is_ahead:
+            self.finish()
+            await asyncio.sleep(0)
         if self._queue or self._under_way:
             self._drained.clear()
             await self._drained.wait()
@@ -196,6 +230,9 @@ class SqlBooks:
         if not self._under_way:
             self._moved = perf_counter()
         self._under_way += len(batch)
+        if self._finishing is not None:
+            self._finishing.cancel()  # It is written with these.
+            self._finishing = None
         running = self._writer.run([unit for _, unit in batch], since)
         if running.done():
             self._hear(batch, running)

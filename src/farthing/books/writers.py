@@ -6,10 +6,11 @@ from threading import Lock
 from time import perf_counter
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
-from farthing.books.base import Tx
+from farthing.books.base import Done, Tx
 from farthing.books.solitude import Solitude
 from farthing.books.writing import Writing
 from farthing.core.decisions import Unit
+from farthing.errors import FarthingError, OutcomeUnknown, Unavailable
 from farthing.threads import Threads
 
 T = TypeVar("T")
@@ -33,6 +34,25 @@ class Writer(Protocol):
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
         """Decide and write units, the first of which waits since then; it may be done already."""
+        ...
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a unit is decided and waits to be written with the next one."""
+        ...
+
+    def decide(
+        self, unit: Unit[T], since: float, waits: Callable[[T], bool]
+    ) -> Done[T] | FarthingError | None:
+        """Decide a lone unit, and write it with the next one if its answer waits for that, or now.
+
+        Shape:  None, and nothing is decided, where it has to be run like others.
+        Raises: Unavailable, OutcomeUnknown, and what the unit is at fault with.
+        """
+        ...
+
+    def finish(self) -> bool:
+        """Write what is ahead, on the event loop; False while somebody else writes."""
         ...
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
@@ -71,14 +91,41 @@ class OnThread:
 
     def run(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
         """Decide and write units; one that was alone may be written by now."""
-        if (
-            len(units) == 1
-            and self._solitude.lasts
-            and self._writing.prompt
-            and self._turn.acquire(blocking=False)
-        ):
+        if len(units) == 1 and self._has_turn():
             return self._run_here(units, since)
         return self._threads.run(self._in_turn, self._run, units, since)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a unit is decided and waits to be written with the next one."""
+        return self._writing.is_ahead
+
+    def decide(
+        self, unit: Unit[T], since: float, waits: Callable[[T], bool]
+    ) -> Done[T] | FarthingError | None:
+        """Decide a lone unit, if others were alone before it."""
+        if self._writing.is_ahead or not self._has_turn():
+            return None
+        try:
+            answer = self._writing.decide(unit, since)
+            if isinstance(answer, FarthingError) or not waits(answer):
+                return self._finish()
+            return Done(answer)
+        finally:
+            self._turn.release()
+
+    def finish(self) -> bool:
+        """Write what is ahead; the log says why, where that fails."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._writing.is_ahead:
+                self._finish()
+        except (Unavailable, OutcomeUnknown):
+            pass
+        finally:
+            self._turn.release()
+        return True
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out."""
@@ -100,6 +147,18 @@ class OnThread:
         finally:
             self._turn.release()
         return heard
+
+    def _has_turn(self) -> bool:
+        """Take the turn, if the event loop may write now."""
+        lone = self._solitude.lasts and self._writing.prompt
+        return lone and self._turn.acquire(blocking=False)
+
+    def _finish(self) -> Any:
+        began = perf_counter()
+        try:
+            return self._writing.finish()
+        finally:
+            self._solitude.wrote(1, perf_counter() - began)
 
     def _in_turn(self, work: Callable[[*Given], T], *given: *Given) -> T:
         with self._turn:

@@ -6,10 +6,10 @@ hub: a thread beside the event loop, or a process beside it.
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from farthing.books.base import Tx
-from farthing.books.batch import Batch, Result
+from farthing.books.batch import Batch, Decided, Result
 from farthing.books.memory import Memory
 from farthing.books.rows import Tip
 from farthing.books.same_books import SameBooks
@@ -17,7 +17,7 @@ from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
 from farthing.core.events import Event
-from farthing.errors import OutcomeUnknown, Unavailable
+from farthing.errors import FarthingError, OutcomeUnknown, Unavailable, present
 from farthing.keys import Signer
 from farthing.log_lines import Log
 
@@ -30,7 +30,9 @@ _PROBE, _PROBE_BYTES = "probe", 16_384
 
 
 class Transacts(Protocol):
-    """The part of a database that the books need."""
+    """The part of a database that the books need. Shape: `before_read` is called by who reads."""
+
+    before_read: Callable[[], None]
 
     @property
     def exclusive(self) -> bool: ...
@@ -44,6 +46,14 @@ class Transacts(Protocol):
 OnBatch = Callable[[float, float, int, Sequence[Event] | None], None]
 """Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
 units it decided, and what happened; None when it could not be written."""
+
+
+class Ahead(NamedTuple):
+    """A unit that is decided and not written. Shape: without `batch` it is decided once more."""
+
+    unit: Unit[Any]
+    since: float
+    batch: Batch | None
 
 
 class Writing:
@@ -65,6 +75,7 @@ class Writing:
         self._on_head, self._chain, self._on_batch = on_head, chain, on_batch
         self._memory = Memory()
         self._tip: Tip | None = None
+        self._ahead: Ahead | None = None
         self.failing = False
         self.commits = 0
 
@@ -73,9 +84,38 @@ class Writing:
         """Whether a small commit waits for nothing but this machine's disk, once."""
         return self._database.prompt and not self.failing
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a unit is decided and waits to be written with the next one."""
+        return self._ahead is not None
+
     def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out; nothing of the history."""
         self._checked(work)
+
+    def decide(self, unit: Unit[T], since: float) -> T | FarthingError:
+        """Decide a unit, which is written with what comes next, and tell what it will be answered.
+
+        Shape:  nobody else may be told before it is written; if that fails, it never was.
+        Raises: Unavailable, and what the unit is at fault with; then nothing is decided.
+        """
+        signer = self._signer()
+
+        def work(tx: Tx) -> tuple[Batch, Decided]:
+            batch = self._batch(Batch, tx, signer)
+            return batch, batch.decide([unit])[0]
+
+        try:
+            batch, decided = self._checked(work)
+        except BaseException:
+            self.forget()
+            raise
+        self._ahead = Ahead(unit, since, batch)
+        return decided if isinstance(decided, FarthingError) else decided[0]
+
+    def finish(self) -> Any:
+        """Write what is ahead, and give its answer. Raises: as `run` does."""
+        return self._run_ahead([])[0]
 
     def probe(self) -> bool:
         """Try to write, after a commit could not be written, and tell whether it works again."""
@@ -95,8 +135,19 @@ class Writing:
 
         Raises: Unavailable, OutcomeUnknown; and what a single unit is at fault with.
         """
+        if self._ahead is not None:
+            return self._run_ahead(units)[1:]
+        return self._run(units, since)
+
+    def _run_ahead(self, units: Sequence[Unit[Any]]) -> list[Any]:
+        ahead, self._ahead = present(self._ahead, "something is ahead"), None
+        return self._run([ahead.unit, *units], ahead.since, ahead.batch)
+
+    def _run(
+        self, units: Sequence[Unit[Any]], since: float, begun: Batch | None = None
+    ) -> list[Any]:
         try:
-            return self._timed(units, since).answers
+            return self._timed(units, since, begun).answers
         except (Unavailable, OutcomeUnknown) as fault:
             self.forget()
             self._say_why(fault)
@@ -126,10 +177,12 @@ class Writing:
             self.forget()
             return fault
 
-    def _timed(self, units: Sequence[Unit[Any]], since: float) -> Result:
+    def _timed(
+        self, units: Sequence[Unit[Any]], since: float, begun: Batch | None = None
+    ) -> Result:
         began = perf_counter()
         try:
-            result = self._transact(units)
+            result = self._transact(units, begun)
         except BaseException:
             self._tell_batch(began - since, perf_counter() - began, len(units), None)
             raise
@@ -147,8 +200,8 @@ class Writing:
             # The commit is durable and answered for; who only watches cannot undo that.
             log.error("books.not_counted", fault=fault)
 
-    def _transact(self, units: Sequence[Unit[Any]]) -> Result:
-        result = self._decide_and_write(units)
+    def _transact(self, units: Sequence[Unit[Any]], begun: Batch | None) -> Result:
+        result = self._decide_and_write(units) if begun is None else self._go_on(begun, units)
         self._took(result)
         return result
 
@@ -156,18 +209,23 @@ class Writing:
         signer = self._signer()
         return self._checked(lambda tx: self._batch(Batch, tx, signer).run(units))
 
+    def _go_on(self, begun: Batch, units: Sequence[Unit[Any]]) -> Result:
+        """Write a batch that has decided the first unit, with the others."""
+        signer = self._signer()
+
+        def work(tx: Tx) -> Result:
+            if not tx.alone:
+                return self._batch(Batch, tx, signer).run(units)
+            begun.go_on(tx)
+            return begun.run(units[1:])
+
+        return self._checked(work)
+
     def _batch(self, kind: type[Kind], tx: Tx, signer: Signer) -> Kind:
         if not tx.alone:
             self.forget()  # What was read before may not hold any more.
-        return kind(
-            tx,
-            self._memory,
-            self._tip,
-            self._clock(),
-            signer,
-            self._chain,
-            far=not self._database.exclusive,
-        )
+        far = not self._database.exclusive
+        return kind(tx, self._memory, self._tip, self._clock(), signer, self._chain, far=far)
 
     def _took(self, result: Result) -> None:
         """Remember where history ends now, and note the head: its commit is durable."""
@@ -199,6 +257,8 @@ class Writing:
         """Remember nothing."""
         # What a failed commit left in memory never became true.
         self._memory, self._tip = Memory(), None
+        if self._ahead is not None:
+            self._ahead = self._ahead._replace(batch=None)
 
 
 def _write_something(tx: Tx) -> None:

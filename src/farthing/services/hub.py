@@ -52,11 +52,14 @@ class Hub(Protocol):
         category: str = "",
         once: OnceKey | None = None,
         offer: str = "",
+        serves_safely: bool = False,
     ) -> Authorisation:
         """Check the signature, the mandate and the money, and hold it (or charge at once).
 
         Shape:  with `once` the answer may be the payment that was made first under that key;
-                `offer` is the hub's offer that the order is for, whose fee is then taken.
+                `offer` is the hub's offer that the order is for, whose fee is then taken;
+                `serves_safely` where what is served does no harm if it is served again: then a
+                hold may become durable together with what ends it, some milliseconds later.
         Raises: Conflict `idempotency-key-reused`; FarthingError for an order that cannot be
                 judged; Unavailable, OutcomeUnknown.
         """

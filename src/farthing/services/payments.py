@@ -59,13 +59,14 @@ class Payments:
         serves: bool = True,
         bearer: str = "",
         offer: str = "",
+        ahead: bool = False,
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
 
         Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked;
                 `serves` is false where nothing is served for the payment; `bearer` is who brings
                 the order, whose signatures wait in one line; `offer` is the one that the order is
-                for, as its payee says.
+                for, as its payee says; `ahead` where the hold may be durable only when it ends.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         with self._ctx.watch.step("authorise") as step:
@@ -87,9 +88,10 @@ class Payments:
             )
             key_of, content = keyed
             step.part("commit")
-            return await self._ctx.books.commit_one(
-                Keyed(unit, key_of, content) if key_of else unit, device.owner
-            )
+            whole = Keyed(unit, key_of, content) if key_of else unit
+            if ahead:
+                return await self._ctx.books.commit_ahead(whole, _is_served_now, device.owner)
+            return await self._ctx.books.commit_one(whole, device.owner)
 
     async def check_signature(self, signed: SignedOrder, bearer: str = "") -> None:
         """Check that an order is signed by its device, and nothing else.
@@ -233,6 +235,11 @@ class Payments:
         return known[key]
 
 
+def _is_served_now(answer: Authorised) -> bool:
+    """Tell whether a handler runs now, at whose head this hold ends."""
+    return answer.fresh and answer.payment.state is State.HELD
+
+
 def scoped(signed: SignedOrder, once: OnceKey | None) -> tuple[bytes, bytes]:
     """Scope a buyer's key to the order's device and payee: no seller meets another one's keys.
 
@@ -282,6 +289,7 @@ class EmbeddedHub:
         category: str = "",
         once: OnceKey | None = None,
         offer: str = "",
+        serves_safely: bool = False,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._claims.of(signed) as claim:
@@ -293,6 +301,7 @@ class EmbeddedHub:
                 claim=claim,
                 keyed=scoped(signed, once),
                 offer=offer,
+                ahead=serves_safely and not capture,
             )
         payment, fresh = done.answer
         return await self._authorisation(payment, done, fresh=fresh)

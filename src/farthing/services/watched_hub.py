@@ -20,6 +20,7 @@ class WatchedHub:
         category: str = "",
         once: OnceKey | None = None,
         offer: str = "",
+        serves_safely: bool = False,
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._watch.step("authorise"):
@@ -30,6 +31,7 @@ class WatchedHub:
                 category=category,
                 once=once,
                 offer=offer,
+                serves_safely=serves_safely,
             )
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:

@@ -55,8 +55,15 @@ class Tx(Protocol):
         ...
 
 
+def nothing() -> None:
+    """Have nothing to write."""
+
+
 class Database(Protocol):
     """An engine with one transaction at a time for writing, and many for reading."""
+
+    before_read: Callable[[], None]
+    """Called on the event loop before anybody reads, by whoever has something to write first."""
 
     @property
     def dialect(self) -> str: ...

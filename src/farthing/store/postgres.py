@@ -18,7 +18,7 @@ from farthing.errors import (
     Unavailable,
     ensure,
 )
-from farthing.store.database import RowStream, Tx
+from farthing.store.database import RowStream, Tx, nothing
 from farthing.store.postgres_sets import translated
 from farthing.store.postgres_tx import PostgresTx, Shapes
 from farthing.threads import Threads
@@ -92,6 +92,7 @@ class PostgresDatabase:
 
     def __init__(self, dsn: str, readers: Threads) -> None:
         self._dsn, self._readers = _completed(dsn), readers
+        self.before_read: Callable[[], None] = nothing
         self._shapes = Shapes()
         self._turn = threading.Lock()
         self._writer, self.connected = _connect_writer(self._dsn), 1
@@ -156,6 +157,7 @@ class PostgresDatabase:
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
+        self.before_read()
         return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:

@@ -13,7 +13,7 @@ import apsw
 
 from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
-from farthing.store.database import RowStream, Tx
+from farthing.store.database import RowStream, Tx, nothing
 from farthing.store.mapping import mapping
 from farthing.store.sqlite_files import BooksFiles, meaning, pages_of_log
 from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
@@ -105,6 +105,7 @@ class SqliteDatabase:
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self.lock = lock if read_only or lock is not None else _take_lock(path)
         self._version, self._pages = None, 0
+        self.before_read: Callable[[], None] = nothing
         self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         try:
@@ -191,6 +192,7 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
+        self.before_read()
         return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:

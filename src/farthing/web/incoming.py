@@ -90,6 +90,14 @@ class Incoming:
         """Give the header fields that are passed on."""
         return self.scope["headers"]
 
+    @property
+    def is_safe(self) -> bool:
+        """Whether its client takes it to change nothing, so that serving it twice does no harm.
+
+        Source: RFC 9110, section 9.2.1; what is upgraded is another protocol's matter.
+        """
+        return self.method in ("GET", "HEAD") and not self.has(b"upgrade")
+
     def values(self, name: bytes) -> list[str]:
         """Give the values of every field of that name."""
         if name not in self.names:

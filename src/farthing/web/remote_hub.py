@@ -60,6 +60,7 @@ class RemoteHub:
         category: str = "",
         once: OnceKey | None = None,
         offer: str = "",
+        serves_safely: bool = False,  # noqa: ARG002 - what is told over a wire is durable
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         body: dict[str, Any] = {

@@ -146,6 +146,7 @@ class Till:
             category=deal.offer.category,
             once=deal.once,
             offer=deal.offer.in_hub,
+            serves_safely=deal.request.is_safe,
         )
         self._asked[payment_id(deal.signed.order)] = None
         while len(self._asked) > _ASKED_KEPT:
