@@ -7,6 +7,7 @@ be written, it never was.
 import asyncio
 import contextlib
 import shutil
+import threading
 
 import apsw
 import pytest
@@ -16,7 +17,7 @@ from farthing.books.solitude import ALONE_MIN
 from farthing.books.sql import SqlBooks
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.settling import Capture, Void
-from farthing.errors import Conflict, Missing, Unavailable
+from farthing.errors import Conflict, Missing, Unavailable, ensure
 from farthing.store.migrate import migrate
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, World
@@ -211,7 +212,12 @@ async def test_it_waits_while_a_thread_writes_something_else(world, file, monkey
     monkeypatch.setattr(sql, "AHEAD_SECONDS", 0.001)
     _, _, unit = await order(world)
     ident = await ahead(world, unit)
-    await world.books.tidy(lambda _tx: None)
+    go_on = threading.Event()
+    tidying = asyncio.ensure_future(world.books.tidy(lambda _tx: ensure(go_on.wait(10), "told")))
+    await asyncio.sleep(0.05)
+    assert on_disk(file, ident) == []
+    go_on.set()
+    await tidying
     await asyncio.sleep(0.05)
     assert on_disk(file, ident) == [("held",)]
 

@@ -49,11 +49,11 @@ units it decided, and what happened; None when it could not be written."""
 
 
 class Ahead(NamedTuple):
-    """A unit that is decided and not written. Shape: without `batch` it is decided once more."""
+    """A unit that is decided and not written, and since when it waits."""
 
     unit: Unit[Any]
     since: float
-    batch: Batch | None
+    batch: Batch
 
 
 class Writing:
@@ -257,8 +257,6 @@ class Writing:
         """Remember nothing."""
         # What a failed commit left in memory never became true.
         self._memory, self._tip = Memory(), None
-        if self._ahead is not None:
-            self._ahead = self._ahead._replace(batch=None)
 
 
 def _write_something(tx: Tx) -> None:
