@@ -1,6 +1,5 @@
 """Who is asking: API keys by the hash of their secret, devices by their signature."""
 
-import secrets
 from dataclasses import dataclass
 
 from farthing import ids
@@ -37,7 +36,9 @@ class NewKey:
 
 def new_key(ctx: Context) -> NewKey:
     """Make an API key."""
-    secret = PREFIX + to_base64url(secrets.token_bytes(_SECRET_BYTES))
+    secret = PREFIX + to_base64url(
+        ctx.random_bits(8 * _SECRET_BYTES).to_bytes(_SECRET_BYTES, "big")
+    )
     return NewKey(ids.name("key", ctx.fresh()), secret, secret_hash(secret))
 
 

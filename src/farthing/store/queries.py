@@ -78,7 +78,7 @@ def holds_over(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
     """List payments whose hold's time is over."""
     sql = (
         "SELECT id FROM payments WHERE state = 'held' AND hold_ends_ns <= ?"
-        " ORDER BY hold_ends_ns LIMIT ?"
+        " ORDER BY hold_ends_ns, id LIMIT ?"
     )
     return [row[0] for row in tx.rows(sql, (now_ns, limit))]
 
@@ -87,7 +87,7 @@ def asks_over(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
     """List payments that waited for their owner until the deadline."""
     sql = (
         "SELECT id FROM payments WHERE state = 'awaiting' AND ask_ends_ns <= ?"
-        " ORDER BY ask_ends_ns LIMIT ?"
+        " ORDER BY ask_ends_ns, id LIMIT ?"
     )
     return [row[0] for row in tx.rows(sql, (now_ns, limit))]
 
@@ -123,7 +123,8 @@ def listed_offers(
 def sessions_due(tx: Tx, now_ns: int, limit: int = 500) -> list[str]:
     """List open sessions whose time and grace are over."""
     sql = (
-        "SELECT id FROM sessions WHERE state = 'open' AND closes_ns <= ? ORDER BY closes_ns LIMIT ?"
+        "SELECT id FROM sessions WHERE state = 'open' AND closes_ns <= ?"
+        " ORDER BY closes_ns, id LIMIT ?"
     )
     return [row[0] for row in tx.rows(sql, (now_ns, limit))]
 
@@ -136,7 +137,9 @@ def sessions_unsettled(tx: Tx, limit: int = 500) -> list[Session]:
     )
     return [
         mapped.row(row)
-        for row in tx.rows(f"{mapped.select} WHERE unsettled > 0 AND {sides} LIMIT ?", (limit,))
+        for row in tx.rows(
+            f"{mapped.select} WHERE unsettled > 0 AND {sides} ORDER BY id LIMIT ?", (limit,)
+        )
     ]
 
 

@@ -1,9 +1,9 @@
 """Devices: invited, enrolled, rotated, revoked, and put under a mandate."""
 
-import secrets
 from functools import partial
 from typing import Any
 
+from farthing import ids
 from farthing.clock import NS, write_time
 from farthing.codec import from_base64url
 from farthing.core.devices import (
@@ -31,14 +31,24 @@ STRANGERS = "strangers"
 """All who show codes wait in one line: whoever guesses them keeps no owner waiting."""
 
 _CODE_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+_CODE_BITS = 256
+"""Far more than a code has: no letter comes up more often than others by more than 2^-170."""
+
+
+def new_code(random_bits: ids.RandomBits) -> str:
+    """Make an enrolment code: sixteen letters and digits that are not mistaken for each other."""
+    number, letters = random_bits(_CODE_BITS), ""
+    for _ in range(16):
+        number, place = divmod(number, len(_CODE_LETTERS))
+        letters += _CODE_LETTERS[place]
+    return "-".join(letters[i : i + 4] for i in range(0, 16, 4))
 
 
 async def invite(call: Call) -> Reply:
     """Make a one-time code with which a device enrols; the code is in this answer only."""
     body = call.body(bodies.InvitationBody)
     ctx = call.desk.ctx
-    letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(16))
-    code = "-".join(letters[i : i + 4] for i in range(0, 16, 4))
+    code = new_code(ctx.random_bits)
     ends = ctx.clock() + body.seconds * NS
     invitation = Invitation(
         code_hash(code), ctx.fresh_name("inv"), "", body.account, body.mandate, body.name, ends, ""
