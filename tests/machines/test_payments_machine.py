@@ -3,13 +3,29 @@
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from farthing.books import sql
+from farthing.books.solitude import Solitude
+from farthing.errors import FarthingError
 from tests import effort
 from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.payments_machine import PaymentsMachine
 
 
-def run(fresh, examples: int) -> None:
-    class Machine(PaymentsMachine):
+class AheadMachine(PaymentsMachine):
+    """The first of what is asked together is decided before the others, and written with them."""
+
+    async def do_all(self, units):
+        if not units:
+            return []
+        try:
+            first = await self.world.books.commit_ahead(units[0], lambda _: True)
+        except FarthingError as said:
+            first = said
+        return [first, *await self.world.do_all(units[1:])]
+
+
+def run(fresh, examples: int, kind: type[PaymentsMachine] = PaymentsMachine) -> None:
+    class Machine(kind):
         def open_database(self):
             database, self._close = fresh()
             return database
@@ -29,6 +45,12 @@ def run(fresh, examples: int) -> None:
 
 def test_payments_on_sqlite_are_as_the_model_says(readers):
     run(on_sqlite(readers), 100)
+
+
+def test_payments_that_wait_to_be_written_are_as_the_model_says(readers, monkeypatch):
+    monkeypatch.setattr(Solitude, "lasts", True)
+    monkeypatch.setattr(sql, "AHEAD_SECONDS", 60)
+    run(on_sqlite(readers), 60, AheadMachine)
 
 
 def test_payments_on_postgresql_are_as_the_model_says(postgres_server, readers):
