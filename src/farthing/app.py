@@ -10,8 +10,10 @@ from typing import Any
 
 import structlog
 
+from farthing.books.cluster import Cluster
+from farthing.books.cluster_writing import Settle
 from farthing.books.own_process import OwnProcess, Setup
-from farthing.books.sql import SqlBooks
+from farthing.books.sql import KeptBy, SqlBooks
 from farthing.clock import NS, Clock, system_clock
 from farthing.core.accounts import ACCOUNTS, ASSETS, AssetRecord
 from farthing.core.decisions import Unit
@@ -73,6 +75,7 @@ class Hub:
     heads: HeadsFile
     threads: list[Threads]
     challenge_secrets: list[bytes]
+    cluster: Cluster | None = None
 
     @property
     def ctx(self) -> Context:
@@ -91,6 +94,8 @@ class Hub:
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
             await asyncio.to_thread(threads.close)
+        if self.cluster is not None:
+            self.cluster.close()
         self.ctx.database.close()
         self.heads.close()
 
@@ -124,12 +129,27 @@ def open_database(config: Config, readers: Threads, vfs: str | None = None) -> D
     return database
 
 
+def open_cluster(config: Config) -> Cluster | None:
+    """Give the cluster that keeps the money, if one does; it is connected when it is asked.
+
+    Raises: PlugMissing.
+    """
+    if config.books.engine != "tigerbeetle":
+        return None
+    try:
+        from farthing.books.tigerbeetle import TigerBeetle  # noqa: PLC0415
+    except ModuleNotFoundError:
+        detail = "run: pip install 'farthing[tigerbeetle]'"
+        raise PlugMissing("tigerbeetle-missing", detail) from None
+    return TigerBeetle(config.books.addresses, int(config.books.cluster))
+
+
 def open_to_read(config: Config, readers: Threads) -> Database:
     """Open the configured database for reading only, beside a running hub or without one.
 
     Raises: PlugMissing, BadConfig, Unavailable.
     """
-    if config.books.engine == "sqlite":
+    if config.books.in_file:
         return SqliteDatabase(config.path(config.books.path), readers, read_only=True)
     return _postgres(config, readers)
 
@@ -189,6 +209,9 @@ async def open_hub(
         lost = check_not_rolled_back(
             database, heads, accept=accept_rollback, root_public=root_public
         )
+        cluster = open_cluster(config)
+        if cluster is not None:
+            opened.callback(cluster.close)
         books = SqlBooks(
             database,
             lambda: signer,
@@ -198,6 +221,7 @@ async def open_hub(
             committed,
             on_batch=watch.committed,
             newest=newest_kept(database, heads),
+            kept_by=None if cluster is None else KeptBy(cluster, lambda: random_bits(128)),
         )
         opened.push_async_callback(books.close)
         assets = database.transact(lambda tx: _settle_assets(tx, config))
@@ -207,8 +231,11 @@ async def open_hub(
             books, database, clock, random_bits, verifiers, identity, assets, watch=watch, fees=fees
         )
         ctx_ready.append(ctx)
+        if cluster is not None:
+            await books.commit_one(Settle())
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
-        if serves and isinstance(database, SqliteDatabase) and _has_room_beside(config):
+        beside = serves and cluster is None and _has_room_beside(config)
+        if beside and isinstance(database, SqliteDatabase):
             told = (heads.append, watch.committed)
             books.hand_over(await _beside(config, database, signer, clock, told))
         opened.pop_all()  # From here on it is the hub that closes them.
@@ -219,7 +246,7 @@ async def open_hub(
     worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
-    hub = Hub(desk, worker, books, heads, threads, challenge_secrets)
+    hub = Hub(desk, worker, books, heads, threads, challenge_secrets, cluster)
     hub.worker.start()
     return hub
 

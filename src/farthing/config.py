@@ -142,6 +142,7 @@ def load_config(path: Path | None = None, environ: Mapping[str, str] = os.enviro
         config.check_values()
         _check_apart(config, file.absolute().parent)
         _check_process(config)
+        _check_cluster(config)
     except msgspec.ValidationError as fault:
         raise _invalid(file, environ, str(misfit(Config, fault))) from None
     except FarthingError as fault:
@@ -166,7 +167,7 @@ def _check_apart(config: Config, folder: Path) -> None:
     books = (folder / config.books.path).resolve()
     heads = (folder / config.audit.heads_path).resolve()
     taken = [books.with_name(books.name + ending) for ending in ("", "-wal", "-shm", ".lock")]
-    if config.books.engine == "sqlite" and heads in taken:
+    if config.books.in_file and heads in taken:
         raise BadConfig("config-invalid", "[audit] heads_path is the books' own file")
 
 
@@ -174,6 +175,20 @@ def _check_process(config: Config) -> None:
     """Refuse a writing process for PostgreSQL, which is many processes already."""
     if config.books.own_process == "always" and config.books.engine != "sqlite":
         detail = '[books] own_process is for engine = "sqlite"; take it out'
+        raise BadConfig("config-invalid", detail)
+
+
+def _check_cluster(config: Config) -> None:
+    """Refuse a cluster without addresses, and records of it anywhere but in a file."""
+    books = config.books
+    if books.engine != "tigerbeetle":
+        if books.addresses:
+            detail = '[books] addresses is for engine = "tigerbeetle"; take it out'
+            raise BadConfig("config-invalid", detail)
+    elif not books.addresses:
+        raise BadConfig("config-invalid", "[books] addresses: name TigerBeetle's replicas")
+    elif books.dsn:
+        detail = "[books] dsn: with TigerBeetle the records are in SQLite; take it out"
         raise BadConfig("config-invalid", detail)
 
 

@@ -56,6 +56,7 @@ def configure_logs(form: str, level: str) -> None:
     root.setLevel(max(_LEVELS[level], logging.INFO))
     for noisy in ("httpx", "httpcore", "uvicorn.error", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("tigerbeetle").setLevel(logging.ERROR)  # It warns of each try to connect.
 
 
 def name_line(_logger: Any, _name: str, event: Any) -> Any:

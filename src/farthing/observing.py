@@ -94,7 +94,7 @@ class Observed(NamedTuple):
         if not self.books.writable:
             return "not-writable"
         config = self.desk.config
-        if config.books.engine == "sqlite" and free_bytes(books_file(config)) < ROOM_BYTES_MIN:
+        if config.books.in_file and free_bytes(books_file(config)) < ROOM_BYTES_MIN:
             return "disk-full"
         return ""
 
@@ -102,7 +102,7 @@ class Observed(NamedTuple):
 def disk_figures(config: Config) -> Iterator[tuple[str, float] | tuple[str, float, str]]:
     """Give the figures of the disks, and of the certificate."""
     places = {"heads": config.path(config.audit.heads_path)}
-    if config.books.engine == "sqlite":
+    if config.books.in_file:
         places["books"] = books_file(config)
     for place, path in places.items():
         if path.parent.exists():

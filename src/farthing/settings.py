@@ -58,9 +58,23 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which engine keeps the books."""
 
-    engine: Annotated[Literal["sqlite", "postgresql"], _told("what keeps the books")] = "sqlite"
-    path: Annotated[str, _told("SQLite's file")] = "farthing.db"
+    engine: Annotated[
+        Literal["sqlite", "postgresql", "tigerbeetle"], _told("what keeps the books")
+    ] = "sqlite"
+    path: Annotated[str, _told("SQLite's file; with TigerBeetle, that of the records")] = (
+        "farthing.db"
+    )
     dsn: Annotated[str, _told("PostgreSQL's connection string")] = ""
+    addresses: Annotated[
+        str,
+        _told(
+            "TigerBeetle's replicas in their order: 10.0.0.1:3000,10.0.0.2:3000,10.0.0.3:3000",
+            examples=["127.0.0.1:3000"],
+        ),
+    ] = ""
+    cluster: Annotated[
+        str, _told("the number that TigerBeetle's cluster was made with", pattern="^[0-9]{1,39}$")
+    ] = "0"
     own_process: Annotated[
         Literal["auto", "always", "never"],
         _told(
@@ -68,6 +82,11 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             " the hub may use two processors"
         ),
     ] = "auto"
+
+    @property
+    def in_file(self) -> bool:
+        """Whether this machine has a file of them, which one process writes."""
+        return self.engine != "postgresql"
 
 
 class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

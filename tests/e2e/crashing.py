@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from farthing import ids
-from farthing.app import open_to_read
+from farthing.app import open_cluster, open_to_read
 from farthing.codec import to_base64url
 from farthing.config import load_config
 from farthing.core.devices import enrolment_bytes
@@ -328,7 +328,10 @@ class CrashingHub:
         with Threads(1) as readers:
             database = open_to_read(config, readers)
             heads = HeadsFile(config.path(config.audit.heads_path))
-            report = await audit(database, self.made["root_key"], heads)
+            cluster = open_cluster(config)
+            report = await audit(database, self.made["root_key"], heads, cluster=cluster)
+            if cluster is not None:
+                cluster.close()
             assert report.text == "ok", report.text
             assert not report.notes
             found = dict(await database.read(lambda tx: tx.rows("SELECT id, state FROM payments")))

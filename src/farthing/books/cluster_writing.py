@@ -17,8 +17,9 @@ from farthing.books.memory import Memory
 from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
 from farthing.core.chain import Head
-from farthing.core.decisions import Unit
+from farthing.core.decisions import Outcome, Unit, View
 from farthing.core.ledger import Account
+from farthing.core.records import Read
 from farthing.errors import OutcomeUnknown
 from farthing.keys import Signer
 from farthing.log_lines import Log
@@ -28,6 +29,17 @@ log = Log("books")
 MARK = int.from_bytes(b"farthing's books", "big")
 """The id of the account by which a cluster says whose books it keeps."""
 MARK_LEDGER, MARK_CODE = 2**32 - 1, 2**16 - 1
+
+
+class Settle:
+    """A unit that says and moves nothing: before its commit, what was left open is ended."""
+
+    reads: Sequence[Read] = ()
+    accounts: Sequence[int] = ()
+
+    def plan(self, view: View) -> Outcome[None]:  # noqa: ARG002 - it looks at nothing
+        """Answer at once."""
+        return Outcome(None)
 
 
 class ClusterWriting(Writing):
@@ -151,4 +163,4 @@ def _apart(here: int, there: int) -> str:
     return "the cluster lacks transfers that these books have: it is an older copy"
 
 
-__all__ = ["MARK", "ClusterWriting"]
+__all__ = ["MARK", "ClusterWriting", "Settle"]

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from farthing.app import key_ring, open_to_read
+from farthing.app import key_ring, open_cluster, open_to_read
 from farthing.clock import system_clock
 from farthing.config import load_config
 from farthing.services.audit import Report, audit
@@ -52,7 +52,7 @@ async def examined(config: Config, root_key: str | None) -> Report:
     Raises: FarthingError when they cannot be read.
     """
     with Threads(1) as readers:
-        database = open_to_read(config, readers)
+        database, cluster = open_to_read(config, readers), open_cluster(config)
         try:
             check_current(database)
             with progress_bar("auditing") as on_progress:
@@ -61,9 +61,12 @@ async def examined(config: Config, root_key: str | None) -> Report:
                     root_key,
                     HeadsFile(config.path(config.audit.heads_path)),
                     on_progress=on_progress,
+                    cluster=cluster,
                 )
         finally:
             database.close()
+            if cluster is not None:
+                cluster.close()
 
 
 @contextmanager

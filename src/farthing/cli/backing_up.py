@@ -156,6 +156,9 @@ def _migrated(books: Path) -> list[str]:
 
 
 def _on_sqlite(config: Config) -> Config:
+    if config.books.engine == "tigerbeetle":
+        detail = "stop the hub, and copy its folder together with the files of the cluster"
+        raise BadConfig("backup-of-cluster", detail)
     if config.books.engine != "sqlite":
         detail = "copy PostgreSQL with pg_dump, and the heads file and keys beside it"
         raise BadConfig("backup-of-postgresql", detail)

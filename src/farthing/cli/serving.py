@@ -109,7 +109,7 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
 
 
 def _has_books(config: Config) -> bool:
-    return config.books.engine != "sqlite" or config.path(config.books.path).exists()
+    return not config.books.in_file or config.path(config.books.path).exists()
 
 
 def _check_owner(wanted: dict[str, str]) -> None:

@@ -30,8 +30,8 @@ def check_workers(config: Config) -> None:
     """
     if config.server.workers == 1:
         return
-    if config.books.engine == "sqlite":
-        detail = "SQLite's books are one process's; several workers need [books] engine postgresql"
+    if config.books.in_file:
+        detail = "these books are one process's; several workers need [books] engine postgresql"
         raise BadConfig("workers-need-postgresql", detail)
     ring = key_ring(config)
     if ring.exists and ring.protected and passphrase_of(config).told() is None:

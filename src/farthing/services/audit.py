@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from farthing.books.cluster import Cluster
 from farthing.codec import to_base64url
 from farthing.core.audit_faults import Broken, Fault, broken
 from farthing.core.audit_rows import Ahead, Stored
@@ -15,6 +16,7 @@ from farthing.core.audit_walk import Walk, check_certificates
 from farthing.core.chain import Head
 from farthing.core.identity import CERTIFICATES, Certificate
 from farthing.errors import FarthingError
+from farthing.services.audit_cluster import cluster_fault
 from farthing.services.audit_tables import Tables
 from farthing.services.heads import HeadsFile, check_heads
 from farthing.store import audit_rows as rows
@@ -66,15 +68,21 @@ async def audit(
     heads: HeadsFile | None = None,
     *,
     on_progress: OnProgress | None = None,
+    cluster: Cluster | None = None,
 ) -> Report:
-    """Audit the books, against the hub's root key and its heads file where they are given.
+    """Audit the books, against root key, heads file and cluster where they are given.
 
     Shape: never raises for what is stored, whatever it is: that is a fault of the report.
-    Raises: Unavailable when the database cannot be reached.
+    Raises: Unavailable when the database or the cluster cannot be reached.
     """
     # Before the snapshot: whatever the file knows by now is in it.
     known = heads.read() if heads is not None else None
-    return await database.read(lambda tx: examine(tx, root_public, known, on_progress))
+    report = await database.read(lambda tx: examine(tx, root_public, known, on_progress))
+    if cluster is None or not report.ok:
+        return report
+    started = time.monotonic()
+    fault = await cluster_fault(database, cluster)
+    return replace(report, fault=fault, seconds=report.seconds + time.monotonic() - started)
 
 
 def examine(

@@ -102,6 +102,9 @@ class Tables:
         odd = rows.odd_balances(self._tx)
         if odd is not None:
             raise broken("balances", "they belong to no account", number=odd)
+        odd = rows.odd_cluster_time(self._tx)
+        if odd is not None:
+            raise broken("cluster time", "it belongs to no account and no transfer", number=odd)
 
     def _check_account_records(self, walk: Walk) -> None:
         mapped, after = mapping(ACCOUNTS), ""

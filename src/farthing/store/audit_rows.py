@@ -147,6 +147,17 @@ def odd_balances(tx: Tx) -> int | None:
     return found[0][0] if found else None
 
 
+def odd_cluster_time(tx: Tx) -> int | None:
+    """Find a cluster's time of a row that is not there, by the timestamp it stands under."""
+    if not has_cluster_times(tx):
+        return None
+    found = tx.rows(
+        "SELECT timestamp FROM cluster_times WHERE timestamp NOT IN (SELECT timestamp FROM accounts"
+        " UNION ALL SELECT timestamp FROM transfers) ORDER BY timestamp LIMIT 1"
+    )
+    return found[0][0] if found else None
+
+
 class StoredPending(NamedTuple):
     """What the books keep of a pending transfer."""
 

@@ -82,7 +82,7 @@ def heads(config: Config) -> Iterator[Finding]:
     path = config.path(config.audit.heads_path)
     newest = HeadsFile(path).newest()
     seen = f"newest is commit {newest.number}" if newest else "none yet"
-    on_same = config.books.engine == "sqlite" and _device_of(path) == _device_of(
+    on_same = config.books.in_file and _device_of(path) == _device_of(
         config.path(config.books.path)
     )
     do = "put [audit] heads_path on another disk: who loses one disk then still has the other"
