@@ -9,7 +9,7 @@ RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py \
   tests/services/test_audit.py
 
-.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored speed-page simulate safety-page docs reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored speed-page simulate mutate safety-page docs reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,8 +69,12 @@ bench-stored: $(VENV)/.all ## Pay beside ten million stored payments; the first 
 simulate: $(VENV)/.all ## Run a hub in which everything goes wrong by a seed; ARGS="--seed 7"
 	@$(BIN)/python -m simulation $(ARGS)
 
-safety-page: $(VENV)/.all ## Write the table of safety.md from simulation/results
+mutate: $(VENV)/.all ## Change the code that decides about money, and see whether a test notices; ARGS="ledger"
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
+safety-page: $(VENV)/.all ## Write the tables of safety.md from the results that are kept
 	@$(BIN)/python -m simulation.safety_page
+	@$(BIN)/python -m tests.mutation.page
 
 speed-page: $(VENV)/.all ## Write tables and plots of speed.md from bench/results
 	@$(BIN)/python -m bench.speed_page
