@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from farthing.books.cluster_writing import Settle
+from farthing.core.mandates import Budget
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.settling import Capture
 from farthing.errors import OutcomeUnknown, Unavailable
@@ -53,6 +54,21 @@ async def test_a_hub_killed_in_a_commit_has_told_nothing_twice_and_lost_nothing(
     world = hub.world()
     assert await world.available(payee) == PRICE * len(units)
     assert await world.available(payer) == 10_000 - PRICE * len(units)
+    assert await hub.audit() == "ok"
+    hub.cluster.close()
+    hub.close()
+
+
+async def test_what_does_not_fit_into_one_request_is_posted_in_several(server, tmp_path):
+    hub = Hub(empty_books(tmp_path / "books.db"), client_of(server.address))
+    world = hub.world()
+    world.begin()
+    day = Budget(name="day", per="day", limit=5000)
+    buyer, shop = await world.spender(10_000, day), await world.account()
+    units = [world.pay(buyer, shop, PRICE) for _ in range(400)]
+    done = await world.do_all(units)
+    assert [d.answer.payment.state for d in done] == [State.CAPTURED] * 400
+    assert hub.books.commits < 20
     assert await hub.audit() == "ok"
     hub.cluster.close()
     hub.close()
