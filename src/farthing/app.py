@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from farthing.books.cluster import Cluster
+from farthing.books.cluster_rows import name_of_books
 from farthing.books.cluster_writing import Settle
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import KeptBy, SqlBooks
@@ -94,8 +95,7 @@ class Hub:
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
             await asyncio.to_thread(threads.close)
-        if self.cluster is not None:
-            self.cluster.close()
+        _close(self.cluster)
         self.ctx.database.close()
         self.heads.close()
 
@@ -209,9 +209,8 @@ async def open_hub(
         lost = check_not_rolled_back(
             database, heads, accept=accept_rollback, root_public=root_public
         )
-        cluster = open_cluster(config)
-        if cluster is not None:
-            opened.callback(cluster.close)
+        cluster = _cluster_of(config, database)
+        opened.callback(_close, cluster)
         books = SqlBooks(
             database,
             lambda: signer,
@@ -249,6 +248,22 @@ async def open_hub(
     hub = Hub(desk, worker, books, heads, threads, challenge_secrets, cluster)
     hub.worker.start()
     return hub
+
+
+def _cluster_of(config: Config, database: Database) -> Cluster | None:
+    """Give the cluster of these books, if one keeps their money.
+
+    Raises: PlugMissing; BadConfig `books-of-cluster` where one does that is not configured.
+    """
+    if config.books.engine != "tigerbeetle" and database.transact(name_of_books) is not None:
+        detail = "a cluster keeps the money of these books: name it in [books] engine and addresses"
+        raise BadConfig("books-of-cluster", detail)
+    return open_cluster(config)
+
+
+def _close(cluster: Cluster | None) -> None:
+    if cluster is not None:
+        cluster.close()
 
 
 def _has_room_beside(config: Config) -> bool:

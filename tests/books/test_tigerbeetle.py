@@ -113,7 +113,7 @@ async def test_a_server_that_is_lost_under_load_loses_no_payment_and_makes_none_
 ):
     from farthing.books.tigerbeetle import TigerBeetle
 
-    hub = Hub(empty_books(tmp_path / "books.db"), TigerBeetle(server.address, answer_seconds=1.0))
+    hub = Hub(empty_books(tmp_path / "books.db"), TigerBeetle(server.address, answer_seconds=2.0))
     world = hub.world()
     world.begin()
     buyer, shop = await world.spender(1_000_000), await world.account()
@@ -123,7 +123,7 @@ async def test_a_server_that_is_lost_under_load_loses_no_payment_and_makes_none_
         await asyncio.sleep(0.3)
         before = len(load.answered)
         server.kill() if how == "killed" else server.freeze()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         await (
             asyncio.to_thread(server.restart) if how == "killed" else asyncio.to_thread(server.thaw)
         )

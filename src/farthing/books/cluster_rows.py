@@ -12,13 +12,15 @@ def insert_times(tx: Tx, times: Iterable[tuple[int, int]]) -> None:
     tx.run_many("INSERT INTO cluster_times (timestamp, cluster_ns) VALUES (?, ?)", list(times))
 
 
-def newest_time(tx: Tx) -> int:
-    """Tell the cluster's time of the newest transfer in the books; 0 if there is none."""
-    found = tx.rows(
-        "SELECT cluster_ns FROM transfers JOIN cluster_times USING (timestamp)"
-        " ORDER BY transfers.number DESC LIMIT 1"
-    )
-    return found[0][0] if found else 0
+def newest_transfer(tx: Tx) -> int:
+    """Give the id of the newest transfer in the books; 0 if there is none."""
+    found = tx.rows("SELECT id FROM transfers ORDER BY number DESC LIMIT 1")
+    return int.from_bytes(found[0][0], "big") if found else 0
+
+
+def has_transfer(tx: Tx, ident: int) -> bool:
+    """Tell whether a transfer is in the books."""
+    return bool(tx.rows("SELECT 1 FROM transfers WHERE id = ?", (ident.to_bytes(16, "big"),)))
 
 
 def has_rows(tx: Tx) -> bool:

@@ -28,7 +28,12 @@ log = Log("books")
 
 MARK = int.from_bytes(b"farthing's books", "big")
 """The id of the account by which a cluster says whose books it keeps."""
-MARK_LEDGER, MARK_CODE = 2**32 - 1, 2**16 - 1
+
+_OLDER_BOOKS = (
+    "the cluster has transfers that these books do not have: the books are an older copy, or"
+    " another hub posts to this cluster"
+)
+_OLDER_CLUSTER = "the cluster lacks transfers that these books have: it is an older copy"
 
 
 class Settle:
@@ -108,9 +113,10 @@ class ClusterWriting(Writing):
         if intent is not None:
             self._take_up(intent)
         newest = self._cluster.newest_transfer()
-        here, there = self._checked(cluster_rows.newest_time), newest.cluster_ns if newest else 0
-        if here != there:
-            raise ClusterDiffers("cluster-differs", _apart(here, there))
+        there = newest.transfer.id if newest else 0
+        if self._checked(cluster_rows.newest_transfer) != there:
+            is_known = self._checked(lambda tx: cluster_rows.has_transfer(tx, there))
+            raise ClusterDiffers("cluster-differs", _OLDER_CLUSTER if is_known else _OLDER_BOOKS)
         self._is_settled = True
 
     def _take_up(self, intent: Intent) -> None:
@@ -151,16 +157,12 @@ class ClusterWriting(Writing):
         if name is None:
             made = self._new_name()
             name = self._checked(lambda tx: cluster_rows.name_books(tx, made))
-        self._cluster.open_accounts([Account(MARK, MARK_LEDGER, MARK_CODE, 0, name, 1)])
+        self._cluster.open_accounts([mark_of(name)])
 
 
-def _apart(here: int, there: int) -> str:
-    if there > here:
-        return (
-            "the cluster has transfers that these books do not have: the books are an older copy,"
-            " or another hub posts to this cluster"
-        )
-    return "the cluster lacks transfers that these books have: it is an older copy"
+def mark_of(name: int) -> Account:
+    """Give the account by which a cluster knows the books of this name."""
+    return Account(MARK, 2**32 - 1, 2**16 - 1, 0, name, 1)
 
 
-__all__ = ["MARK", "ClusterWriting", "Settle"]
+__all__ = ["MARK", "ClusterWriting", "Settle", "mark_of"]

@@ -8,7 +8,7 @@ The client's records are dataclasses by a way that a type checker cannot follow.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tigerbeetle as tb
 from tigerbeetle.client import (
@@ -21,11 +21,14 @@ from tigerbeetle.client import (
 )
 
 from farthing.books.cluster import ClusterDiffers, KeptAccount, KeptTransfer
-from farthing.core.ledger import Account, Transfer, TransferFlags
+from farthing.core.ledger import Account, Transfer, TransferFlags, canonical_account
 from farthing.errors import BadConfig, Unavailable
 
 T = TypeVar("T")
 Given = TypeVar("Given")
+Row = TypeVar("Row", Account, Transfer)
+Made = tuple[list[Given], list[T]]
+"""Rows that were asked for in one request, and what was answered."""
 
 REQUEST_MAX = 8189
 """So many rows fit into a request of a cluster that is set up as usual."""
@@ -35,7 +38,6 @@ ANSWER_SECONDS = 5.0
 _LINKED, _PENDING = int(TransferFlags.LINKED), int(TransferFlags.PENDING)
 _VOID, _EXPIRED = int(TransferFlags.VOID_PENDING), int(TransferFlags.EXPIRED)
 _PLAIN, _RAN_OUT = 1, 2
-_ACCOUNT, _TRANSFER = tb.CreateAccountStatus, tb.CreateTransferStatus
 
 
 class TigerBeetle:
@@ -54,15 +56,27 @@ class TigerBeetle:
     def open_accounts(self, accounts: Sequence[Account]) -> list[int]:
         """Open accounts that are not there yet, and give the cluster's time of each."""
         times: list[int] = []
-        for piece in self._pieces([[account] for account in accounts]):
-            wanted = [_to_account(account) for account in piece]
-            answers = self._ask(tb.ClientSync.create_accounts, wanted)
-            for account, answer in zip(piece, answers, strict=True):
-                if answer.status not in (_ACCOUNT.CREATED, _ACCOUNT.EXISTS):
-                    what = _ACCOUNT(answer.status).name.lower()
-                    raise _differs(f"it answers {what} to account {account.id:032x}")
-                times.append(answer.timestamp)
+        for piece, answers in self._open_each(accounts):
+            if all(answer.status == tb.CreateAccountStatus.CREATED for answer in answers):
+                times += [answer.timestamp for answer in answers]
+            else:
+                times += self._opened_before(piece)
         return times
+
+    def _opened_before(self, accounts: Sequence[Account]) -> list[int]:
+        """Give the times of accounts of which some were there already; open those that were not."""
+        idents = [account.id for account in accounts]
+        known = self.accounts(idents)
+        for _ in self._open_each([account for account in accounts if account.id not in known]):
+            pass  # What became of them is seen below.
+        found = self.accounts(idents)
+        for account in accounts:
+            kept = found.get(account.id)
+            if kept is None:
+                raise _differs(f"it refuses account {account.id:032x}")
+            if canonical_account(kept.account) != canonical_account(account):
+                raise _differs(f"it has account {account.id:032x} otherwise")
+        return [found[ident].cluster_ns for ident in idents]
 
     def post(self, transfers: Sequence[Transfer]) -> list[int]:
         """Make transfers, chain by chain as they are linked, and give the cluster's time of each.
@@ -70,10 +84,8 @@ class TigerBeetle:
         Shape: a chain that is there already is left as it is.
         """
         times: list[int] = []
-        for piece in self._pieces(_chains(transfers)):
-            wanted = [_to_transfer(transfer) for transfer in piece]
-            answers = self._ask(tb.ClientSync.create_transfers, wanted)
-            if all(answer.status == _TRANSFER.CREATED for answer in answers):
+        for piece, answers in self._make_each(transfers):
+            if all(answer.status == tb.CreateTransferStatus.CREATED for answer in answers):
                 times += [answer.timestamp for answer in answers]
             else:
                 times += self._posted_before(piece)
@@ -84,36 +96,30 @@ class TigerBeetle:
 
         Shape: each chain is there as a whole or not at all, for so the cluster makes them.
         """
-        missing = self._missing(transfers)
-        for piece in self._pieces(_chains(missing)):
-            wanted = [_to_transfer(transfer) for transfer in piece]
-            self._ask(tb.ClientSync.create_transfers, wanted)
-        found = self.transfers([transfer.id for transfer in transfers])
+        idents = [transfer.id for transfer in transfers]
+        known = self.transfers(idents)
+        for _ in self._make_each([transfer for transfer in transfers if transfer.id not in known]):
+            pass  # What became of them is seen below.
+        found = self.transfers(idents)
         for transfer in transfers:
             kept = found.get(transfer.id)
             if kept is None:
                 raise _differs(f"it refuses transfer {transfer.id:032x}")
             if kept.transfer != transfer:
                 raise _differs(f"it has transfer {transfer.id:032x} otherwise")
-        return [found[transfer.id].cluster_ns for transfer in transfers]
-
-    def _missing(self, transfers: Sequence[Transfer]) -> list[Transfer]:
-        found = self.transfers([transfer.id for transfer in transfers])
-        return [transfer for transfer in transfers if transfer.id not in found]
+        return [found[ident].cluster_ns for ident in idents]
 
     def accounts(self, idents: Sequence[int]) -> dict[int, KeptAccount]:
         """Get the accounts that exist under these ids."""
         found: dict[int, KeptAccount] = {}
-        for piece in self._pieces([[ident] for ident in idents]):
-            rows = self._ask(tb.ClientSync.lookup_accounts, piece)
+        for _, rows in self._each(tb.ClientSync.lookup_accounts, [[i] for i in idents], int):
             found.update((row.id, _kept_account(row)) for row in rows)
         return found
 
     def transfers(self, idents: Sequence[int]) -> dict[int, KeptTransfer]:
         """Get the transfers that exist under these ids."""
         found: dict[int, KeptTransfer] = {}
-        for piece in self._pieces([[ident] for ident in idents]):
-            rows = self._ask(tb.ClientSync.lookup_transfers, piece)
+        for _, rows in self._each(tb.ClientSync.lookup_transfers, [[i] for i in idents], int):
             found.update((row.id, _kept_transfer(row)) for row in rows)
         return found
 
@@ -145,16 +151,34 @@ class TigerBeetle:
             client.close()  # Whoever waits for an answer hears that there is none.
             asking.shutdown()
 
-    def _pieces(self, groups: Sequence[Sequence[T]]) -> Iterator[list[T]]:
-        """Join groups to requests, none of them cut; how much fits is learnt from the cluster."""
-        piece: list[T] = []
-        for group in groups:
-            if piece and len(piece) + len(group) > self._most:
-                yield piece
-                piece = []
-            piece += group
-        if piece:
-            yield piece
+    def _open_each(self, accounts: Sequence[Account]) -> Iterator[Made[Account, Any]]:
+        return self._each(tb.ClientSync.create_accounts, _chains(accounts), _to_account)
+
+    def _make_each(self, transfers: Sequence[Transfer]) -> Iterator[Made[Transfer, Any]]:
+        return self._each(tb.ClientSync.create_transfers, _chains(transfers), _to_transfer)
+
+    def _each(
+        self,
+        what: Callable[[tb.ClientSync, list[Any]], list[T]],
+        groups: Sequence[Sequence[Given]],
+        written: Callable[[Given], Any],
+    ) -> Iterator[Made[Given, T]]:
+        """Ask for groups, none of them cut, as many at once as the cluster is found to take."""
+        done = 0
+        while done < len(groups):
+            until, piece = done + 1, list(groups[done])
+            while until < len(groups) and len(piece) + len(groups[until]) <= self._most:
+                piece += groups[until]
+                until += 1
+            try:
+                answers = self._ask(what, [written(row) for row in piece])
+            except TooMuchDataError as fault:
+                if until == done + 1:
+                    raise _differs(f"it takes no chain of {len(piece)}") from fault
+                self._most = min(self._most, len(piece)) // 2
+                continue
+            yield piece, answers
+            done = until
 
     def _ask(self, what: Callable[[tb.ClientSync, Given], T], given: Given) -> T:
         """Wait for an answer as long as it makes sense: the client would wait for ever."""
@@ -173,26 +197,14 @@ class TigerBeetle:
             raise Unavailable("cluster-unreachable", f"the cluster said: {fault}") from fault
 
     def _open(self) -> tuple[tb.ClientSync, ThreadPoolExecutor]:
-        """Open a session, and learn how many rows the cluster takes in one request."""
+        """Open a session."""
         try:
             client = tb.ClientSync(self._cluster, self._addresses)
         except (InitError, UnicodeEncodeError) as fault:
             detail = f"[books] addresses: {self._addresses!r} cannot be used: {fault}"
             raise BadConfig("cluster-addresses", detail) from fault
         self._session = client, ThreadPoolExecutor(1, "farthing-cluster")
-        self._most = REQUEST_MAX
-        while not self._ask(_takes, self._most):
-            self._most //= 2
         return self._session
-
-
-def _takes(client: tb.ClientSync, rows: int) -> bool:
-    """Tell whether so many rows fit into a request; these have no id, so that nothing is made."""
-    try:
-        client.create_transfers([tb.Transfer()] * rows)
-    except TooMuchDataError:
-        return False
-    return True
 
 
 def _differs(what: str) -> ClusterDiffers:
@@ -203,16 +215,16 @@ def _after(cluster_ns: int) -> tb.QueryFilter:
     return tb.QueryFilter(0, 0, 0, 0, 0, cluster_ns + 1, 0, REQUEST_MAX, tb.QueryFilterFlags.NONE)
 
 
-def _chains(transfers: Sequence[Transfer]) -> list[list[Transfer]]:
-    """Part transfers where no link is."""
-    chains: list[list[Transfer]] = []
+def _chains(rows: Sequence[Row]) -> list[list[Row]]:
+    """Part rows where no link is."""
+    chains: list[list[Row]] = []
     goes_on = False
-    for transfer in transfers:
+    for row in rows:
         if goes_on:
-            chains[-1].append(transfer)
+            chains[-1].append(row)
         else:
-            chains.append([transfer])
-        goes_on = bool(transfer.flags & _LINKED)
+            chains.append([row])
+        goes_on = bool(row.flags & _LINKED)
     return chains
 
 

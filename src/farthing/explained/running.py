@@ -16,6 +16,7 @@ HINTS = {
     "books-exist": "Choose another folder with --config, or add --force.",
     "books-missing": "Make a hub with farthing init, or check [books] path.",
     "books-no-file": "Name a file in [books] path; SQLite keeps the books in one.",
+    "books-of-cluster": "Put [books] engine and addresses back: docs/howto/choose-an-engine.md",
     "books-replaced": "Put the books back that this hub wrote to; then payments go on.",
     "books-damaged": "Stop the hub, copy its files aside, and restore the newest good backup.",
     "books-rolled-back": "Put the newest copy of the books back before anything else.",
