@@ -13,6 +13,7 @@ import structlog
 from farthing.books.cluster import Cluster
 from farthing.books.cluster_rows import name_of_books
 from farthing.books.cluster_writing import Settle
+from farthing.books.door import Door, Joined
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import KeptBy, SqlBooks
 from farthing.clock import NS, Clock, system_clock
@@ -111,15 +112,19 @@ def passphrase_of(config: Config) -> KeysPassphrase:
     return KeysPassphrase("the hub's keys", config.path(told) if told else None)
 
 
-def open_database(config: Config, readers: Threads, vfs: str | None = None) -> Database:
+def open_database(
+    config: Config, readers: Threads, vfs: str | None = None, door: Door | None = None
+) -> Database:
     """Open the configured database and bring it forward.
 
+    Shape:  behind a `door` another process writes for this one and others.
     Raises: PlugMissing, BadConfig, Unavailable.
     """
+    path, lock = config.path(config.books.path), os.dup(door.lock) if door else None
     database = (
         _postgres(config, readers)
         if config.books.engine == "postgresql"
-        else SqliteDatabase(config.path(config.books.path), readers, vfs)
+        else SqliteDatabase(path, readers, vfs, lock=lock, shared=door is not None)
     )
     try:
         migrate(database)
@@ -172,13 +177,14 @@ async def open_hub(
     root: Signer | None = None,
     serves: bool = False,
     ground: Ground | None = None,
+    door: Door | None = None,
 ) -> Hub:
     """Put a hub together and start its worker.
 
     Shape:  `root` certifies a new signing key where the root key is kept elsewhere;
             whoever gives `tracing` closes it; a hub that `serves` writes its books in a process
-            of its own where the configuration has it so, and a command's does not; it stands on
-            this machine if there is no other `ground`.
+            of its own where the configuration has it so, or behind a `door`, and a command's does
+            not; it stands on this machine if there is no other `ground`.
     Raises: BadConfig when it was never initialised, its books are older than their heads, or
             its signing key is not certified and the root key is away.
     """
@@ -202,7 +208,7 @@ async def open_hub(
     async with contextlib.AsyncExitStack() as opened:
         for each in threads:
             opened.callback(each.close, wait=False)
-        database = open_database(config, readers, ground.vfs)
+        database = open_database(config, readers, ground.vfs, door)
         opened.callback(database.close)
         heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
         opened.callback(heads.close)
@@ -232,11 +238,15 @@ async def open_hub(
         ctx_ready.append(ctx)
         if cluster is not None:
             await books.commit_one(Settle())
+        if door is not None and isinstance(database, SqliteDatabase):
+            setup = _setup(config, database, signer)
+            joined = Joined(setup, clock, door, watch.committed, faults.heads_not_noted)
+            await _join(joined, books, database)
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
-        beside = serves and cluster is None and _has_room_beside(config)
+        beside = serves and cluster is None and door is None and _has_room_beside(config)
         if beside and isinstance(database, SqliteDatabase):
             told = (heads.append, watch.committed)
-            books.hand_over(await _beside(config, database, signer, clock, told))
+            books.hand_over(await _beside(_setup(config, database, signer), clock, told))
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
@@ -273,15 +283,24 @@ def _has_room_beside(config: Config) -> bool:
     return config.books.own_process == "always"
 
 
-async def _beside(
-    config: Config, database: SqliteDatabase, signer: Signer, clock: Clock, told: Any
-) -> OwnProcess:
+async def _beside(setup: Setup, clock: Clock, told: Any) -> OwnProcess:
     """Start the process that writes from here on; what is written until then stays ours."""
-    log_settings = (config.log.format, config.log.level)
-    setup = Setup(str(config.path(config.books.path)), database.lock, signer, log_settings)
     process = OwnProcess(setup, clock, *told)
     await process.start()
     return process
+
+
+async def _join(joined: Joined, books: SqlBooks, database: SqliteDatabase) -> None:
+    """Have everything written, from here on, by the process that does so for several hubs."""
+    await joined.start()
+    books.hand_over(joined)
+    database.ask_once = joined.use_once
+
+
+def _setup(config: Config, database: SqliteDatabase, signer: Signer) -> Setup:
+    path, heads = config.path(config.books.path), config.path(config.audit.heads_path)
+    log_settings = (config.log.format, config.log.level)
+    return Setup(str(path), database.lock, signer, log_settings, heads=str(heads))
 
 
 def _settle_assets(tx: Tx, config: Config) -> dict[str, Any]:

@@ -305,10 +305,10 @@ async def test_a_key_is_used_once_by_all_hubs_and_old_ones_are_let_go(postgres_d
     try:
         for number in range(20):
             key = number.to_bytes(16, "big")
-            used = [(first, second)[i % 2].use_once(key, 100 + number, 0) for i in range(8)]
+            used = [(first, second)[i % 2].use_once(key, 0, 100 + number, 0) for i in range(8)]
             assert sum(await asyncio.gather(*used)) == 1
         for number in range(20, 30):
-            assert await second.use_once(number.to_bytes(16, "big"), 1000, over_s=120)
+            assert await second.use_once(number.to_bytes(16, "big"), 0, 1000, over_s=120)
         left = await first.read(lambda tx: tx.rows("SELECT until FROM used_keys ORDER BY until"))
         assert left == [(1000,)] * 10
     finally:

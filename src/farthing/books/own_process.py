@@ -26,13 +26,17 @@ log = Log("books")
 
 
 class Setup(NamedTuple):
-    """What the process needs to begin: the file, the descriptor of its lock, the hub's key."""
+    """What the process needs to begin: the file, the descriptor of its lock, the hub's key.
+
+    Shape: `heads` is the file of heads, where the process notes them itself.
+    """
 
     path: str
     lock: int | None
     signer: Signer
     log: tuple[str, str] | None = None
     chain: str = "main"
+    heads: str | None = None
 
 
 class OwnProcess:
@@ -52,9 +56,10 @@ class OwnProcess:
         on_head: Callable[[Head], None] | None = None,
         on_batch: OnBatch | None = None,
         spawn: Spawn | None = None,
+        on_unnoted: Callable[[OSError], None] | None = None,
     ) -> None:
         self._setup, self._clock, self._spawn = setup, clock, spawn or spawn_writer
-        self._on_head, self._on_batch = on_head, on_batch
+        self._on_head, self._on_batch, self._on_unnoted = on_head, on_batch, on_unnoted
         self._link: Link | None = None
         self._starting: asyncio.Task[Link] | None = None
         self.failing = False
@@ -88,12 +93,12 @@ class OwnProcess:
 
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out. Shape: `work` can be pickled: a function that has a name."""
-        await self._ask("tidy", work)
+        await self.ask("tidy", work)
 
     async def probe(self) -> bool:
         """Try to write, and tell whether it works again."""
         try:
-            return await self._ask("probe")
+            return await self.ask("probe")
         except (Unavailable, OutcomeUnknown):
             return False
 
@@ -107,17 +112,18 @@ class OwnProcess:
 
     async def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
         try:
-            return await self._ask(RUN, Units(units), since)
+            return await self.ask(RUN, Units(units), since)
         except Unsendable:
             if len(units) == 1:
                 raise
         # By a bug of ours some unit is no plain value: the others must not pay for it.
         faults = [why_unsendable(unit) for unit in units]
         plain = [unit for unit, fault in zip(units, faults, strict=True) if fault is None]
-        answers = iter(await self._ask(RUN, plain, since) if plain else [])
+        answers = iter(await self.ask(RUN, plain, since) if plain else [])
         return [fault or next(answers) for fault in faults]
 
-    async def _ask(self, method: str, *arguments: Any) -> Any:
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """Ask the process to do something. Raises: what it does; Unavailable, OutcomeUnknown."""
         message = pack(Asked(method, arguments, self._clock()))
         try:
             link = await self._linked()
@@ -145,7 +151,8 @@ class OwnProcess:
     async def _start(self) -> "Link":
         if self._link is not None:
             await self._link.close()  # Two must never write at once.
-            log.warning("books.writer_lost", code=self._link.process.returncode)
+            if self._link.process.returncode is not None:  # Else who started it tells of it.
+                log.warning("books.writer_lost", code=self._link.process.returncode)
         try:
             link = await open_link(self._spawn, self._setup.lock, self._tell)
         except OSError as fault:
@@ -167,6 +174,8 @@ class OwnProcess:
             self._hear(self._on_head, head)
         for commit in answered.commits:
             self._hear(self._on_batch, *commit)
+        for fault in answered.unnoted:
+            self._hear(self._on_unnoted, fault)
 
     def _hear(self, told: Callable[..., None] | None, *facts: Any) -> None:
         if told is None:

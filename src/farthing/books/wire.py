@@ -55,13 +55,17 @@ class Commit(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What became of it: a result or a fault; the heads and commits made; whether all is well."""
+    """What became of it: a result or a fault; the heads and commits made; whether all is well.
+
+    Shape: `unnoted` tells of heads that the process itself could not note where it should.
+    """
 
     result: Any
     fault: BaseException | None
     heads: Sequence[Head]
     commits: Sequence[Commit]
     failing: bool
+    unnoted: Sequence[OSError] = ()
 
 
 class Unsendable(RuntimeError):

@@ -1,7 +1,8 @@
 """Workers: processes that serve one hub behind one port, and who starts, watches and ends them.
 
 Who starts them opens nothing but what they listen on, runs no thread and no event loop, and so can
-fork them; one that ends is started again. Should it end itself, they see that and stop.
+fork them; one that ends is started again. Should it end itself, they see that and stop. On SQLite
+one more process writes for all of them: it is the first to start and the last to end.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import structlog
 
@@ -34,6 +35,17 @@ _TO_STOP = (signal.SIGINT, signal.SIGTERM)
 _HEARD = (*_TO_STOP, signal.SIGCHLD)
 
 
+_WRITER = -1
+"""The number of who writes for the workers: they have those from 0."""
+
+
+class Writer(NamedTuple):
+    """Who writes for the workers. Shape: `run` writes until `end` was called by all others."""
+
+    run: Callable[[], None]
+    end: Callable[[], None]
+
+
 @dataclass(slots=True)
 class _Member:
     """A worker as its starter sees it. Shape: `hears` is what it tells."""
@@ -49,13 +61,18 @@ class _Member:
 class Crew:
     """Starts so many workers, the first one first, and ends when all have.
 
-    Shape: `work` serves in a worker's process, and gives its exit code.
+    Shape: `work` serves in a worker's process, and gives its exit code; a `writer` writes for them.
     """
 
     def __init__(
-        self, count: int, work: Callable[[Seat], int], on_ready: Callable[[], None]
+        self,
+        count: int,
+        work: Callable[[Seat], int],
+        on_ready: Callable[[], None],
+        writer: Writer | None = None,
     ) -> None:
         self._count, self._work, self._on_ready = count, work, on_ready
+        self._writer = writer
         self._members: dict[int, _Member] = {}
         self._due: dict[int, float] = {}
         self._complete = self._stopping = False
@@ -70,15 +87,28 @@ class Crew:
         """
         ensure(threading.active_count() == 1, "who forks runs nothing beside")
         with _woken() as woken:
+            if self._writer is not None:
+                self._due[_WRITER] = 0.0
             self._due[0] = 0.0
-            while self._members or self._due:
-                self._start_due(woken)
-                self._wait(woken)
-                self._reap()
-                self._beat()
+            while self._workers() or self._due.keys() - {_WRITER}:
+                self._go_on(woken)
+            self._due.clear()
+            if self._writer is not None:
+                self._writer.end()
+            while self._members:
+                self._go_on(woken)
         os.close(self._held)
         os.close(self._starter)
         return self._code
+
+    def _go_on(self, woken: "_Woken") -> None:
+        self._start_due(woken)
+        self._wait(woken)
+        self._reap()
+        self._beat()
+
+    def _workers(self) -> list[_Member]:
+        return [member for member in self._members.values() if member.number != _WRITER]
 
     def _start_due(self, woken: "_Woken") -> None:
         now = time.monotonic()
@@ -94,19 +124,23 @@ class Crew:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(Seat(number, self._count, tells, self._starter), woken)
+            self._become(number, tells, woken)
         os.close(tells)
         self._members[number] = _Member(number, pid, hears, time.monotonic())
 
-    def _become(self, seat: Seat, woken: "_Woken") -> NoReturn:
-        """Be a worker, to the end of this process."""
+    def _become(self, number: int, tells: int, woken: "_Woken") -> NoReturn:
+        """Be a worker, or who writes for them, to the end of this process."""
         code = 1
         try:
             woken.forget()
             os.close(self._held)
             for member in self._members.values():
                 os.close(member.hears)
-            code = self._work(seat)
+            if number == _WRITER and self._writer is not None:
+                self._writer.run()
+                code = 0
+            else:
+                code = self._work(Seat(number, self._count, tells, self._starter))
         except BaseException:
             traceback.print_exc()
         finally:
@@ -133,8 +167,9 @@ class Crew:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._due.clear()
-        for member in self._members.values():
+        for number in [number for number in self._due if number != _WRITER]:
+            del self._due[number]
+        for member in self._workers():
             os.kill(member.pid, signal.SIGTERM)
 
     def _hear(self, member: _Member) -> None:
@@ -150,7 +185,7 @@ class Crew:
             return
         if member.number == 0:
             self._due |= dict.fromkeys(range(1, self._count), 0.0)
-        ready = sum(each.ready for each in self._members.values())
+        ready = sum(each.ready for each in self._workers())
         if ready == self._count:
             self._complete = True
             self._on_ready()
@@ -165,16 +200,23 @@ class Crew:
                 self._lost(member, os.waitstatus_to_exitcode(status))
 
     def _lost(self, member: _Member, code: int) -> None:
-        if self._stopping:
+        if member.number == _WRITER:
+            if self._workers():  # They may have something to finish, also when they stop.
+                self._start_again(member)
+                log.warning("books.writer_lost", code=code)
+        elif self._stopping:
             return
-        if not self._complete:
+        elif self._complete:
+            self._start_again(member)
+            log.warning("hub.worker_lost", worker=member.number, code=code)
+        else:
             self._code = code if code > 0 else 1
             self._stop()
-            return
+
+    def _start_again(self, member: _Member) -> None:
         now = time.monotonic()
         pause = 0.0 if now - member.since > _SHORT_SECONDS else _PAUSE_SECONDS
         self._due[member.number] = now + pause
-        log.warning("hub.worker_lost", worker=member.number, code=code)
 
     def _beat(self) -> None:
         """Tell systemd that all live, if all have said so since the last time."""
@@ -182,10 +224,10 @@ class Crew:
         now = time.monotonic()
         if not seconds or now < self._beaten + seconds or not self._complete:
             return
-        if all(member.alive for member in self._members.values()):
+        if all(member.alive for member in self._workers()):
             self._beaten = now
             notify("WATCHDOG=1")
-            for member in self._members.values():
+            for member in self._workers():
                 member.alive = False
 
 

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from farthing.app import Hub, open_hub
+from farthing.books.door import Door
 from farthing.cli.listening import guard_of, serve_on
 from farthing.cli.local import is_running
 from farthing.cli.notify import told, told_to_systemd
@@ -32,7 +33,7 @@ from farthing.web.trust import Trust
 
 log = structlog.get_logger()
 
-_TRIES, _PAUSE_SECONDS = 100, 0.1
+TRIES, PAUSE_SECONDS = 100, 0.1
 
 
 async def serve_hub(
@@ -42,13 +43,15 @@ async def serve_hub(
     accept_rollback: bool = False,
     seat: Seat | None = None,
     local: socket.socket | None = None,
+    door: Door | None = None,
 ) -> None:
     """Serve a hub until told to stop, then finish what was accepted.
 
-    Shape: a worker has a `seat`, and shares the hub's `local` socket with the others.
+    Shape: a worker has a `seat`, and shares the hub's `local` socket with the others; on SQLite it
+           has its books written behind a `door`.
     """
     tracing = open_tracing(config.tracing.endpoint, "hub", config.tracing.percent)
-    hub = await _open(config, accept_rollback, tracing)
+    hub = await _open(config, accept_rollback, tracing, door)
     hub.worker.looks = seat is None or seat.is_first
     tells = hub.worker.looks and _tells_events(config)
     told_events = EventLog(hub.ctx, config.log.format) if tells else None
@@ -90,21 +93,25 @@ def _tells_events(config: Config) -> bool:
     return config.log.events and config.log.level in ("debug", "info")
 
 
-async def _open(config: Config, accept_rollback: bool, tracing: Tracing | None) -> Hub:
+async def _open(
+    config: Config, accept_rollback: bool, tracing: Tracing | None, door: Door | None
+) -> Hub:
     """Open the hub, waiting for a command that is just using its books, or for the last commit of a
     hub that was killed: its writing process lives on until it sees that it is alone.
     """
 
     def opened() -> Coroutine[Any, Any, Hub]:
-        return open_hub(config, accept_rollback=accept_rollback, tracing=tracing, serves=True)
+        return open_hub(
+            config, accept_rollback=accept_rollback, tracing=tracing, serves=True, door=door
+        )
 
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         try:
             return await opened()
         except Unavailable as fault:
             if fault.code != "store-locked" or is_running(config):
                 raise
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)
     return await opened()
 
 

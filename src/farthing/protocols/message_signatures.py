@@ -190,6 +190,12 @@ class SeenNonces:
             self._room.give(key[0])
 
 
+def before_start() -> Unauthenticated:
+    """Say that a signature may have been used before anybody here could remember it."""
+    detail = "this hub has just started, and knows no signatures of before; sign anew"
+    return Unauthenticated("signature-expired", detail)
+
+
 def replayed() -> Unauthenticated:
     """Say that a nonce was used before."""
     return Unauthenticated("signature-replayed", "this nonce was used; sign the request anew")

@@ -12,6 +12,7 @@ from farthing.protocols.message_signatures import (
     Claim,
     SeenNonces,
     SignedMessage,
+    before_start,
     read_claim,
     replayed,
     verify_request,
@@ -114,12 +115,12 @@ class Access:
         database = self._ctx.database
         if database.exclusive:
             if claim.created < self._since_s:
-                detail = "this hub has just started, and knows no signatures of before; sign anew"
-                raise Unauthenticated("signature-expired", detail)
+                raise before_start()
             return
         # Another hub's clock may be behind ours, but by no more than a signature's may be.
         over_s = now_s - SKEW_SECONDS_MAX
-        if not await database.use_once(claim.digest(), claim.expires, over_s):
+        used = (claim.digest(), claim.created, claim.expires, over_s)
+        if not await database.use_once(*used):
             raise replayed()
 
     def _signer(self, device: Device | None, public: str) -> Principal:

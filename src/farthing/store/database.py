@@ -95,10 +95,11 @@ class Database(Protocol):
         """Run `work` on one consistent snapshot, off the event loop."""
         ...
 
-    async def use_once(self, key: bytes, until_s: int, over_s: int) -> bool:
+    async def use_once(self, key: bytes, created_s: int, until_s: int, over_s: int) -> bool:
         """Use up a key for all who share these books; False where somebody has used it.
 
-        Units: it is kept until `until_s`, and those until before `over_s` may be forgotten.
+        Units: it was made at `created_s` and is kept until `until_s`, and those until before
+               `over_s` may be forgotten.
         Shape: beside the payments, and not kept over a crash of the server; where nobody else
                writes (`exclusive`) it is up to the process itself, and this remembers nothing.
         """

@@ -178,7 +178,7 @@ class PostgresDatabase:
             finally:
                 _roll_back(connection)
 
-    async def use_once(self, key: bytes, until_s: int, over_s: int) -> bool:
+    async def use_once(self, key: bytes, created_s: int, until_s: int, over_s: int) -> bool:  # noqa: ARG002
         """Use up a key for all hubs on this database; it waits for no disk and no payment."""
         values = (over_s, key, until_s)
         return await self._readers.run(self._use_once, values)

@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,14 +79,14 @@ class SqliteTx:
 class SqliteDatabase:
     """One SQLite file, with this process as its only writer, or only read by it.
 
-    Shape:  `lock` is the writer's lock where this process was born with it, as a descriptor.
+    Shape:  `lock` is the writer's lock where this process was born with it, as a descriptor; one
+            that is `shared` is written by another process for several, and `ask_once` asks that.
     Raises: Unavailable `store-locked` when another process holds the writer's lock;
             BadConfig `books-missing` when there is no file to read, `books-no-file` when what is
             there is a device, a folder or a pipe: it is left as it is.
     """
 
     dialect = "sqlite"
-    exclusive = True
     connected = 1
 
     def __init__(
@@ -97,13 +97,16 @@ class SqliteDatabase:
         *,
         read_only: bool = False,
         lock: int | None = None,
+        shared: bool = False,
     ) -> None:
+        self.exclusive = not shared
+        self.ask_once: Callable[[bytes, int, int, int], Awaitable[bool]] | None = None
         self._path, self._vfs, self._readers = path, vfs, readers
         if read_only and not path.exists():
             raise BadConfig("books-missing", f"there are no books at {path}; run farthing init")
         if path.exists() and not path.is_file():
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
-        self.lock = lock if read_only or lock is not None else _take_lock(path)
+        self.lock = lock if read_only or lock is not None else take_lock(path)
         self._version, self._pages = None, 0
         self.before_read: Callable[[], None] = nothing
         self._files = BooksFiles(path if vfs is None and not read_only else None)
@@ -127,7 +130,7 @@ class SqliteDatabase:
 
         Shape: the log is synced first, and only then brought home, for which there may be no room.
         """
-        with contextlib.suppress(apsw.FullError):
+        with contextlib.suppress(apsw.FullError, apsw.BusyError):  # Who writes beside us is at it.
             self._writer.wal_checkpoint()
 
     def _connect(self, writes: bool = True) -> apsw.Connection:
@@ -208,9 +211,11 @@ class SqliteDatabase:
         finally:
             self._idle.put(connection)
 
-    async def use_once(self, key: bytes, until_s: int, over_s: int) -> bool:  # noqa: ARG002
-        """Leave it to the process, which is alone with these books."""
-        return True
+    async def use_once(self, key: bytes, created_s: int, until_s: int, over_s: int) -> bool:
+        """Ask who writes for all; leave it to the process where it is alone with these books."""
+        if self.ask_once is None:
+            return True
+        return await self.ask_once(key, created_s, until_s, over_s)
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> RowStream:
         """Give a query's rows one after the other, on a connection of their own."""
@@ -229,7 +234,12 @@ class SqliteDatabase:
             os.close(self.lock)
 
 
-def _take_lock(path: Path) -> int:
+def take_lock(path: Path) -> int:
+    """Take the lock of who writes to a file, and give it as a descriptor: it is free once all are
+    closed that were inherited from it.
+
+    Raises: Unavailable `store-locked`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

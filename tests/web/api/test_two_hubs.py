@@ -1,4 +1,4 @@
-"""Two hub processes' worth of hubs on one PostgreSQL: one API, one truth, one stream of events."""
+"""Two hub processes' worth of hubs on the same books: one API, one truth, one stream of events."""
 
 import asyncio
 from pathlib import Path
@@ -12,20 +12,31 @@ from farthing.core.devices import rotation_bytes
 from farthing.keys import new_signer
 from farthing.settings import BooksSettings
 from farthing.web.app import HubApp
+from tests.shared_writers import writing_for_several
 
 from .test_bad_payments import problem
 from .test_facilitator import x402_body
 from .test_streams import listening
 from .town import FUNDS, URL, Town, changed, config_in, open_town
 
-pytestmark = pytest.mark.postgres
+
+@pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])
+def shared(request, tmp_path: Path):
+    """A hub's configuration, and the door through which SQLite's books are written."""
+    config = config_in(tmp_path)
+    if request.param == "sqlite":
+        with writing_for_several(config.path(config.books.path)) as writer:
+            yield config, writer.door
+    else:
+        dsn = request.getfixturevalue("postgres_dsn")
+        yield changed(config, books=BooksSettings(engine="postgresql", dsn=dsn)), None
 
 
-async def in_two_hubs(folder: Path, dsn: str, work) -> None:
+async def in_two_hubs(folder: Path, shared, work) -> None:
     """Run a test with a second hub on the same database."""
-    config = changed(config_in(folder), books=BooksSettings(engine="postgresql", dsn=dsn))
-    async with open_town(folder, config=config) as town:
-        second = await open_hub(config)
+    config, door = shared
+    async with open_town(folder, config=config, door=door) as town:
+        second = await open_hub(config, door=door)
         wire = httpx.ASGITransport(HubApp(second.desk))
         try:
             async with httpx.AsyncClient(transport=wire, base_url=URL) as http:
@@ -34,7 +45,7 @@ async def in_two_hubs(folder: Path, dsn: str, work) -> None:
             await second.close()
 
 
-async def test_a_stream_hears_what_either_hub_commits_once_and_in_order(tmp_path, postgres_dsn):
+async def test_a_stream_hears_what_either_hub_commits_once_and_in_order(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         async with listening(town, "seller.read") as stream:
             bodies = [town.payment(i + 1) for i in range(40)]
@@ -48,10 +59,10 @@ async def test_a_stream_hears_what_either_hub_commits_once_and_in_order(tmp_path
         assert numbers == sorted(set(numbers))
         assert sorted(int(e["body"]["amount"]) for e in heard) == list(range(1, 41))
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_one_nonce_is_settled_once_by_both_hubs_together(tmp_path, postgres_dsn):
+async def test_one_nonce_is_settled_once_by_both_hubs_together(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         body = x402_body(town, town.order())
         key = {"authorization": f"Bearer {town.keys['seller.seller']}"}
@@ -67,10 +78,10 @@ async def test_one_nonce_is_settled_once_by_both_hubs_together(tmp_path, postgre
         assert await town.available("shop") == 1500
         assert await town.available("purse") == FUNDS - 1500
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_what_one_hub_revokes_the_other_refuses_at_once(tmp_path, postgres_dsn):
+async def test_what_one_hub_revokes_the_other_refuses_at_once(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
         meter = town.machines["meter"].id
@@ -85,10 +96,10 @@ async def test_what_one_hub_revokes_the_other_refuses_at_once(tmp_path, postgres
                 await town.made("POST", f"/v1/keys/{key['id']}/revoke", who="seller.owner")
         assert problem(await other.get("/v1/accounts", headers=fields)) == (401, "bad-key")
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_an_idempotency_key_is_one_for_both_hubs(tmp_path, postgres_dsn):
+async def test_an_idempotency_key_is_one_for_both_hubs(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         fields = {
             "authorization": f"Bearer {town.keys['buyer.owner']}",
@@ -101,10 +112,10 @@ async def test_an_idempotency_key_is_one_for_both_hubs(tmp_path, postgres_dsn):
         assert {answer.status_code for answer in told} == {201}
         assert len({answer.json()["id"] for answer in told}) == 1
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_a_signed_request_is_good_once_at_both_hubs_together(tmp_path, postgres_dsn):
+async def test_a_signed_request_is_good_once_at_both_hubs_together(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         paid = await town.pay()
         path = f"/v1/payments/{paid['id']}"
@@ -114,10 +125,10 @@ async def test_a_signed_request_is_good_once_at_both_hubs_together(tmp_path, pos
         again = other.build_request("GET", path, headers=request.headers)
         assert problem(await other.send(again)) == (401, "signature-replayed")
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_a_key_that_one_hub_was_given_is_known_to_the_other_at_once(tmp_path, postgres_dsn):
+async def test_a_key_that_one_hub_was_given_is_known_to_the_other_at_once(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         meter, new = town.machines["meter"], new_signer()
         assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
@@ -131,12 +142,10 @@ async def test_a_key_that_one_hub_was_given_is_known_to_the_other_at_once(tmp_pa
         meter.signer = new
         assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_a_mandate_that_one_hub_narrows_or_revokes_binds_the_other_at_once(
-    tmp_path, postgres_dsn
-):
+async def test_a_mandate_that_one_hub_narrows_or_revokes_binds_the_other_at_once(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         path = f"/v1/mandates/{town.machines['meter'].mandate}"
         assert (await other.post("/v1/payments", json=town.payment())).status_code == 200
@@ -149,10 +158,10 @@ async def test_a_mandate_that_one_hub_narrows_or_revokes_binds_the_other_at_once
         answer = await other.post("/v1/payments", json=town.payment(900))
         assert problem(answer)[1] == "mandate-revoked"
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)
 
 
-async def test_a_session_is_one_whichever_hub_it_is_drawn_at(tmp_path, postgres_dsn):
+async def test_a_session_is_one_whichever_hub_it_is_drawn_at(tmp_path, shared):
     async def work(town: Town, other: httpx.AsyncClient) -> None:
         session = await town.session(1000)
         path = f"/v1/sessions/{session['id']}"
@@ -170,4 +179,4 @@ async def test_a_session_is_one_whichever_hub_it_is_drawn_at(tmp_path, postgres_
         assert problem(answer)[1] == "session-closed"
         assert await town.available("shop") == 100
 
-    await in_two_hubs(tmp_path, postgres_dsn, work)
+    await in_two_hubs(tmp_path, shared, work)

@@ -12,6 +12,7 @@ import msgspec
 
 from farthing import ids
 from farthing.app import Hub, key_ring, open_hub
+from farthing.books.door import Door
 from farthing.clock import NS, parse_time, system_clock
 from farthing.codec import from_base64url, to_base64url
 from farthing.core.devices import enrolment_bytes
@@ -252,14 +253,18 @@ def config_in(folder: Path, **server: Any) -> Config:
 
 @contextlib.asynccontextmanager
 async def open_town(
-    folder: Path, *, clock: Any = system_clock, config: Config | None = None
+    folder: Path,
+    *,
+    clock: Any = system_clock,
+    config: Config | None = None,
+    door: Door | None = None,
 ) -> AsyncIterator[Town]:
     """Open a hub in a folder and settle the two owners, once."""
     settings = config or config_in(folder)
     ring = key_ring(settings)
     if not ring.exists:
         ring.create()
-    hub = await open_hub(settings, clock=clock)
+    hub = await open_hub(settings, clock=clock, door=door)
     app = HubApp(hub.desk)
     wire, local = httpx.ASGITransport(app), httpx.ASGITransport(LocalOperator(app))
     try:
