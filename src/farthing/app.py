@@ -52,8 +52,7 @@ from farthing.worker import Worker
 
 log = structlog.get_logger()
 
-_VERIFIERS = 2
-_READERS = 4
+_THREADS = {"read": 4, "write": 1, "verify": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +194,8 @@ async def open_hub(
     challenge_secrets = ring.challenge_secrets()
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
     ground = ground or Ground()
-    readers = ground.threads(_READERS, "farthing-read")
-    writer = ground.threads(1, "farthing-write")
-    verifiers = ground.threads(_VERIFIERS, "farthing-verify")
-    threads = [readers, writer, verifiers]
+    threads = [ground.threads(count, f"farthing-{what}") for what, count in _THREADS.items()]
+    readers, writer, verifiers = threads
     loop = asyncio.get_running_loop()
     ctx_ready: list[Context] = []
 
@@ -239,12 +236,13 @@ async def open_hub(
         if cluster is not None:
             await books.commit_one(Settle())
         if door is not None and isinstance(database, SqliteDatabase):
-            setup = _setup(config, database, signer)
-            joined = Joined(setup, clock, door, watch.committed, faults.heads_not_noted)
-            await _join(joined, books, database)
+            told = (watch.committed, faults.heads_not_noted)
+            await _join(
+                Joined(_setup(config, database, signer), clock, door, *told), books, database
+            )
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
-        beside = serves and cluster is None and door is None and _has_room_beside(config)
-        if beside and isinstance(database, SqliteDatabase):
+        alone = serves and cluster is None and door is None
+        if alone and isinstance(database, SqliteDatabase) and _has_room_beside(config):
             told = (heads.append, watch.committed)
             books.hand_over(await _beside(_setup(config, database, signer), clock, told))
         opened.pop_all()  # From here on it is the hub that closes them.

@@ -12,20 +12,47 @@ import httpx
 import psutil
 import pytest
 
+from tests.e2e.crashing import CrashingHub, crash_again_and_again
 from tests.e2e.hub_process import HubProcess
 from tests.e2e.many_hubs import ManyHubs
 from tests.e2e.neighbours import ask
 from tests.ports import free_port
 
-pytestmark = pytest.mark.postgres
-
 _PATIENCE_SECONDS = 120
+
+
+@pytest.fixture(params=[pytest.param("postgresql", marks=pytest.mark.postgres), "sqlite"])
+def kept_in(request) -> dict[str, str]:
+    """What `[books]` says: workers that write for themselves, or have one process write for all."""
+    if request.param == "sqlite":
+        return {"engine": "sqlite"}
+    return {"engine": "postgresql", "dsn": request.getfixturevalue("postgres_dsn")}
+
+
+def lines(books: dict[str, str]) -> str:
+    return "\n".join(f'{name} = "{value}"' for name, value in books.items())
+
+
+def children_of(starter: int) -> list[psutil.Process]:
+    """All processes that were started and live now, in the order of their start."""
+    found = psutil.Process(starter).children()
+    return sorted(found, key=lambda one: (one.create_time(), one.pid))
+
+
+def serves(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return any(one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp"))
+    return False
 
 
 def workers_of(starter: int) -> list[psutil.Process]:
     """The workers that live now, in the order of their start."""
-    found = psutil.Process(starter).children()
-    return sorted(found, key=lambda one: (one.create_time(), one.pid))
+    return [one for one in children_of(starter) if serves(one)]
+
+
+def writers_of(starter: int) -> list[psutil.Process]:
+    """Who writes for the workers now: nobody may ask it for anything from outside."""
+    return [one for one in children_of(starter) if not serves(one)]
 
 
 def wait_until(happened) -> None:
@@ -35,8 +62,8 @@ def wait_until(happened) -> None:
         time.sleep(0.02)
 
 
-async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path, postgres_dsn):
-    hub = ManyHubs(tmp_path, f'engine = "postgresql"\ndsn = "{postgres_dsn}"', count=1)
+async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path, kept_in):
+    hub = ManyHubs(tmp_path, lines(kept_in), count=1)
     try:
         await asyncio.to_thread(hub.start, "--workers", "2")
         wait_until(lambda: len(workers_of(hub.process.pid)) == 2)
@@ -66,12 +93,11 @@ async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path,
 
 
 @contextlib.contextmanager
-def served_by(workers: int, folder: Path, dsn: str, **settings: str):
+def served_by(workers: int, folder: Path, books: dict[str, str], **settings: str):
     """A hub of so many workers, once all of them serve."""
     hub = HubProcess(
         folder,
-        FARTHING_BOOKS_ENGINE="postgresql",
-        FARTHING_BOOKS_DSN=dsn,
+        **{f"FARTHING_BOOKS_{name.upper()}": value for name, value in books.items()},
         FARTHING_SERVER_WORKERS=str(workers),
         FARTHING_LOG_FORMAT="json",
         **settings,
@@ -83,10 +109,10 @@ def served_by(workers: int, folder: Path, dsn: str, **settings: str):
 
 
 @pytest.fixture
-def crew(tmp_path: Path, postgres_dsn):
+def crew(tmp_path: Path, kept_in):
     """A hub of three workers that shows its metrics."""
     shown_at = f"127.0.0.1:{free_port()}"
-    with served_by(3, tmp_path, postgres_dsn, FARTHING_METRICS_LISTEN=shown_at) as hub:
+    with served_by(3, tmp_path, kept_in, FARTHING_METRICS_LISTEN=shown_at) as hub:
         hub.metrics = f"http://{shown_at}/metrics"
         yield hub
 
@@ -133,10 +159,10 @@ def test_what_is_revoked_is_refused_by_every_worker_at_once(crew: HubProcess):
 
 
 def test_beyond_their_places_workers_say_503_at_once_and_the_slow_hold_nobody_up(
-    tmp_path: Path, postgres_dsn
+    tmp_path: Path, kept_in
 ):
     bounds = {"FARTHING_SERVER_CONNECTIONS_MAX": "8", "FARTHING_LIMITS_STALL_SECONDS": "2"}
-    with served_by(2, tmp_path, postgres_dsn, **bounds) as hub, contextlib.ExitStack() as opened:
+    with served_by(2, tmp_path, kept_in, **bounds) as hub, contextlib.ExitStack() as opened:
         slow = [socket.create_connection(("127.0.0.1", hub.port), 60) for _ in range(60)]
         for one in slow:
             opened.enter_context(one)
@@ -161,12 +187,12 @@ def all_said(one: socket.socket) -> bytes:
     return said
 
 
-def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: Path, postgres_dsn):
+def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: Path, kept_in):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(_PATIENCE_SECONDS)
         told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
-        with served_by(2, tmp_path, postgres_dsn, **told) as hub:
+        with served_by(2, tmp_path, kept_in, **told) as hub:
             heard = [systemd.recv(100) for _ in range(2)]
             assert heard == [b"READY=1", b"WATCHDOG=1"]
             assert hub.stop() == 0
@@ -178,20 +204,28 @@ def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: 
 
 
 def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
-    workers = workers_of(crew.process.pid)
-    assert len(workers) == 3
+    started = children_of(crew.process.pid)
+    assert len(workers_of(crew.process.pid)) == 3
     crew.kill()
-    _, left = psutil.wait_procs(workers, _PATIENCE_SECONDS)
-    for worker in left:
-        worker.kill()
+    _, left = psutil.wait_procs(started, _PATIENCE_SECONDS)
+    for one in left:
+        one.kill()
     assert not left
+    crew.start()
+    ask(crew, "POST", "/v1/accounts", {"asset": "USD"})
 
 
+@pytest.mark.postgres
 def test_workers_that_cannot_start_say_why_once_and_are_given_up(tmp_path: Path):
     hub = HubProcess(tmp_path)
     hub.run("init")
+    hub.environment["FARTHING_BOOKS_OWN_PROCESS"] = "never"
     refused = hub.run("serve", "--workers", "2", ok=False)
-    assert (refused.returncode, "workers-need-postgresql" in refused.stderr) == (8, True)
+    assert (refused.returncode, "workers-need-writer" in refused.stderr) == (8, True)
+    del hub.environment["FARTHING_BOOKS_OWN_PROCESS"]
+    (hub.home / "hub" / "heads.log").write_text("no head\n")
+    refused = hub.run("serve", "--workers", "2", ok=False)
+    assert (refused.returncode, refused.stderr.count("heads-file-broken")) == (8, 1)
     hub.environment |= {
         "FARTHING_BOOKS_ENGINE": "postgresql",
         "FARTHING_BOOKS_DSN": f"host={tmp_path}",
@@ -199,3 +233,45 @@ def test_workers_that_cannot_start_say_why_once_and_are_given_up(tmp_path: Path)
     refused = hub.run("serve", "--workers", "2", ok=False)
     assert (refused.returncode, refused.stderr.count("store-unreachable")) == (7, 1)
     assert not list(hub.home.glob("hub/*.sock"))
+
+
+async def test_who_writes_for_all_is_killed_under_load_and_costs_nothing(tmp_path):
+    hub = ManyHubs(tmp_path, "", count=1)
+    try:
+        await asyncio.to_thread(hub.start, "--workers", "2")
+        wait_until(lambda: len(workers_of(hub.process.pid)) == 2)
+        await hub.furnish()
+        await hub.open_sessions()
+        workers = workers_of(hub.process.pid)
+        killed: set[int] = set()
+
+        async def trouble():
+            for _ in range(2):
+                [writer] = writers_of(hub.process.pid)
+                killed.add(writer.pid)
+                writer.kill()
+                await hub.go_on()
+
+        await hub.disturbed(trouble)
+        assert hub.repeated > 0
+        assert len(killed) == 2
+        assert workers_of(hub.process.pid) == workers
+        [writer] = writers_of(hub.process.pid)
+        async with hub.client() as client:
+            for drawer in hub.drawers:
+                await drawer.close(client)
+        writer.kill()  # What is accepted while it is away is finished, also at the end.
+        hub.process.terminate()
+        assert await asyncio.to_thread(hub.process.wait, _PATIENCE_SECONDS) == 0
+        report = await hub.check()
+        assert report.payments == len(hub.sent) + len(hub.drawers)
+    finally:
+        hub.stop()
+
+
+@pytest.mark.prove
+async def test_a_hub_of_workers_killed_whole_again_and_again_loses_nothing(tmp_path):
+    """Kill whoever started them: the workers finish, and the next hub waits until they have."""
+    hub = CrashingHub(tmp_path, "")
+    hub.config.write_text(hub.config.read_text().replace("[server]", "[server]\nworkers = 2"))
+    await crash_again_and_again(hub, rounds=5, sessions=True)

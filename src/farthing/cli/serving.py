@@ -129,7 +129,7 @@ def serve(
     tls_key: Annotated[str | None, typer.Option(help="Its private key (PEM).")] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="How many processes serve, on PostgreSQL.", min=1, max=WORKERS_MAX),
+        typer.Option(help="How many processes serve.", min=1, max=WORKERS_MAX),
     ] = None,
     accept_rollback: Annotated[
         bool, typer.Option("--accept-rollback", help="Go on with older books; it is recorded.")

@@ -74,6 +74,7 @@ HINTS = {
     "tls-unusable": "Give a certificate chain and its own key, both as PEM.",
     "tigerbeetle-missing": "Run: pip install 'farthing[tigerbeetle]'",
     "workers-need-postgresql": "Leave workers at 1, or keep the books in PostgreSQL.",
+    "workers-need-writer": "Leave workers at 1, or take [books] own_process out.",
     "wrong-passphrase": "Use the passphrase that these keys, or this backup, were sealed with.",
     "too-busy": "Send the same request again as soon as Retry-After says; nothing was done.",
     "too-much-at-once": "Wait for what is under way, then send the same request with the same id.",
