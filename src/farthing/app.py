@@ -236,15 +236,12 @@ async def open_hub(
         if cluster is not None:
             await books.commit_one(Settle())
         if door is not None and isinstance(database, SqliteDatabase):
-            told = (watch.committed, faults.heads_not_noted)
-            await _join(
-                Joined(_setup(config, database, signer), clock, door, *told), books, database
-            )
+            setup = _setup(config, database, signer)
+            await _join(setup, door, ctx, (watch.committed, faults.heads_not_noted), books)
         await _admit(ctx, lambda: root or ring.root(), signer, lost)
-        alone = serves and cluster is None and door is None
-        if alone and isinstance(database, SqliteDatabase) and _has_room_beside(config):
-            told = (heads.append, watch.committed)
-            books.hand_over(await _beside(_setup(config, database, signer), clock, told))
+        if serves and not door and isinstance(database, SqliteDatabase) and _has_room(config):
+            setup = _setup(config, database, signer)
+            books.hand_over(await _beside(setup, clock, (heads.append, watch.committed)))
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
@@ -274,8 +271,10 @@ def _close(cluster: Cluster | None) -> None:
         cluster.close()
 
 
-def _has_room_beside(config: Config) -> bool:
-    """Tell whether the books are written by a process of their own."""
+def _has_room(config: Config) -> bool:
+    """Tell whether the books are written by a process of their own: not beside a cluster."""
+    if config.books.engine != "sqlite":
+        return False
     if config.books.own_process == "auto":
         return len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
     return config.books.own_process == "always"
@@ -288,11 +287,13 @@ async def _beside(setup: Setup, clock: Clock, told: Any) -> OwnProcess:
     return process
 
 
-async def _join(joined: Joined, books: SqlBooks, database: SqliteDatabase) -> None:
+async def _join(setup: Setup, door: Door, ctx: Context, told: Any, books: SqlBooks) -> None:
     """Have everything written, from here on, by the process that does so for several hubs."""
+    joined = Joined(setup, ctx.clock, door, *told)
     await joined.start()
     books.hand_over(joined)
-    database.ask_once = joined.use_once
+    if isinstance(ctx.database, SqliteDatabase):
+        ctx.database.ask_once = joined.use_once
 
 
 def _setup(config: Config, database: SqliteDatabase, signer: Signer) -> Setup:
