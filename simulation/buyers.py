@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from farthing.core.orders import Order
 from simulation.clients import Client, facts_of
 from simulation.devices import Device, facts_of_order, written
 from simulation.hubs import HubMachine
@@ -15,6 +17,7 @@ _AMOUNTS = (1, 2, 5, 20, 60)
 _AT_ONCE = 3
 _BATCH_MAX = 5
 _WRONG_CLOCK_SECONDS = 5400.0
+_AWAITS = 202
 
 
 class Buyer(Client):
@@ -26,9 +29,10 @@ class Buyer(Client):
         super().__init__(name, town, hub)
         self.device, self._sellers = device, sellers
         self._earlier: list[tuple[int, Request]] = []
+        self._asked: list[tuple[Request, dict[str, Any]]] = []
         self._acts: list[Callable[[], Awaitable[None]]] = [
             *[self._pay] * 12, *[self._sold] * 4, *[self._metered] * 2,
-            self._again, self._again, self._cancelled, self._batch,
+            self._again, self._again, self._cancelled, self._batch, self._come_back,
         ]  # fmt: skip
 
     async def run(self) -> None:
@@ -47,11 +51,15 @@ class Buyer(Client):
     def _amount(self) -> int:
         return self.luck.choice(_AMOUNTS)
 
+    def _order(self, payee: str) -> Order:
+        amount = self._amount()
+        return self.device.order(payee, amount, resource=self.device.thing(amount))
+
     async def _pay(self) -> None:
         wrong_clock = self.town.faults.strikes("device-clock")
         if wrong_clock:
             self.device.skew_seconds = self.luck.choice((-1, 1)) * _WRONG_CLOCK_SECONDS
-        order = self.device.order(self._seller().account, self._amount())
+        order = self._order(self._seller().account)
         self.device.skew_seconds = 0.0
         request = Request("POST", "/v1/payments", written(self.device.signed(order)))
         facts = facts_of_order(order, self.device.account)
@@ -59,7 +67,10 @@ class Buyer(Client):
         answer = await self.settle(operation, request)
         if answer is not None and wrong_clock and answer.told.get("code") in _LATE:
             self.town.faults.count("device-clock")
-        if answer is not None and facts_of(answer)["payment"]:
+        if answer is not None and answer.status == _AWAITS:
+            self.device.awaiting[answer.told["id"]] = facts
+            self._asked = [*self._asked[-5:], (request, facts)]
+        elif answer is not None and facts_of(answer)["payment"]:
             self._earlier = [*self._earlier[-20:], (operation, request)]
 
     async def _again(self) -> None:
@@ -67,8 +78,14 @@ class Buyer(Client):
             operation, request = self.luck.choice(self._earlier)
             await self.do("again", request, of=operation)
 
+    async def _come_back(self) -> None:
+        """Send once more what its owner was asked for, to hear what became of it."""
+        if self._asked:
+            request, facts = self.luck.choice(self._asked)
+            await self.do("come-back", request, **facts)
+
     async def _cancelled(self) -> None:
-        order = self.device.order(self._seller().account, self._amount())
+        order = self._order(self._seller().account)
         facts = facts_of_order(order, self.device.account)
         paying = Request("POST", "/v1/payments", written(self.device.signed(order)))
         ending = Request("POST", "/v1/payments/cancel", written(self.device.cancelling(order)))
@@ -76,7 +93,7 @@ class Buyer(Client):
 
     async def _batch(self) -> None:
         payee, count = self._seller().account, self.luck.randrange(2, _BATCH_MAX + 1)
-        orders = [self.device.order(payee, self._amount()) for _ in range(count)]
+        orders = [self._order(payee) for _ in range(count)]
         request = Request(
             "POST",
             "/v1/payments/batch",

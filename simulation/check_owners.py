@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from simulation.check_fees import fees_of
+
 Line = dict[str, Any]
 BUDGET, _SPENT = 300, 21
 """Every mandate's budget for the day on which the story happens; the code of what it gave."""
 
-_NEW = ("pay", "hold", "open")
+_NEW = ("pay", "hold", "open", "top-up", "approve")
 
 
 def owner_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
@@ -60,9 +62,12 @@ def _money_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator
     for line in history:
         if line["what"] == "credited":
             kept[line["account"]] += line["units"]
-    for row in rows.execute("SELECT payer, payee, captured, refunded FROM payments"):
+    for row in rows.execute("SELECT * FROM payments"):
         kept[row["payer"]] -= row["captured"] - row["refunded"]
         kept[row["payee"]] += row["captured"] - row["refunded"]
+        for fee in fees_of(row):
+            kept[row["payee"]] -= fee["units"] - fee["returned"]
+            kept[fee["account"]] += fee["units"] - fee["returned"]
     balances = {
         row["id"]: row["credits_posted"] - row["debits_posted"]
         for row in rows.execute("SELECT * FROM accounts JOIN balances USING (timestamp)")

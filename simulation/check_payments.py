@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 Line = dict[str, Any]
-_ABOUT_ORDERS = ("pay", "hold", "cancel", "open", "capture", "void", "refund")
+_AT_ONCE = ("pay", "come-back")
+_ABOUT_ORDERS = (*_AT_ONCE, "hold", "cancel", "open", "top-up", "capture", "void", "refund")
 
 
 def payment_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
@@ -67,20 +68,20 @@ def _order_faults(
 def _answer_faults(wish: Line, answer: Line, row: sqlite3.Row | None) -> Iterator[str]:
     kind, status, state = wish["kind"], answer["status"], answer.get("state", "")
     name = answer["payment"]
-    if status in (200, 201):
+    if status in (200, 201, 202):
         if row is None:
             yield f"{name} was answered as {state}, and is lost"
             return
         if name != row["id"] and kind != "refund":
             yield f"{name} was answered, and it is {row['id']} in the books"
-    is_paid = (kind == "pay" and status == 200) or state == "captured"
+    is_paid = (kind in _AT_ONCE and status == 200) or state == "captured"
     if is_paid and row is not None and row["state"] != "captured":
         yield f"{name} was answered as paid, and is {row['state']} in the books"
-    if kind == "pay" and is_paid and row is not None and row["captured"] != wish["amount"]:
+    if kind in _AT_ONCE and is_paid and row is not None and row["captured"] != wish["amount"]:
         yield f"{name} was answered as paid, and {row['captured']} was taken"
     if kind == "capture" and status == 200 and state == "captured" and row is not None:
         yield from _part_faults(wish, row)
-    is_refused = kind in ("pay", "open") and status >= 400
+    is_refused = kind in (*_AT_ONCE, "open", "top-up") and status >= 400
     is_over = is_refused or state in ("refused", "voided", "expired")
     if is_over and row is not None and row["captured"]:
         yield f"it was answered {status} {answer.get('code', state)}, and the money was taken"

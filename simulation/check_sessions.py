@@ -1,5 +1,6 @@
 """Sessions: each ends, and takes exactly what the highest voucher promised that was accepted."""
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,28 @@ def session_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterato
             yield f"session {name} took vouchers, and is lost"
     for name, row in found.items():
         yield from _faults(row, accepted[name], unsure[name])
+    yield from _deposit_faults(history, heard, found, rows)
+
+
+def _deposit_faults(
+    history: Sequence[Line],
+    heard: dict[int, Line],
+    found: dict[str, sqlite3.Row],
+    rows: sqlite3.Connection,
+) -> Iterator[str]:
+    """Compare what was held for sessions with what their deposits come to."""
+    amounts = {row["id"]: row["amount"] for row in rows.execute("SELECT id, amount FROM payments")}
+    deposits = {name: json.loads(row["deposits"]) for name, row in found.items()}
+    for name, row in found.items():
+        right = sum(amounts[deposit] for deposit in deposits[name])
+        if row["deposit"] != right:
+            yield f"session {name} has {row['deposit']}, and its deposits are of {right}"
+    for line in history:
+        if line["what"] == "asked" and line["kind"] == "top-up":
+            answer = heard.get(line["operation"], {})
+            is_held = answer.get("status") == 200
+            if is_held and answer["payment"] not in deposits.get(line["session"], []):
+                yield f"session {line['session']} was topped up by {answer['payment']}, and lost it"
 
 
 def _faults(row: sqlite3.Row, accepted: int, unsure: int) -> Iterator[str]:

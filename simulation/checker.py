@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from simulation.check_asks import ask_faults
+from simulation.check_fees import fee_faults
 from simulation.check_history import history_faults
 from simulation.check_ledger import ledger_faults
 from simulation.check_owners import owner_faults
@@ -33,4 +35,6 @@ def _faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
     yield from payment_faults(history, rows)
     yield from session_faults(history, rows)
     yield from owner_faults(history, rows)
+    yield from ask_faults(history, rows)
+    yield from fee_faults(history, rows)
     yield from history_faults(history, rows)

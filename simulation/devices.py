@@ -11,17 +11,23 @@ from farthing.core.orders import Order
 from farthing.keys import Ed25519Signer
 from simulation.stillness import STILL
 
+ASKED_ABOVE = 40
 LIFETIMES_SECONDS = (60, 900, 1800, 1800)
 
 
 class Device:
-    """A machine that signs orders. Shape: `skew_seconds` is how wrong its clock is."""
+    """A machine that signs orders.
+
+    Shape: `skew_seconds` is how wrong its clock is; where it `asks`, its owner is asked above some
+           amount, and `awaiting` has what waits for that.
+    """
 
     def __init__(self, account: str, luck: Random) -> None:
         self.account, self.luck = account, luck
         self.id, self.mandate, self.hub = "", "", ""
         self.signer = Ed25519Signer(luck.randbytes(32))
         self.skew_seconds = 0.0
+        self.asks, self.awaiting = False, dict[str, dict[str, Any]]()
 
     def new_key(self) -> Ed25519Signer:
         """Make another key."""
@@ -40,6 +46,10 @@ class Device:
             "expires": now_ns // NS + self.luck.choice(LIFETIMES_SECONDS),
         }
         return Order(**(terms | members))
+
+    def thing(self, amount: int) -> str:
+        """Say what is bought, where its owner may be asked: equal asks would be one."""
+        return f"thing {self.luck.getrandbits(40)}" if self.asks and amount > ASKED_ABOVE else ""
 
     def signed(self, order: Order) -> dict[str, Any]:
         """Sign an order, as a request's body."""

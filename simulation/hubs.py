@@ -6,11 +6,13 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from farthing.app import Ground, Hub, KeyRing, open_hub
 from farthing.clock import NS
 from farthing.config import Config
 from farthing.errors import Unavailable
-from farthing.settings import BooksSettings, LimitSettings
+from farthing.settings import BooksSettings, FeeSettings, LimitSettings
 from farthing.web.app import HubApp, LocalOperator
 from simulation.disk import Disk
 from simulation.heads import lose_end
@@ -159,6 +161,12 @@ class HubMachine:
             self.keys.add_signing_key()
             self._watcher.befell("hub-key-rotated")
         await self.open()
+
+    async def take_fee(self, account: str, ppm: int) -> None:
+        """Take a share of everything that is captured from here on."""
+        fees = {"USD": FeeSettings(account=account, ppm=ppm)}
+        self._config = msgspec.structs.replace(self._config, fees=fees)
+        await self.restart(with_new_key=False)
 
     async def up(self) -> None:
         """Wait until it is open."""

@@ -6,20 +6,23 @@ from typing import Any
 from farthing.codec import to_base64url
 from farthing.core.devices import enrolment_bytes, rotation_bytes
 from simulation.clients import Client
-from simulation.devices import Device, written
+from simulation.devices import ASKED_ABOVE, Device, written
 from simulation.hubs import HubMachine
 from simulation.town import Town
 from simulation.wire import Request
 
 BUDGET = 300
+_ASK_SECONDS = 10
 _LARGEST = 10
 _BETWEEN_SECONDS = 0.8
 
 
-def mandate_of(owner: str, largest: int | None = None) -> dict[str, Any]:
-    """Write a mandate's terms: a budget for the day, and perhaps a largest payment."""
+def mandate_of(owner: str, largest: int | None = None, *, asks: bool = False) -> dict[str, Any]:
+    """Write a mandate's terms: a budget for the day, perhaps a largest payment, or to be asked."""
     budget = {"name": "day", "per": "day", "limit": str(BUDGET)}
-    terms = {"asset": "USD", "owner": owner, "budgets": [budget]}
+    terms: dict[str, Any] = {"asset": "USD", "owner": owner, "budgets": [budget]}
+    if asks:
+        terms |= {"ask_above": str(ASKED_ABOVE), "ask_seconds": _ASK_SECONDS}
     return terms if largest is None else terms | {"largest": str(largest)}
 
 
@@ -31,6 +34,7 @@ class Owner(Client):
         self._owner, self._device = owner, device
         self._changes = [
             self._revoke_mandate, self._revoke_device, self._rotate, self._freeze, self._limit,
+            self._answer, self._answer, self._answer,
         ]  # fmt: skip
 
     async def run(self) -> None:
@@ -55,7 +59,7 @@ class Owner(Client):
         await self.made(f"/v1/mandates/{revoked}/revoke")
         self.town.note("revoked", device=self._device.id, hub=self.hub.name)
         await asyncio.sleep(0.05)
-        self._device.mandate = (await self.made("/v1/mandates", mandate_of(self._owner)))["id"]
+        self._device.mandate = (await self.made("/v1/mandates", self._terms()))["id"]
         self.town.note("allowed", device=self._device.id, hub=self.hub.name)
         where = f"/v1/devices/{self._device.id}/mandate"
         await self.made(where, {"mandate": self._device.mandate}, method="PUT")
@@ -108,9 +112,22 @@ class Owner(Client):
     async def _limit(self) -> None:
         self._begin("limit-lowered")
         where = f"/v1/mandates/{self._device.mandate}"
-        await self.made(where, mandate_of(self._owner, _LARGEST), method="PUT")
+        await self.made(where, self._terms(_LARGEST), method="PUT")
         await asyncio.sleep(0.1)
-        await self.made(where, mandate_of(self._owner), method="PUT")
+        await self.made(where, self._terms(), method="PUT")
+
+    async def _answer(self) -> None:
+        """Approve or deny what was asked, or leave it to its deadline."""
+        asked, self._device.awaiting = self._device.awaiting, {}
+        for payment, facts in asked.items():
+            draw = self.luck.random()
+            if draw < 0.75:
+                verb = "approve" if draw < 0.5 else "deny"
+                request = Request("POST", f"/v1/payments/{payment}/{verb}", operator=True)
+                await self.do(verb, request, of=payment, **facts)
+
+    def _terms(self, largest: int | None = None) -> dict[str, Any]:
+        return mandate_of(self._owner, largest, asks=self._device.asks)
 
     def _begin(self, change: str) -> None:
         self.town.change(change, self._device.id)

@@ -19,12 +19,14 @@ class Seller(Client):
 
     async def sell(self, device: Device, amount: int) -> None:
         """Sell something for a hold, and settle it."""
-        order = device.order(self.account, amount)
+        order = device.order(self.account, amount, resource=device.thing(amount))
         self.about = device.id
         facts = facts_of_order(order, device.account)
         seconds = self.luck.choice((3, 20, 60))
         body = device.signed(order) | {"hold_seconds": seconds}
         held = await self.do("hold", self.request("/v1/payments/authorise", body), **facts)
+        if held is not None and held.told.get("state") == "awaiting":
+            device.awaiting[held.told["payment"]] = facts
         if held is None or held.told.get("state") != "held":
             return
         if self.town.faults.strikes("seller-gone"):

@@ -11,6 +11,7 @@ from simulation.town import Town
 
 _SELLERS, _BUYERS = 2, 4
 _FUNDS = 3_000
+FEE_PPM = 100_000
 Person = Owner | Buyer
 
 
@@ -21,8 +22,12 @@ class Settler:
         self._town, self._hub = town, hub
         self._operator = Owner(f"{hub.name} operator", town, hub, "", Device("", town.luck))
 
-    async def people(self) -> list[Person]:
+    async def people(self, *, with_fee: bool) -> list[Person]:
         """Make sellers, buyers and their owners; give those who act by themselves."""
+        if with_fee:
+            account = await self._account(await self._owner("who runs it"))
+            self._town.note("fee", account=account, ppm=FEE_PPM, hub=self._hub.name)
+            await self._hub.take_fee(account, FEE_PPM)
         sellers = [await self._seller(f"{self._hub.name} seller {n}") for n in range(_SELLERS)]
         people: list[Person] = []
         for number in range(_BUYERS):
@@ -57,7 +62,10 @@ class Settler:
         of = await self._owner(f"owner {number}")
         device = Device(await self._account(of, _FUNDS), town.luck)
         device.hub = hub.identity
-        device.mandate = (await self._made("/v1/mandates", mandate_of(of)))["id"]
+        device.asks = number % 2 == 1
+        if device.asks:
+            town.note("asks", account=device.account, hub=hub.name)
+        device.mandate = (await self._made("/v1/mandates", mandate_of(of, asks=device.asks)))["id"]
         owner = Owner(f"{hub.name} owner {number}", town, hub, of, device)
         await owner.enrol()
         return [owner, Buyer(f"{hub.name} buyer {number}", town, hub, device, sellers)]

@@ -21,7 +21,7 @@ from simulation.town import Town
 _HUBS = ("hub", "other hub")
 _SECONDS_MAX = 900.0
 _REST_SECONDS = 45.0
-_END_SECONDS = 1_000.0
+_END_SECONDS = 1_500.0
 """So far the clock is put forward in the end: what was begun while it was ahead ends as well."""
 _FREE_BYTES = (1 << 23, 1 << 24, 1 << 26)
 """How much room the disk says it has: the less, the more often SQLite's log is brought home."""
@@ -98,7 +98,7 @@ class Story:
         people: list[Person] = []
         for hub in self.hubs:
             await hub.open()
-            people += await Settler(self.town, hub).people()
+            people += await Settler(self.town, hub).people(with_fee=hub is self.hubs[0])
         self.faults.calm = False
         work = [self.loop.create_task(one.run(), context=at_place(one.name)) for one in people]
         befalling = [self.loop.create_task(self._befall(hub)) for hub in self.hubs]
