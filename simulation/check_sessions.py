@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 Line = dict[str, Any]
+_TOO_EARLY = ("voucher-beyond-deposit", "bad-tick", "account-frozen")
+"""Before a top-up, before the voucher with its ladder, before its account is open again."""
 
 
 def session_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
@@ -19,8 +21,12 @@ def session_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterato
         if line["what"] != "asked" or line["kind"] != "draw":
             continue
         answer = heard.get(line["operation"])
-        # One that counted, and was lost on its way back, is refused again once the session is over.
-        is_unsure = answer is None or (answer["status"] != 200 and line["operation"] in repeated)
+        # One that counted, and was lost on its way back, is refused again once the session is over;
+        # and a copy of one that was refused too early may come when it is right.
+        is_unsure = answer is None or (
+            answer["status"] != 200
+            and (line["operation"] in repeated or answer.get("code") in _TOO_EARLY)
+        )
         if is_unsure or (answer is not None and answer["status"] == 200):
             kept = unsure if is_unsure else accepted
             kept[line["session"]] = max(kept[line["session"]], line["units"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulation.buyers import Buyer
 
 _TARIFF = flat_rate("USD", "request", 1)
-_DEPOSIT, _MORE = 30, 15
+_DEPOSIT, _MORE = 27, 15
 _LIFETIME_SECONDS, _GRACE_SECONDS = 8, 4
 _TICKS, _EACH = 12, 2
 
