@@ -19,6 +19,7 @@ from farthing.store.database import Database, Tx
 
 _ONLY_THERE = "the cluster has it, and the books have not"
 _ONLY_HERE = "the cluster does not have it"
+_ELSEWHERE = "the cluster has another one in its place"
 
 
 async def cluster_fault(database: Database, cluster: Cluster) -> Fault | None:
@@ -63,9 +64,12 @@ def _compare_transfers(tx: Tx, cluster: Cluster, newer: Newer) -> None:
         if row is None:
             newer.transfers.append(kept)
             continue
-        if kept.cluster_ns < row.cluster_ns:
+        if not row.cluster_ns:  # Of before the books were moved to the cluster.
+            if kept.transfer.id != row.transfer.id:
+                raise transfer_broken(row, _ELSEWHERE)
+        elif kept.cluster_ns < row.cluster_ns:
             raise broken("transfer", _ONLY_THERE, ident=kept.transfer.id)
-        if kept.cluster_ns > row.cluster_ns:
+        elif kept.cluster_ns > row.cluster_ns:
             raise transfer_broken(row, _ONLY_HERE)
         wrong = _difference(row.transfer, kept.transfer, ())
         if wrong:
@@ -83,9 +87,12 @@ def _compare_accounts(tx: Tx, accounts: Sequence[KeptAccount], newer: Newer) -> 
         if row is None:
             newer.accounts.append(kept)
             continue
-        if kept.cluster_ns < row.cluster_ns:
+        if not row.cluster_ns:
+            if kept.account.id != row.account.id:
+                raise account_broken(row, _ELSEWHERE)
+        elif kept.cluster_ns < row.cluster_ns:
             raise broken("account", _ONLY_THERE, ident=kept.account.id)
-        if kept.cluster_ns > row.cluster_ns:
+        elif kept.cluster_ns > row.cluster_ns:
             raise account_broken(row, _ONLY_HERE)
         wrong = _account_difference(row, kept, moves=kept.account.id in moving)
         if wrong:
