@@ -1,6 +1,7 @@
 """One writing process for several hubs that a test opens in its own: a door to it, and its end."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -37,6 +38,7 @@ class SharedWriterProcess:
         """Let nobody in any more, and wait for its end, which comes when all have left."""
         self.door.shut()
         self.door.hears.close()
+        os.close(self.door.lock)
         return self.process.wait(_PATIENCE_SECONDS)
 
 
