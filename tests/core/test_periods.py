@@ -144,3 +144,66 @@ def test_odd_zones_are_refused(zone: str):
     with pytest.raises(Malformed) as caught:
         check_zone(zone)
     assert caught.value.code == "unknown-time-zone"
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "posix/UTC", "right/UTC"])
+def test_files_beside_the_zones_are_none(zone: str):
+    with pytest.raises(Malformed) as caught:
+        check_zone(zone)
+    assert caught.value.code == "unknown-time-zone"
+
+
+@pytest.mark.parametrize("good", ["UTC", "Europe/Berlin"])
+def test_a_zone_is_given_back(good: str):
+    assert check_zone(good) == good
+
+
+@pytest.mark.parametrize("good", ["day", "week", "month", "1s", "90s", "15m", "1h", "7d", "366d"])
+def test_a_period_is_given_back(good: str):
+    assert check_per(good) == good
+
+
+@pytest.mark.parametrize(
+    ("per", "length"), [("1s", 1), ("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800)]
+)
+def test_a_fixed_period_is_as_long_as_it_says_and_begins_at_a_multiple(per: str, length: int):
+    period = period_in_zone(per, "UTC", 1_800_000_123)
+    assert period.start == 1_800_000_123 // length * length
+    assert period.end - period.start == length
+
+
+@pytest.mark.parametrize("good", ["08:00-18:00", "22:00-06:00", "00:00-24:00"])
+def test_a_span_of_hours_is_given_back(good: str):
+    assert check_hours(good) == good
+
+
+def test_hours_begin_and_end_at_their_minutes():
+    for now, inside in (("08:14", False), ("08:15", True), ("09:44", True), ("09:45", False)):
+        assert within_hours(["08:15-09:45"], "UTC", moment(f"2026-11-22T{now}")) is inside
+    for now, inside in (("22:14", False), ("22:15", True), ("06:44", True), ("06:45", False)):
+        assert within_hours(["22:15-06:45"], "UTC", moment(f"2026-11-22T{now}")) is inside
+
+
+def test_a_zone_applies_from_its_very_moment_and_a_period_ends_the_later_of_both():
+    changed = moment("2026-11-22T12:00")
+    zones = [ZoneChange(0, "UTC"), ZoneChange(changed, "America/New_York")]
+    whole = moment("2026-11-22T00:00"), moment("2026-11-23T00:00")
+    before = period_at("day", zones, changed - 1)
+    assert (before.start, before.end) == whole
+    held = period_at("day", zones, changed)
+    assert (held.start, held.end) == (whole[0], moment("2026-11-23T00:00", "America/New_York"))
+    # A third zone, whose day ends later still.
+    zones.append(ZoneChange(changed + 3600, "Pacific/Apia"))
+    again = period_at("day", zones, changed + 3600)
+    assert (again.start, again.end) == (held.start, moment("2026-11-24T00:00", "Pacific/Apia"))
+    after = period_at("day", zones, again.end)
+    assert (after.start, after.end) == (again.end, moment("2026-11-25T00:00", "Pacific/Apia"))
+
+
+def test_a_period_ends_at_its_second_where_a_zone_was_some_seconds_off():
+    """Liberia was 44:30 behind until 1972: no quarter of an hour begins with its days."""
+    end = moment("1971-02-02T00:44:30")
+    before = period_in_zone("day", "Africa/Monrovia", end - 1)
+    after = period_in_zone("day", "Africa/Monrovia", end)
+    assert (before.start, before.end) == (end - 86400, end)
+    assert (after.start, after.end) == (end, end + 86400)

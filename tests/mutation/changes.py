@@ -198,6 +198,8 @@ def _flows(node: ast.AST) -> Iterator[Swap]:
             yield "break becomes continue", _become(node, ast.Continue())
         case ast.Continue():
             yield "continue becomes break", _become(node, ast.Break())
+        case ast.Assign(targets=[ast.Name(id="detail")]):
+            pass  # What people read of a refusal.
         case ast.Assign(value=value) if not isinstance(value, ast.Constant):
             yield "None is assigned", _put(node, "value", _none(value))
         case _:

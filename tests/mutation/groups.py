@@ -34,6 +34,46 @@ GROUPS = {
             "tests/core/test_ledger_work.py",
         ),
     ),
+    "mandates": Group(
+        ("core/mandates.py", "core/periods.py"),
+        (
+            "tests/core/test_mandates.py",
+            "tests/core/test_periods.py",
+            "tests/books/test_mandates_and_budgets.py",
+        ),
+    ),
+    "sessions": Group(
+        (
+            "core/closing.py",
+            "core/drawing.py",
+            "core/session_charges.py",
+            "core/sessions.py",
+        ),
+        (
+            "tests/core/test_deposits.py",
+            "tests/core/test_drawing.py",
+            "tests/core/test_session_charges.py",
+            "tests/core/test_sessions.py",
+            "tests/books/test_sessions.py",
+        ),
+    ),
+    "vouchers": Group(
+        ("core/promises.py", "core/ticks.py", "core/vouchers.py"),
+        (
+            "tests/core/test_ticks.py",
+            "tests/core/test_voucher_edges.py",
+            "tests/core/test_vouchers.py",
+        ),
+    ),
+    "meters": Group(
+        ("core/meters.py", "core/tariffs.py", "core/usage.py"),
+        (
+            "tests/core/test_meters.py",
+            "tests/core/test_tariff_edges.py",
+            "tests/core/test_tariffs.py",
+            "tests/core/test_usage.py",
+        ),
+    ),
 }
 
 LEFT_OUT = "not postgresql and not tigerbeetle and not process"
