@@ -159,6 +159,23 @@ async def test_a_hub_that_was_lost_in_a_commit_ends_it_when_it_is_back(hub, lose
     assert await hub.audit() == "ok"
 
 
+async def test_a_refusal_and_the_events_of_a_lost_commit_are_kept_as_well(hub):
+    world, buyer, shop = await lived_in(hub)
+    units = [world.pay(buyer, shop, 11), world.pay(buyer, shop, 5000)]
+    poor = await world.spender(1)
+    units.append(world.pay(poor, shop, 2))
+    hub.cluster.loses, hub.cluster.times = "the answer", 1
+    with pytest.raises(OutcomeUnknown):
+        await world.do_all(units)
+    hub.reopen()
+    await hub.books.commit_one(Settle())
+    told = await hub.database.read(lambda tx: tx.rows("SELECT subject, kind FROM events"))
+    kinds = [{kind for subject, kind in told if subject == unit.name} for unit in units]
+    assert kinds == [{"payment.captured"}, {"payment.refused"}, {"payment.refused"}]
+    assert (await hub.world().payment(units[2].name)).reason == "insufficient-funds"
+    assert await hub.audit() == "ok"
+
+
 async def test_while_the_cluster_is_away_nothing_is_done_and_then_it_goes_on(hub):
     world, buyer, shop = await lived_in(hub)
     before = await world.available(shop)

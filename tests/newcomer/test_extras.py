@@ -12,6 +12,8 @@ from .shell import ROOT
 
 NEEDS = {
     "postgres": "FARTHING_BOOKS_ENGINE=postgresql FARTHING_BOOKS_DSN=dbname=farthing farthing init",
+    "tigerbeetle": "FARTHING_BOOKS_ENGINE=tigerbeetle FARTHING_BOOKS_ADDRESSES=127.0.0.1:3000"
+    " farthing init",
     "otel": "farthing init && FARTHING_TRACING_ENDPOINT=http://127.0.0.1:4318 farthing serve",
     "x402": "python3 -c 'import farthing.plugs.x402_seller'",
     "mpp": "python3 -c 'import farthing.plugs.pympp_client'",
