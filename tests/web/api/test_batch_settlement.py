@@ -176,6 +176,19 @@ async def test_time_takes_what_was_charged_and_not_all_that_was_promised(tmp_pat
         assert await town.available("purse") == FUNDS - 700
 
 
+async def test_a_payee_that_closes_with_units_takes_up_to_what_is_promised(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        own = Channel(town)
+        await own.buy(own.opens(units=5000), used=700)
+        path = f"/v1/sessions/{own.id}/close"
+        more = await town.ask("POST", path, {"units": "5001"}, who=SELLER)
+        assert (more.status_code, more.json()["code"]) == (400, "capture-too-large")
+        closed = await town.made("POST", path, {"units": "5000"}, who=SELLER)
+        assert (closed["state"], closed["captured"]) == ("closed", "5000")
+        assert await town.available("shop") == 5000
+        assert await town.available("purse") == FUNDS - 5000
+
+
 @pytest.mark.rule("x402.batch-reserved", on="hub")
 async def test_one_promise_never_serves_two_requests(tmp_path: Path):
     async with open_town(tmp_path) as town:
