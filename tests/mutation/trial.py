@@ -27,14 +27,18 @@ SECONDS_MAX = 120
 """How long a change may take by the wall: a processor's time is what it is bounded by otherwise."""
 TESTS_SECONDS_MAX = 3.0
 """How long the tests of one change take at most; those that take longest are passed over."""
+SPARE_SECONDS = 2.0
+"""How much longer than three times as long as they took tests may take before they are endless."""
 NOTICED, UNNOTICED = 0, 3
 
 
 class Trial:
     """A pytest plugin that runs every change instead of every test once."""
 
-    def __init__(self, root: Path, files: Sequence[str], kept: Kept) -> None:
-        self._root, self._files, self._kept = root, files, kept
+    def __init__(
+        self, root: Path, files: Sequence[str], kept: Kept, spare_seconds: float = SPARE_SECONDS
+    ) -> None:
+        self._root, self._files, self._kept, self._spare = root, files, kept, spare_seconds
 
     def pytest_configure(self) -> None:
         """Have random tests find what they find at once, the same each time, whatever it takes."""
@@ -59,13 +63,13 @@ class Trial:
         calls = _Calls(session.items, watched)
         begun = time.monotonic()
         for file, path in paths.items():
-            _ensure_quiet(watched, path, calls)
+            _ensure_quiet(watched, path, calls, self._spare)
             for change, tree in changed(file, path.read_text()):
                 if self._kept.is_noticed(change):
                     continue
                 different = watched.differing(path, tree)
                 tests = calls.of([which for which, _ in different])
-                verdict = _try(watched, different, tests) if different else "unnoticed"
+                verdict = _try(watched, different, tests, self._spare) if different else "unnoticed"
                 self._kept.note(change, verdict)
                 if verdict == "unnoticed":
                     print(f"unnoticed by {len(tests)} tests: {change.key}", flush=True)
@@ -74,10 +78,10 @@ class Trial:
         return True
 
 
-def _ensure_quiet(watched: Watched, path: Path, calls: "_Calls") -> None:
+def _ensure_quiet(watched: Watched, path: Path, calls: "_Calls", spare: float) -> None:
     """Stop where tests fail in a fork by themselves: they would notice anything."""
     same = [(mark(code), code) for code in watched.codes[path]]
-    if _try(watched, same, calls.of([which for which, _ in same])) != "unnoticed":
+    if _try(watched, same, calls.of([which for which, _ in same]), spare) != "unnoticed":
         raise pytest.UsageError(f"tests of {path.name} fail with nothing changed")
 
 
@@ -139,13 +143,15 @@ def _passes(item: pytest.Item) -> bool:
     return all(not report.failed for report in reports)
 
 
-def _try(watched: Watched, different, tests: Sequence[tuple[float, pytest.Item]]) -> str:
+def _try(
+    watched: Watched, different, tests: Sequence[tuple[float, pytest.Item]], spare: float
+) -> str:
     if not tests:
         return "unnoticed"
     child = os.fork()
     if not child:
         _hush()
-        _bound(sum(seconds for seconds, _ in tests))
+        _bound(spare + 3 * sum(seconds for seconds, _ in tests))
         os._exit(_verdict(watched, different, [item for _, item in tests]))
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
@@ -166,7 +172,7 @@ def _verdict(watched: Watched, different, items: Sequence[pytest.Item]) -> int:
 def _bound(seconds: float) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, 2 + 3 * seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.alarm(SECONDS_MAX)
     resource.setrlimit(resource.RLIMIT_AS, (ROOM_BYTES, ROOM_BYTES))
 
