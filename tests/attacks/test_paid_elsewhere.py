@@ -62,7 +62,7 @@ def test_what_was_ordered_here_before_the_price_rose_is_served_at_the_price_as_o
             [offer] = shop.prices.offers
             dearer = type(offer.price)(9000, offer.price.asset)
             changed = {name: getattr(offer, name) for name in ("name", "path", "methods")}
-            shop.paywall._prices = PriceList((type(offer)(price=dearer, **changed),))
+            shop.paywall._desk.prices = PriceList((type(offer)(price=dearer, **changed),))
             [waiting] = shop.hub.payments
             shop.hub.approve(waiting)
             answer = await client.get("/paid", headers=credential)

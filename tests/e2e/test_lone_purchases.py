@@ -35,7 +35,7 @@ async def states(shop: Shop) -> dict[str, str]:
 
 
 def handled_by(shop: Shop, handler: Any) -> App:
-    shop.paywall._app = handler
+    shop.paywall._desk.app = handler
     return shop.paywall
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from farthing.books.sql import QUEUE_MAX
+from farthing.core import orders
 from farthing.core.idempotency import KEPT_SECONDS as KEYS_KEPT_SECONDS
 from farthing.protocols.message_signatures import LIFETIME_SECONDS_MAX, SeenNonces
 from farthing.services import turns
@@ -17,7 +18,6 @@ from farthing.web import (
     incoming,
     pace,
     patience,
-    paywall,
     socket_proxy,
     strict_http,
     upstream_socket,
@@ -251,7 +251,7 @@ def seller() -> list[Row]:
         ("all such bodies together", size(_LIMITS.bodies_memory_bytes), "`bodies_memory_bytes`",
          "503 `too-busy`, 429 `too-much-at-once`"),
         ("method, path and query of what is priced",
-         f"{paywall.RESOURCE_CHARACTERS_MAX:,} characters", "", "414 `target-too-long`"),
+         f"{orders.RESOURCE_CHARACTERS_MAX:,} characters", "", "414 `target-too-long`"),
         ("prices asked and payments refused, of one address",
          f"{_LIMITS.asks_per_second:g} a second, {_LIMITS.asks_burst:g} at once",
          "`asks_per_second`, `asks_burst`", "429 `too-many-requests`; who pays gets both back"),

@@ -119,7 +119,10 @@ async def test_a_price_beside_an_endpoint_can_be_metered(tmp_path: Path):
         await app(scope, receive, send)
 
     async with metered_shop(tmp_path, later, prices="") as (shop, url), shop.client() as client:
-        shop.paywall._realm, shop.paywall._payee = "shop.example", shop.town.accounts["shop"]
+        shop.paywall._desk.realm, shop.paywall._desk.payee = (
+            "shop.example",
+            shop.town.accounts["shop"],
+        )
         app = tagged(shop.paywall)
         shop.paywall.wrap(app)
         async with client.session(url, deposit="0.0005 USD") as bought:

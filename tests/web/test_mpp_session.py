@@ -216,7 +216,7 @@ async def test_only_what_takes_a_deposit_needs_a_fresh_challenge(selling):
             realm="shop.example",
             hub=payer.shop.town.hub.ctx.identity.hub,
             payee=payer.shop.town.accounts["shop"],
-            usage=payer.shop.paywall._prices.current().offers[0].usage,
+            usage=payer.shop.paywall._desk.prices.current().offers[0].usage,
         )
         opens = written(challenge, {"action": "open", **body_of(order)})
         draws = written(challenge, {"action": "voucher", "session": "ses_1", "voucher": "aaaa"})

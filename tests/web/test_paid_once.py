@@ -247,7 +247,7 @@ def test_a_credential_made_before_a_price_change_still_gets_its_answer():
             [offer] = shop.prices.offers
             dearer = type(offer.price)(9000, offer.price.asset)
             changed = {name: getattr(offer, name) for name in ("name", "path", "methods")}
-            shop.paywall._prices = PriceList((type(offer)(price=dearer, **changed),))
+            shop.paywall._desk.prices = PriceList((type(offer)(price=dearer, **changed),))
             again = await client.get("/paid", headers=paid)
             late = await client.get("/paid", headers=unpaid)
         assert (again.status_code, again.content) == (200, b"goods")

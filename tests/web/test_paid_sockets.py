@@ -200,7 +200,7 @@ async def test_a_payment_that_cannot_be_taken_opens_nothing():
 async def test_prices_of_sockets_travel_over_tls_alone():
     goods = Goods()
     async with shop_of(goods) as (shop, url):
-        shop.paywall._trust = Trust(["127.0.0.1"])
+        shop.paywall._desk.trust = Trust(["127.0.0.1"])
         plain = [(b"x-forwarded-proto", b"http"), (b"x-forwarded-for", b"192.0.2.1")]
         async with opening(url, "/paid", plain) as (wire, refused):
             assert refused.status_code == 403 and b"tls-required" in wire.body
@@ -208,7 +208,7 @@ async def test_prices_of_sockets_travel_over_tls_alone():
 
 async def test_who_asks_too_often_is_told_when_to_come_back():
     async with shop_of(Goods(), limits=Limits(asks_per_second=0.1, asks_burst=1)) as (shop, url):
-        shop.paywall._trust = Trust(["127.0.0.1"])
+        shop.paywall._desk.trust = Trust(["127.0.0.1"])
         told = [(b"x-forwarded-proto", b"https"), (b"x-forwarded-for", b"192.0.2.1")]
         async with opening(url, "/paid", told) as (_, refused):
             assert refused.status_code == 402

@@ -17,7 +17,8 @@ from farthing.demo.web import Page, Route, Routes, as_json, trust
 from farthing.money import parse_price
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.x402 import X402
-from farthing.web.paywall import Paywall, Prices
+from farthing.web.paywall import Paywall
+from farthing.web.price_desk import Prices
 from farthing.web.price_file import PriceBook
 from farthing.web.proxy import ReverseProxy
 from farthing.web.remote_hub import RemoteHub
