@@ -14,7 +14,7 @@ from farthing.core import heads, identity, orders, paths, periods, prices, recei
 from farthing.device.pay_request import read_request as read_pay_request
 from farthing.money import Asset, parse_price, parse_units
 from farthing.protocols import client, fields, message_signatures, mpp, preferences, x402
-from farthing.web.api import lists, reading, router, streams
+from farthing.web.api import lists, reading, signed_request, streams
 from farthing.web.api.endpoint import Call
 from farthing.web.incoming import read_request
 from farthing.web.price_file import read_prices
@@ -71,7 +71,7 @@ def _cursor(told: str) -> object:
 
 
 def _host(told: str) -> object:
-    return router._host_of({"server": ("127.0.0.1", 8402)}, {"host": told})
+    return signed_request.host_of({"server": ("127.0.0.1", 8402)}, {"host": told})
 
 
 def _chunked(raw: bytes) -> object:

@@ -329,7 +329,7 @@ async def test_new_prices_are_told_at_once_and_switching_it_off_leaves_the_docum
 
     changing = Changing()
     wall = shop.paywall.wrap(app)
-    wall._prices = changing
+    wall._desk.prices = changing
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(wall), base_url="http://127.0.0.1"
     ) as http:

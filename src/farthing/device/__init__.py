@@ -2,7 +2,7 @@
 
 from farthing.device.at_most import AtMost
 from farthing.device.bought_socket import BoughtSocket
-from farthing.device.client import Client, PayingTransport, paid, promised, unproven
+from farthing.device.client import Client, paid, promised, unproven
 from farthing.device.enrolment import enrol, rotate
 from farthing.device.gateway import Gateway, direct_order
 from farthing.device.giving_up import GivenUp
@@ -17,6 +17,7 @@ from farthing.device.outcomes import (
     WillNotPay,
 )
 from farthing.device.patience import Patience
+from farthing.device.paying_transport import PayingTransport
 from farthing.device.purse import Membership, Purse, open_purse
 from farthing.device.sync import SyncClient, sync_client
 

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import structlog
@@ -20,15 +20,14 @@ from farthing.errors import (
     Unauthenticated,
     present,
 )
-from farthing.protocols.message_signatures import SignedMessage
 from farthing.services.desk import Desk
 from farthing.services.watch import Seen
-from farthing.settings import LOOPBACK
 from farthing.sharing import Room
 from farthing.web.api import voucher_socket
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
+from farthing.web.api.signed_request import authority_of, message_of, raw_path
 from farthing.web.asgi import Message, RawHeaders, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
 from farthing.web.body import check_digest
@@ -51,7 +50,6 @@ LOCAL = "farthing.local"
 
 OPERATOR = Principal("operator", "", frozenset({Scope.OPERATOR}))
 _SEGMENT = re.compile(r"[A-Za-z0-9_.:~-]{1,200}", re.ASCII)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Router:
@@ -63,7 +61,7 @@ class Router:
     def __init__(self, desk: Desk, endpoints: Sequence[Endpoint], room: Room | None = None) -> None:
         self._desk = desk
         self._room = room or Room(desk.config.limits.requests_bytes_max)
-        self._authority = _authority(desk.config.server.public_url)
+        self._authority = authority_of(desk.config.server.public_url)
         self._rates = Rates(desk.config, lambda: desk.ctx.clock() / NS)
         self._exact: dict[str, dict[str, Endpoint]] = {}
         self._shaped: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
@@ -132,7 +130,7 @@ class Router:
         if not local:
             read_envelope({**scope, "method": "GET"}, [(n.lower(), v) for n, v in scope["headers"]])
         headers = read_headers(scope["headers"])
-        if _raw_path(scope) != voucher_socket.PATH:
+        if raw_path(scope) != voucher_socket.PATH:
             raise Missing("no-such-path", "vouchers are sent to /v1/vouchers")
         read_query(scope.get("query_string", b""), {})
         self._check_origin(headers.get("origin", ""))
@@ -210,7 +208,7 @@ class Router:
         """Give what is answered of a fault, and tell the log what the operator has to know."""
         if not isinstance(fault, FarthingError):
             # As text, for a prettier traceback may show the values of variables, keys included.
-            log.error("request.failed", path=_raw_path(scope), trace=traceback.format_exc())
+            log.error("request.failed", path=raw_path(scope), trace=traceback.format_exc())
             return InvariantBroken("internal-error")
         error = self._rates.counted(scope, fault)
         _note(scope, error)
@@ -221,7 +219,7 @@ class Router:
     ) -> Call:
         if not scope.get(LOCAL):
             read_envelope(scope, [(name.lower(), value) for name, value in scope["headers"]])
-        path = _raw_path(scope)
+        path = raw_path(scope)
         found = self._find(path)
         if found is None:
             raise Missing("no-such-path", "see /openapi.json for what this hub serves")
@@ -271,7 +269,7 @@ class Router:
             return None
         if endpoint.devices and "signature-input" in headers:
             return await self._desk.access.by_signature(
-                _message(scope, headers, raw, self._authority)
+                message_of(scope, headers, raw, self._authority)
             )
         raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
 
@@ -315,51 +313,6 @@ def _match(shape: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
     return values
 
 
-def _authority(public_url: str) -> str:
-    """Give host and port as callers know them, without the scheme's own port."""
-    parts = urlsplit(public_url)
-    return parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, ""))
-
-
-def _message(
-    scope: AsgiScope, headers: Mapping[str, str], raw: bytes, authority: str
-) -> SignedMessage:
-    query = scope.get("query_string", b"").decode("latin-1")
-    path = _raw_path(scope)
-    return SignedMessage(
-        method=scope["method"],
-        authority=authority or _host_of(scope, headers),
-        target=f"{path}?{query}" if query else path,
-        headers=headers,
-        body=raw,
-    )
-
-
-def _host_of(scope: AsgiScope, headers: Mapping[str, str]) -> str:
-    """Give the host that the caller names, of a hub that does not know its own.
-
-    Shape: nothing where a hub of this machine alone is called by another machine's name: that was
-           signed for somebody else.
-    """
-    host = headers.get("host", "")
-    ours = (scope.get("server") or ("",))[0]
-    return "" if ours in LOOPBACK and _name_in(host) not in LOOPBACK else host
-
-
-def _name_in(host: str) -> str:
-    """Give the name in a Host field, without its port; nothing of one that is no host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # Such as half an IPv6 address.
-        return ""
-
-
-def _raw_path(scope: AsgiScope) -> str:
-    """Give the path as it was sent, percent-encoded, which is also safe to write to a log."""
-    raw: bytes = scope.get("raw_path", b"").partition(b"?")[0]
-    return raw.decode("latin-1") or quote(scope["path"])
-
-
 class _Telling:
     """Sends, knows whether an answer has begun, and tells who watches."""
 
@@ -378,9 +331,9 @@ def _note(scope: AsgiScope, error: FarthingError) -> None:
     status = status_of(error)
     if status in (401, 403):
         client = scope.get("client") or ("local", 0)
-        log.info("request.denied", code=error.code, path=_raw_path(scope), address=client[0])
+        log.info("request.denied", code=error.code, path=raw_path(scope), address=client[0])
     elif status == 500:
-        log.error("request.failed", code=error.code, detail=error.detail, path=_raw_path(scope))
+        log.error("request.failed", code=error.code, detail=error.detail, path=raw_path(scope))
 
 
 def _challenge(error: FarthingError) -> list[tuple[str, str]]:
