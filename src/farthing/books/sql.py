@@ -92,7 +92,7 @@ class SqlBooks:
         self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)
         self._on_commit = on_commit
-        database.before_read = self.finish
+        database.before_reads(self.finish)
         self._queue: Line[tuple[Wish, Unit[Any]]] = Line(QUEUE_MAX)
         self._under_way = 0
         self._starting = False

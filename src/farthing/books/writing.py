@@ -30,9 +30,7 @@ _PROBE, _PROBE_BYTES = "probe", 16_384
 
 
 class Transacts(Protocol):
-    """The part of a database that the books need. Shape: `before_read` is called by who reads."""
-
-    before_read: Callable[[], None]
+    """The part of a database that the books need."""
 
     @property
     def exclusive(self) -> bool: ...
@@ -40,6 +38,7 @@ class Transacts(Protocol):
     def connected(self) -> int: ...
     @property
     def prompt(self) -> bool: ...
+    def before_reads(self, call: Callable[[], None]) -> None: ...
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 

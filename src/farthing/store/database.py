@@ -62,9 +62,6 @@ def nothing() -> None:
 class Database(Protocol):
     """An engine with one transaction at a time for writing, and many for reading."""
 
-    before_read: Callable[[], None]
-    """Called on the event loop before anybody reads, by whoever has something to write first."""
-
     @property
     def dialect(self) -> str: ...
 
@@ -89,6 +86,10 @@ class Database(Protocol):
         Raises: Unavailable when the engine cannot commit; nothing is then done.
                 OutcomeUnknown when the engine was lost while it committed.
         """
+        ...
+
+    def before_reads(self, call: Callable[[], None]) -> None:
+        """Call this on the event loop before anybody reads: there may be something to write."""
         ...
 
     async def read(self, work: Callable[[Tx], T]) -> T:

@@ -92,7 +92,7 @@ class PostgresDatabase:
 
     def __init__(self, dsn: str, readers: Threads) -> None:
         self._dsn, self._readers = _completed(dsn), readers
-        self.before_read: Callable[[], None] = nothing
+        self._before_read: Callable[[], None] = nothing
         self._shapes = Shapes()
         self._turn = threading.Lock()
         self._writer, self.connected = _connect_writer(self._dsn), 1
@@ -155,9 +155,13 @@ class PostgresDatabase:
         ensure(said == "COMMIT", "a transaction whose statements succeeded is committed")
         self._caught_up = self.connected
 
+    def before_reads(self, call: Callable[[], None]) -> None:
+        """Call this on the event loop before anybody reads."""
+        self._before_read = call
+
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
-        self.before_read()
+        self._before_read()
         return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:

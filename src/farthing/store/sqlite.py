@@ -108,7 +108,7 @@ class SqliteDatabase:
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self.lock = lock if read_only or lock is not None else take_lock(path)
         self._version, self._pages = None, 0
-        self.before_read: Callable[[], None] = nothing
+        self._before_read: Callable[[], None] = nothing
         self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         try:
@@ -193,9 +193,13 @@ class SqliteDatabase:
         alone, self._version = version == self._version, version
         return alone
 
+    def before_reads(self, call: Callable[[], None]) -> None:
+        """Call this on the event loop before anybody reads."""
+        self._before_read = call
+
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one consistent snapshot, off the event loop."""
-        self.before_read()
+        self._before_read()
         return await self._readers.run(self._read, work)
 
     def _read(self, work: Callable[[Tx], T]) -> T:
