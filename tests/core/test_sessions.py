@@ -179,7 +179,9 @@ def test_a_payer_ends_its_session_and_the_grace_runs_from_then():
 
 
 @pytest.mark.parametrize(
-    "view", [shown(now_ns=50 * NS), shown(change(SESSION, state=Phase.CLOSED))], ids=str
+    "view",
+    [shown(now_ns=50 * NS), shown(change(SESSION, state=Phase.CLOSED))],
+    ids=["by time", "by a close"],
 )
 def test_what_has_ended_is_not_ended_again(view):
     done = EndSession(SESSION.id, "own_1").plan(view)
