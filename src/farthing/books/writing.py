@@ -39,6 +39,7 @@ class Transacts(Protocol):
     @property
     def prompt(self) -> bool: ...
     def before_reads(self, call: Callable[[], None]) -> None: ...
+    def peek(self, work: Callable[[Tx], T]) -> T: ...
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
@@ -105,7 +106,7 @@ class Writing:
             return batch, batch.decide([unit])[0]
 
         try:
-            batch, decided = self._checked(work)
+            batch, decided = self._database.peek(work)
         except BaseException:
             self.forget()
             raise

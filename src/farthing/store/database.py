@@ -88,6 +88,14 @@ class Database(Protocol):
         """
         ...
 
+    def peek(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, which only reads, on what the writer last left, and in no transaction.
+
+        Shape:  what follows from it holds if the next transaction is `alone`.
+        Raises: Unavailable.
+        """
+        ...
+
     def before_reads(self, call: Callable[[], None]) -> None:
         """Call this on the event loop before anybody reads: there may be something to write."""
         ...

@@ -155,6 +155,10 @@ class PostgresDatabase:
         ensure(said == "COMMIT", "a transaction whose statements succeeded is committed")
         self._caught_up = self.connected
 
+    def peek(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a transaction: others write here at any time."""
+        return self.transact(work)
+
     def before_reads(self, call: Callable[[], None]) -> None:
         """Call this on the event loop before anybody reads."""
         self._before_read = call

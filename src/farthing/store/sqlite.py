@@ -174,6 +174,13 @@ class SqliteDatabase:
             raise meaning(fault) from fault
         return result
 
+    def peek(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, which only reads, on what the writer last left; locks cost as much again."""
+        try:
+            return work(SqliteTx(self._writer, alone=True))
+        except apsw.Error as fault:
+            raise meaning(fault) from fault
+
     def _after_commit(self, writer: apsw.Connection, _name: str, pages: int) -> int:
         """Bring the log home when it is long, as SQLite would; else keep its file ahead of it.
 
