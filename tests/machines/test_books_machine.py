@@ -1,12 +1,9 @@
 """Both engines' books against the independent model of the ledger."""
 
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
-
-from tests import effort
 from tests.machines.books_driver import BooksDriver
 from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.ledger_machine import LedgerMachine
+from tests.machines.running import run_machine
 
 
 def run(fresh, examples: int) -> None:
@@ -14,14 +11,7 @@ def run(fresh, examples: int) -> None:
         def driver(self):
             return BooksDriver(*fresh())
 
-    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    chosen = settings(
-        max_examples=effort.examples(examples),
-        stateful_step_count=25,
-        deadline=None,
-        suppress_health_check=quiet,
-    )
-    run_state_machine_as_test(Machine, settings=chosen)
+    run_machine(Machine, examples, 25)
 
 
 def test_the_books_on_sqlite_are_the_ledger(readers):

@@ -1,12 +1,9 @@
 """Payments on both engines against an independent model of balances and budgets."""
 
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
-
 from farthing.books import sql
 from farthing.books.solitude import Solitude
 from farthing.errors import FarthingError
-from tests import effort
+from tests.machines import running
 from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.payments_machine import PaymentsMachine
 
@@ -24,23 +21,8 @@ class AheadMachine(PaymentsMachine):
         return [first, *await self.world.do_all(units[1:])]
 
 
-def run(fresh, examples: int, kind: type[PaymentsMachine] = PaymentsMachine) -> None:
-    class Machine(kind):
-        def open_database(self):
-            database, self._close = fresh()
-            return database
-
-        def close_database(self):
-            self._close()
-
-    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    chosen = settings(
-        max_examples=effort.examples(examples),
-        stateful_step_count=15,
-        deadline=None,
-        suppress_health_check=quiet,
-    )
-    run_state_machine_as_test(Machine, settings=chosen)
+def run(fresh, examples: int, kind=PaymentsMachine) -> None:
+    running.run(kind, fresh, examples, 15)
 
 
 def test_payments_on_sqlite_are_as_the_model_says(readers):

@@ -1,30 +1,12 @@
 """Sessions on both engines against an independent model, each run ended by an audit."""
 
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
-
-from tests import effort
+from tests.machines import running
 from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
 from tests.machines.sessions_machine import SessionsMachine
 
 
 def run(fresh, examples: int) -> None:
-    class Machine(SessionsMachine):
-        def open_database(self):
-            database, self._close = fresh()
-            return database
-
-        def close_database(self):
-            self._close()
-
-    quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    chosen = settings(
-        max_examples=effort.examples(examples),
-        stateful_step_count=12,
-        deadline=None,
-        suppress_health_check=quiet,
-    )
-    run_state_machine_as_test(Machine, settings=chosen)
+    running.run(SessionsMachine, fresh, examples, 12)
 
 
 def test_sessions_on_sqlite_are_as_the_model_says(readers):
