@@ -275,7 +275,7 @@ def test_a_request_is_one_write_and_what_it_uses_is_none(selling):
         seen = await seller.here.open()
         writes: list[int] = []
         keep = seller.book.keep
-        seller.meters._pen._keep = lambda *kept: (writes.append(len(kept[0])), keep(*kept))[1]
+        seller.meters._kept._pen._keep = lambda *kept: (writes.append(len(kept[0])), keep(*kept))[1]
         for served in range(1, 6):
             voucher = seller.here.voucher(seen, 2 * served).raw
             await seller.meters.accept(seen.session, voucher, seller.wanted())
@@ -303,7 +303,7 @@ def test_sessions_that_are_served_while_the_disk_is_busy_share_the_next_write(se
             assert busy.wait(20)
             keep(*kept)
 
-        seller.meters._pen._keep = slow
+        seller.meters._kept._pen._keep = slow
         for each in seen:
             seller.meters.reserve(each.session, 1)
         asked = [asyncio.create_task(seller.meters.kept(each.session, 1)) for each in seen]
@@ -362,11 +362,11 @@ def test_what_cannot_be_written_is_not_served_and_let_go(selling):
         def full(*_kept: Any) -> None:
             raise Unavailable("store-unavailable", "the disk is full")
 
-        keep, seller.meters._pen._keep = seller.meters._pen._keep, full
+        keep, seller.meters._kept._pen._keep = seller.meters._kept._pen._keep, full
         seller.meters.reserve(seen.session, 2)
         with pytest.raises(Unavailable):
             await seller.meters.kept(seen.session, 2)
-        seller.meters._pen._keep = keep
+        seller.meters._kept._pen._keep = keep
         seller.meters.reserve(seen.session, 2)  # All of it is free again.
         await seller.meters.kept(seen.session, 2)
         [written] = seller.book.all()

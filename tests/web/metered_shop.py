@@ -111,7 +111,7 @@ class MeteredShop:
         if self.till._settling is not None:
             self.till._settling.cancel()
             await asyncio.gather(self.till._settling, return_exceptions=True)
-        if (writing := self.metering._pen._writing) is not None:
+        if (writing := self.metering._kept._pen._writing) is not None:
             await writing  # A file that is being written to cannot be closed.
         self.book.close()
         self.open()

@@ -153,7 +153,7 @@ async def test_a_socket_for_which_no_voucher_comes_ends_and_owes_what_was_sent(t
         meter = shop.metering.find(buyer.session)
         assert meter is not None
         assert (meter.count, feed.sent) == (2, 2)
-        assert not shop.metering._flying[buyer.session]
+        assert not shop.metering._kept._flying[buyer.session]
 
 
 async def test_a_bad_voucher_is_told_and_the_socket_goes_on(tmp_path: Path):
@@ -213,7 +213,7 @@ async def test_a_second_for_which_no_voucher_comes_ends_the_socket_with_its_rece
         meter = shop.metering.find(buyer.session)
         assert meter is not None
         assert (meter.count, meter.part) == (2, 0)
-        assert not shop.metering._flying[buyer.session]
+        assert not shop.metering._kept._flying[buyer.session]
 
 
 async def test_who_hangs_up_while_a_second_waits_for_a_voucher_is_not_waited_for(tmp_path: Path):
@@ -241,7 +241,7 @@ async def test_who_hangs_up_pays_for_what_was_sent_and_holds_nothing(tmp_path: P
         meter = shop.metering.find(buyer.session)
         assert meter is not None
         assert 3 <= meter.count < 260
-        assert not shop.metering._flying[buyer.session]
+        assert not shop.metering._kept._flying[buyer.session]
 
 
 async def test_what_was_counted_is_on_disk_before_it_left(tmp_path: Path):
@@ -267,7 +267,7 @@ async def test_an_app_that_waits_for_a_voucher_ends_when_its_client_hangs_up(
             pass
         buyer.writer.close()
         await asyncio.wait_for(feed.closed.wait(), 20)
-        assert not shop.metering._flying[buyer.session]
+        assert not shop.metering._kept._flying[buyer.session]
 
 
 async def refusing(scope: Any, receive: Any, send: Any, status: int) -> None:
@@ -296,7 +296,7 @@ async def test_an_app_that_opens_no_socket_gives_nothing_away_and_costs_nothing(
             assert b"page" not in (await buyer.next()).data
         meter = shop.metering.find(buyer.session)
         assert meter is not None and meter.count == 0
-        assert not shop.metering._flying[buyer.session]
+        assert not shop.metering._kept._flying[buyer.session]
 
 
 async def test_the_handshake_says_how_the_session_stands(tmp_path: Path):

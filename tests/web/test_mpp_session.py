@@ -273,14 +273,14 @@ async def test_a_deposit_beside_a_voucher_of_somebody_else_is_free_again_at_once
         order = payer.opening(challenge, 50)
         strange = payer.first_voucher(order, 9, signer=new_signer())
         said = {"action": "open", **body_of(order), "voucher": strange}
-        close = shop.metering._hub.close
+        close = shop.metering._handing._hub.close
         if hub_is_away:
-            shop.metering._hub.close = away
+            shop.metering._handing._hub.close = away
         told = await payer.say(challenge, said)
         assert (told.status_code, told.json()["code"]) == (402, "bad-voucher")
         if hub_is_away:
             assert await shop.town.available("purse") == before - 50
-            shop.metering._hub.close = close
+            shop.metering._handing._hub.close = close
             await shop.metering.close_ended()
         assert await shop.town.available("purse") == before
         assert handler.runs == 0

@@ -2,7 +2,7 @@
 
 A payee needs nobody to serve a session: it knows key, terms and deposit from the opening, keeps
 the highest voucher and the whole count, and what is owed follows from the count. Everything here
-is a decision on one meter; `services/metering.py` keeps them on disk and hands vouchers in.
+is a decision on one meter; `services/kept_meters.py` keeps them.
 """
 
 from functools import lru_cache
