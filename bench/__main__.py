@@ -15,7 +15,7 @@ from bench.ceilings import Ceilings
 from bench.engines import ENGINES
 from bench.figures import Figure
 from bench.machine import describe
-from bench.plan import ALL_NAMES, NAMES, Wanted, run_engine
+from bench.plan import ALL_NAMES, NAMES, Wanted, run_all
 from bench.table import show
 from farthing.cli.running import calm_collector
 
@@ -50,10 +50,11 @@ def main() -> None:
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=asked.place) as folder:
         ceilings = Ceilings(Path(folder), min(asked.seconds, 2))
-        for engine in ENGINES if asked.engine == "both" else [asked.engine]:
-            for figure in run_engine(engine, wanted, ceilings):
-                figures.append(figure)
-                print(f"{figure.name} on {engine}: {figure.rate_per_s:,.0f}/s", file=sys.stderr)
+        engines = list(ENGINES) if asked.engine == "both" else [asked.engine]
+        for figure in run_all(engines, wanted, ceilings):
+            figures.append(figure)
+            told = f"{figure.name} on {figure.engine}: {figure.rate_per_s:,.0f}/s"
+            print(told, file=sys.stderr)
     if asked.json:
         result = {"machine": describe(), "figures": figures}
         print(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())

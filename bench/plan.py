@@ -14,6 +14,7 @@ from bench.engines import config_file, new_hub
 from bench.figures import Ceiling, Figure, lowest, median_run, under
 from bench.fleet import Fleet, furnish
 from bench.fsyncs import fsyncs_per_commit
+from bench.judging import RISK, run_judging
 from bench.ledger import run_books
 from bench.paid_route import run_paid_route
 from bench.payments import run_single
@@ -32,7 +33,9 @@ BATCHES = {"batch-100": 100, "signed-batch-1000": 1000}
 VOUCHERS, TICKS = "session-vouchers", "ticks"
 HOT_SELLER, STORED, SOAK = "hot-seller", "stored-10k", "soak"
 ADDED: dict[str, Mode] = {"added-latency": "hold", "added-latency-charge": "charge"}
-NAMES = (*SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, TICKS, STORED, *ADDED, *BOOKS)
+NAMES = (
+    *SINGLE, HOT_SELLER, PAID_ROUTE, *BATCHES, VOUCHERS, TICKS, STORED, *ADDED, *BOOKS, *RISK,
+)  # fmt: skip
 ALL_NAMES = (*NAMES, SOAK)
 """A soak only runs where it is asked for."""
 
@@ -55,6 +58,15 @@ class Wanted:
     place: Path | None = None
 
 
+def run_all(engines: Sequence[str], wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
+    """Measure all that is wanted, on each engine; judging needs none and is measured once."""
+    if any(name not in RISK for name in wanted.names):
+        for engine in engines:
+            yield from run_engine(engine, wanted, ceilings)
+    for name in [name for name in RISK if name in wanted.names]:
+        yield run_judging(name, devices=wanted.devices, seconds=wanted.seconds, runs=wanted.runs)
+
+
 def run_engine(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
     """Measure all that is wanted on one engine."""
     with new_hub(engine, wanted.place) as config:
@@ -65,7 +77,7 @@ def run_engine(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figu
 
 
 def _all(engine: str, wanted: Wanted, ceilings: Ceilings) -> Iterator[Figure]:
-    if any(name not in _ALONE for name in wanted.names):
+    if any(name not in (*_ALONE, *RISK) for name in wanted.names):
         with new_hub(engine, wanted.place) as config:
             yield from _payments(config, wanted, ceilings)
     if STORED in wanted.names:

@@ -47,7 +47,7 @@ def _row(figure: Figure) -> list[str]:
         f"{figure.rate_per_s:,.0f}",
         f"{figure.p50_ms:.2f}",
         f"{figure.p99_ms:.2f}",
-        f"{figure.cpu_us_each:.0f}",
+        f"{figure.cpu_us_each:.{1 if figure.cpu_us_each < 20 else 0}f}",
         f"{figure.per_commit:,.1f}",
         "?" if fsyncs is None else f"{fsyncs:.2f}",
         f"{figure.resident_mib:.0f}" if figure.resident_mib else "",

@@ -7,8 +7,9 @@ import sys
 import pytest
 from bench.ceilings import Ceilings
 from bench.figures import Ceiling, Figure, lowest, median_run, percentile
+from bench.judging import RISK
 from bench.load import read_heard
-from bench.plan import ALL_NAMES, Wanted, run_engine
+from bench.plan import ALL_NAMES, Wanted, run_all, run_engine
 from bench.watching import measure
 
 
@@ -95,6 +96,18 @@ def test_batches_of_every_size_are_put_into_the_ledger(tmp_path, ceilings):
     assert all(figure.ceiling_per_s > 0 for figure in figures)
 
 
+@pytest.mark.parametrize("name", RISK)
+def test_orders_are_judged_without_any_books(name, ceilings):
+    wanted = Wanted([name], seconds=0.02, runs=3, devices=20, accounts=0)
+    [figure] = run_all(["sqlite", "postgresql"], wanted, ceilings)
+    assert (figure.name, figure.engine, figure.per_commit) == (name, "none", RISK[name])
+    assert figure.counted >= 1000
+    assert figure.refused < figure.counted / 100
+    assert 0 < figure.rate_per_s < figure.ceiling_per_s
+    assert figure.cpu_us_each == pytest.approx(1e6 / figure.rate_per_s)
+    assert len(figure.runs_per_s) == 3
+
+
 def test_the_command_prints_machine_and_figures_as_json(tmp_path):
     options = ["--json", "--only", "books-1", "--engine", "sqlite", "--runs", "3"]
     options += ["--seconds", "0.05", "--accounts", "50", "--place", str(tmp_path)]
@@ -111,7 +124,7 @@ def test_the_command_prints_machine_and_figures_as_json(tmp_path):
 
 
 def test_every_workload_has_a_name_that_can_be_asked_for():
-    assert len(set(ALL_NAMES)) == len(ALL_NAMES) == 16
+    assert len(set(ALL_NAMES)) == len(ALL_NAMES) == 18
 
 
 def test_the_lowest_ceiling_is_the_one_that_counts():

@@ -1,0 +1,99 @@
+"""What is remembered of one device and of one payee: bounded, whatever they do."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from farthing.risk.windows import Window
+
+KNOWN_MAX = 20_000
+"""How many devices, and how many payees, are remembered unless one is told otherwise."""
+
+PAYEES_MAX = 64
+"""How many payees of a device are remembered: those that it paid last."""
+
+PLACES_MAX = 16
+HOURS_COUNTED_MAX = 255
+FOLLOWS = 8
+"""Of how many payments `usual_units` is about the mean: each moves it by an eighth."""
+
+MINUTE, DAY = 60, 86_400
+
+K = TypeVar("K")
+
+
+class KnownDevice:
+    """A device's habits."""
+
+    __slots__ = (
+        "hour", "hours", "hours_counted", "largest", "minute", "payees", "payments", "places",
+        "usual",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.minute = Window(10, 6)
+        self.hour = Window(10 * MINUTE, 6)
+        self.payments = self.usual = self.largest = 0
+        self.payees: dict[str, int] = {}
+        self.places: dict[str, int] = {}
+        self.hours = bytearray(24)
+        self.hours_counted = 0
+
+    def near(self, hour: int) -> int:
+        """Count payments that were made within an hour of this time of day."""
+        hours = self.hours
+        return hours[hour - 1] + hours[hour] + hours[hour - 23]
+
+    def paid(self, payee: str, units: int, hour: int, place: str) -> None:
+        """Remember a payment that was authorised."""
+        self.hour.add(units)
+        # The first payments are averaged as they are; later the newest eight count most.
+        self.payments += 1
+        self.usual += (units - self.usual) // min(self.payments, FOLLOWS)
+        self.largest = max(self.largest, units)
+        count_newest(self.payees, payee, PAYEES_MAX)
+        if place:
+            count_newest(self.places, place, PLACES_MAX)
+        self.hours[hour] += 1
+        self.hours_counted += 1
+        if self.hours[hour] >= HOURS_COUNTED_MAX:
+            self.hours = bytearray(count // 2 for count in self.hours)
+            self.hours_counted = sum(self.hours)
+
+
+class KnownPayee:
+    """A payee's popularity."""
+
+    __slots__ = ("day", "month", "payments")
+
+    def __init__(self) -> None:
+        self.payments = 0
+        self.day = Window(3 * 60 * MINUTE, 8)
+        self.month = Window(DAY, 28)
+
+    def paid(self, now: int, *, stranger: bool) -> None:
+        """Remember a payment that was authorised; a stranger never paid this payee before."""
+        self.payments += 1
+        if stranger:
+            self.day.reach(now)
+            self.day.add()
+            self.month.reach(now)
+            self.month.add()
+
+
+def count_newest(counts: dict[str, int], name: str, most: int) -> None:
+    """Count a name as the newest of a dictionary that forgets its oldest."""
+    count = counts.pop(name, 0)
+    if not count and len(counts) >= most:
+        del counts[next(iter(counts))]
+    counts[name] = count + 1
+
+
+def newest_of(known: dict[str, K], name: str, new: Callable[[], K], most: int) -> K:
+    """Get what is known by a name as the newest of it; the oldest is forgotten for a new one."""
+    found = known.pop(name, None)
+    if found is None:
+        found = new()
+        if len(known) >= most:
+            del known[next(iter(known))]
+    known[name] = found
+    return found

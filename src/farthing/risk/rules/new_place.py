@@ -1,0 +1,24 @@
+"""An order from a place, or a network, where the device never was."""
+
+from typing import Annotated
+
+import msgspec
+
+from farthing.risk.base import Facts
+
+
+class NewPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Speaks of a place that is not among those that the device paid from."""
+
+    payments_min: Annotated[int, msgspec.Meta(ge=1)] = 5
+
+    def judge(self, facts: Facts) -> str | None:
+        """Look for the place among the device's own; silent where no place is told."""
+        if facts.place_payments or not (facts.place and facts.places_known):
+            return None
+        if facts.device_payments < self.payments_min:
+            return None
+        return "this device never paid from this place or network before"
+
+
+PLUG = NewPlace

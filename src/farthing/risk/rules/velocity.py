@@ -1,0 +1,22 @@
+"""A device that orders more often than its owner expects."""
+
+from typing import Annotated
+
+import msgspec
+
+from farthing.risk.base import Facts
+
+
+class Velocity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Speaks of a device that sends more orders in a minute than it should."""
+
+    orders_per_minute_max: Annotated[int, msgspec.Meta(ge=1)] = 600
+
+    def judge(self, facts: Facts) -> str | None:
+        """Look at the last minute."""
+        if facts.minute_orders < self.orders_per_minute_max:
+            return None
+        return f"{facts.minute_orders} orders from this device within a minute"
+
+
+PLUG = Velocity

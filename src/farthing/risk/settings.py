@@ -1,0 +1,129 @@
+"""Reading `[risk]`: which rules there are, how each is set, and what their words weigh."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, cast
+
+import msgspec
+
+from farthing.errors import BadConfig
+from farthing.misfits import misfit
+from farthing.risk import rules
+from farthing.risk.base import Rule
+from farthing.risk.judging import Armed, Judge, Risk, State
+from farthing.risk.known import KNOWN_MAX
+from farthing.risk.memory import Memory
+from farthing.risk.typologies import BUILT_IN, Typology
+
+_Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+
+
+class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[risk]` as it is written; a rule's own settings are read by the rule."""
+
+    devices_max: _Many = KNOWN_MAX
+    payees_max: _Many = KNOWN_MAX
+    rules: Mapping[str, Any] = {}
+    typologies: Mapping[str, Any] = {}
+
+
+def rule_names() -> list[str]:
+    """Name the rules that there are: each is a file."""
+    return sorted(found.name for found in pkgutil.iter_modules(rules.__path__))
+
+
+def rule_kind(name: str) -> type[Rule]:
+    """Get a rule by its name.
+
+    Raises: BadConfig with the nearest name that there is.
+    """
+    known = rule_names()
+    if name not in known:
+        raise BadConfig("config-unknown-key", f"[risk.rules] has {_unknown('rule', name, known)}")
+    return importlib.import_module(f"farthing.risk.rules.{name}").PLUG
+
+
+def read_risk(told: Mapping[str, Any]) -> Risk:
+    """Make what judges orders, as `[risk]` says.
+
+    Raises: BadConfig with the section and the setting.
+    """
+    settings: RiskSettings = _read("risk", told, RiskSettings)
+    memory = Memory(settings.devices_max, settings.payees_max)
+    return Risk(memory, Judge(_armed(settings.rules), _typologies(settings.typologies)))
+
+
+def _armed(told: Mapping[str, Any]) -> list[Armed]:
+    for name in told:
+        rule_kind(name)
+    return [_arm(name, told.get(name, {})) for name in rule_names()]
+
+
+def _arm(name: str, told: Any) -> Armed:
+    section = f"risk.rules.{name}"
+    members = dict(_table(section, told))
+    state: State = _read(section, {"state": members.pop("state", "on")}, _Stated).state
+    return Armed(name, _read(section, members, rule_kind(name)), state)
+
+
+class _Stated(msgspec.Struct, frozen=True):
+    state: State
+
+
+def _typologies(told: Mapping[str, Any]) -> dict[str, Typology]:
+    known = rule_names()
+    found = dict(BUILT_IN)
+    for name, parts in told.items():
+        section = f"risk.typologies.{name}"
+        before = msgspec.structs.asdict(BUILT_IN[name]) if name in BUILT_IN else {}
+        typology: Typology = _read(section, {**before, **_table(section, parts)}, Typology)
+        for rule in typology.weights:
+            if rule not in known:
+                fault = _unknown("rule", rule, known)
+                raise BadConfig("config-unknown-key", f"[{section}] weights has {fault}")
+        _check_thresholds(section, typology)
+        found[name] = typology
+    return found
+
+
+def _check_thresholds(section: str, typology: Typology) -> None:
+    review, stop = typology.review, typology.stop
+    if review is not None and stop is not None and stop <= review:
+        detail = f"[{section}] stop must be above review, or nobody is ever asked"
+        raise BadConfig("config-invalid", detail)
+    most = sum(typology.weights.values())
+    for name, threshold in (("review", review), ("stop", stop)):
+        if threshold is not None and threshold > most:
+            detail = f"[{section}] {name} is out of reach: all weights together are {most}"
+            raise BadConfig("config-invalid", detail)
+
+
+def _table(section: str, told: Any) -> Mapping[str, Any]:
+    if not isinstance(told, dict):
+        raise BadConfig("config-invalid", f"[{section}] is a table of settings")
+    return cast(dict[str, Any], told)
+
+
+def _read(section: str, told: Mapping[str, Any], kind: Any) -> Any:
+    _check_names(section, told, kind.__struct_fields__)
+    try:
+        return msgspec.convert(told, kind, strict=True)
+    except msgspec.ValidationError as fault:
+        raise BadConfig("config-invalid", f"[{section}] {misfit(kind, fault)}") from None
+
+
+def _check_names(section: str, told: Iterable[str], known: Iterable[str]) -> None:
+    fields = list(known)
+    for name in told:
+        if name not in fields:
+            fault = _unknown("setting", name, fields)
+            raise BadConfig("config-unknown-key", f"[{section}] has {fault}")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+    return f"no {what} {name!r}; {hint}"
