@@ -23,7 +23,9 @@ import pytest
 from farthing.books.cluster import Cluster, KeptAccount, KeptTransfer
 from farthing.books.sql import KeptBy
 from farthing.core.ledger import Account, Transfer
+from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
+from farthing.testing.fake_cluster import FakeCluster
 from farthing.threads import Threads
 
 ADDRESS = "FARTHING_TEST_TIGERBEETLE"
@@ -32,10 +34,10 @@ ABSENT = f"no tigerbeetle: put its executable on PATH, or give {ADDRESS}=127.0.0
 
 
 class Server:
-    """One replica with its file, in a folder of its own."""
+    """One replica with its file, in a folder of its own; it is started with these options."""
 
-    def __init__(self, executable: str) -> None:
-        self._executable = executable
+    def __init__(self, executable: str, *options: str) -> None:
+        self._executable, self._options = executable, options
         self._folder = Path(tempfile.mkdtemp(prefix="farthing-cluster-", dir="/tmp"))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -50,11 +52,11 @@ class Server:
         subprocess.run(self._command(*words), check=True, stderr=subprocess.DEVNULL)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = self._command("start", f"--addresses={self.address}")
+        command = self._command("start", f"--addresses={self.address}", *self._options)
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         host, _, port = self.address.partition(":")
         until = time.monotonic() + _STARTS_SECONDS
-        while time.monotonic() < until:
+        while process.poll() is None and time.monotonic() < until:
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
                 return process
             time.sleep(0.05)
@@ -84,12 +86,12 @@ class Server:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def own_server() -> Server:
+def own_server(*options: str) -> Server:
     """Give a server that a test may kill; skip where there is no executable."""
     executable = shutil.which("tigerbeetle")
     if executable is None:
         pytest.skip(ABSENT)
-    return Server(executable)
+    return Server(executable, *options)
 
 
 @cache
@@ -193,16 +195,33 @@ def a_part() -> Part:
     return Part(whole, secrets.randbits(127))
 
 
-class KeptByCluster(SqliteDatabase):
-    """Records in a file, and the money in a part of a cluster."""
+def any_cluster() -> Cluster:
+    """Give an empty part of the shared cluster, or one in memory where there is none."""
+    return FakeCluster() if _shared_client() is None else a_part()
+
+
+class Kept:
+    """Records here, and the money in a part of a cluster."""
 
     cluster: Cluster
-
-    def __init__(self, path: Path, readers: Threads, part: Callable[[], Cluster] = a_part) -> None:
-        self.cluster = part()
-        super().__init__(path, readers)
 
     @property
     def kept_by(self) -> KeptBy:
         """What books are told of it."""
         return KeptBy(self.cluster, lambda: secrets.randbits(127))
+
+
+class KeptByCluster(Kept, SqliteDatabase):
+    """Records in a file."""
+
+    def __init__(self, path: Path, readers: Threads, part: Callable[[], Cluster] = a_part) -> None:
+        self.cluster = part()
+        super().__init__(path, readers)
+
+
+class OnServerKeptByCluster(Kept, PostgresDatabase):
+    """Records on a server."""
+
+    def __init__(self, dsn: str, readers: Threads, cluster: Cluster) -> None:
+        self.cluster = cluster
+        super().__init__(dsn, readers)

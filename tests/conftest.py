@@ -21,7 +21,7 @@ from farthing.testing.postgres import PostgresServer, temporary_directory
 from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
-from tests.clusters import KeptByCluster
+from tests.clusters import KeptByCluster, OnServerKeptByCluster, any_cluster
 from tests.own_writers import WrittenBeside, books_on
 from tests.places import MEMORY, choose_place, empty_books
 from tests.trusted import trust_as_before, trust_one
@@ -137,6 +137,9 @@ def database(engine, request, tmp_path, readers):
     """A migrated, empty database on each engine."""
     if engine == "postgresql":
         opened = PostgresDatabase(request.getfixturevalue("postgres_dsn"), readers)
+    elif engine == "cluster and postgresql":
+        dsn = request.getfixturevalue("postgres_dsn")
+        opened = OnServerKeptByCluster(dsn, readers, any_cluster())
     else:
         kinds = {"own process": WrittenBeside, "tigerbeetle": KeptByCluster}
         kind = kinds.get(engine, SqliteDatabase)

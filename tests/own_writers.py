@@ -23,7 +23,7 @@ from farthing.clock import Clock
 from farthing.keys import Signer
 from farthing.store.sqlite import SqliteDatabase
 from farthing.threads import Threads
-from tests.clusters import KeptByCluster
+from tests.clusters import Kept
 
 _ROOT = Path(__file__).parents[1]
 _NUMBER = Struct("<q")
@@ -41,7 +41,7 @@ class WrittenBeside(SqliteDatabase):
 
 def books_on(database: Any, signer: Signer, clock: Clock, writer: Threads) -> SqlBooks:
     """Give books on a database, written where that database wants it."""
-    kept_by = database.kept_by if isinstance(database, KeptByCluster) else None
+    kept_by = database.kept_by if isinstance(database, Kept) else None
     books = SqlBooks(database, lambda: signer, clock, writer, kept_by=kept_by)
     if isinstance(database, WrittenBeside):
         setup = Setup(str(database.path), database.lock, signer)

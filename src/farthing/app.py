@@ -121,9 +121,9 @@ def open_database(
     """
     path, lock = config.path(config.books.path), os.dup(door.lock) if door else None
     database = (
-        _postgres(config, readers)
-        if config.books.engine == "postgresql"
-        else SqliteDatabase(path, readers, vfs, lock=lock, shared=door is not None)
+        SqliteDatabase(path, readers, vfs, lock=lock, shared=door is not None)
+        if config.books.in_file
+        else _postgres(config, readers)
     )
     try:
         migrate(database)

@@ -179,7 +179,7 @@ def _check_process(config: Config) -> None:
 
 
 def _check_cluster(config: Config) -> None:
-    """Refuse a cluster without addresses, and records of it anywhere but in a file."""
+    """Refuse a cluster without addresses, and addresses without a cluster."""
     books = config.books
     if books.engine != "tigerbeetle":
         if books.addresses:
@@ -187,9 +187,6 @@ def _check_cluster(config: Config) -> None:
             raise BadConfig("config-invalid", detail)
     elif not books.addresses:
         raise BadConfig("config-invalid", "[books] addresses: name TigerBeetle's replicas")
-    elif books.dsn:
-        detail = "[books] dsn: with TigerBeetle the records are in SQLite; take it out"
-        raise BadConfig("config-invalid", detail)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -64,7 +64,10 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: Annotated[str, _told("SQLite's file; with TigerBeetle, that of the records")] = (
         "farthing.db"
     )
-    dsn: Annotated[str, _told("PostgreSQL's connection string")] = ""
+    dsn: Annotated[
+        str,
+        _told("PostgreSQL's connection string; with TigerBeetle, where the records are if given"),
+    ] = ""
     addresses: Annotated[
         str,
         _told(
@@ -91,7 +94,7 @@ class BooksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def in_file(self) -> bool:
         """Whether this machine has a file of them, which one process writes."""
-        return self.engine != "postgresql"
+        return self.engine == "sqlite" or (self.engine == "tigerbeetle" and not self.dsn)
 
 
 class AuditSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

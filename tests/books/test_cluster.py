@@ -4,15 +4,19 @@ Each on a cluster in memory, and on a TigerBeetle where there is one.
 """
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
 from farthing import ids
-from farthing.books.cluster import ClusterDiffers
+from farthing.books.cluster import CHAIN_MAX, ClusterDiffers
 from farthing.books.cluster_writing import MARK, Settle
 from farthing.books.sql import KeptBy, SqlBooks
-from farthing.core.ledger import Account, Transfer
-from farthing.core.mandates import Budget
+from farthing.core.decisions import Outcome, Plan
+from farthing.core.fees import FEES_MAX
+from farthing.core.ledger import Account, Transfer, linked
+from farthing.core.mandates import BUDGETS_MAX, Budget
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.rebuilt import Rebuilt
 from farthing.core.refunds import GiveBack
@@ -21,6 +25,7 @@ from farthing.core.settling import Capture, Expire, Void
 from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.services.audit import audit
 from farthing.store.mapping import mapping
+from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.fake_cluster import FakeCluster
 from farthing.testing.worlds import HandClock, World
@@ -67,17 +72,21 @@ class Disturbed:
 
 
 class Hub:
-    """Books on a file and a cluster, which can be lost and opened again."""
+    """Books in a file or on a server, and a cluster: they can be lost and opened again.
 
-    def __init__(self, path, cluster):
-        self.path, self.cluster = path, cluster
-        self.clock = HandClock()
+    Shape: `place` is the file, or the words that name the server's database.
+    """
+
+    def __init__(self, place, cluster, clock=None):
+        self.place, self.cluster = place, cluster
+        self.clock = clock or HandClock()
         self.readers, self.writer = Threads(1), Threads(1)
         self.heads = []
         self.open()
 
     def open(self):
-        self.database = SqliteDatabase(self.path, self.readers)
+        kind = PostgresDatabase if isinstance(self.place, str) else SqliteDatabase
+        self.database = kind(self.place, self.readers)
         kept_by = KeptBy(self.cluster, lambda: 77)
         told = (lambda: SIGNER, self.clock, self.writer, self.heads.append)
         self.books = SqlBooks(self.database, *told, kept_by=kept_by)
@@ -99,8 +108,23 @@ class Hub:
         self.writer.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Where the records are."""
+    if request.param == "sqlite":
+        return empty_books(tmp_path / "books.db")
+    return request.getfixturevalue("postgres_dsn")
+
+
 @pytest.fixture
-def hub(tmp_path, cluster):
+def hub(place, cluster):
+    hub = Hub(place, Disturbed(cluster))
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def hub_in_file(tmp_path, cluster):
     hub = Hub(empty_books(tmp_path / "books.db"), Disturbed(cluster))
     yield hub
     hub.close()
@@ -243,14 +267,15 @@ async def test_a_transfer_that_the_books_do_not_have_is_found_and_named(hub):
     assert "has transfers that these books do not have" in told.value.detail
 
 
-async def test_books_that_were_put_back_from_an_older_copy_are_refused(hub, tmp_path):
+async def test_books_that_were_put_back_from_an_older_copy_are_refused(hub_in_file, tmp_path):
+    hub = hub_in_file
     world, buyer, shop = await lived_in(hub)
     hub.database.close()
-    shutil.copy(hub.path, tmp_path / "older")
+    shutil.copy(hub.place, tmp_path / "older")
     hub.open()
     await hub.world(seed=1).do(world.pay(buyer, shop, 1))
     hub.database.close()
-    shutil.copy(tmp_path / "older", hub.path)
+    shutil.copy(tmp_path / "older", hub.place)
     hub.open()
     with pytest.raises(ClusterDiffers):
         await hub.world(seed=2).do(world.pay(buyer, shop, 2))
@@ -279,6 +304,45 @@ async def test_a_cluster_with_accounts_of_somebody_elses_is_refused(hub):
     with pytest.raises(ClusterDiffers) as told:
         await hub.books.commit_one(Settle())
     assert told.value.code == "another-cluster"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A unit that moves one unit of money so many times, all or none."""
+
+    debit: str
+    credit: str
+    idents: Sequence[int]
+    reads = accounts = ()
+
+    def plan(self, _view):
+        sides = ids.number("acc", self.debit), ids.number("acc", self.credit)
+        rows = [Transfer(ident, *sides, 1, 1, 10) for ident in self.idents]
+        return Plan(lambda _: Outcome(None), chains=[linked(rows)])
+
+
+async def test_a_chain_that_a_cluster_would_not_take_is_refused_before_it_is_begun(hub):
+    world, buyer, shop = await lived_in(hub)
+    before = await world.available(shop)
+    fits, too_long = (
+        Chain(buyer.account, shop, [world.fresh() for _ in range(n)])
+        for n in (CHAIN_MAX, CHAIN_MAX + 1)
+    )
+    told = await hub.books.commit([world.pay(buyer, shop, 2), too_long, fits])
+    assert (told[1].code, told[1].status) == ("chain-too-long", 400)
+    assert await world.available(shop) == before + 2 + CHAIN_MAX
+    assert (await world.do(world.pay(buyer, shop, 3))).payment.state is State.CAPTURED
+    assert await hub.audit() == "ok"
+
+
+async def test_the_longest_chain_that_a_payment_makes_is_taken(hub):
+    world = hub.world()
+    world.begin()
+    budgets = [Budget(name=f"b{n}", per="day", limit=1000) for n in range(BUDGETS_MAX)]
+    buyer, shop = await world.spender(1000, *budgets), await world.account()
+    done = await world.do(world.pay(buyer, shop, 3))
+    assert done.payment.state is State.CAPTURED
+    assert 1 + BUDGETS_MAX + FEES_MAX < CHAIN_MAX
 
 
 class Lying:

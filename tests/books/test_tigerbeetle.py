@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from farthing.books.cluster import CHAIN_MAX
 from farthing.books.cluster_writing import Settle
 from farthing.core.mandates import Budget
 from farthing.core.payments import PAYMENTS, State
@@ -18,7 +19,7 @@ from farthing.core.settling import Capture
 from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.store.queries import one
 from tests.books.cluster_hub import PRICE, STEPS, orders
-from tests.books.test_cluster import Hub
+from tests.books.test_cluster import Chain, Hub
 from tests.clusters import client_of, own_server
 from tests.places import empty_books
 
@@ -72,6 +73,20 @@ async def test_what_does_not_fit_into_one_request_is_posted_in_several(server, t
     assert await hub.audit() == "ok"
     hub.cluster.close()
     hub.close()
+
+
+async def test_a_cluster_of_the_smallest_requests_takes_the_longest_chain(tmp_path):
+    server = own_server("--experimental", "--limit-request=4KiB")
+    hub = Hub(empty_books(tmp_path / "books.db"), client_of(server.address))
+    world = hub.world()
+    world.begin()
+    buyer, shop = await world.spender(10_000), await world.account()
+    await world.do(Chain(buyer.account, shop, [world.fresh() for _ in range(CHAIN_MAX)]))
+    assert await world.available(shop) == CHAIN_MAX
+    assert await hub.audit() == "ok"
+    hub.cluster.close()
+    hub.close()
+    server.close()
 
 
 class Load:

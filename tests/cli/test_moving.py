@@ -8,7 +8,6 @@ from farthing.errors import Conflict
 from farthing.services.moving import Balance, Sheet, check_same
 from tests.cli.runner import Terminal
 from tests.clusters import own_server
-from tests.conftest import fresh_dsn
 
 
 @pytest.fixture
@@ -20,16 +19,22 @@ def farthing(tmp_path):
     return farthing
 
 
-@pytest.fixture(params=["postgresql", "tigerbeetle"])
+@pytest.fixture
+def server():
+    server = own_server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["postgresql", "tigerbeetle", "tigerbeetle and postgresql"])
 def target(request):
     """Where the books are to go, as settings."""
-    if request.param == "postgresql":
-        with fresh_dsn(request.getfixturevalue("postgres_server")) as dsn:
-            yield f'engine = "postgresql"\ndsn = "{dsn}"\n'
-    else:
-        server = own_server()
-        yield f'engine = "tigerbeetle"\naddresses = "{server.address}"\npath = "moved.db"\n'
-        server.close()
+    words = ['path = "moved.db"', f'engine = "{request.param.partition(" ")[0]}"']
+    if "postgresql" in request.param:
+        words[0] = f'dsn = "{request.getfixturevalue("postgres_dsn")}"'
+    if "tigerbeetle" in request.param:
+        words.append(f'addresses = "{request.getfixturevalue("server").address}"')
+    return "\n".join(words)
 
 
 def moved(farthing, target):
@@ -71,6 +76,19 @@ def test_what_has_something_in_it_is_no_target(farthing, target):
     assert other("init", "--demo-data").code == 0
     _, said = moved(other, target)
     assert (said.code, "target-not-empty" in said.err) == (8, True), said
+
+
+def test_a_move_that_was_broken_off_goes_on_where_it_was(farthing, target, request):
+    if "tigerbeetle" not in target:
+        pytest.skip("rows go to PostgreSQL alone all at once")
+    server = request.getfixturevalue("server")
+    server.kill()
+    _, said = moved(farthing, target)
+    assert "cluster-unreachable" in said.err, said
+    server.restart()
+    config, said = moved(farthing, target)
+    assert said.code == 0, said
+    assert farthing("audit", "--config", str(config)).code == 0
 
 
 def test_only_books_in_sqlite_are_moved_and_not_to_themselves(farthing):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.sqlite import SqliteDatabase
-from tests.clusters import KeptByCluster, a_part
+from tests.clusters import KeptByCluster, OnServerKeptByCluster, a_part, any_cluster
 from tests.conftest import fresh_dsn
 from tests.own_writers import WrittenBeside
 from tests.places import empty_books
@@ -36,13 +36,20 @@ def in_cluster(readers):
     return on_sqlite(readers, KeptByCluster)
 
 
-def on_postgres(server, readers):
+def in_cluster_and_postgres(server, readers):
+    """Give a way to open a database on a server whose money a cluster keeps."""
+    return on_postgres(
+        server, readers, lambda dsn, _: OnServerKeptByCluster(dsn, readers, any_cluster())
+    )
+
+
+def on_postgres(server, readers, kind=PostgresDatabase):
     """Give a way to open a database on a server, and to be rid of it."""
 
     def fresh():
         stack = ExitStack()
         dsn = stack.enter_context(fresh_dsn(server))
-        database = PostgresDatabase(dsn, readers)
+        database = kind(dsn, readers)
         stack.callback(database.close)
         return database, stack.close
 

@@ -2,7 +2,13 @@
 
 from tests.machines import running
 from tests.machines.charges_machine import ChargesMachine
-from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
+from tests.machines.engines import (
+    beside,
+    in_cluster,
+    in_cluster_and_postgres,
+    on_postgres,
+    on_sqlite,
+)
 
 
 def run(fresh, examples: int) -> None:
@@ -23,3 +29,7 @@ def test_charges_written_by_another_process_are_as_the_model_says(readers):
 
 def test_charges_in_tigerbeetle_are_as_the_model_says(readers):
     run(in_cluster(readers), 3)
+
+
+def test_charges_in_a_cluster_and_postgresql_are_as_the_model_says(postgres_server, readers):
+    run(in_cluster_and_postgres(postgres_server, readers), 2)

@@ -4,7 +4,13 @@ from farthing.books import sql
 from farthing.books.solitude import Solitude
 from farthing.errors import FarthingError
 from tests.machines import running
-from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
+from tests.machines.engines import (
+    beside,
+    in_cluster,
+    in_cluster_and_postgres,
+    on_postgres,
+    on_sqlite,
+)
 from tests.machines.payments_machine import PaymentsMachine
 
 
@@ -45,3 +51,7 @@ def test_payments_written_by_another_process_are_as_the_model_says(readers):
 
 def test_payments_in_tigerbeetle_are_as_the_model_says(readers):
     run(in_cluster(readers), 12)
+
+
+def test_payments_in_a_cluster_and_postgresql_are_as_the_model_says(postgres_server, readers):
+    run(in_cluster_and_postgres(postgres_server, readers), 5)

@@ -1,7 +1,13 @@
 """Sessions on both engines against an independent model, each run ended by an audit."""
 
 from tests.machines import running
-from tests.machines.engines import beside, in_cluster, on_postgres, on_sqlite
+from tests.machines.engines import (
+    beside,
+    in_cluster,
+    in_cluster_and_postgres,
+    on_postgres,
+    on_sqlite,
+)
 from tests.machines.sessions_machine import SessionsMachine
 
 
@@ -23,3 +29,7 @@ def test_sessions_written_by_another_process_are_as_the_model_says(readers):
 
 def test_sessions_in_tigerbeetle_are_as_the_model_says(readers):
     run(in_cluster(readers), 8)
+
+
+def test_sessions_in_a_cluster_and_postgresql_are_as_the_model_says(postgres_server, readers):
+    run(in_cluster_and_postgres(postgres_server, readers), 3)

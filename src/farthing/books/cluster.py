@@ -11,6 +11,10 @@ from typing import NamedTuple, Protocol
 from farthing.core.ledger import Account, Transfer
 from farthing.errors import Unavailable
 
+CHAIN_MAX = 24
+"""So many linked rows fit into one request of any cluster: TigerBeetle's smallest is of 4 KiB.
+A payment under as many budgets as there can be, with its fees, makes 20."""
+
 
 class KeptAccount(NamedTuple):
     """An account as the cluster has it, with its counters, and the cluster's time of its opening.

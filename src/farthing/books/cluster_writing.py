@@ -20,7 +20,7 @@ from farthing.core.chain import Head
 from farthing.core.decisions import Outcome, Unit, View
 from farthing.core.ledger import Account
 from farthing.core.records import Read
-from farthing.errors import OutcomeUnknown
+from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.keys import Signer
 from farthing.log_lines import Log
 
@@ -68,7 +68,9 @@ class ClusterWriting(Writing):
     ) -> None:
         super().__init__(database, signer, clock, on_head, chain, on_batch, newest=newest)
         self._cluster, self._new_name = cluster, new_name
-        self._is_ours = self._is_settled = False
+        self._is_ours = False
+        self._settled_on = 0
+        """The connection on which books and cluster were last seen to fit; 0 for none."""
 
     @property
     def prompt(self) -> bool:
@@ -76,18 +78,47 @@ class ClusterWriting(Writing):
         return False
 
     def _try_to_write(self) -> None:
-        self._settle()
+        with self._database.turn():
+            self._settle()
         super()._try_to_write()
 
     def _decide_and_write(self, units: Sequence[Unit[Any]]) -> Result:
-        if not self._is_settled:
-            self._settle()
-        self._is_settled = False
-        signer = self._signer()
-        batch = self._checked(lambda tx: self._batch(IntendedBatch, tx, signer).begin(units))
-        result = batch.result or self._end_or_say(batch)
-        self._is_settled = True
+        with self._database.turn():
+            batch = self._begun(units)
+            connected = self._database.connected
+            result = batch.result or self._end_or_say(batch)
+        self._settled_on = connected
         return result
+
+    def _begun(self, units: Sequence[Unit[Any]]) -> IntendedBatch:
+        """Decide, and write down what is to be posted; another hub's open commit is ended first.
+
+        Raises: ClusterDiffers, Unavailable; then nothing is written down.
+        """
+        signer = self._signer()
+
+        def begin(tx: Tx) -> IntendedBatch | None:
+            self._check_still(settled)
+            if not self._database.exclusive and intents.is_open(tx):
+                return None
+            return self._batch(IntendedBatch, tx, signer).begin(units)
+
+        batch = None
+        while batch is None:
+            if self._settled_on != self._database.connected:
+                self._settle()
+            settled, self._settled_on = self._settled_on, 0
+            batch = self._checked(begin)
+        return batch
+
+    def _check_still(self, connected: int) -> None:
+        """See that the turn was not lost with its connection.
+
+        Raises: Unavailable.
+        """
+        if connected != self._database.connected:
+            detail = "the connection to the books was lost just now; try again shortly"
+            raise Unavailable("books-busy", detail)
 
     def _end_or_say(self, batch: IntendedBatch) -> Result:
         try:
@@ -97,16 +128,24 @@ class ClusterWriting(Writing):
             raise OutcomeUnknown("outcome-unknown", detail) from fault
 
     def _end(self, batch: IntendedBatch) -> Result:
-        intent = batch.intent
+        intent, begun_on = batch.intent, self._database.connected
         opened = self._cluster.open_accounts(intent.accounts)
         times = Times(opened, self._cluster.post(intent.transfers))
-        return self._checked(lambda tx: batch.conclude(tx, times))
+
+        def conclude(tx: Tx) -> Result:
+            if not self._database.exclusive:
+                intents.check_open(tx, intent, whole=begun_on != self._database.connected)
+            return batch.conclude(tx, times)
+
+        return self._checked(conclude)
 
     def _settle(self) -> None:
         """End what was left open, and see that cluster and books are where they left each other.
 
+        Shape:  in the turn of who calls it.
         Raises: ClusterDiffers, Unavailable.
         """
+        connected = self._database.connected
         if not self._is_ours:
             self._recognise()
         intent = self._checked(intents.left_open)
@@ -114,10 +153,12 @@ class ClusterWriting(Writing):
             self._take_up(intent)
         newest = self._cluster.newest_transfer()
         there = newest.transfer.id if newest else 0
-        if self._checked(cluster_rows.newest_transfer) != there:
+        here = self._checked(cluster_rows.newest_transfer)
+        self._check_still(connected)
+        if here != there:
             is_known = self._checked(lambda tx: cluster_rows.has_transfer(tx, there))
             raise ClusterDiffers("cluster-differs", _OLDER_CLUSTER if is_known else _OLDER_BOOKS)
-        self._is_settled = True
+        self._settled_on = connected
 
     def _take_up(self, intent: Intent) -> None:
         """End a commit that was begun before, by whom it may be."""
@@ -130,7 +171,10 @@ class ClusterWriting(Writing):
             )  # fmt: skip
             return batch.take_up(intent)
 
-        result = self._end(self._checked(begun))
+        try:
+            result = self._end(self._checked(begun))
+        except intents.EndedElsewhere as fault:
+            raise Unavailable("books-busy", fault.detail) from fault
         self.forget()
         self._took(result)
         log.warning("books.taken_up", number=intent.number, transfers=len(intent.made))

@@ -7,15 +7,17 @@ from typing import Any, Self
 from farthing.books import cluster_rows, intents
 from farthing.books.base import Tx
 from farthing.books.batch import Batch, Result
+from farthing.books.cluster import CHAIN_MAX
 from farthing.books.intents import Intent
 from farthing.books.rows import Leaf, raw
 from farthing.core.chain import leaf_digest
 from farthing.core.decisions import Unit
 from farthing.core.events import EVENTS
-from farthing.core.ledger import canonical_account
+from farthing.core.ledger import Account, Transfer, canonical_account
+from farthing.core.ledger_checks import LINKED
 from farthing.core.ledger_rows import with_time
 from farthing.core.records import Write
-from farthing.errors import ensure
+from farthing.errors import Malformed, ensure
 
 
 class Times:
@@ -35,9 +37,14 @@ class IntendedBatch(Batch):
     result: Result | None = None
 
     def begin(self, units: Sequence[Unit[Any]]) -> Self:
-        """Decide all units in order, and write down what is to be posted."""
+        """Decide all units in order, and write down what is to be posted.
+
+        Raises: Malformed `chain-too-long`: what the cluster cannot take would stay open for good.
+        """
         self.decide(units)
         if self._opened or self._rows:
+            _check_chains([account for account, _ in self._opened])
+            _check_chains(self._ledger.made)
             self.intent = self._intent()
             intents.keep(self._tx, self.intent)
         else:
@@ -105,6 +112,15 @@ class IntendedBatch(Batch):
             [intents.of_record(write) for write in self._working.written.values()],
             self._working.events,
         )
+
+
+def _check_chains(rows: Sequence[Account | Transfer]) -> None:
+    linked = 0
+    for row in rows:
+        linked = linked + 1 if row.flags & LINKED else 0
+        if linked >= CHAIN_MAX:
+            detail = f"a cluster takes {CHAIN_MAX} linked rows at once; make fewer of them depend"
+            raise Malformed("chain-too-long", detail)
 
 
 def _sealed(leaf: Leaf, rows: Sequence[bytes]) -> Leaf:

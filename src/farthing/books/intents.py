@@ -1,7 +1,9 @@
 """What is about to be posted to a cluster, whole: rows, records and statements of one commit.
 
 It is written before anything is posted and deleted with the outcome, so at most one is there.
-Whoever finds it after a crash can end the commit with nothing but this and the cluster.
+Whoever finds it after a crash can end the commit with nothing but this and the cluster. Where
+several hubs write, it is also what stops them: nobody decides while one is there, and only he
+writes an outcome who finds his own.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ from farthing.core.records import Table, Write
 from farthing.core.refunds import REFUNDS
 from farthing.core.session_charges import CHARGES
 from farthing.core.sessions import ALIASES, SESSIONS, TARIFFS
-from farthing.errors import InvariantBroken, ensure
+from farthing.errors import InvariantBroken, OutcomeUnknown, ensure
 
 TABLES: dict[str, Table[Any]] = {
     table.name: table
@@ -36,6 +38,10 @@ TABLES: dict[str, Table[Any]] = {
     )
 }  # fmt: skip
 """Every table that a unit writes to, apart from events."""
+
+
+class EndedElsewhere(OutcomeUnknown):
+    """Another hub has ended this commit meanwhile, or the books are no more those it began on."""
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -101,6 +107,22 @@ def left_open(tx: Tx) -> Intent | None:
         return msgspec.msgpack.decode(found[0][0], type=Intent)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise InvariantBroken("invariant-broken", f"an intent cannot be read: {fault}") from fault
+
+
+def is_open(tx: Tx) -> bool:
+    """Tell whether a commit is left open."""
+    return bool(tx.rows("SELECT 1 FROM intents LIMIT 1"))
+
+
+def check_open(tx: Tx, intent: Intent, *, whole: bool) -> None:
+    """See that an intent is still there; by all that it says, if `whole`.
+
+    Raises: EndedElsewhere.
+    """
+    told = "content" if whole else "1"
+    found = tx.rows(f"SELECT {told} FROM intents WHERE number = ?", (intent.number,))  # noqa: S608
+    if not found or (whole and found[0][0] != msgspec.msgpack.encode(intent)):
+        raise EndedElsewhere("outcome-unknown", "another hub has ended this; ask again")
 
 
 def done(tx: Tx, number: int) -> None:

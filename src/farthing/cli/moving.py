@@ -83,15 +83,29 @@ def _moved(old: Config, new: Config) -> tuple[Sheet, Sheet]:
     """Move, and add both sides up."""
     with Threads(1) as readers, _opened(old, readers) as source:
         before = source.transact(sheet_of)
-        if new.books.engine == "postgresql":
-            with _opened(new, readers) as target, progress_bar("copying") as on_moved:
-                copy_tables(source, target, on_moved)
-                return before, target.transact(sheet_of)
-        _copy_file(old, new)
+        if new.books.in_file:
+            _copy_file(old, new)
+        else:
+            with _opened(new, readers) as target:
+                _copy_rows(source, target, before, again=new.books.engine == "tigerbeetle")
+                copied = target.transact(sheet_of)
+            if new.books.engine == "postgresql":
+                return before, copied
     with Threads(1) as readers, _opened(new, readers) as target, _cluster(new) as cluster:
         with progress_bar("posting") as on_moved:
             post_all(target, cluster, secrets.randbits(128), on_moved)
         return before, sheet_of_cluster(cluster)
+
+
+def _copy_rows(source: Database, target: Database, before: Sheet, *, again: bool) -> None:
+    """Copy all rows; those that are there may be of a move that was broken off, if `again`.
+
+    Raises: BadConfig `target-not-empty`.
+    """
+    if again and target.transact(sheet_of) == before:
+        return
+    with progress_bar("copying") as on_moved:
+        copy_tables(source, target, on_moved)
 
 
 def _copy_file(old: Config, new: Config) -> None:

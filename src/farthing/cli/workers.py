@@ -37,8 +37,8 @@ def check_workers(config: Config) -> None:
     """
     if config.server.workers == 1:
         return
-    if config.books.engine == "tigerbeetle":
-        detail = "books with a cluster are one process's; several workers need another engine"
+    if config.books.engine == "tigerbeetle" and config.books.in_file:
+        detail = "with a cluster, several workers need their records in PostgreSQL ([books] dsn)"
         raise BadConfig("workers-need-postgresql", detail)
     if config.books.engine == "sqlite" and config.books.own_process == "never":
         detail = "several workers need a process that writes SQLite's books for all of them"

@@ -21,6 +21,7 @@ HINTS = {
     "books-replaced": "Put the books back that this hub wrote to; then payments go on.",
     "books-damaged": "Stop the hub, copy its files aside, and restore the newest good backup.",
     "books-rolled-back": "Put the newest copy of the books back before anything else.",
+    "chain-too-long": "This is ours to mend: report it. Nothing was done.",
     "cluster-addresses": "List HOST:PORT of each replica, in the cluster's order, with commas.",
     "cluster-differs": "Stop the hub, audit, and put the newest copy of the older side back.",
     "cluster-unreachable": "See that most replicas run and can be reached, then ask again.",

@@ -6,6 +6,7 @@ with `?` for values and TEXT, BIGINT and BLOB for columns; each engine translate
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from farthing.core.records import Row, Table
@@ -85,6 +86,15 @@ class Database(Protocol):
 
         Raises: Unavailable when the engine cannot commit; nothing is then done.
                 OutcomeUnknown when the engine was lost while it committed.
+        """
+        ...
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Let nobody else write until it is over: for what takes several transactions.
+
+        Shape:  it ends early when the connection is lost, or its holder is silent for too long;
+                so each of those transactions looks whether the one before still stands.
+        Raises: Unavailable when it cannot be had in time.
         """
         ...
 

@@ -7,7 +7,8 @@ and numbers given in order become visible in order.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from farthing.errors import (
@@ -77,6 +78,11 @@ _USE_ONCE = b"""
 # behind it, he waits for the standby as a commit does.
 _BEHIND_ALL = b"SELECT pg_logical_emit_message(true, 'farthing', '')"
 _DURABLE = b"SELECT set_config('synchronous_commit', 'on', false)"
+
+
+# The same lock as a transaction's, held beyond it. Nobody may be silent with it for long.
+_TAKE_TURN = b"SELECT set_config('idle_session_timeout', '10s', false), pg_advisory_lock(%s)"
+_GIVE_TURN = b"SELECT pg_advisory_unlock(%s), set_config('idle_session_timeout', '0', false)"
 
 
 class PostgresDatabase:
@@ -154,6 +160,32 @@ class PostgresDatabase:
             raise _meant(fault) from fault
         ensure(said == "COMMIT", "a transaction whose statements succeeded is committed")
         self._caught_up = self.connected
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Let no other hub write until it is over; it ends with the connection."""
+        with self._turn:
+            self._take_turn()
+        try:
+            yield
+        finally:
+            with self._turn, suppress(psycopg.Error):  # A lost connection has let go by itself.
+                if not self._writer.closed:
+                    self._writer.execute(_GIVE_TURN, (_LOCK,))
+
+    def _take_turn(self) -> None:
+        try:
+            if not self._writer.closed:
+                self._writer.execute(_TAKE_TURN, (_LOCK,))
+                return
+        except psycopg.Error as fault:
+            if not self._writer.closed:
+                raise _meant(fault) from fault
+        self._reconnect()  # The server was restarted since the last commit.
+        try:
+            self._writer.execute(_TAKE_TURN, (_LOCK,))
+        except psycopg.Error as fault:
+            raise _meant(fault) from fault
 
     def peek(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a transaction: others write here at any time."""

@@ -174,6 +174,10 @@ class SqliteDatabase:
             raise meaning(fault) from fault
         return result
 
+    def turn(self) -> contextlib.AbstractContextManager[None]:
+        """Let nobody else write: nobody does, for as long as the writer's lock is held."""
+        return contextlib.nullcontext()
+
     def peek(self, work: Callable[[Tx], T]) -> T:
         """Run `work`, which only reads, on what the writer last left; locks cost as much again."""
         try:

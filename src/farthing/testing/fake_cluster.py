@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from farthing.books.cluster import ClusterDiffers, KeptAccount, KeptTransfer
+from farthing.books.cluster import CHAIN_MAX, ClusterDiffers, KeptAccount, KeptTransfer
 from farthing.core.ledger import (
     Account,
     AccountFlags,
@@ -32,7 +32,10 @@ class _Nothing:
 
 
 class FakeCluster:
-    """Keeps what it is given, and counts it; its clock moves on by one for each row."""
+    """Keeps what it is given, and counts it; its clock moves on by one for each row.
+
+    Shape: it takes no chains but those that any cluster takes.
+    """
 
     def __init__(self) -> None:
         self._ledger = Ledger(_Nothing(), 0, 0)
@@ -53,6 +56,11 @@ class FakeCluster:
 
     def post(self, transfers: Sequence[Transfer]) -> list[int]:
         """Make transfers that are not there yet, and give the cluster's time of each."""
+        linked = 0
+        for transfer in transfers:
+            linked = linked + 1 if transfer.flags & TransferFlags.LINKED else 0
+            if linked >= CHAIN_MAX:
+                raise _differs(f"it takes no chain of more than {CHAIN_MAX}")
         for transfer in transfers:
             kept = self._transfers.get(transfer.id)
             if kept is None:
