@@ -170,3 +170,11 @@ def test_every_wrong_fee_is_told_and_not_only_the_first(tmp_path: Path):
         ("fees.USD", "flat"),
         ("fees.EUR", ""),
     ]
+
+
+def test_records_beside_a_cluster_are_in_a_file_or_on_a_server(tmp_path):
+    told = '[books]\nengine = "tigerbeetle"\naddresses = "127.0.0.1:3000"\n'
+    assert read(tmp_path, told).books.in_file
+    assert not read(tmp_path, f'{told}dsn = "postgresql://h/d"\n').books.in_file
+    with pytest.raises(BadConfig, match="addresses: name TigerBeetle's replicas"):
+        read(tmp_path, '[books]\nengine = "tigerbeetle"\n')

@@ -223,6 +223,11 @@ def test_workers_that_cannot_start_say_why_once_and_are_given_up(tmp_path: Path)
     refused = hub.run("serve", "--workers", "2", ok=False)
     assert (refused.returncode, "workers-need-writer" in refused.stderr) == (8, True)
     del hub.environment["FARTHING_BOOKS_OWN_PROCESS"]
+    in_cluster = ("--config", str(hub.home / "cluster.toml"))
+    told = '[books]\nengine = "tigerbeetle"\naddresses = "127.0.0.1:1"\n'
+    (hub.home / "cluster.toml").write_text(told)
+    refused = hub.run("serve", "--workers", "2", *in_cluster, ok=False)
+    assert (refused.returncode, "workers-need-postgresql" in refused.stderr) == (8, True)
     (hub.home / "hub" / "heads.log").write_text("no head\n")
     refused = hub.run("serve", "--workers", "2", ok=False)
     assert (refused.returncode, refused.stderr.count("heads-file-broken")) == (8, 1)
