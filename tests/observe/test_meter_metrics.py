@@ -45,7 +45,7 @@ def test_what_is_promised_and_not_known_to_the_hub_is_told_with_its_age(tmp_path
     async def story() -> None:
         async with world("fake", tmp_path) as here:
             seller, watch = Seller(here, tmp_path, unsettled_max=500), SellerWatch()
-            clock = seller.meters._clock = Stopped()
+            clock = seller.meters._kept._clock = Stopped()
             seen = await here.open()
             await seller.present(seen, 40)
             clock.now_ns += 7 * NS
