@@ -59,11 +59,13 @@ _THREADS = {"read": 4, "write": 1, "verify": 2}
 class Ground:
     """What a hub stands on, where that is not this machine itself.
 
-    Shape: `threads` makes some, `vfs` names SQLite's disk.
+    Shape: `threads` makes some, `vfs` names SQLite's disk, and `cluster` stands for the one that
+           is configured.
     """
 
     threads: Callable[[int, str], Threads] = Threads
     vfs: str | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(slots=True)
@@ -212,7 +214,7 @@ async def open_hub(
         lost = check_not_rolled_back(
             database, heads, accept=accept_rollback, root_public=root_public
         )
-        cluster = _cluster_of(config, database)
+        cluster = ground.cluster or _cluster_of(config, database)
         opened.callback(_close, cluster)
         books = SqlBooks(
             database,

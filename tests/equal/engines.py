@@ -2,21 +2,37 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
+from farthing.books.cluster import Cluster
 from farthing.settings import BooksSettings
 from farthing.testing.postgres import PostgresServer
+from tests.clusters import any_cluster
 from tests.conftest import fresh_dsn
 
-Engine = Callable[[PostgresServer], AbstractContextManager[BooksSettings]]
-"""Gives what a hub with empty books is told of them, for as long as they are needed."""
+
+class Told(NamedTuple):
+    """What a hub with empty books is told of them, and the cluster that keeps the money if any."""
+
+    books: BooksSettings
+    cluster: Cluster | None = None
 
 
-def _here(_server: PostgresServer) -> AbstractContextManager[BooksSettings]:
-    return nullcontext(BooksSettings(own_process="never"))
+Engine = Callable[[PostgresServer], AbstractContextManager[Told]]
+"""Gives empty books for as long as they are needed."""
 
 
-def _beside(_server: PostgresServer) -> AbstractContextManager[BooksSettings]:
-    return nullcontext(BooksSettings(own_process="always"))
+def _here(_server: PostgresServer) -> AbstractContextManager[Told]:
+    return nullcontext(Told(BooksSettings(own_process="never")))
+
+
+def _beside(_server: PostgresServer) -> AbstractContextManager[Told]:
+    return nullcontext(Told(BooksSettings(own_process="always")))
+
+
+def _in_cluster(_server: PostgresServer) -> AbstractContextManager[Told]:
+    settings = BooksSettings(engine="tigerbeetle", addresses="127.0.0.1:1")
+    return nullcontext(Told(settings, any_cluster()))
 
 
 class _OnServer:
@@ -25,8 +41,8 @@ class _OnServer:
     def __init__(self, server: PostgresServer) -> None:
         self._opened = fresh_dsn(server)
 
-    def __enter__(self) -> BooksSettings:
-        return BooksSettings(engine="postgresql", dsn=self._opened.__enter__())
+    def __enter__(self) -> Told:
+        return Told(BooksSettings(engine="postgresql", dsn=self._opened.__enter__()))
 
     def __exit__(self, *fault: object) -> None:
         self._opened.__exit__(None, None, None)
@@ -35,5 +51,6 @@ class _OnServer:
 ENGINES: dict[str, Engine] = {
     "SQLite": _here,
     "SQLite, written by another process": _beside,
+    "a cluster, with records in SQLite": _in_cluster,
     "PostgreSQL": _OnServer,
 }

@@ -16,15 +16,17 @@ from typing import Any
 
 import msgspec
 
-from farthing.app import Hub, key_ring, open_hub
+from farthing.app import Ground, Hub, key_ring, open_hub
 from farthing.services.audit import Report, examine
+from farthing.services.audit_cluster import cluster_fault
 from farthing.settings import BooksSettings, Config, FeeSettings, LimitSettings
 from farthing.store.history import newest_head
 from farthing.testing.postgres import PostgresServer
 from farthing.testing.worlds import HandClock
 from farthing.web.app import HubApp, LocalOperator
 from tests.books.auditor import check_history
-from tests.equal.engines import ENGINES
+from tests.equal.blurring import OfHeads, blurred
+from tests.equal.engines import ENGINES, Told
 from tests.equal.wire import Answer, Ask, serve
 
 _LIMITS = LimitSettings(address_per_second=0, key_per_second=1_000_000, failures_per_minute=0)
@@ -37,8 +39,9 @@ class Differs(AssertionError):
 class OneHub:
     """A hub on one engine. Shape: `luck` outlives its restarts, as its process's would not."""
 
-    def __init__(self, engine: str, config: Config, clock: HandClock) -> None:
+    def __init__(self, engine: str, config: Config, told: Told, clock: HandClock) -> None:
         self.engine, self.config, self._clock = engine, config, clock
+        self.cluster = told.cluster
         self.luck = Random("every hub's")
         self.hub: Hub = None  # type: ignore[assignment] - it is open before it is asked
         self._apps: tuple[Any, Any] = (None, None)
@@ -46,7 +49,11 @@ class OneHub:
     async def open(self) -> None:
         """Open it; nothing is done by time but when it is told to look."""
         self.hub = await open_hub(
-            self.config, clock=self._clock, random_bits=self.luck.getrandbits, serves=True
+            self.config,
+            clock=self._clock,
+            random_bits=self.luck.getrandbits,
+            serves=True,
+            ground=Ground(cluster=self.cluster),
         )
         await self.hub.worker.stop()
         app = HubApp(self.hub.desk)
@@ -61,13 +68,16 @@ class OneHub:
         read = self.hub.ctx.database.read
         await read(check_history)
         report = await read(lambda tx: examine(tx, self.hub.ctx.identity.root_public, None))
+        if self.cluster is not None:
+            fault = await cluster_fault(self.hub.ctx.database, self.cluster)
+            report = replace(report, fault=report.fault or fault)
         return replace(report, seconds=0.0)
 
     async def newest(self) -> list[Any]:
         """Give the newest head, and what was done under it."""
         return await self.hub.ctx.database.read(_newest)
 
-    async def rows(self) -> dict[str, list[str]]:
+    async def rows(self) -> dict[str, list[Any]]:
         """Give all rows of all tables, in one order."""
         return await self.hub.ctx.database.read(_all_rows)
 
@@ -79,12 +89,19 @@ def _newest(tx: Any) -> list[Any]:
         "SELECT statement, rows_digest FROM leaves WHERE commit_number = ? ORDER BY number",
         (number,),
     )
-    return [number, [_plain(value) for leaf in leaves for value in leaf], head]
+    said = [(_plain(statement), OfHeads(digest)) for statement, digest in leaves]
+    return [number, said, head]
 
 
-_OF_ONE_ENGINE = {"used_keys", "migrations"}
+_OF_ONE_ENGINE = {"used_keys", "migrations", "cluster_times"}
 """Nonces of requests that devices signed are in the database where several hubs share it, and in
-memory where one process has the books to itself; migrations have the time that they took place."""
+memory where one process has the books to itself; migrations have the time that they took place;
+only beside a cluster there are times of it."""
+_OF_HEADS = {
+    "commits": {"digest", "previous", "root", "signature"},
+    "leaves": {"rows_digest", "digest"},
+}
+_NAMES_OF_BOOKS = "cluster_books"
 
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
@@ -97,16 +114,23 @@ _NAMES = {
 }
 
 
-def _all_rows(tx: Any) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _all_rows(tx: Any) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
     tables = {name for (name,) in tx.rows(_TABLES[tx.dialect])} - _OF_ONE_ENGINE
     for table in sorted(tables):
         names = sorted(name for (name,) in tx.rows(_NAMES[tx.dialect], (table,)))
         rows = tx.rows(f"SELECT {', '.join(names)} FROM {table}")
+        covering = _OF_HEADS.get(table, set())
         found[table] = sorted(
-            repr(tuple(zip(names, map(_plain, row), strict=True))) for row in rows
+            [_row(names, row, covering) for row in rows if _NAMES_OF_BOOKS not in row],
+            key=lambda row: (repr(blurred(row)), repr(row)),
         )
     return found
+
+
+def _row(names: list[str], row: Any, covering: set[str]) -> list[Any]:
+    told = zip(names, map(_plain, row), strict=True)
+    return [(name, OfHeads(value) if name in covering else repr(value)) for name, value in told]
 
 
 def _plain(value: Any) -> Any:
@@ -122,10 +146,10 @@ class Hubs:
         self._places = contextlib.ExitStack()
         self._hubs: list[OneHub] = []
         for place, (name, engine) in enumerate(ENGINES.items()):
-            books = self._places.enter_context(engine(server))
-            config = _config(folder / str(place), books)
+            told = self._places.enter_context(engine(server))
+            config = _config(folder / str(place), told.books)
             self._keys(folder, config)
-            self._hubs.append(OneHub(name, config, self.clock))
+            self._hubs.append(OneHub(name, config, told, self.clock))
 
     def _keys(self, folder: Path, config: Config) -> None:
         first = folder / "0"
@@ -138,6 +162,7 @@ class Hubs:
         """Open all of them."""
         for hub in self._hubs:
             await hub.open()
+            hub.luck.seed("after the name for a cluster was drawn")
 
     async def close(self) -> None:
         """Close all of them, and be rid of their books."""
@@ -159,9 +184,10 @@ class Hubs:
                 hub.config = msgspec.structs.replace(hub.config, fees=fees)
             await hub.open()
 
-    def draw_otherwise(self) -> None:
-        """Let the last one draw other ids than the rest from here on."""
-        self._hubs[-1].luck.seed("another")
+    def draw_otherwise(self, engine: str) -> None:
+        """Let the one on this engine draw other ids than the rest from here on."""
+        [hub] = [hub for hub in self._hubs if hub.engine == engine]
+        hub.luck.seed("another")
 
     async def look(self) -> int:
         """Have all of them see what is due."""
@@ -188,12 +214,18 @@ class Hubs:
         return report
 
     def _same(self, what: Any, told: Sequence[Any]) -> Any:
-        for hub, other in zip(self._hubs, told, strict=True):
-            if other != told[0]:
-                first, here = _apart(repr(told[0]), repr(other))
+        for hub, its in zip(self._hubs, told, strict=True):
+            see = blurred if hub.cluster is not None else _as_it_is
+            first, other = see(told[0]), see(its)
+            if other != first:
+                first, here = _apart(repr(first), repr(other))
                 shown = f"{self._hubs[0].engine}:\n  {first}\n{hub.engine}:\n  {here}"
                 raise Differs(f"request {self.asked}, {what}\n{shown}")
         return told[0]
+
+
+def _as_it_is(told: Any) -> Any:
+    return told
 
 
 def _apart(first: str, other: str) -> tuple[str, str]:
