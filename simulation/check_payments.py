@@ -17,6 +17,8 @@ def payment_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterato
     stored = {(row["device"], row["nonce"]): row for row in rows.execute("SELECT * FROM payments")}
     wishes: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in history:
+        if line["what"] == "signed":
+            wishes[line["device"], line["nonce"]].append(line | {"kind": "sign"})
         if line["what"] != "asked":
             continue
         if line["operation"] not in heard and line["operation"] not in gone:
@@ -51,6 +53,9 @@ def _order_faults(
     """Hold every answer about one order against what became of it."""
     refunded = gone = 0
     for wish in about:
+        if wish["kind"] == "sign":  # What its shop gave back is looked at there.
+            gone += 1
+            continue
         answer = heard.get(wish["operation"])
         if wish["kind"] == "refund":
             gone += answer is None

@@ -26,12 +26,22 @@ class Device:
         self.account, self.luck = account, luck
         self.id, self.mandate, self.hub = "", "", ""
         self.signer = Ed25519Signer(luck.randbytes(32))
+        self._signers: dict[str, Ed25519Signer] = {}
         self.skew_seconds = 0.0
         self.asks, self.awaiting = False, dict[str, dict[str, Any]]()
 
     def new_key(self) -> Ed25519Signer:
         """Make another key."""
         return Ed25519Signer(self.luck.randbytes(32))
+
+    def take(self, device: str, signer: Ed25519Signer) -> None:
+        """Be enrolled as this device with this key from here on."""
+        self.id, self.signer = device, signer
+        self._signers[device] = signer
+
+    def key_of(self, device: str) -> Ed25519Signer:
+        """Give the newest key of a device that it is or was enrolled as."""
+        return self._signers[device]
 
     def order(self, payee: str, amount: int, **members: Any) -> Order:
         """Write an order with a nonce of its own."""

@@ -7,10 +7,7 @@ from random import Random
 import apsw
 
 from farthing.testing.lossy_vfs import LossyVfs
-
-
-class Ended(BaseException):
-    """The hub ended while it wrote: nothing of it goes on from here."""
+from simulation.loop import Ended
 
 
 class Disk(LossyVfs):

@@ -14,6 +14,13 @@ KINDS = {
     "misdirected": "a request came to another hub than it was meant for, which refused it",
     "client-gone": "a client forgot what it had asked before it heard of it, and never asked again",
     "seller-gone": "a seller held money, and neither took it nor gave it back",
+    "client-died": "a client's process ended after it had signed, and the next one went on from its"
+    " journal",
+    "handler-refused": "a shop's handler refused what was paid for, and the money went back",
+    "handler-failed": "a shop's handler failed before it answered, and the money went back",
+    "answer-broken": "a shop's handler broke off in the middle of an answer that was paid for",
+    "answer-too-late": "a shop's handler took longer than it may, and the money went back",
+    "hold-lost": "the hub ended while a lone hold was decided, and not written yet",
     "killed": "the hub's process ended between two steps, with requests unanswered",
     "killed-writing": "the hub's process ended in the middle of a commit",
     "power-cut": "the power failed between two steps: requests unanswered, or writes lost",
@@ -48,6 +55,7 @@ OFTEN = {
     "misdirected": 0.004,
     "client-gone": 0.06,
     "seller-gone": 0.06,
+    "client-died": 0.1,
     "device-clock": 0.004,
 }
 """How probable those are that are drawn where they could happen."""

@@ -19,10 +19,12 @@ from simulation.heads import lose_end
 from simulation.loop import SeededLoop, at_place
 from simulation.stillness import STILL
 from simulation.turns import Turns
-from simulation.wire import BROKEN, App, Request
+from simulation.wire import BROKEN, App, Door, Request
 
 if TYPE_CHECKING:
+    from farthing.web.paywall import Paywall
     from simulation.network import Exchange
+    from simulation.shops import Shop
 
 _LIMITS = LimitSettings(address_per_second=0, key_per_second=1_000_000, failures_per_minute=0)
 _DOWN_SECONDS, _TRIES = 0.5, 20
@@ -48,7 +50,7 @@ class Watcher(Protocol):
 class HubMachine:
     """One hub's machine: its disk, its clock, and the hub's lives one after the other.
 
-    Shape: `unanswered` are the requests that it works on.
+    Shape: `unanswered` are the requests that it works on; `shop` sells in the hub's process.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class HubMachine:
         self.keys = KeyRing(folder / "keys")
         self.context, self.place, self.lives = at_place(name), name, 0
         self.hub: Hub | None = None
-        self._apps: tuple[App, App] | None = None
-        self.identity = ""
+        self._apps: dict[Door, App] | None = None
+        self.shop: Shop | None = None
+        self._paywall: Paywall | None = None
+        self.identity = self.root_key = ""
         self.skew_seconds, self.slow_until = 0.0, 0.0
         self.other: HubMachine | None = None
         self.unanswered: set[Exchange] = set()
@@ -84,7 +88,7 @@ class HubMachine:
 
     def app_for(self, request: Request) -> App | None:
         """Give what answers a request; None while the hub is down."""
-        return None if self._apps is None else self._apps[request.operator]
+        return None if self._apps is None else self._apps.get(request.door)
 
     async def open(self, tries: int = _TRIES) -> None:
         """Begin the hub's next life; where its disk fails, try again as a supervisor does."""
@@ -99,8 +103,17 @@ class HubMachine:
             await self._open_again(fault, tries)
             return
         self.hub, self.identity = hub, hub.ctx.identity.hub
+        self.root_key = hub.ctx.identity.root_public
         app = HubApp(hub.desk)
-        self._apps = (app, LocalOperator(app))
+        self._apps = {"hub": app, "operator": LocalOperator(app)}
+        if self.shop is not None:
+            self.let_sell(self.shop)
+
+    def let_sell(self, shop: "Shop") -> None:
+        """Let a shop sell in the hub's process, from here on and in each life to come."""
+        self.shop = shop
+        if self.hub is not None and self._apps is not None:
+            self._apps["shop"] = self._paywall = shop.open(self.hub)
 
     async def _open_again(self, fault: Exception, tries: int) -> None:
         if isinstance(fault, Unavailable) and tries:
@@ -115,6 +128,8 @@ class HubMachine:
             return
         hub, self.hub, self._apps = self.hub, None, None
         unsynced, waiting = self.disk.unsynced, sorted(self.unanswered, key=lambda one: one.number)
+        if hub.books.is_ahead:
+            self._watcher.befell("hold-lost")
         self.unanswered.clear()
         self.loop.drop(self.place)
         self.disk.spare()
@@ -148,6 +163,8 @@ class HubMachine:
             hub, self.hub, self._apps = self.hub, None, None
             while self.unanswered:  # As a server does, it answers what it has taken.
                 await asyncio.sleep(0.01)
+            if self._paywall is not None:
+                await self.loop.create_task(self._paywall.drain(), context=self.context)
             await self.loop.create_task(hub.close(), context=self.context)
 
     async def restart(self, *, with_new_key: bool) -> None:

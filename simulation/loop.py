@@ -30,6 +30,10 @@ def at_place(name: str) -> contextvars.Context:
     return context
 
 
+class Ended(BaseException):
+    """A hub ended while it wrote: nothing of it goes on from here."""
+
+
 class SeededLoop(asyncio.AbstractEventLoop):
     """The loop. Shape: `faults` are what callbacks raised and nobody caught."""
 
@@ -170,6 +174,8 @@ class SeededLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what nobody caught."""
         fault = context.get("exception")
+        if isinstance(fault, Ended):
+            return  # Nobody is there any more who could have caught it.
         self.faults.append(f"{context.get('message')}: {fault!r}")
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
@@ -188,8 +194,11 @@ class SeededLoop(asyncio.AbstractEventLoop):
         return self._closed
 
     def close(self) -> None:
-        """Forget everything."""
+        """Do nothing any more."""
         self._closed = True
+
+    def forget(self) -> None:
+        """Let go of everything, also of what was kept of those who are gone."""
         for each in (self._ready, self._timers, self._buried, self._tasks):
             each.clear()
 

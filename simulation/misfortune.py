@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from simulation.hubs import HubMachine
+from simulation.loop import at_place
 from simulation.town import Town
 
 _BETWEEN_SECONDS = 0.3
 _WRITES_MAX = 60
 _SOON_SECONDS = 0.01
+_HOLD_SECONDS, _HOLD_WRITES = 0.0005, 25
+_ENDS = ("killed", "power-cut")
+_ENDS_WRITING = ("killed-writing", "power-cut-writing")
 _AHEAD_SECONDS, _BEHIND_SECONDS = (40.0, 400.0), (70.0, 950.0, 4000.0)
 """The books' time never goes back: what is ahead for long would leave no order in time."""
 
@@ -21,7 +25,7 @@ class Misfortune:
         self._town, self._hub, self._luck = town, hub, luck
         self._kinds: list[Callable[[], Awaitable[None]]] = [
             self._end, self._end_writing, self._fail, self._fill, self._slow, self._jump,
-            self._restart, self._end_twice,
+            self._restart, self._end_twice, self._strike_hold,
         ]  # fmt: skip
 
     async def run(self) -> None:
@@ -32,10 +36,10 @@ class Misfortune:
                 await self._luck.choice(self._kinds)()
 
     async def _end(self) -> None:
-        self._hub.end(self._luck.choice(("killed", "power-cut")))
+        self._hub.end(self._luck.choice(_ENDS))
 
     async def _end_writing(self) -> None:
-        kind = self._luck.choice(("killed-writing", "power-cut-writing"))
+        kind = self._luck.choice(_ENDS_WRITING)
         self._hub.disk.end_at(self._luck.randrange(1, _WRITES_MAX), kind)
 
     async def _end_twice(self) -> None:
@@ -52,7 +56,26 @@ class Misfortune:
         await asyncio.sleep(self._luck.expovariate(1 / _SOON_SECONDS))
         self._hub.end("power-cut")
 
+    async def _strike_hold(self) -> None:
+        """End it, or let its disk fail, where a hold is decided and not written yet."""
+        hub, draw = self._hub, self._luck.random()
+        if hub.shop is None:
+            return
+        if draw < 0.5:
+            kind, seconds = self._luck.choice(_ENDS), self._luck.expovariate(1 / _HOLD_SECONDS)
+            later = self._town.loop.call_later
+            world = at_place("world")
+            hub.shop.at_next_lone_hold = lambda: later(seconds, hub.end, kind, context=world)
+        elif draw < 0.8:
+            kind, count = self._luck.choice(_ENDS_WRITING), self._luck.randrange(1, _HOLD_WRITES)
+            hub.shop.at_next_lone_hold = lambda: hub.disk.end_at(count, kind)
+        else:
+            hub.shop.at_next_lone_hold = self._fail_once
+
     async def _fail(self) -> None:
+        self._fail_once()
+
+    def _fail_once(self) -> None:
         self._hub.disk.failing = self._luck.choice(("write-failed", "sync-failed"))
 
     async def _fill(self) -> None:

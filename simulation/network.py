@@ -6,7 +6,7 @@ from random import Random
 from simulation.faults import Faults
 from simulation.hubs import HubMachine
 from simulation.loop import SeededLoop, at_place
-from simulation.wire import BROKEN, Answer, App, Request, serve
+from simulation.wire import BROKEN, Answer, App, Fields, Request, serve
 
 _USUAL_SECONDS = 0.002
 _LATE_SECONDS = 30.0
@@ -53,7 +53,11 @@ class Network:
         """Send a request, and give its answer; None if none came in time."""
         self._sent += 1
         exchange = Exchange(self._sent, request, client, self._loop.create_future())
-        if hub.other is not None and not request.operator and self._faults.strikes("misdirected"):
+        if (
+            hub.other is not None
+            and request.door != "operator"
+            and self._faults.strikes("misdirected")
+        ):
             exchange.strayed = True
             self._send(hub.other, exchange)
         else:
@@ -114,10 +118,15 @@ class Network:
             exchange.hear(BROKEN)
 
     async def _serve(self, hub: HubMachine, exchange: Exchange, app: App, *, late: bool) -> None:
-        place = hub.place
-        answer = await serve(app, exchange.request, exchange.client)
-        if self._loop.is_dead(place):
-            return  # It ended while it wrote, and nobody hears what it meant to say.
+        hearing = _Leaving(self, hub, exchange, late=late)
+        await serve(app, exchange.request, exchange.client, hearing)
+
+    def is_over(self, place: str) -> bool:
+        """Tell whether a hub's life is over."""
+        return self._loop.is_dead(place)
+
+    def left(self, hub: HubMachine, exchange: Exchange, answer: Answer, *, late: bool) -> None:
+        """Take what left a hub on its way back."""
         hub.unanswered.discard(exchange)
         if exchange.strayed:
             answer = self._strayed(answer)
@@ -145,6 +154,32 @@ class Network:
             exchange.spoiled = exchange.spoiled or "answer-late"
             delay += self._luck.random() * _LATE_SECONDS
         self._loop.call_later(delay, exchange.hear, answer, context=self._here)
+
+
+class _Leaving:
+    """An answer that leaves a hub, as long as that lives."""
+
+    def __init__(
+        self, network: Network, hub: HubMachine, exchange: Exchange, *, late: bool
+    ) -> None:
+        self._network, self._hub, self._exchange, self._late = network, hub, exchange, late
+        self._place = hub.place
+
+    def head(self, status: int, headers: Fields) -> None:
+        """Have a shop note what somebody may know from here on."""
+        shop = self._hub.shop
+        if shop is not None and self._exchange.request.door == "shop" and self._lives:
+            shop.began_to_answer(status, headers)
+
+    def whole(self, answer: Answer) -> None:
+        """Pass it on."""
+        if self._lives:
+            self._network.left(self._hub, self._exchange, answer, late=self._late)
+
+    @property
+    def _lives(self) -> bool:
+        """Whether it has not ended while it wrote: then nobody hears what it meant to say."""
+        return not self._network.is_over(self._place)
 
 
 def _pays_nothing(answer: Answer) -> bool:

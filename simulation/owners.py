@@ -48,7 +48,7 @@ class Owner(Client):
         """Have something done, however long it takes, and give what the hub shows of it."""
         raw = b"" if body is None else written(body)
         key = (b"idempotency-key", self.town.name("key").encode())
-        request = Request(method, path, raw, (key,), operator=True)
+        request = Request(method, path, raw, (key,), door="operator")
         while (answer := await self.do("change", request, path=path)) is None:
             await asyncio.sleep(0.1)
         return answer.told
@@ -84,7 +84,7 @@ class Owner(Client):
             body = {"code": code, "public_key": signer.public, "signature": proof}
             enrolled = await self.made("/v1/devices/enrol", body)
             if "device" in enrolled:
-                device.id, device.signer = enrolled["device"], signer
+                device.take(enrolled["device"], signer)
                 return
 
     async def _rotate(self) -> None:
@@ -99,7 +99,7 @@ class Owner(Client):
         }
         shown = await self.made(f"/v1/devices/{device.id}/rotate", body)
         if "keys" in shown:
-            device.signer = new
+            device.take(device.id, new)
 
     async def _freeze(self) -> None:
         self._begin("account-frozen")
@@ -123,7 +123,7 @@ class Owner(Client):
             draw = self.luck.random()
             if draw < 0.75:
                 verb = "approve" if draw < 0.5 else "deny"
-                request = Request("POST", f"/v1/payments/{payment}/{verb}", operator=True)
+                request = Request("POST", f"/v1/payments/{payment}/{verb}", door="operator")
                 await self.do(verb, request, of=payment, **facts)
 
     def _terms(self, largest: int | None = None) -> dict[str, Any]:

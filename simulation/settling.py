@@ -7,12 +7,16 @@ from simulation.devices import Device
 from simulation.hubs import HubMachine
 from simulation.owners import Owner, mandate_of
 from simulation.sellers import Seller
+from simulation.shoppers import Shopper
+from simulation.shops import Shop
 from simulation.town import Town
 
 _SELLERS, _BUYERS = 2, 4
+_PREFER = ("mpp", "x402", "mpp")
+"""Each shopper's language."""
 _FUNDS = 3_000
 FEE_PPM = 100_000
-Person = Owner | Buyer
+Person = Owner | Buyer | Shopper
 
 
 class Settler:
@@ -32,6 +36,9 @@ class Settler:
         people: list[Person] = []
         for number in range(_BUYERS):
             people += await self._buyer(number, sellers)
+        self._hub.let_sell(await self._shop())
+        for number, prefer in enumerate(_PREFER):
+            people += await self._shopper(number, prefer)
         return people
 
     async def _made(self, path: str, body: Any) -> Any:
@@ -57,15 +64,28 @@ class Settler:
         seller.secret = (await self._made("/v1/keys", wanted))["secret"]
         return seller
 
+    async def _shop(self) -> Shop:
+        account = await self._account(await self._owner(f"{self._hub.name} shop"))
+        return Shop(self._town, self._hub.name, account)
+
+    async def _shopper(self, number: int, prefer: str) -> list[Person]:
+        town, hub = self._town, self._hub
+        owner, device = await self._device(f"shopper {number}", asks=False)
+        return [owner, Shopper(f"{hub.name} shopper {number}", town, hub, device, prefer)]
+
     async def _buyer(self, number: int, sellers: list[Seller]) -> list[Person]:
         town, hub = self._town, self._hub
-        of = await self._owner(f"owner {number}")
-        device = Device(await self._account(of, _FUNDS), town.luck)
-        device.hub = hub.identity
-        device.asks = number % 2 == 1
-        if device.asks:
-            town.note("asks", account=device.account, hub=hub.name)
-        device.mandate = (await self._made("/v1/mandates", mandate_of(of, asks=device.asks)))["id"]
-        owner = Owner(f"{hub.name} owner {number}", town, hub, of, device)
-        await owner.enrol()
+        owner, device = await self._device(f"buyer {number}", asks=number % 2 == 1)
         return [owner, Buyer(f"{hub.name} buyer {number}", town, hub, device, sellers)]
+
+    async def _device(self, name: str, *, asks: bool) -> tuple[Owner, Device]:
+        town, hub = self._town, self._hub
+        of = await self._owner(f"owner of {name}")
+        device = Device(await self._account(of, _FUNDS), town.luck)
+        device.hub, device.asks = hub.identity, asks
+        if asks:
+            town.note("asks", account=device.account, hub=hub.name)
+        device.mandate = (await self._made("/v1/mandates", mandate_of(of, asks=asks)))["id"]
+        owner = Owner(f"{hub.name} owner of {name}", town, hub, of, device)
+        await owner.enrol()
+        return owner, device

@@ -1,16 +1,22 @@
-"""Takes this process's clocks and its randomness away, and gives it seeded ones in their place.
+"""Takes this process's clocks, threads and randomness away, and gives it seeded ones instead.
 
 It has to be done before anything of Farthing is imported: modules take such functions by name.
 What is new in the hub is thereby in the simulation without being listed here.
 """
 
+import asyncio
 import os
 import random
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+
+import anyio.to_thread
+
+T = TypeVar("T")
+Given = TypeVarTuple("Given")
 
 real_seconds, processor_seconds = time.monotonic, time.process_time
 """The machine's own clocks, to tell how long a run takes; nothing of the story may read them."""
@@ -73,8 +79,14 @@ def exact_process(arguments: Sequence[str]) -> None:
         os.execv(sys.executable, [sys.executable, "-m", "simulation", *arguments])
 
 
+async def _at_a_turn(work: Callable[[*Given], T], *given: *Given, **_how: Any) -> T:
+    """Do what a client would have a thread do."""
+    return await asyncio.get_running_loop().run_in_executor(None, work, *given)
+
+
 def install() -> None:
-    """Replace clocks, randomness, and what the disk says of its room."""
+    """Replace clocks, threads, randomness, and what the disk says of its room."""
+    anyio.to_thread.run_sync = _at_a_turn
     time.time, time.time_ns = STILL.time, STILL.now_ns
     time.monotonic = time.perf_counter = STILL.passed
     time.monotonic_ns = time.perf_counter_ns = STILL.passed_ns

@@ -61,6 +61,22 @@ def test_duplicates_do_not_wait_one_after_the_other_for_a_hub_that_is_away():
     asyncio.run(story())
 
 
+def test_a_hold_that_was_lost_and_is_made_again_is_for_the_run_that_is_under_way():
+    async def story():
+        shop, handler = Shop(), Counter(seconds=0.2)
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            first = asyncio.create_task(client.get("/paid", headers=credential))
+            await until(lambda: handler.runs == 1)
+            shop.hub.payments.clear()  # As a disk does that failed before it was written.
+            shop.hub.balances[shop.device] += 1500
+            answers = await asyncio.gather(first, client.get("/paid", headers=credential))
+        assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"goods")] * 2
+        assert (handler.runs, shop.spent, shop.earned) == (1, 1500, 1500)
+
+    asyncio.run(story())
+
+
 @pytest.mark.rule("farthing.one-run", on="middleware")
 def test_an_honest_retry_gets_the_first_answer():
     async def story():

@@ -167,6 +167,11 @@ class SqlBooks:
         return self._under_way > 0 and not self._writer.joins
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether something is decided, and told to who asked for it, and not written yet."""
+        return self._writer.is_ahead
+
+    @property
     def queued(self) -> int:
         """How many units wait for a commit."""
         return len(self._queue)

@@ -127,11 +127,19 @@ class Till:
         async with self._gates.one_at_a_time(deal.gate):
             paid = await self._authorise(deal)
             run = self._runs.get(paid.payment)
-            may_run = paid.fresh and paid.state in ("held", "captured")
-            if may_run or (run is None and self._may_rerun(deal, paid)):
+            if self._may_run(paid, run) or (run is None and self._may_rerun(deal, paid)):
                 ours = self._runs[paid.payment] = Run(deal.key)
                 return paid, None, ours
             return paid, run, None
+
+    def _may_run(self, paid: Authorisation, run: Run | None) -> bool:
+        """Tell whether the handler runs for what the hub lets us serve.
+
+        Shape: a hold that could not be written is lost, and is made anew when its order comes
+               again; whoever runs under it is at work still, and takes the new one.
+        """
+        under_way = run is not None and not run.over.done()
+        return paid.fresh and paid.state in ("held", "captured") and not under_way
 
     async def _authorise(self, deal: Deal) -> Authorisation:
         if deal.stale is not None:
