@@ -11,7 +11,7 @@ from simulation.town import Town
 _BETWEEN_SECONDS = 0.3
 _WRITES_MAX = 60
 _SOON_SECONDS = 0.01
-_HOLD_SECONDS, _HOLD_WRITES = 0.0005, 25
+_HOLD_SECONDS, _HOLD_WRITES = 0.0001, 25
 _ENDS = ("killed", "power-cut")
 _ENDS_WRITING = ("killed-writing", "power-cut-writing")
 _AHEAD_SECONDS, _BEHIND_SECONDS = (40.0, 400.0), (70.0, 950.0, 4000.0)
@@ -25,7 +25,7 @@ class Misfortune:
         self._town, self._hub, self._luck = town, hub, luck
         self._kinds: list[Callable[[], Awaitable[None]]] = [
             self._end, self._end_writing, self._fail, self._fill, self._slow, self._jump,
-            self._restart, self._end_twice, self._strike_hold,
+            self._restart, self._end_twice, self._strike_hold, self._strike_hold,
         ]  # fmt: skip
 
     async def run(self) -> None:
@@ -61,7 +61,7 @@ class Misfortune:
         hub, draw = self._hub, self._luck.random()
         if hub.shop is None:
             return
-        if draw < 0.5:
+        if draw < 0.6:
             kind, seconds = self._luck.choice(_ENDS), self._luck.expovariate(1 / _HOLD_SECONDS)
             later = self._town.loop.call_later
             world = at_place("world")
