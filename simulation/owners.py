@@ -33,8 +33,8 @@ class Owner(Client):
         super().__init__(name, town, hub)
         self._owner, self._device = owner, device
         self._changes = [
-            self._revoke_mandate, self._revoke_device, self._rotate, self._freeze, self._limit, self._limit,
-            self._answer, self._answer, self._answer,
+            self._revoke_mandate, self._revoke_device, self._rotate, self._freeze,
+            self._limit, self._limit, self._answer, self._answer, self._answer,
         ]  # fmt: skip
 
     async def run(self) -> None:
