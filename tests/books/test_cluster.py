@@ -18,7 +18,7 @@ from farthing.core.fees import FEES_MAX
 from farthing.core.ledger import Account, Transfer, linked
 from farthing.core.mandates import BUDGETS_MAX, Budget
 from farthing.core.payments import PAYMENTS, State
-from farthing.core.rebuilt import Rebuilt
+from farthing.core.rebuilt import Moved, Rebuilt
 from farthing.core.refunds import GiveBack
 from farthing.core.replay import counters
 from farthing.core.settling import Capture, Expire, Void
@@ -273,12 +273,22 @@ async def test_books_that_were_put_back_from_an_older_copy_are_refused(hub_in_fi
     hub.database.close()
     shutil.copy(hub.place, tmp_path / "older")
     hub.open()
-    await hub.world(seed=1).do(world.pay(buyer, shop, 1))
+    lost = (await hub.world(seed=1).do(world.pay(buyer, shop, 1))).payment
+    available = await hub.world().available(shop)
+    first = list(hub.cluster.every_transfer())[-2].transfer.id  # A budget counts it as well.
     hub.database.close()
     shutil.copy(tmp_path / "older", hub.place)
     hub.open()
     with pytest.raises(ClusterDiffers):
         await hub.world(seed=2).do(world.pay(buyer, shop, 2))
+    said = f"transfer (id {first:032x}): the cluster has it, and the books have not"
+    assert await hub.audit() == said
+    accounts = [k.account for k in hub.cluster.every_account() if k.account.id != MARK]
+    rebuilt = Rebuilt(accounts, [kept.transfer for kept in hub.cluster.every_transfer()])
+    assert rebuilt.payments[lost.id] == Moved(State.CAPTURED, 1, 1)
+    seller = rebuilt.replay.accounts[ids.number("acc", shop)]
+    left = seller.credits_posted - seller.debits_posted - seller.debits_pending
+    assert left == available, "nothing of the money is lost"
 
 
 async def test_a_cluster_that_keeps_the_books_of_another_hub_is_refused(hub, tmp_path):

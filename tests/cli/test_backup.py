@@ -131,3 +131,18 @@ def test_an_upgrade_is_tried_on_a_copy(farthing: Terminal, tmp_path: Path):
     found = json.loads(told.out)
     assert (found["schema"], found["would_apply"], found["audit"]) == (found["newest"], [], "ok")
     assert (tmp_path / "home" / "hub" / "farthing.db").read_bytes() == before
+
+
+def test_books_that_are_not_in_a_file_alone_are_backed_up_otherwise(
+    farthing: Terminal, tmp_path: Path
+):
+    elsewhere = farthing.home / "hub" / "elsewhere.toml"
+    for told, code, what in (
+        ('engine = "tigerbeetle"\naddresses = "127.0.0.1:1"', "backup-of-cluster", "replicas"),
+        ('engine = "postgresql"\ndsn = "dbname=x"', "backup-of-postgresql", "pg_dump"),
+    ):
+        elsewhere.write_text(f"[books]\n{told}\n")
+        for command in ("backup", "restore"):
+            said = farthing(command, str(tmp_path / "copy"), "--config", str(elsewhere))
+            assert (said.code, code in said.err, what in said.err) == (8, True, True), said
+    assert not (tmp_path / "copy").exists()

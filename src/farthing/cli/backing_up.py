@@ -157,7 +157,10 @@ def _migrated(books: Path) -> list[str]:
 
 def _on_sqlite(config: Config) -> Config:
     if config.books.engine == "tigerbeetle":
-        detail = "stop the hub, and copy its folder together with the files of the cluster"
+        detail = (
+            "the cluster's replicas are the copies of the money, and an older copy of the records"
+            " does not fit it: mirror their disk, or keep them in PostgreSQL with a standby"
+        )
         raise BadConfig("backup-of-cluster", detail)
     if config.books.engine != "sqlite":
         detail = "copy PostgreSQL with pg_dump, and the heads file and keys beside it"

@@ -7,7 +7,7 @@ HINTS = {
     "another-root-key": "Use the root key, and the root.pub, that this hub was made with.",
     "asset-scale-changed": "Put the old scale back in [assets]; for another one use a new code.",
     "backup-changed": "Use another backup, and keep this one for whoever looks into it.",
-    "backup-of-cluster": "Copy the hub's folder and the cluster's files together, both at rest.",
+    "backup-of-cluster": "See docs/howto/choose-an-engine.md, Keep copies beside a cluster.",
     "backup-of-postgresql": "Use pg_dump, and copy the heads file and the keys beside it.",
     "books-broken": "Stop the hub, keep a copy of the books, and run farthing audit.",
     "books-busy": "Send the same request again in a moment.",
