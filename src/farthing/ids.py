@@ -56,6 +56,11 @@ def place(ident: int, index: int) -> int:
     return ident | (index & _PLACES)
 
 
+def without_place(ident: int) -> int:
+    """Give the id that a transfer's id was derived from."""
+    return ident & ~_PLACES
+
+
 def time_ms(ident: int) -> int:
     """Tell the moment an id was made, in Unix milliseconds."""
     return ident >> _TIME_SHIFT

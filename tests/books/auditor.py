@@ -4,6 +4,7 @@ import hashlib
 
 from farthing.books.rows import read_account, read_heads, read_transfer
 from farthing.core.chain import GENESIS, Head, head_fault, leaf_digest, merkle_levels, root_of
+from farthing.core.kept_statements import stated
 from farthing.core.ledger import Account, canonical_account, canonical_row
 from farthing.core.replay import Replay
 
@@ -33,7 +34,8 @@ def check_history(tx) -> int:
     ]
     times = dict(tx.rows("SELECT timestamp, cluster_ns FROM cluster_times"))
     leaves = tx.rows(
-        "SELECT number, commit_number, statement, rows_digest, digest FROM leaves ORDER BY number"
+        "SELECT number, commit_number, statement, rows_digest, digest, subject FROM leaves"
+        " ORDER BY number"
     )
     heads = read_heads(tx, "ORDER BY number", ())
     _check_rows(leaves, accounts, transfers, times)
@@ -54,9 +56,9 @@ def _check_rows(leaves, accounts, transfers, times):
     for transfer, leaf, *_ in transfers:
         made.setdefault(leaf, []).append(timed(transfer, canonical_row(transfer)))
     assert made.keys() <= {leaf[0] for leaf in leaves}
-    for number, _, statement, rows_digest, digest in leaves:
+    for number, _, kept, rows_digest, digest, subject in leaves:
         assert rows_digest == hashlib.sha256(b"".join(made.get(number, []))).digest()
-        assert digest == leaf_digest(statement, rows_digest)
+        assert digest == leaf_digest(stated(subject, kept), rows_digest)
 
 
 def _check_heads(heads: list[tuple[Head, int]], leaves):

@@ -57,6 +57,8 @@ def _changed(value):
     if isinstance(value, int):
         return value ^ 1
     if isinstance(value, bytes):
+        if not value:
+            return b"\x01" * 16
         middle = len(value) // 2
         return value[:middle] + bytes((value[middle] ^ 1,)) + value[middle + 1 :]
     return value[:-1] + chr(ord(value[-1]) ^ 1)

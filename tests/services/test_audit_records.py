@@ -7,6 +7,7 @@ from farthing.codec import canonical_json, read_json
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.core.audit_records import STATED
 from farthing.core.devices import DEVICES, Device, DeviceKey, RevokeDevice
+from farthing.core.kept_statements import stated
 from farthing.core.records import Table
 from farthing.core.stated import record_digest
 from farthing.services.audit import audit
@@ -98,8 +99,9 @@ async def test_an_asset_is_stated_by_the_first_account_in_it(world, database):
 
 def as_an_older_version(tx):
     """Make these books what they would be if the version before these digests had written them."""
-    for number, statement in tx.rows("SELECT number, statement FROM leaves ORDER BY number"):
-        said = read_json(statement) if statement else {}
+    rows = tx.rows("SELECT number, subject, statement FROM leaves ORDER BY number")
+    for number, subject, kept in rows:
+        said = read_json(stated(subject, kept)) if kept else {}
         new = [said.pop(name, None) for name in ("before", "after", "record")]
         if any(member is not None for member in new):
             sql = "UPDATE leaves SET statement = ? WHERE number = ?"
@@ -137,10 +139,10 @@ async def test_books_that_an_older_version_wrote_to_again_are_not_proven(world, 
     spender = await world.spender(5)
 
     def last_as_older(tx):
-        [(number, statement)] = tx.rows(
-            "SELECT number, statement FROM leaves ORDER BY number DESC LIMIT 1"
+        [(number, subject, kept)] = tx.rows(
+            "SELECT number, subject, statement FROM leaves ORDER BY number DESC LIMIT 1"
         )
-        said = read_json(statement)
+        said = read_json(stated(subject, kept))
         bare = {name: said[name] for name in ("digest", "kind", "subject")}
         tx.run("UPDATE leaves SET statement = ? WHERE number = ?", (canonical_json(bare), number))
         rehash(tx, 1, SIGNER)

@@ -28,7 +28,7 @@ from farthing.core.chain import (
     sign_head,
 )
 from farthing.core.decisions import Outcome, Unit
-from farthing.core.events import EVENTS, Event
+from farthing.core.events import EVENTS, Event, kept_events
 from farthing.core.ledger import Account, Ledger, canonical_account, canonical_row
 from farthing.core.paying import Authorise
 from farthing.core.records import Read
@@ -222,7 +222,7 @@ class Batch:
             self._tx.add(table, new)
             self._tx.put(table, others)
             self._memory.remember(table, written)
-        self._tx.add(EVENTS, self._working.events)
+        self._tx.add(EVENTS, kept_events(self._working.events))
         self._happened = happened(self._working.events, self._working.written)
 
     def _write_transfers(self) -> int:

@@ -10,7 +10,9 @@ from farthing import ids
 from farthing.books.base import Tx
 from farthing.clock import NS
 from farthing.core.chain import Head
+from farthing.core.kept_statements import kept_form
 from farthing.core.ledger import Account, PendingState, Transfer
+from farthing.core.ledger_rows import user_data_of
 
 _ACCOUNT = (
     "id, ledger, code, flags, user_data, timestamp, debits_pending, debits_posted,"
@@ -55,9 +57,10 @@ def read_account(row: Sequence[Any]) -> Account:
 
 def read_transfer(row: Sequence[Any]) -> Transfer:
     """Make a transfer of its columns."""
+    ident = _id(row[0])
     return Transfer(
-        _id(row[0]), _id(row[1]), _id(row[2]), row[3], row[4], row[5], row[6],
-        _id(row[7]), _id(row[8]), row[9], row[10],
+        ident, _id(row[1]), _id(row[2]), row[3], row[4], row[5], row[6],
+        _id(row[7]), user_data_of(ident, row[8]), row[9], row[10],
     )  # fmt: skip
 
 
@@ -166,11 +169,15 @@ def insert_transfers(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:
 def transfer_row(
     number: int, t: Transfer, written: bytes, leaf: int, debit: int, credit: int
 ) -> Sequence[Any]:
-    """Give the columns of one appended transfer; its ids stand in its canonical row already."""
+    """Give the columns of one appended transfer; its ids stand in its canonical row already.
+
+    Shape: `pending_id` is empty for none, `user_data` where it is what the id was derived from.
+    """
+    pending = written[65:81] if t.pending_id else b""
+    user_data = b"" if t.user_data == ids.without_place(t.id) else written[81:97]
     return (
         number, written[1:17], written[17:33], written[33:49], t.amount, t.ledger,
-        t.code, t.flags, written[65:81], written[81:97], t.timeout, t.timestamp, leaf,
-        debit, credit,
+        t.code, t.flags, pending, user_data, t.timeout, t.timestamp, leaf, debit, credit,
     )  # fmt: skip
 
 
@@ -205,10 +212,13 @@ def insert_leaves(tx: Tx, first: int, commit: int, leaves: Sequence[Leaf]) -> No
         "INSERT INTO leaves (number, commit_number, subject, statement, rows_digest, digest)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (first + i, commit, raw(leaf.subject), leaf.statement, leaf.rows_digest, leaf.digest)
+            (
+                first + i, commit, raw(leaf.subject), kept_form(leaf.subject, leaf.statement),
+                leaf.rows_digest, leaf.digest,
+            )
             for i, leaf in enumerate(leaves)
         ],
-    )
+    )  # fmt: skip
 
 
 class Tip(NamedTuple):

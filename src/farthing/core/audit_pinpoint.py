@@ -23,7 +23,10 @@ _FIELDS = (
     (81, 97),
     (97, 101),
 )
+_ID_BYTES = 16
 _AMOUNT_LOW = (55, 57)
+_DERIVED, _USER_DATA = (1, 16), 80
+"""The bytes of an id that user data may have too, and how far behind them those stand."""
 
 
 def changed_row(rows: Sequence[bytes], target: bytes) -> int | None:
@@ -33,7 +36,7 @@ def changed_row(rows: Sequence[bytes], target: bytes) -> int | None:
     """
     if not 0 < len(rows) <= _ROWS_MAX:
         return None
-    for guesses in (_like_neighbours, _one_byte, _low_amounts):
+    for guesses in (_like_neighbours, _one_byte, _one_byte_of_id, _low_amounts):
         for index in range(len(rows)):
             before = hashlib.sha256(b"".join(rows[:index]))
             after = b"".join(rows[index + 1 :])
@@ -59,7 +62,8 @@ def _like_neighbours(rows: Sequence[bytes], index: int) -> Iterator[bytes]:
         return
     for start, end in _FIELDS:
         values = {other[start:end] for other in rows if other[0] == TRANSFER_KIND}
-        for value in values | {bytes(end - start)}:
+        derived = row[1:16] + bytes(1) if end - start == _ID_BYTES else bytes(end - start)
+        for value in values | {bytes(end - start), derived}:
             yield row[:start] + value + row[end:]
 
 
@@ -69,6 +73,18 @@ def _one_byte(rows: Sequence[bytes], index: int) -> Iterator[bytes]:
         head, tail = row[:place], row[place + 1 :]
         for value in range(256):
             yield head + bytes((value,)) + tail
+
+
+def _one_byte_of_id(rows: Sequence[bytes], index: int) -> Iterator[bytes]:
+    """Guess an id whose change is one of the user data too, which then follows from it."""
+    row = rows[index]
+    if row[0] != TRANSFER_KIND:
+        return
+    for place in range(*_DERIVED):
+        other = place + _USER_DATA
+        for value in range(256):
+            byte = bytes((value,))
+            yield row[:place] + byte + row[place + 1 : other] + byte + row[other + 1 :]
 
 
 def _low_amounts(rows: Sequence[bytes], index: int) -> Iterator[bytes]:

@@ -90,7 +90,7 @@ class Event(msgspec.Struct, frozen=True):
 
     Units: `number` grows in commit order and never repeats; `time_ns` is the book's time.
     Shape: `body` is empty in the books where it is a payment's, and the statement of its leaf
-           says it all; who reads events gets it from there.
+           says it all; `subject` then is too. Who reads events gets both from there.
     """
 
     number: int
@@ -101,8 +101,18 @@ class Event(msgspec.Struct, frozen=True):
     body: dict[str, Any]
 
 
-EVENTS = Table("events", Event, "number", passing=True)
+EVENTS = Table("events", Event, "number", passing=True, numbered=("owner",))
 OF_PAYMENTS = frozenset(kind.value for kind in Kind if kind.value.startswith("payment."))
+
+
+def kept_events(events: Sequence[Event]) -> list[Event]:
+    """Leave out what the statement of its leaf says of an event's subject."""
+    return [
+        event
+        if event.body or event.kind not in OF_PAYMENTS
+        else Event(event.number, event.owner, event.kind, "", event.time_ns, event.body)
+        for event in events
+    ]
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -57,6 +57,11 @@ def canonical_row(transfer: Transfer) -> bytes:
     )
 
 
+def user_data_of(ident: int, kept: bytes) -> int:
+    """Read a transfer's user data; nothing is kept where it is what its id was derived from."""
+    return _id(kept) if kept else ids.without_place(ident)
+
+
 def read_account(written: bytes) -> Account:
     """Read an account's fixed bytes; its counters are 0."""
     _, ident, ledger, code, flags, user_data, timestamp = _ACCOUNT.unpack(written)

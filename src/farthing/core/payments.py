@@ -105,6 +105,7 @@ PAYMENTS = Table(
     passing=True,
     free=("reason", "delivery"),
     fixed=("owner", "payee_owner", "challenge"),
+    numbered=("owner", "payer", "device", "payee_owner", "payee", "signing_key", "hub"),
 )
 
 

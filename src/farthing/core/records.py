@@ -19,7 +19,8 @@ class Table(Generic[Row]):
     Shape: rows of a `passing` table are seldom looked at again, so few of them are remembered.
            Where `free` is not None, the history states each row by a digest of all but these
            fields, which people wrote and which may be deleted. `fixed` fields stay for good as
-           they were written first, so that their indexes are not written again.
+           they were written first, so that their indexes are not written again. `numbered` ones
+           hold texts that stand in many rows; what is stored of them is a number.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Table(Generic[Row]):
     passing: bool = False
     free: tuple[str, ...] | None = None
     fixed: tuple[str, ...] = ()
+    numbered: tuple[str, ...] = ()
 
     def key_of(self, row: Row) -> Any:
         """Give the primary key of a row."""

@@ -17,7 +17,7 @@ from farthing.codec import to_base64url
 from farthing.core.audit_faults import broken
 from farthing.core.audit_leaf import read_statement
 from farthing.core.chain import Head, head_fault, proof_fault
-from farthing.core.events import PER_LEAF, Kind
+from farthing.core.events import EVENTS, PER_LEAF, Kind
 from farthing.core.heads import head_line, lost_heads, misplaced_head, read_head_line
 from farthing.core.identity import CERTIFICATES, certificate_fault
 from farthing.core.owners import OPERATOR_OWNER
@@ -25,6 +25,7 @@ from farthing.errors import BadConfig, Malformed
 from farthing.store.audit_rows import head_digests, head_seals
 from farthing.store.database import Tx
 from farthing.store.history import proof_of
+from farthing.store.mapping import mapping
 
 T = TypeVar("T")
 
@@ -257,7 +258,8 @@ def _is_accepted(tx: Tx, lost: str, root_public: str | None) -> bool:
     """
     subject = f"head:{lost}"
     found = tx.rows(
-        "SELECT number FROM events WHERE owner = ? AND kind = ? AND subject = ?",
+        f"SELECT number FROM events WHERE {mapping(EVENTS).equal('owner')}"  # noqa: S608 - our words
+        " AND kind = ? AND subject = ?",
         (OPERATOR_OWNER, Kind.HUB_ROLLBACK_ACCEPTED.value, subject),
     )
     return any(_states(tx, number // PER_LEAF, subject, root_public) for (number,) in found)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from farthing.core.ledger import Account
+from farthing.core.ledger_rows import user_data_of
 from farthing.store.database import Tx
 
 
@@ -45,7 +46,7 @@ def account_thread(tx: Tx, ident: int, before: int, limit: int) -> list[dict[str
                     "code": row[5],
                     "flags": row[6],
                     "time_ns": row[7],
-                    "subject": int.from_bytes(row[10], "big"),
+                    "subject": user_data_of(int.from_bytes(row[1], "big"), row[10]),
                 }
             )
         number = row[8] if debit else row[9]

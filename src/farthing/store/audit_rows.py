@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 from farthing.core.audit_faults import broken
 from farthing.core.audit_rows import StoredAccount, StoredCommit, StoredLeaf, StoredTransfer
 from farthing.core.chain import Head
+from farthing.core.kept_statements import stated
 from farthing.core.ledger import Account, PendingState, Transfer
+from farthing.core.ledger_rows import user_data_of
 from farthing.core.records import Row, Table
+from farthing.errors import Malformed
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
 
@@ -61,7 +64,12 @@ def leaves(tx: Tx) -> Iterator[StoredLeaf]:
     columns = "number, commit_number, subject, statement, rows_digest, digest"
     for row in _pages(tx, columns, "leaves", "number"):
         _checked(row, _LEAF, "leaf", row[0])
-        yield StoredLeaf(row[0], row[1], _number(row[2], "leaf", row[0]), *row[3:])
+        subject = _number(row[2], "leaf", row[0])
+        try:
+            statement = stated(row[2], row[3])
+        except Malformed:
+            raise broken("leaf", "its statement cannot be read", number=row[0]) from None
+        yield StoredLeaf(row[0], row[1], subject, statement, *row[4:])
 
 
 def transfers(tx: Tx) -> Iterator[StoredTransfer]:
@@ -80,9 +88,9 @@ def transfers(tx: Tx) -> Iterator[StoredTransfer]:
 
 
 def _transfer(row: Sequence[Any], name: Any) -> Transfer:
-    ident, debit, credit, pending, user = (
-        _number(row[i], "transfer", name) for i in (0, 1, 2, 7, 8)
-    )
+    ident, debit, credit = (_number(row[i], "transfer", name) for i in (0, 1, 2))
+    pending = _number(row[7], "transfer", name) if row[7] else 0
+    user = _number(row[8], "transfer", name) if row[8] else user_data_of(ident, b"")
     amount, ledger, code, flags = row[3:7]
     return Transfer(
         ident, debit, credit, amount, ledger, code, flags, pending, user, row[9], row[10]
@@ -249,8 +257,8 @@ def subjects(tx: Tx, leaves: Sequence[int]) -> dict[int, int]:
 
 def statement(tx: Tx, leaf: int) -> bytes | None:
     """Get what a leaf states."""
-    found = tx.rows("SELECT statement FROM leaves WHERE number = ?", (leaf,))
-    return found[0][0] if found else None
+    found = tx.rows("SELECT subject, statement FROM leaves WHERE number = ?", (leaf,))
+    return stated(*found[0]) if found else None
 
 
 def head_digests(tx: Tx, numbers: Sequence[int]) -> dict[int, bytes]:

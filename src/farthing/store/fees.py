@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
+from farthing.core.events import EVENTS
 from farthing.store.database import Tx
+from farthing.store.mapping import mapping
 
 _MEMBER = {"sqlite": "json_extract(body, '$.{}')", "postgresql": "(body::json ->> '{}')"}
 
@@ -51,7 +53,7 @@ def fee_totals(
     where = "kind IN ('fee.taken', 'fee.returned') AND time_ns >= ? AND time_ns < ?"
     values: list[Any] = [since_ns, until_ns]
     if owner is not None:
-        where, values = f"{where} AND owner = ?", [*values, owner]
+        where, values = f"{where} AND {mapping(EVENTS).equal('owner')}", [*values, owner]
     if after is not None:
         where, values = f"{where} AND ({start}, {of}, {account}) < (?, ?, ?)", [*values, *after]
     sums = ", ".join(

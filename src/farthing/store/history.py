@@ -1,6 +1,7 @@
 """Looking into the history: proofs of old statements, and heads."""
 
 from farthing.core.chain import Head, Proof, merkle_levels, path_from
+from farthing.core.kept_statements import stated
 from farthing.store.database import Tx
 
 _HEAD = "number, chain, previous, root, leaves, time_ns, digest, signing_key, signature"
@@ -9,11 +10,12 @@ _HEAD = "number, chain, previous, root, leaves, time_ns, digest, signing_key, si
 def proof_of(tx: Tx, leaf: int) -> Proof | None:
     """Rebuild the proof of a leaf from the leaves of its commit."""
     rows = tx.rows(
-        "SELECT commit_number, statement, rows_digest FROM leaves WHERE number = ?", (leaf,)
+        "SELECT commit_number, subject, statement, rows_digest FROM leaves WHERE number = ?",
+        (leaf,),
     )
     if not rows:
         return None
-    commit, statement, rows_digest = rows[0]
+    commit, subject, kept, rows_digest = rows[0]
     [head_row] = tx.rows(f"SELECT {_HEAD}, first_leaf FROM commits WHERE number = ?", (commit,))  # noqa: S608
     head, first = Head(*head_row[:9]), head_row[9]
     digests = [
@@ -24,7 +26,7 @@ def proof_of(tx: Tx, leaf: int) -> Proof | None:
         )
     ]
     path = path_from(merkle_levels(digests), leaf - first)
-    return Proof(statement, rows_digest, leaf - first, path, head)
+    return Proof(stated(subject, kept), rows_digest, leaf - first, path, head)
 
 
 def newest_head(tx: Tx) -> Head | None:

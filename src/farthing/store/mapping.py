@@ -23,17 +23,30 @@ class Mapping(Generic[Row]):
         hints = typing.get_type_hints(table.row)
         self._encoders: list[tuple[int, Callable[[Any], Any]]] = []
         self._decoders: list[tuple[str, Callable[[Any], Any]]] = []
+        self.numbered = [self.columns.index(column) for column in table.numbered]
         self._kinds = [_kinds(hints[column]) for column in self.columns]
         for place, column in enumerate(self.columns):
             coder = _coder(hints[column])
             if coder is not None:
                 self._encoders.append((place, coder[0]))
                 self._decoders.append((column, coder[1]))
+        self._decoders += [(column, _named) for column in table.numbered]
 
     @cached_property
     def select(self) -> str:
         """The start of every query for whole rows."""
-        return f"SELECT {', '.join(self.columns)} FROM {self.table.name}"  # noqa: S608 - our names
+        return f"SELECT {', '.join(map(self._read, self.columns))} FROM {self.table.name}"  # noqa: S608 - our names
+
+    def _read(self, column: str) -> str:
+        whole = f"{self.table.name}.{column}"
+        numbered = column in self.table.numbered
+        return f"(SELECT name FROM names WHERE number = {whole})" if numbered else whole  # noqa: S608
+
+    def equal(self, column: str) -> str:
+        """The condition that a column has the value of its one `?`."""
+        numbered = column in self.table.numbered
+        found = "(SELECT number FROM names WHERE name = ?)" if numbered else "?"
+        return f"{column} = {found}"
 
     @cached_property
     def one(self) -> str:
@@ -55,12 +68,9 @@ class Mapping(Generic[Row]):
         sets = ", ".join(f"{column} = excluded.{column}" for column in others)
         return f"{self.insert} ON CONFLICT ({self.table.key}) DO UPDATE SET {sets}"
 
-    def values(self, row: Row) -> Sequence[Any]:
-        """Give a row's column values."""
-        values = msgspec.structs.astuple(row)
-        if not self._encoders:
-            return values
-        encoded = list(values)
+    def values(self, row: Row) -> list[Any]:
+        """Give a row's column values; where some are `numbered`, they are still to be."""
+        encoded = list(msgspec.structs.astuple(row))
         for place, encode in self._encoders:
             encoded[place] = encode(encoded[place])
         return encoded
@@ -83,7 +93,7 @@ class Mapping(Generic[Row]):
             raise ValueError(f"it cannot be read: {fault}") from None
         kinds = zip(values, self._kinds, strict=True)
         if not all(type(value) in kind for value, kind in kinds) or (
-            list(self.values(row)) != list(values)
+            self.values(row) != list(values)
         ):
             raise ValueError("it is not written as the hub writes it")
         return row
@@ -106,6 +116,12 @@ def _coder(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]] | Non
         return int, _truth
     decoder = msgspec.json.Decoder(hint)
     return (lambda value: msgspec.json.encode(value).decode()), decoder.decode
+
+
+def _named(value: Any) -> str:
+    if value is None:
+        raise ValueError("a number in it is no name's")
+    return value
 
 
 def _truth(value: Any) -> bool:

@@ -20,6 +20,7 @@ from farthing.errors import (
     ensure,
 )
 from farthing.store.database import RowStream, Tx, nothing
+from farthing.store.names import Names
 from farthing.store.postgres_sets import translated
 from farthing.store.postgres_tx import PostgresTx, Shapes
 from farthing.threads import Threads
@@ -99,7 +100,7 @@ class PostgresDatabase:
     def __init__(self, dsn: str, readers: Threads) -> None:
         self._dsn, self._readers = _completed(dsn), readers
         self._before_read: Callable[[], None] = nothing
-        self._shapes = Shapes()
+        self._shapes, self._names = Shapes(), Names()
         self._turn = threading.Lock()
         self._writer, self.connected = _connect_writer(self._dsn), 1
         self._caught_up = 0
@@ -131,6 +132,7 @@ class PostgresDatabase:
 
     def _reconnect(self) -> None:
         self._writer = _connect_writer(self._dsn)
+        self._names.forget()  # It may be another server, which lacks the last of them.
         self.connected += 1
 
     def _attempt(self, work: Callable[[Tx], T]) -> T:
@@ -141,8 +143,9 @@ class PostgresDatabase:
                 connection.execute(b"SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
                 if self._caught_up != self.connected:
                     connection.execute(_BEHIND_ALL)
-                result = work(PostgresTx(connection, self._shapes, pipeline))
+                result = work(PostgresTx(connection, self._shapes, pipeline, self._names))
         except BaseException:
+            self._names.forget()
             _roll_back(connection)
             raise
         return result
@@ -151,6 +154,7 @@ class PostgresDatabase:
         try:
             said = self._writer.execute(b"COMMIT").statusmessage
         except psycopg.Error as fault:
+            self._names.forget()
             unheard = self._writer.closed or (fault.sqlstate or "57P").startswith("57P")
             _roll_back(self._writer)
             if unheard:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from farthing.core.records import Row, Table
 from farthing.store.mapping import mapping
+from farthing.store.names import Names
 from farthing.store.postgres_sets import (
     TYPE_OF,
     Many,
@@ -55,8 +56,10 @@ class PostgresTx:
         connection: "psycopg.Connection[Any]",
         shapes: Shapes,
         pipeline: "psycopg.Pipeline | None" = None,
+        names: Names | None = None,
     ) -> None:
         self._connection, self._shapes, self._pipeline = connection, shapes, pipeline
+        self._names = names or Names()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and give all its rows."""
@@ -103,11 +106,16 @@ class PostgresTx:
 
     def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records whose keys are new."""
-        mapped = mapping(table)
-        self.run_many(mapped.insert, [mapped.values(row) for row in rows])
+        self.run_many(mapping(table).insert, self._values(table, rows))
 
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
-        mapped = mapping(table)
         newest = {table.key_of(row): row for row in rows}  # One statement takes each row once.
-        self.run_many(mapped.upsert, [mapped.values(row) for row in newest.values()])
+        self.run_many(mapping(table).upsert, self._values(table, list(newest.values())))
+
+    def _values(self, table: Table[Row], rows: Sequence[Row]) -> Sequence[list[Any]]:
+        mapped = mapping(table)
+        values = [mapped.values(row) for row in rows]
+        if mapped.numbered:
+            self._names.number(self, mapped.numbered, values)
+        return values

@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from farthing import ids
 from farthing.core.events import EVENTS, OF_PAYMENTS, PER_LEAF, Event
+from farthing.core.kept_statements import stated
 from farthing.core.offers import OFFERS, OfferRecord
 from farthing.core.owners import KEYS, KeyRecord
 from farthing.core.payments import PAYMENTS, Payment, body_stated
@@ -36,7 +38,7 @@ def page(
     Shape: `also` has further conditions with one `?` each, written by us.
     """
     mapped = mapping(table)
-    conditions = [f"{column} = ?" for column in where]
+    conditions = [mapped.equal(column) for column in where]
     values = list(where.values())
     for condition, value in also:
         conditions.append(condition)
@@ -67,9 +69,10 @@ def payment_by_challenge(
     mapped = mapping(PAYMENTS)
     where, values = "challenge = ?", [challenge]
     if device:
-        where, values = f"{where} AND device = ?", [*values, device]
+        where, values = f"{where} AND {mapped.equal('device')}", [*values, device]
     elif owner is not None:
-        where, values = f"{where} AND (owner = ? OR payee_owner = ?)", [*values, owner, owner]
+        either = f"({mapped.equal('owner')} OR {mapped.equal('payee_owner')})"
+        where, values = f"{where} AND {either}", [*values, owner, owner]
     rows = tx.rows(f"{mapped.select} WHERE {where} ORDER BY id LIMIT 1", values)
     return mapped.row(rows[0]) if rows else None
 
@@ -155,24 +158,26 @@ def next_deadline(tx: Tx) -> int | None:
 
 def events_after(tx: Tx, owner: str | None, number: int, limit: int) -> list[Event]:
     """List events after a number in order: one owner's, or (None) everybody's."""
-    theirs, values = ("", ()) if owner is None else ("owner = ? AND", (owner,))
-    sql = f"{_EVENT} WHERE {theirs} number > ? ORDER BY number LIMIT ?"
+    theirs, values = ("", ()) if owner is None else (f"{_OF_OWNER} AND", (owner,))
+    sql = f"{_EVENT} WHERE {theirs} events.number > ? ORDER BY events.number LIMIT ?"
     return [_event(row) for row in tx.rows(sql, (*values, number, limit))]
 
 
+_OF_OWNER = mapping(EVENTS).equal("owner")
 _EVENT = (
-    f"SELECT {', '.join(Event.__struct_fields__)}, CASE WHEN body = '{{}}' THEN"  # noqa: S608 - our names
-    f" (SELECT statement FROM leaves WHERE leaves.number = events.number / {PER_LEAF}) END"
-    " FROM events"
+    f"{mapping(EVENTS).select.removesuffix(' FROM events')}, leaves.subject, statement"
+    " FROM events LEFT JOIN leaves"
+    f" ON body = '{{}}' AND leaves.number = events.number / {PER_LEAF}"
 )
 
 
 def _event(values: Sequence[Any]) -> Event:
-    *columns, statement = values
+    *columns, subject, kept = values
     event = mapping(EVENTS).row(columns)
     if event.body or event.kind not in OF_PAYMENTS:
         return event
-    return msgspec.structs.replace(event, body=body_stated(bytes(statement)))
+    about = event.subject or ids.name("pay", int.from_bytes(subject, "big"))
+    return msgspec.structs.replace(event, subject=about, body=body_stated(stated(subject, kept)))
 
 
 def newest_event(tx: Tx) -> int:

@@ -15,6 +15,7 @@ from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
 from farthing.store.database import RowStream, Tx, nothing
 from farthing.store.mapping import mapping
+from farthing.store.names import Names
 from farthing.store.sqlite_files import BooksFiles, meaning, pages_of_log
 from farthing.store.sqlite_sets import flat, for_keys, for_rows, in_pieces
 from farthing.threads import Threads
@@ -31,9 +32,12 @@ class SqliteTx:
 
     dialect = "sqlite"
 
-    def __init__(self, connection: apsw.Connection, *, alone: bool = False) -> None:
+    def __init__(
+        self, connection: apsw.Connection, *, alone: bool = False, names: Names | None = None
+    ) -> None:
         self._cursor = connection.cursor()
         self.alone = alone
+        self._names = names or Names()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and give all its rows."""
@@ -67,13 +71,18 @@ class SqliteTx:
 
     def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records whose keys are new: half the work of looking for one to replace."""
-        mapped = mapping(table)
-        self.run_many(mapped.insert, [mapped.values(row) for row in rows])
+        self.run_many(mapping(table).insert, self._values(table, rows))
 
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
+        self.run_many(mapping(table).upsert, self._values(table, rows))
+
+    def _values(self, table: Table[Row], rows: Sequence[Row]) -> Sequence[list[Any]]:
         mapped = mapping(table)
-        self.run_many(mapped.upsert, [mapped.values(row) for row in rows])
+        values = [mapped.values(row) for row in rows]
+        if mapped.numbered:
+            self._names.number(self, mapped.numbered, values)
+        return values
 
 
 class SqliteDatabase:
@@ -108,6 +117,7 @@ class SqliteDatabase:
             raise BadConfig("books-no-file", f"{path} is no file; check [books] path")
         self.lock = lock if read_only or lock is not None else take_lock(path)
         self._version, self._pages = None, 0
+        self._names = Names()
         self._before_read: Callable[[], None] = nothing
         self._files = BooksFiles(path if vfs is None and not read_only else None)
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
@@ -162,9 +172,13 @@ class SqliteDatabase:
             self._files.make_room(self._writer)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                result = work(SqliteTx(self._writer, alone=self._still_alone()))
+                alone = self._still_alone()
+                if not alone:
+                    self._names.forget()
+                result = work(SqliteTx(self._writer, alone=alone, names=self._names))
                 self._writer.execute("COMMIT")
             except BaseException:
+                self._names.forget()
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
