@@ -23,7 +23,7 @@ def ask_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[st
             answer = heard.get(line["operation"], {})
             if line["kind"] == "deny" and answer.get("status") == 200:
                 denied.add(line["of"])
-    for row in rows.execute("SELECT * FROM payments"):
+    for row in rows.execute("SELECT * FROM told_payments"):
         name, is_asked = row["id"], row["payer"] in asking and row["amount"] > ASK_ABOVE
         if row["state"] in _WAITING:
             yield f"payment {name} is {row['state']} for ever"

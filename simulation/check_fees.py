@@ -20,7 +20,7 @@ def fees_of(row: sqlite3.Row) -> list[dict[str, Any]]:
 def fee_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
     """Compare every payment's fee with what its captured amount owes."""
     told = next((line for line in history if line["what"] == "fee"), None)
-    payments = {row["id"]: row for row in rows.execute("SELECT * FROM payments")}
+    payments = {row["id"]: row for row in rows.execute("SELECT * FROM told_payments")}
     groups = [json.loads(row["deposits"]) for row in rows.execute("SELECT * FROM sessions")]
     in_sessions = {name for group in groups for name in group}
     groups += [[name] for name in payments if name not in in_sessions]

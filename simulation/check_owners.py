@@ -62,7 +62,7 @@ def _money_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator
     for line in history:
         if line["what"] == "credited":
             kept[line["account"]] += line["units"]
-    for row in rows.execute("SELECT * FROM payments"):
+    for row in rows.execute("SELECT * FROM told_payments"):
         kept[row["payer"]] -= row["captured"] - row["refunded"]
         kept[row["payee"]] += row["captured"] - row["refunded"]
         for fee in fees_of(row):

@@ -14,7 +14,9 @@ def payment_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterato
     """Compare what clients asked and heard with the payments in the books."""
     heard = {line["operation"]: line for line in history if line["what"] == "heard"}
     gone = {line["operation"] for line in history if line["what"] == "gone"}
-    stored = {(row["device"], row["nonce"]): row for row in rows.execute("SELECT * FROM payments")}
+    stored = {
+        (row["device"], row["nonce"]): row for row in rows.execute("SELECT * FROM told_payments")
+    }
     wishes: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for line in history:
         if line["what"] == "signed":

@@ -67,7 +67,8 @@ def refund(world, ident, units=None):
 
 
 async def events(world, kind) -> list:
-    sql = "SELECT owner, body FROM events WHERE kind = ? ORDER BY number"
+    sql = "SELECT name, body FROM events JOIN names ON names.number = owner"
+    sql += " WHERE kind = ? ORDER BY events.number"
     return await world.database.read(lambda tx: tx.rows(sql, (str(kind),)))
 
 

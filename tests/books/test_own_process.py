@@ -289,6 +289,10 @@ async def test_where_the_books_cannot_be_opened_no_process_stays(tmp_path):
 async def received(world, account):
     """Count what an account was paid, in the file itself."""
     record = await world.database.read(
-        lambda tx: tx.rows("SELECT SUM(captured) FROM payments WHERE payee = ?", (account,))
+        lambda tx: tx.rows(
+            "SELECT SUM(captured) FROM payments"
+            " WHERE payee = (SELECT number FROM names WHERE name = ?)",
+            (account,),
+        )
     )
     return record[0][0]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from farthing.core.payments import PAYMENTS
+
 KEYS = {
     "accounts": "id", "transfers": "number", "pendings": "id", "failed_transfers": "id",
     "leaves": "number", "commits": "number", "payments": "id", "refunds": "id",
@@ -11,7 +13,7 @@ KEYS = {
     "mandates": "id", "devices": "id", "invitations": "hash", "offers": "id",
     "certificates": "key", "events": "number", "settings": "name", "migrations": "number",
     "asks": "key", "idempotency": "key", "sessions": "id", "session_aliases": "key",
-    "tariffs": "digest", "used_keys": "key", "session_charges": "session",
+    "tariffs": "digest", "used_keys": "key", "session_charges": "session", "names": "number",
 }  # fmt: skip
 
 UNSEEN_TABLES = {
@@ -44,6 +46,10 @@ UNSEEN = {
 """Columns in which some changes are not seen, and why."""
 
 
+_NAMED = " UNION ".join(f"SELECT {column} FROM payments" for column in PAYMENTS.numbered)
+SEEN = {"names": f" WHERE number IN ({_NAMED})"}
+"""Rows that are left out: names that stand in events alone, as those do not count."""
+
 _HINT = tuple(f"byte {place} " for place in range(8, 12))
 
 
@@ -75,7 +81,7 @@ class Change(NamedTuple):
 def every_change(rows) -> Iterator[Change]:
     """Give each change of each row. Shape: `rows(sql, *values)` looks at the books."""
     for table, key in KEYS.items():
-        found = rows(f"SELECT * FROM {table} ORDER BY {key}")
+        found = rows(f"SELECT * FROM {table}{SEEN.get(table, '')} ORDER BY {key}")
         if not found:
             continue
         columns = _columns(rows, table)

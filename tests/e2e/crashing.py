@@ -358,8 +358,8 @@ class CrashingHub:
 
 # Of money's transfers (code 10) each payment has one that is no end of a hold, and one end at most.
 _TWICE = (
-    "SELECT user_data, flags & 12 FROM transfers WHERE code = 10 GROUP BY user_data, flags & 12"
-    " HAVING COUNT(*) > 1"
+    "SELECT substr(id, 1, 15), flags & 12 FROM transfers WHERE code = 10"
+    " GROUP BY substr(id, 1, 15), flags & 12 HAVING COUNT(*) > 1"
 )
 _PROMISED = "SELECT id, units FROM sessions"
 _RECEIVED = "SELECT credits_posted FROM accounts JOIN balances USING (timestamp) WHERE id = ?"

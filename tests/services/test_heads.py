@@ -6,6 +6,7 @@ import pytest
 
 from farthing.books.sql import SqlBooks
 from farthing.core.chain import sign_head
+from farthing.core.events import EVENTS, Event
 from farthing.core.heads import head_line, read_head_line
 from farthing.core.identity import AcceptRollback
 from farthing.errors import BadConfig, Malformed
@@ -200,11 +201,8 @@ async def test_only_the_history_itself_can_say_that_a_rollback_was_accepted(
     root = None
     if forged == "event":
         subject = f"head:{lost}"
-        sql = (
-            "INSERT INTO events (number, owner, kind, subject, time_ns, body)"
-            " VALUES (31, '', 'hub.rollback_accepted', ?, 1, '{}')"
-        )
-        database.transact(lambda tx: tx.run(sql, (subject,)))
+        told = Event(31, "", "hub.rollback_accepted", subject, 1, {})
+        database.transact(lambda tx: tx.add(EVENTS, [told]))
     else:
         await books.commit_one(AcceptRollback(lost))
         heads.path.write_bytes(before)

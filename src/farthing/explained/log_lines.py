@@ -61,6 +61,12 @@ LINES: dict[str, Line] = {
         ("why",),
     ),
     "books.writable": Line("warning", "commits can be written again", ""),
+    "books.bringing_forward": Line(
+        "warning",
+        "the books are brought to the next schema; nothing is served before that is done",
+        "Wait: up to a minute for a million `leaves`. It may be killed, and then begins anew",
+        ("schema", "leaves"),
+    ),
     "books.taken_up": Line(
         "warning",
         "a commit that was posted, or about to be, when the hub was lost has been ended now",

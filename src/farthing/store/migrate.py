@@ -3,7 +3,10 @@
 from importlib.resources import files
 
 from farthing.errors import BadConfig
+from farthing.log_lines import Log
 from farthing.store.database import Database, Tx
+
+log = Log("store")
 
 _MIGRATED = {
     "sqlite": "SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'",
@@ -48,9 +51,12 @@ def migrate(database: Database) -> list[str]:
     check_settled(database)
     applied: list[str] = []
     for number, name, sql in known:
-        if number not in done and database.transact(
-            lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect)
-        ):
+        if number in done:
+            continue
+        leaves = database.transact(_leaves) if newest else 0
+        if leaves:
+            log.warning("books.bringing_forward", schema=number, leaves=leaves)
+        if database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect)):
             applied.append(name)
     return applied
 
@@ -97,6 +103,10 @@ def check_current(database: Database) -> None:
     if found < newest:
         detail = f"the books have schema {found} and this software reads {newest}"
         raise BadConfig("database-not-migrated", detail)
+
+
+def _leaves(tx: Tx) -> int:
+    return tx.rows("SELECT COALESCE(MAX(number), 0) FROM leaves")[0][0]
 
 
 def _prepare(tx: Tx) -> None:
