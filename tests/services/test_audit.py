@@ -4,6 +4,7 @@ import pytest
 
 from farthing.core.audit_records import STATED
 from farthing.core.chain import Head, leaf_digest, merkle_levels, root_of, sign_head
+from farthing.core.payments import PAYMENTS
 from farthing.keys import Ed25519Signer
 from farthing.services.audit import audit
 from tests.conftest import SIGNER
@@ -248,6 +249,19 @@ def test_a_changed_payment_is_found_and_named(spoilt, column):
         report = spoilt.audit((sql, (other, ident)))
         assert report.fault is not None
         assert report.fault.row == f"payment {ident}", report.text
+
+
+def test_a_name_that_payments_have_the_number_of_is_found_when_it_is_changed_or_gone(spoilt):
+    named = " UNION ".join(f"SELECT {column} FROM payments" for column in PAYMENTS.numbered)
+    rows = spoilt.rows(f"SELECT number FROM names WHERE number IN ({named}) ORDER BY number")
+    assert len(rows) > 5
+    for (number,) in rows:
+        changed = ("UPDATE names SET name = name || 'x' WHERE number = ?", (number,))
+        gone = ("DELETE FROM names WHERE number = ?", (number,))
+        for spoil in (changed, gone):
+            report = spoilt.audit(spoil)
+            assert report.fault is not None
+            assert report.fault.row.startswith("payment pay_"), report.text
 
 
 def test_a_payment_of_another_state_is_found(spoilt):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-_KEPT_MAX = 50_000
-"""Numbers remembered at a time: a few megabytes."""
+_REMEMBERED_MAX = 50_000
+"""Numbers at a time: a few megabytes."""
 
 
 class _Tx(Protocol):
@@ -16,8 +16,9 @@ class _Tx(Protocol):
 class Names:
     """The numbers of names that one writer used lately; a name gets its number once, for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, remembered_max: int = _REMEMBERED_MAX) -> None:
         self._numbers: dict[str, int] = {}
+        self._max = remembered_max
 
     def number(self, tx: _Tx, places: Sequence[int], rows: Sequence[list[Any]]) -> None:
         """Put numbers in the places of the names of these rows; new names are written."""
@@ -35,7 +36,7 @@ class Names:
 
     def _learn(self, tx: _Tx, wanted: Sequence[str]) -> None:
         numbers = self._numbers
-        if len(numbers) + len(wanted) > _KEPT_MAX:
+        if len(numbers) + len(wanted) > self._max:
             numbers.clear()
         missing = [name for name in wanted if name not in numbers]
         numbers.update(tx.rows_each("SELECT name, number FROM names WHERE name = ?", missing))
