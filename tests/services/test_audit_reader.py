@@ -1,5 +1,7 @@
 """Auditing beside the hub's process: books are opened to be read, and nothing is written."""
 
+import re
+
 import pytest
 
 from farthing.errors import BadConfig, Unavailable
@@ -50,9 +52,16 @@ async def test_a_byte_of_the_file_that_is_turned_is_found(hub, tmp_path, readers
     hub.database.close()
     path = tmp_path / "books.db"
     whole = path.read_bytes()
-    words = b"700,700,0,USD,captured"  # The end of a payment's statement, as it is kept.
-    assert words in whole
-    path.write_bytes(whole.replace(words, words.replace(b"700", b"800", 1)))
+    written = b'{"amount":"700","asset":"USD","captured":"700","device"'
+    [kept, *_] = re.findall(rb"[1-8]\d*,\d+,0,USD,captured", whole)  # As most payments' end.
+    for statement in (written, kept):
+        assert statement in whole
+        spoilt = re.sub(rb"[1-8]", lambda digit: b"%d" % (int(digit[0]) + 1), statement, count=1)
+        path.write_bytes(whole.replace(statement, spoilt))
+        await _is_found_in_a_leaf(path, readers)
+
+
+async def _is_found_in_a_leaf(path, readers):
     reader = SqliteDatabase(path, readers, read_only=True)
     report = await audit(reader, ROOT.public)
     assert report.fault.table == "leaf"
