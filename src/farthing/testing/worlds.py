@@ -51,7 +51,7 @@ from farthing.store.queries import one
 T = TypeVar("T")
 
 START_NS = 1_800_000_000 * NS
-HUB = "testhub"
+HUB = "testhub".ljust(32, "a")
 USD = AssetRecord("USD", 6, 1)
 
 
