@@ -11,7 +11,6 @@ from functools import lru_cache
 
 from farthing import ids
 from farthing.codec import from_url, to_url
-from farthing.errors import Malformed
 
 _SHORT = b"\x01"
 """What a short form begins with, and no statement does: each of those is JSON, or empty."""
@@ -52,13 +51,13 @@ def kept_form(subject: int, statement: bytes) -> bytes:
 def stated(subject: bytes, kept: bytes) -> bytes:
     """Give the statement about `subject` of which this is kept.
 
-    Raises: Malformed `malformed-statement` for what this software does not write.
+    Raises: ValueError for what this software does not write.
     """
     if not kept.startswith(_SHORT):
         return kept
     words = kept[_WORDS_FROM:].split(b",")
     if len(words) != _WORDS:
-        raise Malformed("malformed-statement", "a statement is kept in no form known here")
+        raise ValueError("a statement is kept in no form known here")
     amount, captured, refunded, asset, state = words
     return _WRITTEN % (
         amount, asset, captured, _text(kept[_DEVICE]), _text_of_hub(kept[_HUB]),

@@ -14,7 +14,6 @@ from farthing.core.kept_statements import stated
 from farthing.core.ledger import Account, PendingState, Transfer
 from farthing.core.ledger_rows import user_data_of
 from farthing.core.records import Row, Table
-from farthing.errors import Malformed
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
 
@@ -67,7 +66,7 @@ def leaves(tx: Tx) -> Iterator[StoredLeaf]:
         subject = _number(row[2], "leaf", row[0])
         try:
             statement = stated(row[2], row[3])
-        except Malformed:
+        except ValueError:
             raise broken("leaf", "its statement cannot be read", number=row[0]) from None
         yield StoredLeaf(row[0], row[1], subject, statement, *row[4:])
 
