@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar, TypeVarTuple, cast
 
+from farthing.errors import Unavailable
 from farthing.threads import Threads
 from simulation.loop import SeededLoop, settle
 
@@ -24,7 +25,7 @@ class Turns(Threads):
     def run(self, work: Callable[[*Given], T], *given: *Given) -> asyncio.Future[T]:
         """Have it done at a later turn."""
         if self._closed:
-            raise RuntimeError(f"the threads {self._what} were closed")
+            raise Unavailable("books-closed", "the hub is shutting down; try again shortly")
         loop = cast(SeededLoop, asyncio.get_running_loop())
         heard: asyncio.Future[T] = loop.create_future()
         free = min(range(len(self._ends)), key=self._ends.__getitem__)

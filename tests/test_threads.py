@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from farthing.errors import Unavailable
 from farthing.threads import Threads
 
 
@@ -57,8 +58,9 @@ async def test_who_closes_waits_for_what_was_handed_over_and_hands_nothing_over_
     threading.Timer(0.05, go_on.set).start()
     await asyncio.to_thread(threads.close)
     assert await asyncio.gather(*late) == [True] * 5
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(Unavailable) as refused:
         threads.run(int)
+    assert refused.value.code == "books-closed"
 
 
 def test_a_thread_outlives_the_loop_that_nobody_waits_on_any_more():

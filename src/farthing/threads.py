@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, TypeVarTuple
 
+from farthing.errors import Unavailable
+
 T = TypeVar("T")
 Given = TypeVarTuple("Given")
 
@@ -33,10 +35,10 @@ class Threads:
     def run(self, work: Callable[[*Given], T], *given: *Given) -> asyncio.Future[T]:
         """Have a thread do this; call it on the event loop, which then hears of the end.
 
-        Raises: RuntimeError once it was closed.
+        Raises: Unavailable `books-closed` once they were closed: their hub is shutting down.
         """
         if self._closed:
-            raise RuntimeError(f"the threads {self._name} were closed")
+            raise Unavailable("books-closed", "the hub is shutting down; try again shortly")
         if len(self._threads) < self._count:
             self._begin()
         heard: asyncio.Future[T] = asyncio.get_running_loop().create_future()

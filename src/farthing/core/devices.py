@@ -78,10 +78,15 @@ def rotation_bytes(device: str, public: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class InviteDevice:
-    """Make a one-time code for a device that will spend from `account` under `mandate`."""
+    """Make a one-time code for a device that will spend from `account` under `mandate`.
+
+    Shape: it lasts for `seconds` of the books' time, which a clock that was ahead for a while has
+           left behind; without them until the invitation's own end.
+    """
 
     invitation: Invitation
     by: str | None
+    seconds: int | None = None
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
@@ -96,7 +101,8 @@ class InviteDevice:
             raise Conflict("asset-mismatch", f"the mandate is in {mandate.asset}")
         if mandate.revoked_ns:
             raise Conflict("mandate-revoked", "this mandate is revoked; make a new one")
-        kept = msgspec.structs.replace(wanted, owner=account.owner)
+        ends = wanted.expires_ns if self.seconds is None else view.now_ns + self.seconds * NS
+        kept = msgspec.structs.replace(wanted, owner=account.owner, expires_ns=ends)
         fact = Fact(account.owner, Kind.DEVICE_INVITED, wanted.id, body_of(account=account.id))
         return state_change(view, kept, [fact], [Write(INVITATIONS, kept)])
 

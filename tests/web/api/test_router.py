@@ -16,7 +16,7 @@ from farthing.web.app import HubApp, PrivateOnly
 from farthing.web.trust import Trust
 
 from .test_bad_payments import problem
-from .town import Town, config_in, open_town
+from .town import LOCAL, Town, config_in, open_town
 
 
 async def ask_signed(town: Town, authority: str, host: str) -> int:
@@ -189,3 +189,14 @@ async def test_behind_a_trusted_proxy_only_what_came_over_tls_is_answered(
         scope["headers"] += [(k.encode(), v.encode()) for k, v in fields.items()]
         sent = await run(app, scope, [{"type": "http.request"}])
         assert sent[0]["status"] == status
+
+
+async def test_what_is_under_way_while_the_hub_lets_go_is_told_to_come_again(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        for threads in town.hub.threads:
+            await asyncio.to_thread(threads.close)
+        for path in ("/v1/accounts", "/v1/payments", "/v1/owners"):
+            answer = await town.ask("GET", path, who=LOCAL)
+            assert (answer.status_code, answer.json()["code"]) == (503, "books-closed")
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["retry-after"] == "1"

@@ -49,11 +49,10 @@ async def invite(call: Call) -> Reply:
     body = call.body(bodies.InvitationBody)
     ctx = call.desk.ctx
     code = new_code(ctx.random_bits)
-    ends = ctx.clock() + body.seconds * NS
     invitation = Invitation(
-        code_hash(code), ctx.fresh_name("inv"), "", body.account, body.mandate, body.name, ends, ""
+        code_hash(code), ctx.fresh_name("inv"), "", body.account, body.mandate, body.name, 0, ""
     )
-    unit = InviteDevice(invitation, call.asker.sees)
+    unit = InviteDevice(invitation, call.asker.sees, body.seconds)
     return await call.once(unit, partial(_with_code, code), status=201, secret=True)
 
 
