@@ -9,8 +9,8 @@ from pathlib import Path
 
 import apsw
 
-from farthing.app import key_ring
 from farthing.config import load_config
+from farthing.opening import key_ring
 from farthing.settings import Config
 
 ENGINES = ("sqlite", "postgresql")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from farthing.app import Ground, Hub, KeyRing, open_hub
+from farthing.app import Ground, Hub, open_hub
 from farthing.clock import NS
 from farthing.config import Config
 from farthing.errors import Unavailable
+from farthing.hub_keys import KeyRing
 from farthing.settings import BooksSettings, FeeSettings, LimitSettings
 from farthing.web.app import HubApp, LocalOperator
 from simulation.disk import Disk

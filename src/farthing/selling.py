@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from farthing.app import key_ring
 from farthing.asking import LIST_BYTES_MAX, ask_now
 from farthing.clock import system_clock
 from farthing.config import load_config
 from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, InvariantBroken, Malformed, Unavailable
 from farthing.money import Asset
+from farthing.opening import key_ring
 from farthing.protocols.mpp import Mpp
 from farthing.protocols.mpp_session import MppSessions
 from farthing.protocols.x402 import X402

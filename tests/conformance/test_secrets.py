@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from farthing.app import key_ring
 from farthing.clock import NS, parse_time
 from farthing.codec import from_base64url, to_base64url
 from farthing.logs import configure_logs
+from farthing.opening import key_ring
 from tests.web.api.town import open_town
 
 from .hall import PROXY, Counter, Hall, Place, mpp_field, mpp_message, open_hall, opened, x402_field

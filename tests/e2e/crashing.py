@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 
 from farthing import ids
-from farthing.app import open_cluster, open_to_read
 from farthing.codec import to_base64url
 from farthing.config import load_config
 from farthing.core.devices import enrolment_bytes
@@ -25,6 +24,7 @@ from farthing.core.sessions import Opening
 from farthing.core.tariffs import flat_rate
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.keys import Ed25519Signer
+from farthing.opening import open_cluster, open_to_read
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile
 from farthing.session_files import Kept, SessionFiles

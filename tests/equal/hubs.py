@@ -16,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from farthing.app import Ground, Hub, key_ring, open_hub
+from farthing.app import Ground, Hub, open_hub
+from farthing.opening import key_ring
 from farthing.services.audit import Report, examine
 from farthing.services.audit_cluster import cluster_fault
 from farthing.settings import BooksSettings, Config, FeeSettings, LimitSettings

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from farthing import ids
-from farthing.app import open_to_read
 from farthing.config import load_config
 from farthing.core.orders import Order, SignedOrder
 from farthing.keys import Signer, new_signer
+from farthing.opening import open_to_read
 from farthing.protocols.client import asks
 from farthing.services.audit import audit
 from farthing.services.heads import HeadsFile

@@ -17,13 +17,14 @@ from typing import Any
 import httpx
 
 from farthing import ids, keys
-from farthing.app import key_ring, open_hub
+from farthing.app import open_hub
 from farthing.clock import parse_time, write_time
 from farthing.config import load_config
 from farthing.core.devices import enrolment_bytes, rotation_bytes
 from farthing.core.orders import Order, SignedOrder
 from farthing.device import Client, Patience, enrol, open_purse
 from farthing.errors import OutcomeUnknown
+from farthing.opening import key_ring
 from farthing.protocols.base import Terms
 from farthing.protocols.mpp import Mpp
 from farthing.store.migrate import migrations

@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from farthing.app import key_ring, open_cluster, open_to_read
 from farthing.clock import system_clock
 from farthing.config import load_config
+from farthing.opening import key_ring, open_cluster, open_to_read
 from farthing.services.audit import Report, audit
 from farthing.services.audit_note import AuditNote, write_note
 from farthing.services.heads import HeadsFile

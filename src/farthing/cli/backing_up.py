@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from farthing.app import key_ring
 from farthing.bounded import read_file
 from farthing.cli.audit_run import audit_books, progress_bar
 from farthing.cli.local import is_running
@@ -23,6 +22,7 @@ from farthing.config import load_config
 from farthing.errors import BadConfig, Conflict
 from farthing.hub_keys import KeyRing
 from farthing.keys import fingerprint
+from farthing.opening import key_ring
 from farthing.passphrases import told_passphrase
 from farthing.sealing import PASSPHRASE_BYTES_MIN
 from farthing.services import copies

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from farthing.app import key_ring
 from farthing.cli.configuring import found_faults
 from farthing.cli.looks import Finding, Look, books, clock, disk, machine, network
 from farthing.cli.options import ConfigOption
 from farthing.config import config_file, load_config
 from farthing.errors import FarthingError
+from farthing.opening import key_ring
 from farthing.settings import Config
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer

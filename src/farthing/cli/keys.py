@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farthing.app import key_ring, open_hub, passphrase_of
+from farthing.app import open_hub
 from farthing.cli import views
 from farthing.cli.local import ask_all, ask_hub, is_running
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
@@ -14,6 +14,7 @@ from farthing.config import load_config
 from farthing.errors import BadConfig
 from farthing.hub_keys import KeyRing
 from farthing.keys import Signer
+from farthing.opening import key_ring, passphrase_of
 from farthing.passphrases import new_passphrase
 from farthing.settings import Config
 from farthing.terminal.frame import Answer, command

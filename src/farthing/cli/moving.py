@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from farthing.app import key_ring, open_cluster, open_database
 from farthing.books.cluster import Cluster
 from farthing.cli.audit_run import audit_books, progress_bar
 from farthing.cli.local import is_running
 from farthing.cli.options import ConfigOption
 from farthing.config import load_config
 from farthing.errors import BadConfig
+from farthing.opening import key_ring, open_cluster, open_database
 from farthing.services.moving import (
     Sheet,
     check_same,

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from farthing.app import key_ring, passphrase_of
 from farthing.cli.hub_run import serve_hub
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.options import ConfigOption, with_config
@@ -21,6 +20,7 @@ from farthing.core.periods import check_zone
 from farthing.errors import BadConfig, Malformed
 from farthing.logs import configure_logs
 from farthing.misfits import misfit
+from farthing.opening import key_ring, passphrase_of
 from farthing.settings import LOOPBACK, Config
 from farthing.terminal.frame import Answer
 from farthing.terminal.tables import columns

@@ -9,7 +9,6 @@ import time
 
 import structlog
 
-from farthing.app import key_ring, passphrase_of
 from farthing.books.door import Door
 from farthing.cli.crew import Crew, Writer
 from farthing.cli.hub_run import PAUSE_SECONDS, TRIES, serve_hub
@@ -18,6 +17,7 @@ from farthing.cli.running import run
 from farthing.cli.seats import Seat
 from farthing.errors import BadConfig, FarthingError, Unavailable
 from farthing.keys import fingerprint
+from farthing.opening import key_ring, passphrase_of
 from farthing.settings import Config
 from farthing.shared_writer import write_for_several
 from farthing.store.sqlite import take_lock

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from farthing.app import key_ring, open_database
 from farthing.core.receipts import receipt_fault
 from farthing.demo.cast import USD
 from farthing.demo.tally import Tally
 from farthing.device.outcomes import Paid
 from farthing.errors import Malformed
 from farthing.money import Amount
+from farthing.opening import key_ring, open_database
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
 from farthing.settings import Config

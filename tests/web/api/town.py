@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from farthing import ids
-from farthing.app import Hub, key_ring, open_hub
+from farthing.app import Hub, open_hub
 from farthing.books.door import Door
 from farthing.clock import NS, parse_time, system_clock
 from farthing.codec import from_base64url, to_base64url
@@ -23,6 +23,7 @@ from farthing.core.tariffs import flat_rate
 from farthing.core.ticks import Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.keys import Ed25519Signer, Signer, new_signer
+from farthing.opening import key_ring
 from farthing.protocols.message_signatures import SignedMessage, sign_request
 from farthing.settings import BooksSettings, Config, Server
 from farthing.web.app import HubApp, LocalOperator

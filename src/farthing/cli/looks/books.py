@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from farthing.app import open_to_read
 from farthing.cli.looks import Finding, State
 from farthing.cli.looks.clock import beside
+from farthing.opening import open_to_read
 from farthing.services.heads import HeadsFile
 from farthing.settings import Config
 from farthing.store.database import Database

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from farthing.app import key_ring, passphrase_of
 from farthing.cli.looks import Finding
 from farthing.device.purse import default_path, is_purse, open_purse
+from farthing.opening import key_ring, passphrase_of
 from farthing.settings import Config
 
 _FILES_MIN = 4096

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 from cryptography import x509
 
-from farthing.app import key_ring
 from farthing.asking import ask_now
 from farthing.bounded import read_file
 from farthing.cli.looks import Finding, State
@@ -21,6 +20,7 @@ from farthing.cli.tls import tls_context
 from farthing.codec import read_json
 from farthing.errors import FarthingError
 from farthing.keys import fingerprint
+from farthing.opening import key_ring
 from farthing.settings import Config
 from farthing.sockets import is_running
 
