@@ -8,6 +8,7 @@ from farthing.errors import Conflict
 from farthing.services.moving import Balance, Sheet, check_same
 from tests.cli.runner import Terminal
 from tests.clusters import own_server
+from tests.conftest import fresh_dsn
 
 
 @pytest.fixture
@@ -70,6 +71,25 @@ def test_books_are_the_same_on_the_other_side_and_go_on_there(farthing, target):
     )
 
 
+@pytest.mark.postgres
+def test_books_go_on_from_postgresql_to_a_cluster(farthing, server, postgres_server):
+    with fresh_dsn(postgres_server) as first, fresh_dsn(postgres_server) as second:
+        config, said = moved(farthing, f'engine = "postgresql"\ndsn = "{first}"')
+        assert said.code == 0, said
+        there = ("--config", str(config))
+        before = shown(farthing, *there)
+        config.rename(config.with_name("between.toml"))
+        between = ("--config", str(config.with_name("between.toml")))
+        for dsn, code in ((first, 8), (second, 0)):
+            words = f'dsn = "{dsn}"\naddresses = "{server.address}"\nengine = "tigerbeetle"'
+            config.write_text(f"[books]\n{words}")
+            said = farthing("books", "migrate", str(config), *between)
+            assert said.code == code, said
+        assert shown(farthing, *there) == before
+        assert farthing("credit", before[0][-1]["id"], "1 USD", *there).code == 0
+        assert farthing("audit", *there).code == 0
+
+
 def test_what_has_something_in_it_is_no_target(farthing, target):
     assert moved(farthing, target)[1].code == 0
     other = Terminal(farthing.home.parent / "other")
@@ -91,7 +111,7 @@ def test_a_move_that_was_broken_off_goes_on_where_it_was(farthing, target, reque
     assert farthing("audit", "--config", str(config)).code == 0
 
 
-def test_only_books_in_sqlite_are_moved_and_not_to_themselves(farthing):
+def test_books_are_not_moved_back_and_not_to_themselves(farthing):
     for target in ("", 'engine = "tigerbeetle"\naddresses = "127.0.0.1:1"\n'):
         _, said = moved(farthing, target)
         assert (said.code, "books-cannot-move" in said.err) == (8, True), said

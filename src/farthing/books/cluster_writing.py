@@ -5,7 +5,7 @@ be written, for want of the cluster or the disk, is one whose outcome is not kno
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from farthing.books import cluster_rows, intents
 from farthing.books.base import Tx
@@ -14,14 +14,11 @@ from farthing.books.cluster import Cluster, ClusterDiffers
 from farthing.books.intended import IntendedBatch, Times
 from farthing.books.intents import Intent
 from farthing.books.memory import Memory
-from farthing.books.writing import OnBatch, Transacts, Writing
-from farthing.clock import Clock
-from farthing.core.chain import Head
+from farthing.books.writing import Writing
 from farthing.core.decisions import Outcome, Unit, View
 from farthing.core.ledger import Account
 from farthing.core.records import Read
 from farthing.errors import OutcomeUnknown, Unavailable
-from farthing.keys import Signer
 from farthing.log_lines import Log
 
 log = Log("books")
@@ -48,29 +45,18 @@ class Settle:
 
 
 class ClusterWriting(Writing):
-    """Decides and writes batches on a database and a cluster; called by one thread at a time.
+    """Decides and writes batches on a database and a cluster; called by one thread at a time."""
 
-    Shape: `new_name` makes the 128-bit number by which the cluster knows these books.
-    """
+    _cluster: Cluster
+    _new_name: Callable[[], int]
+    _is_ours = False
+    _settled_on = 0
+    """The connection on which books and cluster were last seen to fit; 0 for none."""
 
-    def __init__(
-        self,
-        database: Transacts,
-        signer: Callable[[], Signer],
-        clock: Clock,
-        on_head: Callable[[Head], None] | None = None,
-        chain: str = "main",
-        on_batch: OnBatch | None = None,
-        *,
-        newest: Head | None = None,
-        cluster: Cluster,
-        new_name: Callable[[], int],
-    ) -> None:
-        super().__init__(database, signer, clock, on_head, chain, on_batch, newest=newest)
+    def beside(self, cluster: Cluster, new_name: Callable[[], int]) -> Self:
+        """Keep the money in this cluster, which knows the books by a new 128-bit number."""
         self._cluster, self._new_name = cluster, new_name
-        self._is_ours = False
-        self._settled_on = 0
-        """The connection on which books and cluster were last seen to fit; 0 for none."""
+        return self
 
     @property
     def prompt(self) -> bool:

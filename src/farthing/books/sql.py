@@ -87,7 +87,7 @@ class SqlBooks:
         writing = (
             Writing(*told, newest=newest)
             if kept_by is None
-            else ClusterWriting(*told, newest=newest, cluster=kept_by.cluster, new_name=kept_by.new)
+            else ClusterWriting(*told, newest=newest).beside(*kept_by)
         )
         self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)

@@ -1,4 +1,4 @@
-"""`farthing books migrate`: the books from SQLite to another engine, verified on both sides."""
+"""`farthing books migrate`: the books from one engine to another, verified on both sides."""
 
 import contextlib
 import secrets
@@ -31,6 +31,8 @@ from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
 from farthing.threads import Threads
 
+_WAYS = (("sqlite", "postgresql"), ("sqlite", "tigerbeetle"), ("postgresql", "tigerbeetle"))
+
 books_app = typer.Typer(help="The books.", no_args_is_help=True)
 
 
@@ -40,7 +42,7 @@ async def migrate(
     *,
     config: ConfigOption = None,
 ) -> Any:
-    """Move the books from SQLite to PostgreSQL or TigerBeetle; the hub must be stopped.
+    """Move the books from SQLite to PostgreSQL or TigerBeetle, or on; all hubs must be stopped.
 
     They are audited before and after, and what they add up to is compared. The books that are
     moved are left as they are.
@@ -74,8 +76,12 @@ def _check(old: Config, new: Config) -> None:
         raise BadConfig("hub-not-initialised", f"there is no hub in {old.folder}")
     if is_running(old):
         raise BadConfig("hub-running", "stop the hub before its books are moved")
-    if old.books.engine != "sqlite" or new.books.engine == "sqlite":
-        detail = "books are moved from SQLite, to PostgreSQL or to TigerBeetle"
+    ways = (old.books.engine, new.books.engine)
+    if ways not in _WAYS or (ways[0] == "postgresql" and new.books.in_file):
+        detail = "books are moved from SQLite to PostgreSQL or TigerBeetle, and on from PostgreSQL"
+        raise BadConfig("books-cannot-move", f"{detail} to TigerBeetle with another dsn")
+    if not new.books.in_file and old.books.dsn == new.books.dsn:
+        detail = "name another database in [books] dsn: the old books stay as they are"
         raise BadConfig("books-cannot-move", detail)
 
 

@@ -25,9 +25,17 @@ Moved = TypeVar("Moved", Account, Transfer)
 _ROWS = 2000
 _POSTED = 8000
 _LEFT_OUT = ("migrations",)
-_TABLES = (
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-)
+_TABLES = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    " AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    "postgresql": "SELECT table_name::text FROM information_schema.tables"
+    " WHERE table_schema = current_schema() ORDER BY 1",
+}
+_COLUMNS = {
+    "sqlite": "SELECT name FROM pragma_table_info(?)",
+    "postgresql": "SELECT column_name::text FROM information_schema.columns"
+    " WHERE table_schema = current_schema() AND table_name = ?",
+}
 
 
 class Balance(NamedTuple):
@@ -89,7 +97,7 @@ def check_same(before: Sheet, after: Sheet) -> None:
 
 
 def copy_tables(source: Database, target: Database, on_moved: OnMoved) -> None:
-    """Copy every row of books in a file to an empty database with the same schema.
+    """Copy every row of books that nobody writes to an empty database with the same schema.
 
     Raises: BadConfig `target-not-empty`.
     """
@@ -97,14 +105,15 @@ def copy_tables(source: Database, target: Database, on_moved: OnMoved) -> None:
 
 
 def _copy(source: Database, tx: Tx, on_moved: OnMoved) -> None:
-    names = [name for (name,) in source.stream(_TABLES) if name not in _LEFT_OUT]
+    tables = source.stream(_TABLES[source.dialect])
+    names = [name for (name,) in tables if name not in _LEFT_OUT]
     for name in names:
         if tx.rows(f"SELECT 1 FROM {name} LIMIT 1"):  # noqa: S608 - our own names
             raise BadConfig("target-not-empty", f"there is something in {name} already")
     total = sum(_only(source, f"SELECT COUNT(*) FROM {name}") for name in names)  # noqa: S608
     moved = 0
     for name in names:
-        columns = [row[1] for row in source.stream(f"PRAGMA table_info({name})")]
+        columns = [column for (column,) in source.stream(_COLUMNS[source.dialect], (name,))]
         listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
         insert = f"INSERT INTO {name} ({listed}) VALUES ({marks})"  # noqa: S608 - our own names
         for piece in _in_pieces(source.stream(f"SELECT {listed} FROM {name}")):  # noqa: S608
@@ -129,7 +138,7 @@ def _in_pieces(found: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...
 
 
 def post_all(books: Database, cluster: Cluster, new_name: int, on_moved: OnMoved) -> None:
-    """Post every account and transfer of books in a file to a cluster, in their order.
+    """Post every account and transfer of books to a cluster, in their order.
 
     Shape:  what a move that was broken off has posted before is left as it is.
     Raises: BadConfig `target-not-empty` when the cluster has something else; ClusterDiffers.
