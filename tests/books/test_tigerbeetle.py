@@ -75,9 +75,15 @@ async def test_what_does_not_fit_into_one_request_is_posted_in_several(server, t
     hub.close()
 
 
-async def test_a_cluster_of_the_smallest_requests_takes_the_longest_chain(tmp_path):
+@pytest.fixture
+def small_server():
     server = own_server("--experimental", "--limit-request=4KiB")
-    hub = Hub(empty_books(tmp_path / "books.db"), client_of(server.address))
+    yield server
+    server.close()
+
+
+async def test_a_cluster_of_the_smallest_requests_takes_the_longest_chain(small_server, tmp_path):
+    hub = Hub(empty_books(tmp_path / "books.db"), client_of(small_server.address))
     world = hub.world()
     world.begin()
     buyer, shop = await world.spender(10_000), await world.account()
@@ -86,7 +92,6 @@ async def test_a_cluster_of_the_smallest_requests_takes_the_longest_chain(tmp_pa
     assert await hub.audit() == "ok"
     hub.cluster.close()
     hub.close()
-    server.close()
 
 
 class Load:
