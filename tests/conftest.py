@@ -112,6 +112,15 @@ def postgres_dsn(postgres_server):
 
 
 @pytest.fixture
+def own_server():
+    """A server that a test may do anything to."""
+    server = PostgresServer(temporary_directory())
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
 def readers():
     """Threads for reading."""
     with Threads(2) as executor:

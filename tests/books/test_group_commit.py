@@ -131,11 +131,11 @@ async def test_nothing_is_accepted_by_closed_books_and_what_was_accepted_is_done
 
 
 async def test_full_books_say_so_and_lose_nothing(books):
-    queued = asyncio.ensure_future(books.commit([Say("x")] * (sql.AHEAD_MAX + 100)))
+    queued = asyncio.ensure_future(books.commit([Say("x")] * (sql.HANDED_OVER_MAX + 100)))
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
         await books.commit([Say("y")] * (sql.QUEUE_MAX - 99))
-    assert len(await queued) == sql.AHEAD_MAX + 100
+    assert len(await queued) == sql.HANDED_OVER_MAX + 100
 
 
 async def test_a_caller_who_stops_waiting_harms_nobody(books):

@@ -11,7 +11,7 @@ import signal
 
 import pytest
 
-from farthing.testing.postgres import PostgresServer, temporary_directory
+from farthing.testing.postgres import temporary_directory
 from tests.e2e.cutting import Line
 from tests.e2e.many_hubs import ManyHubs
 from tests.e2e.standby import Standby, dsn_of_both
@@ -28,15 +28,6 @@ async def begin(hubs: ManyHubs) -> None:
     hubs.start_all()
     await hubs.furnish()
     await hubs.open_sessions()
-
-
-@pytest.fixture
-def own_server():
-    """A server that a test may do anything to."""
-    server = PostgresServer(temporary_directory())
-    server.start()
-    yield server
-    server.remove()
 
 
 async def test_hubs_that_are_killed_are_stood_in_for_by_the_others(tmp_path, postgres_dsn):

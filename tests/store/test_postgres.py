@@ -14,20 +14,10 @@ from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.errors import BadConfig, OutcomeUnknown, Unavailable
 from farthing.store.migrate import migrate, migrations
 from farthing.store.postgres import PostgresDatabase, _completed
-from farthing.testing.postgres import PostgresServer, temporary_directory
 from tests.conftest import fresh_dsn
 from tests.ports import free_port
 
 USD, EUR = AssetRecord("USD", 6, 1), AssetRecord("EUR", 6, 2)
-
-
-@pytest.fixture
-def own_server():
-    """A server that a test may do anything to."""
-    server = PostgresServer(temporary_directory())
-    server.start()
-    yield server
-    server.remove()
 
 
 def codes(tx):

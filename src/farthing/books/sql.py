@@ -34,7 +34,7 @@ from farthing.threads import Threads
 T = TypeVar("T")
 
 BATCH_MAX = 512
-AHEAD_MAX = 2 * BATCH_MAX
+HANDED_OVER_MAX = 2 * BATCH_MAX
 """So many units may be at a writer that joins what waits there; the others wait in line here."""
 PIECE = 8
 """So many units are worth a message to a writing process that may be idle."""
@@ -227,7 +227,7 @@ class SqlBooks:
     def _room(self) -> int:
         """Tell how many units the writer may be given now."""
         if self._writer.joins:
-            return min(BATCH_MAX, AHEAD_MAX - self._under_way)
+            return min(BATCH_MAX, HANDED_OVER_MAX - self._under_way)
         return 0 if self._under_way else BATCH_MAX
 
     def _start(self, batch: Sequence[tuple[Wish, Unit[Any]]]) -> None:

@@ -100,14 +100,11 @@ async def look_up(
 
     Source: docs/reference/device-keys.md, "Requests to the hub".
     """
-    url = httpx.URL(purse.hub_url.rstrip("/") + f"/v1/payments/{payment}")
+    url = _at_hub(purse, f"/v1/payments/{payment}")
     fields = signed_fields(purse, "GET", url, b"", clock())
-    async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
-        try:
-            request = http.build_request("GET", url, headers=fields)
-            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
-        except httpx.HTTPError:
-            return None
+    response = await _heard(transport, "GET", url, fields)
+    if response is None:
+        return None
     if response.status_code == 404:
         return Standing(payment=payment, state="unknown-there")
     if response.status_code != 200:
@@ -123,16 +120,12 @@ async def cancel(
     Shape:  `payment` is the order's, `members` the order as it is written on the wire.
     Source: docs/reference/methods.md, "Cancelling an order".
     """
-    url = purse.hub_url.rstrip("/") + "/v1/payments/cancel"
     signature = purse.signer.sign(order_from_members(members).cancel_bytes())
     body = canonical_json({"order": members, "signature": to_base64url(signature)})
-    fields = {"content-type": "application/json"}
-    async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
-        try:
-            request = http.build_request("POST", url, content=body, headers=fields)
-            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
-        except httpx.HTTPError:
-            return None
+    url, fields = _at_hub(purse, "/v1/payments/cancel"), [("content-type", "application/json")]
+    response = await _heard(transport, "POST", url, fields, body)
+    if response is None:
+        return None
     if response.status_code == 200:
         return _standing(payment, response)
     code = text_of(read_object(response.content), "code")
@@ -146,15 +139,30 @@ async def end_session(
 
     Source: docs/reference/sessions.md.
     """
-    url = httpx.URL(purse.hub_url.rstrip("/") + f"/v1/sessions/{session}/end")
+    url = _at_hub(purse, f"/v1/sessions/{session}/end")
     fields = signed_fields(purse, "POST", url, b"", clock())
+    response = await _heard(transport, "POST", url, fields)
+    return response is not None and response.status_code in (200, 404)
+
+
+def _at_hub(purse: Purse, path: str) -> httpx.URL:
+    return httpx.URL(purse.hub_url.rstrip("/") + path)
+
+
+async def _heard(
+    transport: httpx.AsyncBaseTransport,
+    method: str,
+    url: httpx.URL,
+    fields: list[tuple[str, str]],
+    body: bytes | None = None,
+) -> httpx.Response | None:
+    """Ask over a lent transport; None when no answer could be had."""
     async with httpx.AsyncClient(transport=Borrowed(transport), timeout=_SECONDS) as http:
         try:
-            request = http.build_request("POST", url, headers=fields)
-            response = await asking.ask(http, request, ANSWER_BYTES_MAX)
+            request = http.build_request(method, url, content=body, headers=fields)
+            return await asking.ask(http, request, ANSWER_BYTES_MAX)
         except httpx.HTTPError:
-            return False
-    return response.status_code in (200, 404)
+            return None
 
 
 def signed_fields(
