@@ -25,7 +25,8 @@ class Road(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("nothing came", request=request)
         if not answer.status:
             raise httpx.ReadError("the connection broke", request=request)
-        return httpx.Response(answer.status, headers=list(answer.headers), content=answer.body)
+        body = httpx.ByteStream(answer.body)  # Read later, as from a connection.
+        return httpx.Response(answer.status, headers=list(answer.headers), stream=body)
 
 
 def _plain(request: httpx.Request) -> tuple[tuple[bytes, bytes], ...]:
