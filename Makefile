@@ -9,7 +9,7 @@ RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py \
   tests/services/test_audit.py
 
-.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-profile bench-stored speed-page simulate mutate safety-page docs reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-risk bench-profile bench-stored speed-page simulate mutate safety-page docs reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,7 @@ $(VENV)/.base: pyproject.toml
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --editable '.[postgres,tigerbeetle,x402,mpp,otel,granian]' --group check --group docs --group test
+	$(BIN)/python -m pip install --quiet --editable '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk]' --group check --group docs --group test
 	@touch $@
 
 setup: $(VENV)/.all ## Install everything into .venv
@@ -60,6 +60,10 @@ bench: $(VENV)/.all ## Measure payments beside the machine's own ceilings
 bench-peers: $(VENV)/.all ## Measure the same job with what one would pick instead
 	@$(BIN)/python -m bench.peers $(ARGS)
 
+bench-risk: $(VENV)/.all ## Measure how well models find what is bad, on labelled data from PyPI
+	@$(BIN)/python -m pip install --quiet --group risk-data
+	@$(BIN)/python -m bench.risk $(ARGS)
+
 bench-profile: $(VENV)/.all ## Show where a payment's time goes, stage by stage
 	@$(BIN)/python -m bench.profile $(ARGS)
 
@@ -92,7 +96,7 @@ build/tools/.done: pyproject.toml
 build/shipped/.done: pyproject.toml
 	$(PYTHON) -m venv build/shipped
 	build/shipped/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	build/shipped/bin/python -m pip install --quiet '.[postgres,tigerbeetle,x402,mpp,otel,granian]'
+	build/shipped/bin/python -m pip install --quiet '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk]'
 	@touch $@
 
 audit-dependencies: build/tools/.done build/shipped/.done ## Look for known advisories of what is shipped (asks PyPI)

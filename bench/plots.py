@@ -57,7 +57,10 @@ def bars(title: str, unit: str, shown: Sequence[Bar], mark: str = "") -> str:
         )
         if bar.mark:
             parts.append(_line(x_of(bar.mark), top + 15, x_of(bar.mark), top + 34, 2.5, 1))
-    height = foot + 44
+    return _drawn(title, foot + 44, parts)
+
+
+def _drawn(title: str, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="speed-plot" width="{_WIDTH}"'
         f' height="{height}" viewBox="0 0 {_WIDTH} {height}" fill="currentColor">\n'
@@ -65,6 +68,26 @@ def bars(title: str, unit: str, shown: Sequence[Bar], mark: str = "") -> str:
         + "\n".join(parts)
         + "\n</svg>\n"
     )
+
+
+def share_bars(title: str, shown: Sequence[Bar]) -> str:
+    """Draw shares between 0 and 1, those of a label under it: a bar ends where its share is."""
+    kinds = list(dict.fromkeys(bar.kind for bar in shown))
+    colours = {kind: _COLOURS[i % len(_COLOURS)] for i, kind in enumerate(kinds)}
+    parts = [_text(_SIDE, 18, title, weight="600"), *_legend(colours, "")]
+    top, label, room = _TOP, "", _WIDTH - 2 * _SIDE - 50
+    for bar in shown:
+        if bar.label != label:
+            parts.append(_text(_SIDE, top + 15, bar.label))
+            top, label = top + 20, bar.label
+        long = round(room * bar.value, 1)
+        parts.append(
+            f'<rect x="{_SIDE}" y="{top}" width="{long}" height="12" rx="2"'
+            f' fill="{colours[bar.kind]}"/>'
+        )
+        parts.append(_text(_SIDE + long + 6, top + 11, f"{bar.value:.3f}"))
+        top += 15
+    return _drawn(title, top + 12, parts)
 
 
 def _legend(colours: dict[str, str], mark: str) -> list[str]:

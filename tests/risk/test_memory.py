@@ -117,6 +117,7 @@ def test_a_stranger_is_one_only_once():
     assert (known.payee_day_strangers, known.payee_month_strangers) == (2, 2)
     assert memory.facts(order(at=NOON + 2 * DAY)).payee_day_strangers == 0
     assert memory.facts(order(at=NOON + 2 * DAY)).payee_month_strangers == 2
+    assert memory.facts(order(at=NOON + 28 * DAY)).payee_month_strangers == 0
 
 
 def test_the_oldest_is_forgotten_for_a_new_one():

@@ -60,6 +60,7 @@ HINTS = {
     "postgresql-encoding": "Create the database anew with ENCODING 'UTF8'.",
     "postgresql-not-durable": "Set fsync = on and restart PostgreSQL.",
     "postgresql-too-old": "Use PostgreSQL 15 or newer.",
+    "risk-missing": "Run: pip install 'farthing[risk]'",
     "root-key-away": "Give it for this once: farthing hub-keys rotate --root-key FILE",
     "signing-key-missing": "Put the hub's keys back: from their copy, or farthing restore.",
     "socket-folder-not-ours": "Remove that folder, or choose a shorter $FARTHING_HOME.",

@@ -50,7 +50,7 @@ def read_risk(told: Mapping[str, Any]) -> Risk:
 
     Raises: BadConfig with the section and the setting.
     """
-    settings: RiskSettings = _read("risk", told, RiskSettings)
+    settings: RiskSettings = _read("risk", _table("risk", told), RiskSettings)
     memory = Memory(settings.devices_max, settings.payees_max)
     return Risk(memory, Judge(_armed(settings.rules), _typologies(settings.typologies)))
 

@@ -1,0 +1,1 @@
+"""How well models find what is bad, on labelled payments that we did not make up."""
