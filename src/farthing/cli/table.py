@@ -114,6 +114,7 @@ TABLE = (
     Later("config", "farthing.cli.configuring:config_app", "The configuration."),
     Later("prices", "farthing.cli.pricing:prices_app", "What costs how much."),
     Later("books", "farthing.cli.moving:books_app", "The books."),
+    Later("risk", "farthing.cli.risking:risk_app", "What is odd about orders."),
     Later("receipt", "farthing.cli.auditing:receipt_app", "Receipts."),
     Later("owners", "farthing.cli.owning:owners_app", "Owners."),
     Later("accounts", "farthing.cli.owning:accounts_app", "Accounts."),

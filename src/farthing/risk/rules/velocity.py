@@ -16,7 +16,7 @@ class Velocity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Look at the last minute."""
         if facts.minute_orders < self.orders_per_minute_max:
             return None
-        return f"{facts.minute_orders} orders from this device within a minute"
+        return f"orders from this device within a minute: {facts.minute_orders} before this one"
 
 
 PLUG = Velocity

@@ -1,0 +1,100 @@
+"""`farthing risk backtest`: what rules would have done with the orders that the books have."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from farthing.app import open_to_read
+from farthing.bounded import read_text
+from farthing.cli.options import ConfigOption
+from farthing.clock import NS, system_clock
+from farthing.config import load_config
+from farthing.errors import BadConfig, Malformed
+from farthing.risk.judging import Risk
+from farthing.risk.settings import read_risk
+from farthing.services.backtest import Backtest, backtest
+from farthing.store.migrate import check_current
+from farthing.store.past_orders import past_orders
+from farthing.terminal.frame import command
+from farthing.terminal.tables import columns
+from farthing.threads import Threads
+
+risk_app = typer.Typer(help="What is odd about orders.", no_args_is_help=True)
+
+_DAY_NS = 86_400 * NS
+
+
+def _lines(told: Any) -> Iterator[str]:
+    yield f"{told['replayed']:,} orders replayed, {told['judged']:,} judged"
+    for name in ("acts", "would", "changed", "rules", "typologies", "failed"):
+        if told[name]:
+            counts = ", ".join(f"{what} {count:,}" for what, count in told[name].items())
+            yield f"{_MEANINGS[name]}: {counts}"
+    yield from columns(
+        [one["payment"], one["act"], one["state"], ", ".join(one["typologies"]),
+         "; ".join(one["reasons"])]
+        for one in told["examples"]
+    )  # fmt: skip
+
+
+_MEANINGS = {
+    "acts": "by the rules that are on",
+    "would": "with those in shadow",
+    "changed": "paid unasked, and would not have been",
+    "rules": "rules that spoke",
+    "typologies": "typologies",
+    "failed": "rules that broke",
+}
+
+
+@command(risk_app, "backtest", lines=_lines)
+async def backtest_risk(
+    *,
+    rules: Annotated[
+        Path | None, typer.Option(help="A TOML file with [risk]; without it, rules as they come.")
+    ] = None,
+    days: Annotated[
+        int, typer.Option(min=0, help="Judge the orders of the last days; 0 for all.")
+    ] = 0,
+    config: ConfigOption = None,
+) -> Any:
+    """Replay the orders that the books have, and say what rules would have done with them.
+
+    Nothing is changed, and a hub may run beside it. Where orders came from is not in the books, so
+    rules about places are silent.
+
+    Example: farthing risk backtest --days 30 --rules stricter.toml
+    """
+    risk = _risk(rules)
+    loaded = load_config(config)
+    since = system_clock() - days * _DAY_NS if days else 0
+    with Threads(1) as readers:
+        database = open_to_read(loaded, readers)
+        try:
+            check_current(database)
+            found: Backtest = await database.read(lambda tx: backtest(past_orders(tx), risk, since))
+        finally:
+            database.close()
+    return msgspec.to_builtins(found)
+
+
+def _risk(file: Path | None) -> Risk:
+    """Read the rules.
+
+    Raises: BadConfig with the file.
+    """
+    if file is None:
+        return read_risk({})
+    try:
+        told = tomllib.loads(read_text(file))
+        if "risk" not in told:
+            raise BadConfig("config-invalid", "it has no [risk]")
+        return read_risk(told["risk"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed, RecursionError) as fault:
+        raise BadConfig("config-unreadable", f"{file}: {fault}") from None
+    except BadConfig as fault:
+        raise BadConfig(fault.code, f"{file}: {fault.detail}") from None

@@ -1,0 +1,71 @@
+"""Orders of the past as the books have them, in the order in which they came in."""
+
+import heapq
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from farthing import ids
+from farthing.clock import NS
+from farthing.core.devices import DEVICES
+from farthing.core.mandates import MANDATES
+from farthing.core.orders import SKEW_SECONDS_MAX
+from farthing.store.database import Tx
+
+PAGE = 2000
+_COLUMNS = "id, device, payee, amount, created_ns, state, reason, ask_ends_ns"
+
+
+class PastOrder(NamedTuple):
+    """One order, and what became of it.
+
+    Units: `amount` counts smallest units; `created_ns` is the books' time.
+    Shape: `zone` is that of the device's mandate as it is now; `asked` is whether the owner was.
+    """
+
+    created_ns: int
+    payment: str
+    device: str
+    payee: str
+    amount: int
+    state: str
+    reason: str
+    asked: bool
+    zone: str
+
+
+def past_orders(tx: Tx) -> Iterator[PastOrder]:
+    """Give every order in the order of its time, with few of them in memory.
+
+    A payment's id is as old as its order's nonce, and an order may be that much younger than its
+    nonce, but older only by a skew of clocks: so what is younger than the newest id can wait.
+    """
+    waiting: list[PastOrder] = []
+    for order in _by_id(tx):
+        heapq.heappush(waiting, order)
+        made_ns = ids.time_ms(ids.number("pay", order.payment)) * 1_000_000
+        while waiting and waiting[0].created_ns < made_ns - (SKEW_SECONDS_MAX + 1) * NS:
+            yield heapq.heappop(waiting)
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def _by_id(tx: Tx) -> Iterator[PastOrder]:
+    zones: dict[str, str] = {}
+    start = f"SELECT {_COLUMNS} FROM payments"  # noqa: S608 - our own names
+    page = tx.rows(f"{start} ORDER BY id LIMIT {PAGE}")
+    while page:
+        _learn_zones(tx, zones, {row[1] for row in page})
+        for ident, device, payee, amount, created_ns, state, reason, ask_ends_ns in page:
+            yield PastOrder(
+                created_ns, ident, device, payee, amount, state, reason, ask_ends_ns > 0,
+                zones.get(device, "UTC"),
+            )  # fmt: skip
+        page = tx.rows(f"{start} WHERE id > ? ORDER BY id LIMIT {PAGE}", (page[-1][0],))
+
+
+def _learn_zones(tx: Tx, zones: dict[str, str], devices: set[str]) -> None:
+    found = tx.fetch(DEVICES, sorted(devices - zones.keys()))
+    mandates = tx.fetch(MANDATES, sorted({device.mandate for device in found.values()}))
+    for ident, device in found.items():
+        if device.mandate in mandates:
+            zones[ident] = mandates[device.mandate].zone
