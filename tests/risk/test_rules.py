@@ -21,7 +21,11 @@ _LISTED = Listed(
 )
 
 SPEAKS: list[tuple[Rule, dict[str, Any], str]] = [
-    (Velocity(orders_per_minute_max=30), {"minute_orders": 30}, "orders from this device within a minute: 30"),
+    (
+        Velocity(orders_per_minute_max=30),
+        {"minute_orders": 30},
+        "orders from this device within a minute: 30",
+    ),
     (Spike(), {"units": 10_000}, "10 times what this device usually pays"),
     (Spike(), {"units": 5000, "usual_units": 0, "largest_units": 0}, "5000 times what this"),
     (NewPayee(), {"pair_payments": 0}, "never paid this seller"),

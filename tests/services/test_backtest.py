@@ -59,7 +59,9 @@ def test_the_newest_examples_are_told_with_their_reasons():
     assert [one.payment for one in found.examples] == [f"pay_{n}" for n in range(24, 4, -1)]
     newest = found.examples[0]
     assert (newest.act, newest.state, newest.typologies) == ("ask", "captured", ["runaway"])
-    assert newest.reasons == ["velocity: orders from this device within a minute: 24 before this one"]
+    assert newest.reasons == [
+        "velocity: orders from this device within a minute: 24 before this one"
+    ]
 
 
 @pytest.mark.parametrize(("state", "habit"), [("voided", 1), ("expired", 1), ("awaiting", 0)])
