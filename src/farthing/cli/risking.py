@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from farthing.app import open_to_read
 from farthing.bounded import read_text
 from farthing.cli.options import ConfigOption
 from farthing.clock import NS, system_clock
 from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed
+from farthing.opening import open_to_read
 from farthing.risk.judging import Risk
 from farthing.risk.settings import read_risk
 from farthing.services.backtest import Backtest, backtest

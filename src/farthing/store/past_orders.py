@@ -9,10 +9,11 @@ from farthing.clock import NS
 from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
 from farthing.core.orders import SKEW_SECONDS_MAX
+from farthing.core.payments import PAYMENTS
 from farthing.store.database import Tx
+from farthing.store.mapping import mapping
 
 PAGE = 2000
-_COLUMNS = "id, device, payee, amount, created_ns, state, reason, ask_ends_ns"
 
 
 class PastOrder(NamedTuple):
@@ -51,16 +52,18 @@ def past_orders(tx: Tx) -> Iterator[PastOrder]:
 
 def _by_id(tx: Tx) -> Iterator[PastOrder]:
     zones: dict[str, str] = {}
-    start = f"SELECT {_COLUMNS} FROM payments"  # noqa: S608 - our own names
-    page = tx.rows(f"{start} ORDER BY id LIMIT {PAGE}")
+    mapped = mapping(PAYMENTS)
+    page = tx.rows(f"{mapped.select} ORDER BY id LIMIT {PAGE}")
     while page:
-        _learn_zones(tx, zones, {row[1] for row in page})
-        for ident, device, payee, amount, created_ns, state, reason, ask_ends_ns in page:
+        payments = [mapped.row(row) for row in page]
+        _learn_zones(tx, zones, {payment.device for payment in payments})
+        for one in payments:
             yield PastOrder(
-                created_ns, ident, device, payee, amount, state, reason, ask_ends_ns > 0,
-                zones.get(device, "UTC"),
+                one.created_ns, one.id, one.device, one.payee, one.amount, one.state.value,
+                one.reason, one.ask_ends_ns > 0, zones.get(one.device, "UTC"),
             )  # fmt: skip
-        page = tx.rows(f"{start} WHERE id > ? ORDER BY id LIMIT {PAGE}", (page[-1][0],))
+        after = f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {PAGE}"
+        page = tx.rows(after, (payments[-1].id,))
 
 
 def _learn_zones(tx: Tx, zones: dict[str, str], devices: set[str]) -> None:
