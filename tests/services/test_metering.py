@@ -450,6 +450,21 @@ def test_the_hub_is_asked_about_an_idle_session_once_a_minute(selling):
     selling(story)
 
 
+def test_what_could_not_be_asked_while_the_hub_was_away_is_asked_the_next_time(selling):
+    async def story(seller: Seller):
+        for _ in range(3):
+            await seller.present(await seller.here.open(), 30)
+        before = len(seller.here.fake.calls)
+        seller.here.fake.fail()
+        await seller.meters.look_again()
+        assert len(seller.here.fake.calls) == before + 1
+        for _ in range(3):
+            await seller.meters.look_again()
+        assert seller.here.fake.calls[before:] == ["look_up"] * 3
+
+    selling(story)
+
+
 def test_a_session_is_not_closed_under_an_answer_and_never_served_after(selling):
     async def story(seller: Seller):
         seen = await seller.here.open()

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from farthing.clock import NS, Clock
@@ -75,13 +75,17 @@ class KeptMeters:
         """Tell how much is set aside in a session for answers that are under way."""
         return self._flying[session]
 
-    def to_look_up(self, older_ns: int, most: int) -> list[str]:
-        """Give the sessions that nobody has asked about for so long; they count as asked about."""
+    def to_look_up(self, older_ns: int, most: int) -> Iterator[str]:
+        """Give sessions that nobody has asked about for so long; each counts as asked about then.
+
+        Shape: what is not reached, as when the hub is away, is given again the next time.
+        """
         now_ns = self._clock()
         late = (each for each in self._meters if now_ns >= self._looked.get(each, 0) + older_ns)
-        sessions = list(itertools.islice(late, most))
-        self._looked.update(dict.fromkeys(sessions, now_ns))
-        return sessions
+        for session in list(itertools.islice(late, most)):
+            if session in self._meters:
+                self._looked[session] = now_ns
+                yield session
 
     def raised(self, session: str) -> asyncio.Event:
         """Give what is set when more is promised in a session, or when it is over."""
