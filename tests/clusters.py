@@ -33,38 +33,13 @@ _STARTS_SECONDS = 60
 ABSENT = f"no tigerbeetle: put its executable on PATH, or give {ADDRESS}=127.0.0.1:PORT"
 
 
-class Server:
-    """One replica with its file, in a folder of its own; it is started with these options."""
+class Running:
+    """A server's process, which may be killed and frozen."""
 
-    def __init__(self, executable: str, *options: str) -> None:
-        self._executable, self._options = executable, options
-        self._folder = Path(tempfile.mkdtemp(prefix="farthing-cluster-", dir="/tmp"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self._run("format", "--cluster=0", "--replica=0", "--replica-count=1")
-        self._process = self._start()
-
-    def _command(self, word: str, *options: str) -> list[str]:
-        return [self._executable, word, *options, "--development", str(self._folder / "0")]
-
-    def _run(self, *words: str) -> None:
-        subprocess.run(self._command(*words), check=True, stderr=subprocess.DEVNULL)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = self._command("start", f"--addresses={self.address}", *self._options)
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        host, _, port = self.address.partition(":")
-        until = time.monotonic() + _STARTS_SECONDS
-        while process.poll() is None and time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
-                return process
-            time.sleep(0.05)
-        process.kill()
-        raise TimeoutError("the tigerbeetle of these tests does not start")
+    _process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """End it as `kill -9` does, frozen or not."""
         self._process.kill()
         self._process.wait()
 
@@ -76,9 +51,41 @@ class Server:
         """Let it go on."""
         self._process.send_signal(signal.SIGCONT)
 
-    def restart(self) -> None:
-        """Start it again after a kill."""
-        self._process = self._start()
+    def wait_ready(self, address: str, seconds: float) -> None:
+        """Wait until it listens, and no longer than it lives."""
+        host, _, port = address.partition(":")
+        until = time.monotonic() + seconds
+        while self._process.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
+                return
+            time.sleep(0.05)
+        self.kill()
+        raise TimeoutError(f"the tigerbeetle at {address} of these tests does not start")
+
+
+class Server(Running):
+    """One replica with its file, in a folder of its own; it is started with these options."""
+
+    def __init__(self, executable: str, *options: str) -> None:
+        self._executable, self._options = executable, options
+        self._folder = Path(tempfile.mkdtemp(prefix="farthing-cluster-", dir="/tmp"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._run("format", "--cluster=0", "--replica=0", "--replica-count=1")
+        self.start()
+
+    def _command(self, word: str, *options: str) -> list[str]:
+        return [self._executable, word, *options, "--development", str(self._folder / "0")]
+
+    def _run(self, *words: str) -> None:
+        subprocess.run(self._command(*words), check=True, stderr=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start it with the file that it has, as after a kill."""
+        command = self._command("start", f"--addresses={self.address}", *self._options)
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.wait_ready(self.address, _STARTS_SECONDS)
 
     def close(self) -> None:
         """End it and leave nothing behind."""

@@ -1,18 +1,14 @@
 """Three replicas of a TigerBeetle, each with its file: a test may kill and freeze each of them."""
 
-import contextlib
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.clusters import ABSENT
+from tests.clusters import ABSENT, Running
 from tests.ports import free_port
 
 COUNT = 3
@@ -20,7 +16,7 @@ _STARTS_SECONDS = 120
 _BECAME_PRIMARY = re.compile(r"view=(?:\d+\.\.)?(\d+) primary$", re.MULTILINE)
 
 
-class Replica:
+class Replica(Running):
     """One of them."""
 
     def __init__(self, executable: str, folder: Path, number: int, addresses: list[str]) -> None:
@@ -35,34 +31,14 @@ class Replica:
         return [self._executable, word, *options, "--development", str(self._file)]
 
     def start(self) -> None:
-        """Start it with the file that it has; `wait_ready` says when it listens."""
+        """Start it with the file that it has; `wait_listening` says when it listens."""
         command = self._command("start", f"--addresses={','.join(self._addresses)}")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stderr=log)
 
-    def wait_ready(self) -> None:
+    def wait_listening(self) -> None:
         """Wait until it listens."""
-        host, _, port = self._addresses[self._number].partition(":")
-        until = time.monotonic() + _STARTS_SECONDS
-        while time.monotonic() < until:
-            assert self._process.poll() is None, self._log.read_text()
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
-                return
-            time.sleep(0.05)
-        raise AssertionError("a replica does not start: " + self._log.read_text())
-
-    def kill(self) -> None:
-        """End it as `kill -9` does, frozen or not."""
-        self._process.kill()
-        self._process.wait()
-
-    def freeze(self) -> None:
-        """Let it answer nothing, with all its connections open."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._process.send_signal(signal.SIGCONT)
+        self.wait_ready(self._addresses[self._number], _STARTS_SECONDS)
 
     @property
     def view(self) -> int:
@@ -79,7 +55,7 @@ class Replicas:
         self.addresses = ",".join(addresses)
         self.all = [Replica(executable, self._folder, n, addresses) for n in range(COUNT)]
         for replica in self.all:
-            replica.wait_ready()
+            replica.wait_listening()
 
     @property
     def primary(self) -> Replica:

@@ -122,20 +122,25 @@ async def test_nobody_decides_while_another_hub_has_its_turn(hubs):
     await all_is_well(hubs, world, shop, 12)
 
 
-async def test_a_hub_that_lost_its_turn_while_it_posted_writes_nothing(hubs, postgres_dsn):
+async def overtaken_while_it_posts(hubs, lose_turn) -> None:
+    """Let the first hub lose its turn as it posts, so that the second ends its commit for it."""
     first, second = hubs
     world, buyer, shop = await furnished(first)
     unit = world.pay(buyer, shop, 3)
     first.cluster.holds = "post"
     begun = asyncio.create_task(world.do(unit))
     await asyncio.to_thread(first.cluster.asked.wait, 30)
-    lose(postgres_dsn)
+    lose_turn()
     assert (await second.world(seed=1).do(world.pay(buyer, shop, 4))).fresh
     first.cluster.let_go.set()
     with pytest.raises(OutcomeUnknown):
         await begun
     assert not (await world.do(unit)).fresh
     await all_is_well(hubs, world, shop, 12)
+
+
+async def test_a_hub_that_lost_its_turn_while_it_posted_writes_nothing(hubs, postgres_dsn):
+    await overtaken_while_it_posts(hubs, lambda: lose(postgres_dsn))
 
 
 async def test_a_hub_that_lost_its_connection_while_it_posted_goes_on_with_another(
@@ -189,19 +194,8 @@ async def test_an_intent_of_other_books_is_not_written_over(hubs, postgres_dsn):
 
 
 async def test_who_is_silent_for_too_long_loses_the_turn(hubs, monkeypatch):
-    first, second = hubs
-    world, buyer, shop = await furnished(first)
-    unit = world.pay(buyer, shop, 3)
     monkeypatch.setattr(postgres, "_TAKE_TURN", postgres._TAKE_TURN.replace(b"'10s'", b"'200ms'"))
-    first.cluster.holds = "post"
-    begun = asyncio.create_task(world.do(unit))
-    await asyncio.to_thread(first.cluster.asked.wait, 30)
-    assert (await second.world(seed=1).do(world.pay(buyer, shop, 4))).fresh
-    first.cluster.let_go.set()
-    with pytest.raises(OutcomeUnknown):
-        await begun
-    assert not (await world.do(unit)).fresh
-    await all_is_well(hubs, world, shop, 12)
+    await overtaken_while_it_posts(hubs, lambda: None)
 
 
 async def test_a_server_that_lags_behind_the_cluster_is_seen_when_it_takes_over(

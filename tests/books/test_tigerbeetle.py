@@ -145,7 +145,7 @@ async def test_a_server_that_is_lost_under_load_loses_no_payment_and_makes_none_
         server.kill() if how == "killed" else server.freeze()
         await asyncio.sleep(2.5)
         await (
-            asyncio.to_thread(server.restart) if how == "killed" else asyncio.to_thread(server.thaw)
+            asyncio.to_thread(server.start) if how == "killed" else asyncio.to_thread(server.thaw)
         )
         await load.gets_on(before + 100)
     load.ends = True

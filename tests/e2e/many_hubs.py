@@ -94,6 +94,25 @@ class ManyHubs(CrashingHub):
                 for once in ways:
                     group.create_task(keep_on(once))
 
+    async def make_ready(self) -> None:
+        """Start all hubs, with devices and sessions to pay by."""
+        self.start_all()
+        await self.furnish()
+        await self.open_sessions()
+
+    async def stand_in(self) -> None:
+        """Kill all hubs but the first under load, one after the other: the others go on."""
+        await self.make_ready()
+
+        async def trouble():
+            for hub in self.hubs[1:]:
+                hub.kill()
+                await self.go_on()
+
+        await self.disturbed(trouble)
+        assert self.repeated > 0
+        await self.all_is_well()
+
     def paid(self) -> int:
         """Count what clients know to be paid."""
         return sum(sent.done for sent in self.sent)

@@ -24,25 +24,10 @@ def books_at(dsn: str) -> str:
     return f'engine = "postgresql"\ndsn = "{dsn}"'
 
 
-async def begin(hubs: ManyHubs) -> None:
-    hubs.start_all()
-    await hubs.furnish()
-    await hubs.open_sessions()
-
-
 async def test_hubs_that_are_killed_are_stood_in_for_by_the_others(tmp_path, postgres_dsn):
     hubs = ManyHubs(tmp_path, books_at(postgres_dsn), count=3)
     try:
-        await begin(hubs)
-
-        async def trouble():
-            for hub in hubs.hubs[1:]:
-                hub.kill()
-                await hubs.go_on()
-
-        await hubs.disturbed(trouble)
-        assert hubs.repeated > 0
-        await hubs.all_is_well()
+        await hubs.stand_in()
     finally:
         hubs.stop_all()
 
@@ -51,7 +36,7 @@ async def test_hubs_that_are_killed_are_stood_in_for_by_the_others(tmp_path, pos
 async def test_a_postgresql_restarted_under_load_costs_nothing(tmp_path, own_server, how):
     hubs = ManyHubs(tmp_path, books_at(own_server.dsn()))
     try:
-        await begin(hubs)
+        await hubs.make_ready()
 
         async def trouble():
             await asyncio.to_thread(own_server.stop, how)
@@ -82,7 +67,7 @@ async def test_a_line_cut_between_a_commit_and_its_answer_costs_nothing(
     dsn = postgres_dsn.replace(str(postgres_server.directory), str(folder))
     hubs = ManyHubs(tmp_path, books_at(dsn))
     try:
-        await begin(hubs)
+        await hubs.make_ready()
 
         async def trouble():
             for _ in range(8):
@@ -103,7 +88,7 @@ async def test_an_answer_of_a_hub_that_never_arrives_costs_nothing(tmp_path, pos
     with contextlib.ExitStack() as lines:
         hubs.urls = [f"http://127.0.0.1:{lines.enter_context(line).at}" for line in before]
         try:
-            await begin(hubs)
+            await hubs.make_ready()
 
             async def trouble():
                 for turn in range(20):
@@ -121,7 +106,7 @@ async def test_a_standby_that_takes_over_under_load_has_all_that_was_answered(tm
     hubs = ManyHubs(tmp_path, books_at(dsn_of_both(own_server, standby)))
     try:
         await asyncio.to_thread(standby.follow, own_server)
-        await begin(hubs)
+        await hubs.make_ready()
 
         async def trouble():
             await asyncio.to_thread(own_server.stop)

@@ -29,20 +29,14 @@ def hubs(tmp_path, replicas, postgres_dsn):
     hubs.stop_all()
 
 
-async def begin(hubs) -> None:
-    hubs.start_all()
-    await hubs.furnish()
-    await hubs.open_sessions()
-
-
 async def back(replica) -> None:
     """Start a replica that was killed, with the file that it had."""
     replica.start()
-    await asyncio.to_thread(replica.wait_ready)
+    await asyncio.to_thread(replica.wait_listening)
 
 
 async def test_the_death_of_the_primary_under_load_costs_nothing(hubs, replicas):
-    await begin(hubs)
+    await hubs.make_ready()
 
     async def trouble():
         first = replicas.primary
@@ -60,7 +54,7 @@ async def test_the_death_of_the_primary_under_load_costs_nothing(hubs, replicas)
 
 
 async def test_a_replica_that_is_cut_off_and_comes_back_costs_nothing(hubs, replicas):
-    await begin(hubs)
+    await hubs.make_ready()
 
     async def trouble():
         for cut_off in (replicas.backups[0], replicas.primary):
@@ -74,7 +68,7 @@ async def test_a_replica_that_is_cut_off_and_comes_back_costs_nothing(hubs, repl
 
 
 async def test_without_a_majority_nothing_is_paid_and_then_all_of_it_is(hubs, replicas):
-    await begin(hubs)
+    await hubs.make_ready()
 
     async def trouble():
         frozen = [replicas.primary, replicas.backups[0]]
@@ -94,7 +88,7 @@ async def test_without_a_majority_nothing_is_paid_and_then_all_of_it_is(hubs, re
 
 @pytest.mark.prove
 async def test_whatever_befalls_the_replicas_in_turn_costs_nothing(hubs, replicas):
-    await begin(hubs)
+    await hubs.make_ready()
 
     async def trouble():
         for turn in range(12):

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from farthing.core.records import Row, Table
+from farthing.store.mapping import mapping
+
 _REMEMBERED_MAX = 50_000
 """Numbers at a time: a few megabytes."""
 
@@ -19,6 +22,14 @@ class Names:
     def __init__(self, remembered_max: int = _REMEMBERED_MAX) -> None:
         self._numbers: dict[str, int] = {}
         self._max = remembered_max
+
+    def values(self, tx: _Tx, table: Table[Row], rows: Sequence[Row]) -> list[list[Any]]:
+        """Give the column values of rows as they are stored."""
+        mapped = mapping(table)
+        values = [mapped.values(row) for row in rows]
+        if mapped.numbered:
+            self.number(tx, mapped.numbered, values)
+        return values
 
     def number(self, tx: _Tx, places: Sequence[int], rows: Sequence[list[Any]]) -> None:
         """Put numbers in the places of the names of these rows; new names are written."""

@@ -71,18 +71,11 @@ class SqliteTx:
 
     def add(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records whose keys are new: half the work of looking for one to replace."""
-        self.run_many(mapping(table).insert, self._values(table, rows))
+        self.run_many(mapping(table).insert, self._names.values(self, table, rows))
 
     def put(self, table: Table[Row], rows: Sequence[Row]) -> None:
         """Insert records, or put them in the place of those with the same keys."""
-        self.run_many(mapping(table).upsert, self._values(table, rows))
-
-    def _values(self, table: Table[Row], rows: Sequence[Row]) -> Sequence[list[Any]]:
-        mapped = mapping(table)
-        values = [mapped.values(row) for row in rows]
-        if mapped.numbered:
-            self._names.number(self, mapped.numbered, values)
-        return values
+        self.run_many(mapping(table).upsert, self._names.values(self, table, rows))
 
 
 class SqliteDatabase:
