@@ -68,13 +68,8 @@ def _lived(database, writer):
     books = SqlBooks(database, lambda: SIGNER, clock, writer, heads.append)
     world = World(books, database, clock)
     world.begin()
-    asyncio.run(_live_and_close(world, books))
+    asyncio.run(live(world, SIGNER))
     return Spoilt(database, heads)
-
-
-async def _live_and_close(world, books):
-    await live(world, SIGNER)
-    await books.close()  # Of the last heads nobody may have been told before.
 
 
 @pytest.fixture

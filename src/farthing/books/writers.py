@@ -15,10 +15,6 @@ from farthing.threads import Threads
 
 T = TypeVar("T")
 Given = TypeVarTuple("Given")
-Run = Callable[[Sequence[Unit[Any]], float], list[Any]]
-
-TELL_SECONDS = 0.002
-"""How long those who only watch wait for what the event loop wrote: its answer leaves first."""
 
 
 class Writer(Protocol):
@@ -80,7 +76,6 @@ class OnThread:
     def __init__(self, writing: Writing, threads: Threads) -> None:
         self._writing, self._threads = writing, threads
         self._solitude = Solitude()
-        self._telling: asyncio.TimerHandle | None = None
         self._turn = Lock()
         """Held by whoever writes: the thread may be busy with what nobody waits for any more."""
 
@@ -142,30 +137,16 @@ class OnThread:
 
     async def close(self) -> None:
         """Leave the threads and the database to who gave them."""
-        if self._telling is not None:
-            self._telling.cancel()
-            self._tell()
 
     def _run_here(self, units: Sequence[Unit[Any]], since: float) -> "asyncio.Future[list[Any]]":
         heard: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         try:
-            heard.set_result(self._measured(self._writing.run_untold, units, since))
+            heard.set_result(self._run(units, since))
         except BaseException as fault:
             heard.set_exception(fault)
         finally:
             self._turn.release()
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
         return heard
-
-    def _tell(self) -> None:
-        """Tell those who only watch; a thread that writes now does so at its end."""
-        self._telling = None
-        if self._turn.acquire(blocking=False):
-            try:
-                self._writing.tell()
-            finally:
-                self._turn.release()
 
     def _has_turn(self) -> bool:
         """Take the turn, if the event loop may write now."""
@@ -181,17 +162,11 @@ class OnThread:
 
     def _in_turn(self, work: Callable[[*Given], T], *given: *Given) -> T:
         with self._turn:
-            try:
-                return work(*given)
-            finally:
-                self._writing.tell()
+            return work(*given)
 
     def _run(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
-        return self._measured(self._writing.run, units, since)
-
-    def _measured(self, run: Run, units: Sequence[Unit[Any]], since: float) -> list[Any]:
         began = perf_counter()
         try:
-            return run(units, since)
+            return self._writing.run(units, since)
         finally:
             self._solitude.wrote(len(units), perf_counter() - began)

@@ -6,7 +6,6 @@ hub: a thread beside the event loop, or a process beside it.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -79,7 +78,6 @@ class Writing:
         self._memory = Memory()
         self._tip: Tip | None = None
         self._ahead: Ahead | None = None
-        self._untold: list[Callable[[], None]] = []
         self.failing = False
         self.commits = 0
 
@@ -119,10 +117,7 @@ class Writing:
 
     def finish(self) -> Any:
         """Write what is ahead, and give its answer. Raises: as `run` does."""
-        try:
-            return self._run_ahead([])[0]
-        finally:
-            self.tell()
+        return self._run_ahead([])[0]
 
     def probe(self) -> bool:
         """Try to write, after a commit could not be written, and tell whether it works again."""
@@ -142,28 +137,9 @@ class Writing:
 
         Raises: Unavailable, OutcomeUnknown; and what a single unit is at fault with.
         """
-        try:
-            return self.run_untold(units, since)
-        finally:
-            self.tell()
-
-    def run_untold(self, units: Sequence[Unit[Any]], since: float) -> list[Any]:
-        """Decide and write units as `run` does; `tell` is to be called once who waits is answered.
-
-        Raises: as `run` does.
-        """
         if self._ahead is not None:
             return self._run_ahead(units)[1:]
         return self._run(units, since)
-
-    def tell(self) -> None:
-        """Tell those who only watch of the commits that they have not heard of, in their order.
-
-        Shape: who dies before this has noted less than is durable, as one who loses its power may.
-        """
-        untold, self._untold = self._untold, []
-        for each in untold:
-            each()
 
     def _run_ahead(self, units: Sequence[Unit[Any]]) -> list[Any]:
         ahead, self._ahead = present(self._ahead, "something is ahead"), None
@@ -210,28 +186,18 @@ class Writing:
         try:
             result = self._transact(units, begun)
         except BaseException:
-            self._will_tell(began - since, perf_counter() - began, len(units), None)
+            self._tell_batch(began - since, perf_counter() - began, len(units), None)
             raise
-        self._will_tell(began - since, perf_counter() - began, len(units), result.events)
+        self._tell_batch(began - since, perf_counter() - began, len(units), result.events)
         return result
 
-    def _will_tell(
+    def _tell_batch(
         self, waited: float, took: float, units: int, events: Sequence[Event] | None
     ) -> None:
-        if self._on_batch is not None:
-            told = (self._on_batch, waited, took, units, events)
-            self._untold.append(partial(self._tell_batch, *told))
-
-    def _tell_batch(
-        self,
-        on_batch: OnBatch,
-        waited: float,
-        took: float,
-        units: int,
-        events: Sequence[Event] | None,
-    ) -> None:
+        if self._on_batch is None:
+            return
         try:
-            on_batch(waited, took, units, events)
+            self._on_batch(waited, took, units, events)
         except Exception as fault:
             # The commit is durable and answered for; who only watches cannot undo that.
             log.error("books.not_counted", fault=fault)
@@ -271,8 +237,7 @@ class Writing:
         if result.head is not None:
             self.commits += 1
             self._same.wrote(result.head)
-            if self._on_head is not None:
-                self._untold.append(partial(self._note, self._on_head, result.head))
+            self._note(result.head)
 
     def _checked(self, work: Callable[[Tx], T]) -> T:
         def checked(tx: Tx) -> T:
@@ -281,9 +246,11 @@ class Writing:
 
         return self._database.transact(checked)
 
-    def _note(self, on_head: Callable[[Head], None], head: Head) -> None:
+    def _note(self, head: Head) -> None:
+        if self._on_head is None:
+            return
         try:
-            on_head(head)
+            self._on_head(head)
         except OSError as fault:
             # The commit is durable and answered for; only the second place lacks its head.
             log.error("heads.not_noted", number=head.number, why=fault)
