@@ -27,6 +27,7 @@ from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kept
 from farthing.services.payments import EmbeddedHub, Payments
+from farthing.services.people import People
 from farthing.services.sessions import Sessions
 from farthing.settings import Config
 from farthing.threads import Threads
@@ -167,16 +168,24 @@ async def open_hub(
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
-    desk, worker = _desk(ctx, config), Worker(ctx, books.probe)
+    desk, worker = _desk(ctx, config, challenge_secrets), Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
     worker.start()
     return Hub(desk, worker, books, heads, threads, challenge_secrets, cluster)
 
 
-def _desk(ctx: Context, config: Config) -> Desk:
+def _desk(ctx: Context, config: Config, secrets_: list[bytes]) -> Desk:
     payments = Payments(ctx)
-    return Desk(ctx, config, payments, Sessions(ctx, payments), Batches(ctx, payments), Access(ctx))
+    return Desk(
+        ctx,
+        config,
+        payments,
+        Sessions(ctx, payments),
+        Batches(ctx, payments),
+        Access(ctx),
+        People(ctx, secrets_),
+    )
 
 
 def _close(cluster: Cluster | None) -> None:

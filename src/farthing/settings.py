@@ -20,6 +20,8 @@ _WEB_URL = r"^(https?://[^\x00-\x20\x7f/?#]+[^\x00-\x20\x7f?#]*)?$"
 SOME_ACCOUNT = "acc_01m8as21r3mdmtv1ecdc75xsr0"
 """An account's id as an example of one."""
 
+_PRICE_PARTS = 2
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Names of this machine that no other machine is reached by."""
 
@@ -211,6 +213,18 @@ class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "return"
 
 
+class PeopleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """People who sign in to the pages: see docs/howto/open-your-wallet.md."""
+
+    passkey_above: Annotated[
+        list[str],
+        _told(
+            "approvals of more than this are confirmed with a passkey each; of an asset that is"
+            " not named, all are"
+        ),
+    ] = msgspec.field(default_factory=lambda: ["20 USD", "20 EUR"])
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; every setting has a default that works.
 
@@ -226,6 +240,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: LimitSettings = LimitSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
+    people: PeopleSettings = PeopleSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     fees: dict[str, FeeSettings] = {}
     folder: str = ""
@@ -253,6 +268,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise Malformed("unknown-asset", f"{code} is not in [assets]")
         return _units(fee.flat, code, assets), _units(fee.minimum, code, assets)
 
+    def passkey_limits(self) -> dict[str, int]:
+        """Give the largest approvals without a passkey of their own, in smallest units by asset.
+
+        Raises: Malformed.
+        """
+        assets, limits = self.asset_table(), dict[str, int]()
+        for text in self.people.passkey_above:
+            if text.rpartition(" ")[2] in assets or len(text.split(" ")) != _PRICE_PARTS:
+                limit = parse_price(text, assets)
+                limits[limit.asset.code] = limit.units
+        return limits
+
     def check_values(self) -> None:
         """Check what types alone do not say.
 
@@ -261,6 +288,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.asset_table()
         for code in self.fees:
             self.fee_units(code)
+        self.passkey_limits()
 
 
 def _units(text: str, code: str, assets: Mapping[str, Asset]) -> int:
@@ -282,4 +310,5 @@ SECTIONS = {
     "limits": LimitSettings,
     "metrics": MetricsSettings,
     "tracing": TracingSettings,
+    "people": PeopleSettings,
 }

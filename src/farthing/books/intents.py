@@ -24,17 +24,20 @@ from farthing.core.mandates import MANDATES
 from farthing.core.offers import OFFERS
 from farthing.core.owners import KEYS, OWNERS
 from farthing.core.payments import PAYMENTS
+from farthing.core.people import PASSKEYS, PEOPLE, SIGN_IN_CODES
 from farthing.core.records import Table, Write
 from farthing.core.refunds import REFUNDS
 from farthing.core.session_charges import CHARGES
 from farthing.core.sessions import ALIASES, SESSIONS, TARIFFS
+from farthing.core.signed_in import ANSWERED, SIGNED_IN
 from farthing.errors import InvariantBroken, OutcomeUnknown, ensure
 
 TABLES: dict[str, Table[Any]] = {
     table.name: table
     for table in (
-        ACCOUNTS, ALIASES, ASKS, ASSETS, CERTIFICATES, CHARGES, DEVICES, IDEMPOTENCY, INVITATIONS,
-        KEYS, MANDATES, OFFERS, OWNERS, PAYMENTS, REFUNDS, SESSIONS, TARIFFS,
+        ACCOUNTS, ALIASES, ANSWERED, ASKS, ASSETS, CERTIFICATES, CHARGES, DEVICES, IDEMPOTENCY,
+        INVITATIONS, KEYS, MANDATES, OFFERS, OWNERS, PASSKEYS, PAYMENTS, PEOPLE, REFUNDS, SESSIONS,
+        SIGNED_IN, SIGN_IN_CODES, TARIFFS,
     )
 }  # fmt: skip
 """Every table that a unit writes to, apart from events."""

@@ -10,6 +10,7 @@ import typer
 from farthing.cli.hub_run import serve_hub
 from farthing.cli.local import ask, is_running, local_client
 from farthing.cli.options import ConfigOption, with_config
+from farthing.cli.peopling import first_link
 from farthing.cli.places import take_places
 from farthing.cli.running import run
 from farthing.cli.sampling import fill
@@ -48,10 +49,14 @@ def init(
         say("This API key is shown once; keep it safe:\n")
         print(made["key"], flush=True)
     sample = asyncio.run(fill(loaded)) if demo_data else None
+    link = asyncio.run(first_link(loaded, made["owner"], owner))
+    if not as_json:
+        say("\nYour wallet, once the hub serves; this link is good once, for a day:\n")
+        print(link, flush=True)
     steps = _next_steps(config, demo_data=demo_data)
     if as_json:
         counted = {"demo_data": sample} if sample else {}
-        return {**made, **counted, "next": [command for command, _ in steps]}
+        return {**made, **counted, "link": link, "next": [command for command, _ in steps]}
     say("\nNext:")
     for line in columns(steps):
         say(f"  {line}")
@@ -154,6 +159,8 @@ def serve(
     if not key_ring(settings).exists:
         made = asyncio.run(initialise(settings, "me", "UTC"))
         say(f"A new hub was made in {settings.folder}. Its API key, shown once:\n{made['key']}")
+        link = asyncio.run(first_link(settings, made["owner"], "me"))
+        say(f"Your wallet, in a browser; this link is good once, for a day:\n{link}")
     if settings.server.workers == 1:
         run(serve_hub(settings, places, accept_rollback=accept_rollback))
         return None

@@ -117,6 +117,7 @@ TABLE = (
     Later("risk", "farthing.cli.risking:risk_app", "What is odd about orders."),
     Later("receipt", "farthing.cli.auditing:receipt_app", "Receipts."),
     Later("owners", "farthing.cli.owning:owners_app", "Owners."),
+    Later("people", "farthing.cli.peopling:people_app", "Who signs in to the pages."),
     Later("accounts", "farthing.cli.owning:accounts_app", "Accounts."),
     Later("mandates", "farthing.cli.mandates:mandates_app", "What devices may spend."),
     Later("devices", "farthing.cli.admin:devices_app", "Devices."),

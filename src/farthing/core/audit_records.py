@@ -10,6 +10,7 @@ from farthing.core.identity import CERTIFICATES
 from farthing.core.mandates import MANDATES
 from farthing.core.offers import OFFERS
 from farthing.core.owners import KEYS, OWNERS
+from farthing.core.people import PASSKEYS, PEOPLE, SIGN_IN_CODES
 from farthing.core.records import Table
 from farthing.core.stated import record_digest, record_name
 
@@ -23,6 +24,9 @@ STATED: dict[Table[Any], str] = {
     INVITATIONS: "invitation",
     OFFERS: "offer",
     CERTIFICATES: "certificate",
+    PEOPLE: "person",
+    PASSKEYS: "passkey",
+    SIGN_IN_CODES: "sign-in code",
 }
 """The tables whose records are stated, with the word for one of them."""
 

@@ -30,6 +30,12 @@ class Kind(StrEnum):
     MANDATE_REVOKED = "mandate.revoked"
     OFFER_SET = "offer.set"
     OFFER_WITHDRAWN = "offer.withdrawn"
+    PERSON_INVITED = "person.invited"
+    PERSON_REMOVED = "person.removed"
+    PERSON_SIGNED_IN = "person.signed_in"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
+    RECOVERY_CODES_MADE = "recovery_codes.made"
     PAYMENT_HELD = "payment.held"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_REFUSED = "payment.refused"
@@ -65,6 +71,12 @@ EXPLAINED: dict[Kind, str] = {
     Kind.MANDATE_REVOKED: "a mandate was revoked",
     Kind.OFFER_SET: "an offer was put up or changed",
     Kind.OFFER_WITHDRAWN: "an offer was withdrawn",
+    Kind.PERSON_INVITED: "a one-time link was made for a person to sign in with",
+    Kind.PERSON_REMOVED: "a person is let in no more",
+    Kind.PERSON_SIGNED_IN: "a person signed in",
+    Kind.PASSKEY_ADDED: "a person has another passkey; `by` says what let them add it",
+    Kind.PASSKEY_REMOVED: "a person's passkey was taken away",
+    Kind.RECOVERY_CODES_MADE: "a person made recovery codes; older ones are good no more",
     Kind.PAYMENT_HELD: "money is held for a payment, or an approved hold was claimed",
     Kind.PAYMENT_CAPTURED: "a payment was captured, all or part of it",
     Kind.PAYMENT_REFUSED: "a payment was refused; `reason` says why",

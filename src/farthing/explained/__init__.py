@@ -6,7 +6,7 @@ Read only once something went wrong, so nothing of it is on the payment path.
 from functools import cache
 from importlib import import_module
 
-_SHELVES = ("requests", "payments", "sessions", "owning", "selling", "devices", "running")
+_SHELVES = ("requests", "payments", "sessions", "owning", "selling", "devices", "people", "running")
 
 _BY_STATUS = {
     400: "Nothing was changed and no money moved. The same request will fail again: mend it first.",

@@ -8,6 +8,7 @@ from farthing.services.batches import Batches
 from farthing.services.context import Context
 from farthing.services.event_feed import EventFeed
 from farthing.services.payments import Payments
+from farthing.services.people import People
 from farthing.services.sessions import Sessions
 from farthing.services.streams import Streams
 from farthing.services.ticking import Ticking
@@ -38,6 +39,7 @@ class Desk:
     sessions: Sessions
     batches: Batches
     access: Access
+    people: People
     closing: bool = False
     metrics: Callable[[], Awaitable[bytes]] = _no_metrics
     fault: Callable[[], str] = _no_fault

@@ -186,5 +186,7 @@ def newest_event(tx: Tx) -> int:
 
 
 def forget_answers(tx: Tx, before_ns: int) -> None:
-    """Delete remembered answers of idempotency keys that have run out."""
+    """Delete what is remembered for a while, and has run out: answers, challenges, sign-ins."""
     tx.run("DELETE FROM idempotency WHERE created_ns < ?", (before_ns,))
+    tx.run("DELETE FROM answered_challenges WHERE until_ns < ?", (before_ns,))
+    tx.run("DELETE FROM signed_in WHERE ends_ns < ?", (before_ns,))

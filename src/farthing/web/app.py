@@ -15,6 +15,7 @@ from farthing.web.api import (
     offers,
     owners,
     payments,
+    people,
     refunds,
     sessions,
     streams,
@@ -22,8 +23,10 @@ from farthing.web.api import (
 )
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.router import LOCAL, Router
+from farthing.web.api.signed_request import raw_path
 from farthing.web.asgi import App, Receive, Scope, Send
 from farthing.web.incoming import read_request
+from farthing.web.pages.app import open_pages
 from farthing.web.problems import problem_answer, send_answer
 from farthing.web.trust import Trust
 from farthing.web.unpaid import refuse_websocket
@@ -43,6 +46,7 @@ def all_endpoints() -> list[Endpoint]:
         *cancelling.ENDPOINTS,
         *streams.ENDPOINTS,
         *owners.ENDPOINTS,
+        *people.ENDPOINTS,
         *mandates.ENDPOINTS,
         *devices.ENDPOINTS,
         *offers.ENDPOINTS,
@@ -60,15 +64,22 @@ class HubApp:
 
     def __init__(self, desk: Desk, requests: Room | None = None) -> None:
         self.router = Router(desk, all_endpoints(), requests)
+        self._pages = open_pages(desk, requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request."""
         if scope["type"] == "http":
-            await self.router(scope, receive, send)
+            path = raw_path(scope)
+            shown = self._pages if self._is_page(scope, path) else self.router
+            await shown(scope, receive, send)
         elif scope["type"] == "lifespan":
             await _lifespan(receive, send)
         else:
             await self.router.socket(scope, receive, send)
+
+    def _is_page(self, scope: Scope, path: str) -> bool:
+        """Tell whether people asked; the hub's own socket is for programs of this machine."""
+        return not path.startswith("/v1/") and LOCAL not in scope and self._pages.serves(path)
 
 
 class PrivateOnly:

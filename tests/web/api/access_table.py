@@ -51,6 +51,10 @@ GET  /v1/owners                         | operator                 |
 POST /v1/keys                           | owner                    | owner | scopes that the asker has, or `read`
 GET  /v1/keys                           | owner                    | | shows the asker's own
 POST /v1/keys/{key}/revoke              | owner                    | owner
+POST /v1/people                         | operator                 |
+GET  /v1/people                         | operator                 |
+POST /v1/people/{person}/links          | operator                 |
+POST /v1/people/{person}/remove         | operator                 |
 POST /v1/accounts                       | owner                    | owner
 GET  /v1/accounts                       | owner seller read        | | shows the asker's own
 GET  /v1/accounts/{account}             | owner seller read        | owner

@@ -32,7 +32,8 @@ NEEDS = {
     "capture": "held", "void": "held", "approve": "asked", "deny": "asked",
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
-            "session": "ses", "owner": "own", "payee": "acc", "payment": "pay"}  # fmt: skip
+            "session": "ses", "owner": "own", "person": "per",
+            "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
 _numbers = itertools.count(1)
 
@@ -99,6 +100,11 @@ class Parties:
     async def key(self, party: str) -> str:
         """Make a key."""
         return (await self._key(party, "read"))["id"]
+
+    async def person(self, party: str) -> str:
+        """Let somebody sign in."""
+        body = {"name": "somebody", "roles": ["owner"], "owner": self.town.owners[party]}
+        return (await self._made("/v1/people", body))["id"]
 
     async def mandate(self, party: str, **terms: Any) -> str:
         """Make a mandate."""
@@ -222,6 +228,10 @@ async def _inviting(parties: Parties, party: str) -> Any:
     return {"account": parties.town.accounts[party], "mandate": await parties.mandate(party)}
 
 
+async def _inviting_person(parties: Parties, party: str) -> Any:
+    return {"name": "somebody", "roles": ["owner"], "owner": parties.town.owners[party]}
+
+
 async def _assigning(parties: Parties, party: str) -> Any:
     return {"mandate": await parties.mandate(party)}
 
@@ -296,6 +306,7 @@ BODIES = {
     "POST /v1/payments/{payment}/delivery": fixed(reason="cut"),
     "POST /v1/owners": fixed(name="new"),
     "POST /v1/keys": fixed(scopes=["read"]),
+    "POST /v1/people": _inviting_person,
     "POST /v1/accounts": fixed(asset="USD"),
     "POST /v1/credits": _crediting,
     "POST /v1/mandates": fixed(asset="USD"),

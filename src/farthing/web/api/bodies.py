@@ -29,6 +29,14 @@ class OwnerBody(Body, frozen=True, kw_only=True):
     time_zone: Text = "UTC"
 
 
+class PersonBody(Body, frozen=True, kw_only=True):
+    """Somebody who signs in to the pages for an owner."""
+
+    name: Name
+    roles: list[Literal["owner", "operator"]]
+    owner: Ident | None = None
+
+
 class KeyBody(Body, frozen=True, kw_only=True):
     """A new API key. Only the operator may name another owner."""
 

@@ -15,7 +15,7 @@ from farthing.web.pace import Pace, counted_as
 from farthing.web.problems import HttpProblem
 from farthing.web.trust import HERE, Trust
 
-_FAILED_CODES = ("bad-code", "code-used", "code-expired")
+_FAILED_CODES = ("bad-code", "code-used", "code-expired", "bad-sign-in-code")
 
 
 class Rates:

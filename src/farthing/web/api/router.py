@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -55,11 +55,18 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_.:~-]{1,200}", re.ASCII)
 class Router:
     """Serve a table of endpoints.
 
-    Shape: `room` is for the bodies of requests that are being answered.
+    Shape: `room` is for the bodies of requests that are being answered; `refuse` writes the answer
+           to what is refused, a problem where nothing else is said.
     """
 
-    def __init__(self, desk: Desk, endpoints: Sequence[Endpoint], room: Room | None = None) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        desk: Desk,
+        endpoints: Sequence[Endpoint],
+        room: Room | None = None,
+        refuse: "Refuse | None" = None,
+    ) -> None:
+        self._desk, self._refuse = desk, refuse or _problem
         self._room = room or Room(desk.config.limits.requests_bytes_max)
         self._authority = authority_of(desk.config.server.public_url)
         self._rates = Rates(desk.config, lambda: desk.ctx.clock() / NS)
@@ -202,7 +209,7 @@ class Router:
 
     def _refusal(self, scope: AsgiScope, fault: Exception) -> Answer:
         error = self._wrong(scope, fault)  # Not kept by who caught it: it would keep them.
-        return problem_answer(error, _challenge(error))
+        return self._refuse(scope, error)
 
     def _wrong(self, scope: AsgiScope, fault: Exception) -> FarthingError:
         """Give what is answered of a fault, and tell the log what the operator has to know."""
@@ -272,6 +279,13 @@ class Router:
                 message_of(scope, headers, raw, self._authority)
             )
         raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
+
+
+Refuse = Callable[[AsgiScope, FarthingError], Answer]
+
+
+def _problem(_scope: AsgiScope, error: FarthingError) -> Answer:
+    return problem_answer(error, _challenge(error))
 
 
 def _is_quick(endpoint: Endpoint) -> bool:

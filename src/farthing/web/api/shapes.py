@@ -13,6 +13,7 @@ from farthing.core.mandates import Mandate
 from farthing.core.offers import OfferRecord
 from farthing.core.owners import KeyRecord, OwnerRecord
 from farthing.core.payments import MONEY, Payment
+from farthing.core.people import Person
 from farthing.core.refunds import Refund
 from farthing.core.sessions import Session, current, is_deposit
 from farthing.core.usage import Usage
@@ -28,6 +29,18 @@ def show_owner(owner: OwnerRecord) -> answers.OwnerAnswer:
         "name": owner.name,
         "time_zone": owner.time_zone,
         "created_at": write_time_ns(owner.created_ns),
+    }
+
+
+def show_person(person: Person) -> answers.PersonAnswer:
+    """Write a person."""
+    return {
+        "id": person.id,
+        "owner": person.owner,
+        "name": person.name,
+        "roles": person.roles,
+        "created_at": write_time_ns(person.created_ns),
+        "removed_at": write_time_ns(person.removed_ns) if person.removed_ns else None,
     }
 
 

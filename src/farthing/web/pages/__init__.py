@@ -1,0 +1,1 @@
+"""Pages for people: the wallet, and how one signs in. Nothing to build, nothing from elsewhere."""

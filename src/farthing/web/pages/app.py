@@ -1,0 +1,67 @@
+"""The pages as one table of endpoints, which the router of the API serves as it does its own."""
+
+from farthing.errors import Missing
+from farthing.services.desk import Desk
+from farthing.sharing import Room
+from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
+from farthing.web.api.router import Router
+from farthing.web.pages import account, live, sign_in, wallet
+from farthing.web.pages.faults import Faults
+from farthing.web.pages.render import GUARDS, HTML, STATIC, static, version
+from farthing.web.pages.visit import anybody, by_form, by_script, signed_in
+
+_FOR_GOOD = [(b"cache-control", b"public, max-age=31536000, immutable")]
+_JSON = "application/json"
+
+
+async def _static(call: Call) -> Reply:
+    """Give a file that pages are made with."""
+    name = call.path["file"]
+    if call.path["version"] != version() or name not in STATIC:
+        raise Missing("no-such-path", "see /openapi.json for what this hub serves")
+    return Reply(static(name), headers=[*GUARDS, *_FOR_GOOD], media=STATIC[name])
+
+
+def _show(path: str, name: str, handler: Handler, *, streams: bool = False) -> Endpoint:
+    media = "text/event-stream" if streams else HTML
+    return Endpoint("GET", path, name, name, handler, scopes=None, media=media, streams=streams)
+
+
+def _post(path: str, name: str, handler: Handler, media: str = HTML) -> Endpoint:
+    return Endpoint("POST", path, name, name, handler, scopes=None, media=media)
+
+
+PAGES = [
+    _show("/", "page_front", anybody(sign_in.front)),
+    _show("/sign-in", "page_sign_in", anybody(sign_in.sign_in_page)),
+    _show("/join", "page_join", anybody(sign_in.join_page)),
+    _post("/sign-in/begin", "page_sign_in_begin", anybody(sign_in.begin_sign_in), _JSON),
+    _post("/sign-in/finish", "page_sign_in_finish", anybody(sign_in.finish_sign_in), _JSON),
+    _post("/join/begin", "page_join_begin", anybody(sign_in.begin_joining), _JSON),
+    _post("/join/finish", "page_join_finish", anybody(sign_in.finish_joining), _JSON),
+    _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
+    _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
+    _show("/wallet/live", "page_live", signed_in(live.live), streams=True),
+    _show("/wallet/devices", "page_devices", signed_in(wallet.devices_page)),
+    _show("/wallet/devices/{device}", "page_device", signed_in(wallet.device_page)),
+    _post("/wallet/devices/{device}/freeze", "page_freeze", by_form(wallet.freeze)),
+    _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_form(wallet.unfreeze)),
+    _post("/wallet/devices/{device}/revoke", "page_revoke", by_form(wallet.revoke)),
+    _show("/wallet/payments/{payment}", "page_payment", signed_in(wallet.payment_page)),
+    _post("/wallet/payments/{payment}/answer", "page_answer", by_form(wallet.answer)),
+    _post("/proofs", "page_proof", by_script(wallet.begin_proof), _JSON),
+    _show("/account", "page_account", signed_in(account.account_page)),
+    _post("/account/sessions/end", "page_end_session", by_form(account.end_session)),
+    _post("/account/sessions/end-others", "page_end_others", by_form(account.end_others)),
+    _post("/account/recovery-codes", "page_codes", by_form(account.make_codes)),
+    _post("/account/passkeys/remove", "page_remove_passkey", by_form(account.remove_passkey)),
+    _post("/account/passkeys/begin", "page_begin_passkey", by_script(account.begin_passkey), _JSON),
+    _post("/account/passkeys/add", "page_add_passkey", by_script(account.add_passkey), _JSON),
+    _show("/static/{version}/{file}", "page_static", _static),
+]
+"""Everything that people see. It is no part of the API, and `/openapi.json` has none of it."""
+
+
+def open_pages(desk: Desk, room: Room | None) -> Router:
+    """Give what serves the pages."""
+    return Router(desk, PAGES, room, Faults(desk.ctx.assets))

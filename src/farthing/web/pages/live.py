@@ -1,0 +1,97 @@
+"""The wallet as it changes: rows of payments and the balance, told as they become true."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import msgspec
+
+from farthing.core.events import OF_PAYMENTS
+from farthing.core.payments import State
+from farthing.store.queries import newest_event
+from farthing.web.api.endpoint import Reply
+from farthing.web.pages.render import GUARDS
+from farthing.web.pages.visit import Visit
+from farthing.web.pages.wallet import asking, book_of
+
+_BEAT_SECONDS = 15.0
+_BREATH_SECONDS = 0.2
+_BATCH = 200
+_ROWS_MAX = 20
+"""More than a screen has: of a crowd only the newest are drawn."""
+
+
+async def live(visit: Visit) -> Reply | None:
+    """Tell what happens, until the page is closed or nobody is signed in there any more.
+
+    Raises: Unavailable `too-busy`; TooMuch `too-much-at-once`.
+    """
+    call = visit.call
+    with call.desk.streams.place(call.asker.owner, call.address):
+        telling = asyncio.create_task(_told(visit))
+        leaving = asyncio.create_task(_until_gone(visit))
+        try:
+            await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await telling
+    return None
+
+
+async def _until_gone(visit: Visit) -> None:
+    while (await visit.call.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _told(visit: Visit) -> None:
+    call, owner = visit.call, visit.me.person.owner
+    cursor = await call.desk.ctx.database.read(newest_event)
+    fields = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), *GUARDS]
+    await call.send({"type": "http.response.start", "status": 200, "headers": fields})
+    await _send(visit, await _all(visit))
+    with call.desk.feed.following(owner) as signal:
+        while not call.desk.closing and await call.desk.people.visitor(visit.secret) is not None:
+            seen = signal.given
+            found = await call.desk.feed.after(owner, cursor, _BATCH)
+            if found:
+                cursor = found[-1].number
+                about = [event.subject for event in found if event.kind in OF_PAYMENTS]
+                await _send(visit, await _news(visit, list(dict.fromkeys(about))[-_ROWS_MAX:]))
+                await asyncio.sleep(_BREATH_SECONDS)
+            elif not await signal.wait_past(seen, _BEAT_SECONDS):
+                await _send(visit, b": beat\n\n")
+    await _send(visit, b"event: end\ndata: {}\n\n", more=False)
+
+
+async def _all(visit: Visit) -> bytes:
+    """Tell the balance at once: the page may have been in a drawer for a while."""
+    return await _news(visit, [])
+
+
+async def _news(visit: Visit, payments: list[str]) -> bytes:
+    book, html = book_of(visit), visit.renderer.html
+    lines = await book.some(payments)
+    owner = visit.me.person.owner
+    told: dict[str, Any] = {
+        "balance": html("balance.html", balances=await book.balances()),
+        "rows": [
+            {"id": line.payment.id, "html": html("row.html", line=line)}
+            for line in lines
+            if line.payment.state is not State.AWAITING or line.payment.owner != owner
+        ],
+        "asks": [
+            {
+                "id": line.payment.id,
+                "html": html("asked.html", line=line, me=visit.me, **asking(visit)),
+            }
+            for line in lines
+            if line.payment.state is State.AWAITING and line.payment.owner == owner
+        ],
+    }
+    return b"event: news\ndata: %b\n\n" % msgspec.json.encode(told)
+
+
+async def _send(visit: Visit, body: bytes, *, more: bool = True) -> None:
+    await visit.call.send({"type": "http.response.body", "body": body, "more_body": more})
