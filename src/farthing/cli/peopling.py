@@ -8,7 +8,7 @@ from farthing.cli.local import ask, ask_all, ask_hub, local_client
 from farthing.cli.options import ConfigOption, OwnerOption, owner_of
 from farthing.settings import Config
 from farthing.terminal.frame import command
-from farthing.terminal.tables import listing
+from farthing.terminal.tables import Row, listing
 from farthing.terminal.talk import say
 from farthing.terminal.typed import in_path
 
@@ -22,7 +22,7 @@ _people = listing(
 )
 
 
-def _state(person: dict[str, Any]) -> str:
+def _state(person: Row) -> str:
     return f"removed {person['removed_at']}" if person["removed_at"] else "may sign in"
 
 

@@ -124,7 +124,7 @@ class LinkPerson:
     def plan(self, view: View) -> Outcome[Person]:
         """Make the link."""
         person = require_person(view, self.person)
-        fact = Fact(person.owner, Kind.PERSON_INVITED, person.id, body_of(again=True))
+        fact = Fact(person.owner, Kind.PERSON_INVITED, person.id, {})
         link = _link(view, self.code, person.id, self.seconds)
         return state_change(view, person, [fact], [link])
 

@@ -190,8 +190,5 @@ class Confirmed(Generic[T]):
 
 
 def _is_of(write: Write, passkey: Passkey | None) -> bool:
-    return (
-        passkey is not None
-        and write.table is PASSKEYS
-        and (PASSKEYS.key_of(write.row) == passkey.id)
-    )
+    row = write.row
+    return isinstance(row, Passkey) and passkey is not None and row.id == passkey.id

@@ -313,8 +313,10 @@ FACTS: dict[str, str] = {
 
 OF_EVENTS: dict[str, str] = {
     "account": "the account that an invited device will spend from, or that gets a fee",
+    "agent": "the browser and system that a person signed in with, as it says of itself",
     "amount": "smallest units that were asked for",
     "asset": "what is counted",
+    "by": "what let a person add a passkey: a link, a recovery code, or a passkey",
     "captured": "smallest units captured so far",
     "deposit": "smallest units that a session holds",
     "device": "the device's id",
@@ -331,6 +333,7 @@ OF_EVENTS: dict[str, str] = {
     "promised": "smallest units that a session's newest voucher promises",
     "reason": "why: a refusal's code, or what a seller said of a void or a refund",
     "refunded": "smallest units refunded so far",
+    "roles": "what a person may do",
     "revision": "how often the mandate was written",
     "scopes": "what an API key may do",
     "state": "the state that the payment came into",

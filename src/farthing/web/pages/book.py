@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from farthing import ids
+from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.devices import DEVICES, Device
 from farthing.core.ledger import Account
@@ -225,6 +226,11 @@ class Book:
             return one(tx, MANDATES, found.mandate) if found is not None else None
 
         return await self._ctx.database.read(work)
+
+
+def seconds_between(start_ns: int, end_ns: int) -> int:
+    """Count whole seconds from one moment to another, at least 0."""
+    return max(0, (end_ns - start_ns) // NS)
 
 
 def _add(balance: Balance, counters: Account) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from farthing.clock import NS, write_time_ns
+from farthing.clock import write_time_ns
 from farthing.money import Asset
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -59,8 +59,3 @@ class Figures:
         exact = write_time_ns(ns)[:19].replace("T", " ") + " UTC"
         iso = write_time_ns(ns)
         return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, exact, exact[:16])
-
-
-def seconds_between(start_ns: int, end_ns: int) -> int:
-    """Count whole seconds from one moment to another, at least 0."""
-    return max(0, (end_ns - start_ns) // NS)

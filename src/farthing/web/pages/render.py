@@ -65,15 +65,13 @@ def version() -> str:
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only for pages
 
-    made = Environment(
+    return Environment(
         loader=PackageLoader("farthing.web.pages", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["version"] = version()
-    return made
 
 
 class Renderer:
@@ -108,6 +106,7 @@ class Renderer:
                 moment=self.figures.moment,
                 language=self.language,
                 languages=languages(),
+                version=version(),
                 **values,
             )
         )

@@ -5,11 +5,11 @@ from typing import Any
 from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.devices import RevokeDevice
-from farthing.core.payments import State
+from farthing.core.payments import Payment, State
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.approvals import Act, approval_of, needs_passkey, terms_of
-from farthing.web.pages.book import Book, Line, Machine
+from farthing.web.pages.book import Book, Line, Machine, seconds_between
 from farthing.web.pages.forms import proof_of, read_object, text_in
 from farthing.web.pages.mandate_words import sentences
 from farthing.web.pages.visit import Visit
@@ -29,12 +29,17 @@ async def wallet_page(visit: Visit) -> Reply:
 def asking(visit: Visit) -> dict[str, Any]:
     """Give what the sheet of a payment that asks is written with."""
     config, now_ns = visit.call.desk.config, visit.call.desk.ctx.clock()
-    return {
-        "terms": terms_of,
-        "guarded": lambda payment: needs_passkey(config, payment),
-        "left": lambda payment: max(0, (payment.ask_ends_ns - now_ns) // 1_000_000_000),
-        "asked_for": lambda payment: (payment.ask_ends_ns - payment.created_ns) // 1_000_000_000,
-    }
+
+    def guarded(payment: Payment) -> bool:
+        return needs_passkey(config, payment)
+
+    def left(payment: Payment) -> int:
+        return seconds_between(now_ns, payment.ask_ends_ns)
+
+    def asked_for(payment: Payment) -> int:
+        return max(1, seconds_between(payment.created_ns, payment.ask_ends_ns))
+
+    return {"terms": terms_of, "guarded": guarded, "left": left, "asked_for": asked_for}
 
 
 async def devices_page(visit: Visit) -> Reply:

@@ -1,0 +1,171 @@
+"""A real browser at a real hub: Debian's Chromium, its passkeys from a virtual authenticator."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from farthing.codec import to_base64url
+from farthing.core.devices import enrolment_bytes
+from farthing.core.orders import Order, SignedOrder
+from farthing.ids import encode, fresh
+from farthing.keys import Signer, new_signer
+from tests.e2e.hub_process import HubProcess
+from tests.web.api.town import body_of
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+_WITHOUT = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@dataclass
+class Machine:
+    """A device that signs orders. Shape: `payee` is where it pays."""
+
+    id: str
+    account: str
+    signer: Signer
+
+
+class Hub:
+    """A hub that is served, with an owner who has a wallet and a shop that is paid."""
+
+    def __init__(self, process: HubProcess) -> None:
+        self.process = process
+        self.url = f"http://localhost:{process.port}"
+        self.http = httpx.Client(base_url=process.url)
+        self.hub = str(process.made["hub"])
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask as the operator."""
+        headers = {"authorization": f"Bearer {self.process.made['key']}"}
+        answer = self.http.request(method, path, json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def owner(self, name: str) -> str:
+        """Make an owner."""
+        return self.ask("POST", "/v1/owners", {"name": name})["id"]
+
+    def account(self, owner: str, name: str, units: int = 0) -> str:
+        """Open an account with some test money in it."""
+        body = {"owner": owner, "asset": "USD", "name": name}
+        account = self.ask("POST", "/v1/accounts", body)["id"]
+        if units:
+            credit = {"account": account, "units": str(units), "asset": "USD"}
+            self.ask("POST", "/v1/credits", credit)
+        return account
+
+    def enrol(self, owner: str, account: str, name: str, **mandate: Any) -> Machine:
+        """Enrol a device under a mandate of its own."""
+        terms = {"owner": owner, "asset": "USD"} | mandate
+        made = self.ask("POST", "/v1/mandates", terms)["id"]
+        body = {"account": account, "mandate": made, "name": name}
+        code = self.ask("POST", "/v1/devices/invitations", body)["code"]
+        signer = new_signer()
+        proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
+        enrolling = {"code": code, "public_key": signer.public, "signature": proof}
+        return Machine(self.ask("POST", "/v1/devices/enrol", enrolling)["device"], account, signer)
+
+    def pay(self, machine: Machine, payee: str, amount: int, resource: str = "") -> httpx.Response:
+        """Pay as a device does."""
+        order = Order(
+            hub=self.hub,
+            device=machine.id,
+            payee=payee,
+            asset="USD",
+            amount=amount,
+            nonce=encode(fresh(_now_ms())),
+            expires=_now_ms() // 1000 + 300,
+            resource=resource,
+        )
+        signed = SignedOrder(order, machine.signer.sign(order.signed_bytes()))
+        return self.http.post("/v1/payments", json=body_of(signed))
+
+    def link(self, owner: str, name: str) -> str:
+        """Invite somebody."""
+        body = {"name": name, "roles": ["owner"], "owner": owner}
+        return self.ask("POST", "/v1/people", body)["link"]
+
+
+def _now_ms() -> int:
+    import time
+
+    return time.time_ns() // 1_000_000
+
+
+@contextlib.contextmanager
+def hub_in(folder: Path) -> Iterator[Hub]:
+    """Serve a hub in a folder."""
+    with HubProcess(folder) as process:
+        yield Hub(process)
+
+
+class Chromium:
+    """The browser; each person has a context of its own, with an authenticator."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    @contextlib.contextmanager
+    def person(self, **more: Any) -> Iterator["Person"]:
+        """Give a person a browser. Shape: whatever a page says on the console fails the test."""
+        context = self.browser.new_context(**({"viewport": PHONE, "locale": "en-GB"} | more))
+        try:
+            yield Person(context)
+        finally:
+            context.close()
+
+
+class Person:
+    """One person at one page, whose finger is on the sensor."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.context, self.page = context, context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.troubles: list[str] = []
+        self.page.on("pageerror", lambda fault: self.troubles.append(str(fault)))
+        self.page.on("console", self._hear)
+        self.devtools = context.new_cdp_session(self.page)
+        self.devtools.send("WebAuthn.enable")
+        told = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+                "hasUserVerification": True, "isUserVerified": True,
+                "automaticPresenceSimulation": True}  # fmt: skip
+        made = self.devtools.send("WebAuthn.addVirtualAuthenticator", {"options": told})
+        self.authenticator = made["authenticatorId"]
+
+    def _hear(self, message: Any) -> None:
+        if message.type == "error":
+            self.troubles.append(message.text)
+
+    def verified(self, *, verified: bool) -> None:
+        """Put another finger on the sensor."""
+        told = {"authenticatorId": self.authenticator, "isUserVerified": verified}
+        self.devtools.send("WebAuthn.setUserVerified", told)
+
+    def join(self, link: str) -> Page:
+        """Open a link, make a passkey, and arrive at the wallet."""
+        self.page.goto(link)
+        self.page.get_by_role("button", name="Make a passkey").click()
+        self.page.wait_for_url("**/wallet")
+        return self.page
+
+
+@contextlib.contextmanager
+def opened_browser(path: str) -> Iterator[Chromium]:
+    """Start a browser and end it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_WITHOUT)
+        try:
+            yield Chromium(browser)
+        finally:
+            browser.close()
+
+
+def kept_in(page: Page, name: str) -> str:
+    """Read a page's own object as JSON."""
+    return json.dumps(page.evaluate(name))

@@ -1,0 +1,124 @@
+"""The whole journey of an owner in a real browser."""
+
+import re
+
+from playwright.sync_api import expect
+
+from .chromium import Chromium, Hub
+
+
+def test_an_owner_sees_what_is_paid_is_asked_and_stops_a_device(chromium: Chromium, hub: Hub):
+    parkside = hub.owner("Parkside Chargers")
+    shop = hub.account(hub.owner("Gauges"), "till")
+    wallet = hub.account(parkside, "fleet", 50_000_000)
+    budgets = [{"name": "day", "per": "day", "limit": "20000000"}]
+    charger = hub.enrol(
+        parkside, wallet, "Charger 7", largest="15000000", budgets=budgets, ask_above="3000000"
+    )
+    with chromium.person() as ada:
+        page = ada.join(hub.link(parkside, "Ada"))
+        expect(page.locator("#balance .big")).to_have_text("$50.00")
+        expect(page.locator("#feed-none")).to_be_visible()
+
+        # What is paid arrives by itself.
+        assert hub.pay(charger, shop, 1500, "GET /load").json()["state"] == "captured"
+        row = page.locator("#feed .row").first
+        expect(row).to_contain_text("Gauges")
+        expect(row.locator(".much")).to_have_text("$0.0015")
+        expect(page.locator("#balance .big")).to_have_text("$49.9985")
+
+        # A larger one asks first; it is approved on the page.
+        asked = hub.pay(charger, shop, 4_200_000, "GET /kWh?amount=12").json()
+        assert asked["state"] == "awaiting"
+        ask = page.locator("#asks .ask")
+        expect(ask).to_contain_text("Charger 7 wants to spend this at Gauges.")
+        ask.get_by_role("link", name="$4.20").click()
+        expect(page.get_by_text("You asked to be told above $3.00.")).to_be_visible()
+        page.get_by_role("button", name="Approve $4.20").click()
+        expect(page.locator(".receipt-top")).to_contain_text("Paid")
+        assert hub.ask("GET", f"/v1/payments/{asked['id']}")["state"] == "captured"
+        expect(page.locator("[data-verdict]")).to_contain_text("this receipt holds")
+
+        # One tap stops the device, and the next payment says why it was refused.
+        page.get_by_role("link", name="Devices").click()
+        expect(page.locator(".says")).to_contain_text("May spend up to $20.00 a day.")
+        page.get_by_role("button", name="Freeze Charger 7").click()
+        expect(page.get_by_text("Charger 7 is frozen")).to_be_visible()
+        refused = hub.pay(charger, shop, 1500)
+        assert (refused.status_code, refused.json()["code"]) == (422, "account-frozen")
+        page.get_by_role("link", name="Wallet").click()
+        expect(page.locator("#feed .row").first).to_contain_text("Refused: frozen by you")
+        page.goto(f"{hub.url}/wallet/devices/{charger.id}")
+        page.get_by_role("button", name="Unfreeze Charger 7").click()
+        expect(page.get_by_role("button", name="Freeze Charger 7", exact=True)).to_be_visible()
+        assert hub.pay(charger, shop, 1500).json()["state"] == "captured"
+        assert ada.troubles == []
+
+
+def test_a_large_approval_needs_the_finger_each_time(chromium: Chromium, hub: Hub):
+    owner = hub.owner("Acme Lockers")
+    shop = hub.account(hub.owner("Press"), "till")
+    locker = hub.enrol(owner, hub.account(owner, "fleet", 90_000_000), "Locker 1", ask_above="1")
+    with chromium.person() as bob:
+        page = bob.join(hub.link(owner, "Bob"))
+        asked = hub.pay(locker, shop, 25_000_000).json()
+        button = page.get_by_role("button", name="Approve $25.00")
+        bob.verified(verified=False)
+        button.click()
+        expect(page.locator(".ask [data-fault]")).to_contain_text("Nothing was done")
+        assert hub.ask("GET", f"/v1/payments/{asked['id']}")["state"] == "awaiting"
+        bob.verified(verified=True)
+        button.click()
+        page.wait_for_url(f"**/wallet/payments/{asked['id']}")
+        expect(page.locator(".receipt-top")).to_contain_text("Paid")
+        assert bob.troubles == []
+
+
+def test_without_javascript_one_reads_denies_and_approves_below_the_limit(
+    chromium: Chromium, hub: Hub
+):
+    owner = hub.owner("Quiet Homes")
+    shop = hub.account(hub.owner("Mill"), "till")
+    meter = hub.enrol(owner, hub.account(owner, "house", 90_000_000), "Meter 41", ask_above="1")
+    with chromium.person() as eve:
+        eve.join(hub.link(owner, "Eve"))
+        kept = eve.context.storage_state()
+        small, large = (hub.pay(meter, shop, much).json() for much in (500_000, 30_000_000))
+        with chromium.person(java_script_enabled=False, storage_state=kept) as quiet:
+            page = quiet.page
+            page.goto(f"{hub.url}/wallet")
+            expect(page.locator("#balance .big")).to_have_text("$90.00")
+            page.get_by_role("button", name="Approve $0.50").click()
+            expect(page.locator(".receipt-top")).to_contain_text("Paid")
+            page.goto(f"{hub.url}/wallet/payments/{large['id']}")
+            page.get_by_role("button", name="Approve $30.00").click()
+            expect(page.get_by_text("This needs your passkey")).to_be_visible()
+            page.goto(f"{hub.url}/wallet/payments/{large['id']}")
+            page.get_by_role("button", name="Deny").click()
+            expect(page.get_by_text("you said no")).to_be_visible()
+        states = [hub.ask("GET", f"/v1/payments/{one['id']}")["state"] for one in (small, large)]
+        assert states == ["captured", "refused"]
+
+
+def test_signing_out_and_in_again_and_a_second_passkey(chromium: Chromium, hub: Hub):
+    owner = hub.owner("Fleet of one")
+    with chromium.person() as ada:
+        page = ada.join(hub.link(owner, "Ada"))
+        page.get_by_role("link", name="Account").click()
+        page.get_by_role("button", name="Make new codes").click()
+        expect(page.locator(".codes li")).to_have_count(8)
+        code = page.locator(".codes li").first.inner_text()
+        assert re.fullmatch(r"([A-Z2-9]{5}-){3}[A-Z2-9]{5}", code)
+        page.get_by_role("button", name="Sign out", exact=True).click()
+        page.wait_for_url("**/sign-in")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.wait_for_url("**/wallet")
+        with chromium.person() as anew:  # Every passkey is lost, and a code is left.
+            lost = anew.page
+            lost.goto(f"{hub.url}/join")
+            lost.get_by_label("Code").fill(code.lower())
+            lost.get_by_role("button", name="Make a passkey").click()
+            lost.wait_for_url("**/wallet")
+        page.goto(f"{hub.url}/wallet")
+        page.wait_for_url("**/sign-in")  # Recovery has ended every other session.
+        assert ada.troubles == []
