@@ -48,10 +48,17 @@ class Figures:
 
         Shape: `sign` is put before it: a plus or a minus of what came or went.
         """
-        before, whole, minor, after = (escape(part) for part in self.parts(units, code))
-        small = Markup('<span class="minor">{}</span>').format(minor) if minor else ""
-        return Markup('<span class="amount">{}{}{}{}{}</span>').format(
-            escape(sign), before, whole, small, after
+        before, whole, rest, after = self.parts(units, code)
+        if whole == "0":  # What there is of it is what counts: the noughts before it step back.
+            digits = rest.lstrip(".,0")
+            lead, rest = f"{before}0{rest.removesuffix(digits)}", digits
+            small, strong = Markup('<span class="minor">{}</span>').format(lead), escape(rest)
+        else:
+            strong = escape(before + whole)
+            small = Markup('<span class="minor">{}</span>').format(rest) if rest else Markup("")
+        parts = (small, strong) if whole == "0" else (strong, small)
+        return Markup('<span class="amount">{}{}{}{}</span>').format(
+            escape(sign), *parts, escape(after)
         )
 
     def moment(self, ns: int) -> Markup:

@@ -83,7 +83,7 @@ class Renderer:
         self.language, self.figures = language, Figures(language, assets)
         self._words = words(language)
 
-    def say(self, name: str, **parts: Any) -> Any:
+    def say(self, name: str, /, **parts: Any) -> Any:
         """Give a text by its name, with parts put in, each escaped."""
         from markupsafe import Markup  # noqa: PLC0415
 

@@ -31,10 +31,13 @@ for (const button of document.querySelectorAll("[data-sign-in]")) {
 for (const form of document.querySelectorAll("[data-join]")) {
   const button = form.querySelector("button");
   button.disabled = false;
-  if (location.hash.length > 1) {
+  const take = () => {
+    if (location.hash.length < 2) return;
     form.code.value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
-  }
+  };
+  take();
+  addEventListener("hashchange", take);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     tried(button, async () => {

@@ -1,4 +1,7 @@
-"""One browser and one hub for all tests in a browser; each has a person, or a page, of its own."""
+"""One browser and one hub for all tests here; each has people of its own.
+
+Both end with this folder: while the browser is open no test that is a coroutine could run.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ import pytest
 from .chromium import Chromium, Hub, hub_in, opened_browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromium]:
     """Start Debian's Chromium, once."""
     path = shutil.which("chromium")
@@ -18,7 +21,7 @@ def chromium() -> Iterator[Chromium]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """Serve one hub in a process of its own."""
     with hub_in(tmp_path_factory.mktemp("wallet")) as served:

@@ -1,0 +1,1 @@
+"""People in a real browser: Debian's Chromium at a real hub."""
