@@ -1,6 +1,7 @@
 """What can be set, section by section; each setting has a default, and says what it is for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -189,6 +190,21 @@ class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 100
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events may be sent, and how long an endpoint is waited for."""
+
+    allow_networks: Annotated[
+        list[str],
+        _told("networks of your own that webhooks may be sent to, also over plain HTTP"),
+    ] = []
+    timeout_seconds: Annotated[
+        int, _told("how long one try may take, its answer included", ge=1, le=60)
+    ] = 10
+    off_after_hours: Annotated[
+        int, _told("a webhook to which nothing got through for so long is turned off", ge=1)
+    ] = 120
+
+
 class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the hub takes of payments in one asset: see docs/howto/take-a-fee.md."""
 
@@ -241,6 +257,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     people: PeopleSettings = PeopleSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     fees: dict[str, FeeSettings] = {}
     folder: str = ""
@@ -286,9 +303,19 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises: Malformed.
         """
         self.asset_table()
+        check_networks("webhooks", self.webhooks.allow_networks)
         for code in self.fees:
             self.fee_units(code)
         self.passkey_limits()
+
+
+def check_networks(section: str, networks: Sequence[str]) -> None:
+    """Refuse what is no network. Raises: Malformed `malformed-network`."""
+    for text in networks:
+        try:
+            ip_network(text)
+        except ValueError as fault:
+            raise Malformed("malformed-network", f"[{section}] {fault}") from None
 
 
 def _units(text: str, code: str, assets: Mapping[str, Asset]) -> int:
@@ -311,4 +338,5 @@ SECTIONS = {
     "metrics": MetricsSettings,
     "tracing": TracingSettings,
     "people": PeopleSettings,
+    "webhooks": WebhookSettings,
 }

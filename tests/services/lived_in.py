@@ -21,6 +21,15 @@ from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import CreateKey, RevokeKey, Scope, secret_hash
 from farthing.core.refunds import GiveBack
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
+from farthing.core.webhooks import (
+    UNTIL_ALWAYS,
+    AddWebhook,
+    ReplayWebhook,
+    RotateWebhook,
+    SetWebhookState,
+    TestWebhook,
+    chosen,
+)
 from farthing.keys import Ed25519Signer
 from farthing.testing.drawing import Drawer
 
@@ -100,9 +109,23 @@ async def give_fees(world, buyer, shop):
     await world.do(GiveBack(ids.name("ref", world.fresh()), sold.id, None, 100, ""))
 
 
+async def listen(world, owner):
+    """Add webhooks, change one, remove one."""
+    for number in (1, 2):
+        ident = ids.name("whk", world.fresh())
+        url = f"https://shop.example/{number}"
+        await world.do(AddWebhook(ident, owner, url, "till", chosen(["payment.*"]), bytes(32)))
+        await world.do(RotateWebhook(ident, owner, bytes(range(32)), 60))
+        await world.do(SetWebhookState(ident, owner, "off"))
+        await world.do(SetWebhookState(ident, owner, "on"))
+    await world.do(TestWebhook(ident, owner))
+    await world.do(ReplayWebhook(ident, owner, 0, UNTIL_ALWAYS, "rpl"))
+
+
 async def administer(world):
-    """Give keys, invite, enrol, rotate, revoke, and offer."""
+    """Give keys, invite, enrol, rotate, revoke, offer, and listen."""
     owner = await world.owner()
+    await listen(world, owner)
     key = ids.name("key", world.fresh())
     await world.do(CreateKey(key, owner, secret_hash("a"), [Scope.OWNER, Scope.READ], "mine"))
     await world.do(CreateKey(ids.name("key", world.fresh()), owner, secret_hash("b"), [], ""))

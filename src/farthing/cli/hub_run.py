@@ -19,6 +19,7 @@ from farthing.cli.places import Places, local_socket
 from farthing.cli.seats import BEAT_SECONDS, Seat
 from farthing.cli.server_settings import bounded_settings, common_settings, socket_settings
 from farthing.cli.worker_metrics import shown_together
+from farthing.delivering import delivering
 from farthing.errors import Unavailable
 from farthing.observe.tracing import Tracing, open_tracing
 from farthing.services.event_log import EventLog
@@ -60,6 +61,8 @@ async def serve_hub(
             own = local or beside.enter_context(local_socket(config))
             if told_events is not None:
                 await told_events.start()
+            if hub.worker.looks:
+                await beside.enter_async_context(delivering(hub))
             if seat is not None:
                 await beside.enter_async_context(shown_together(hub.desk, config, seat))
             page = served_beside(places.metrics, hub.desk.metrics, common_settings())

@@ -122,6 +122,7 @@ TABLE = (
     Later("mandates", "farthing.cli.mandates:mandates_app", "What devices may spend."),
     Later("devices", "farthing.cli.admin:devices_app", "Devices."),
     Later("offers", "farthing.cli.admin:offers_app", "Price tags."),
+    Later("webhooks", "farthing.cli.webhooks:webhooks_app", "Where events are sent."),
     Later("keys", "farthing.cli.keys:keys_app", "API keys."),
     Later("hub-keys", "farthing.cli.keys:hub_keys_app", "The hub's own signing keys."),
 )

@@ -44,6 +44,28 @@ keys = listing(
     none="No API keys yet: farthing keys create SCOPE",
 )
 
+webhooks = listing(
+    "webhook state url label",
+    lambda w: (
+        w["id"],
+        f"off: {w['why']}" if w["state"] == "off" else w["state"],
+        w["url"],
+        w["label"],
+    ),
+    none="No webhooks yet: farthing webhooks add URL",
+)
+deliveries = listing(
+    "at event kind try answer ms",
+    lambda d: (d["at"], d["event"], d["kind"], str(d["attempt"]), _answered(d), str(d["took_ms"])),
+    right=(3, 5),
+    none="Nothing was sent yet.",
+)
+
+
+def _answered(delivery: Row) -> str:
+    told = [str(delivery[name]) for name in ("status", "fault") if delivery[name] is not None]
+    return " ".join(told)
+
 
 def balances(assets: dict[str, Asset]) -> Lines:
     """Show accounts with what they hold."""

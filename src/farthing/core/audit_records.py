@@ -13,6 +13,7 @@ from farthing.core.owners import KEYS, OWNERS
 from farthing.core.people import PASSKEYS, PEOPLE, SIGN_IN_CODES
 from farthing.core.records import Table
 from farthing.core.stated import record_digest, record_name
+from farthing.core.webhooks import WEBHOOKS
 
 STATED: dict[Table[Any], str] = {
     OWNERS: "owner",
@@ -27,6 +28,7 @@ STATED: dict[Table[Any], str] = {
     PEOPLE: "person",
     PASSKEYS: "passkey",
     SIGN_IN_CODES: "sign-in code",
+    WEBHOOKS: "webhook",
 }
 """The tables whose records are stated, with the word for one of them."""
 

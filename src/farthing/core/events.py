@@ -50,6 +50,13 @@ class Kind(StrEnum):
     SESSION_TOPPED_UP = "session.topped_up"
     SESSION_ENDED = "session.ended"
     SESSION_CLOSED = "session.closed"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_ENABLED = "webhook.enabled"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_GAVE_UP = "webhook.gave_up"
     HUB_KEY_ROTATED = "hub.key_rotated"
     HUB_ROLLBACK_ACCEPTED = "hub.rollback_accepted"
 
@@ -91,6 +98,13 @@ EXPLAINED: dict[Kind, str] = {
     Kind.SESSION_TOPPED_UP: "a session got a further deposit",
     Kind.SESSION_ENDED: "a payer ended a session; its payee may still hand in what it has",
     Kind.SESSION_CLOSED: "a session was closed: `captured` is taken, the rest is released",
+    Kind.WEBHOOK_ADDED: "events are sent to a URL from now on",
+    Kind.WEBHOOK_ROTATED: "a webhook got a new secret",
+    Kind.WEBHOOK_ENABLED: "a webhook was turned on again, and goes on where it was",
+    Kind.WEBHOOK_DISABLED: "nothing is sent to a webhook any more; `why` says why",
+    Kind.WEBHOOK_REMOVED: "a webhook was removed, with its URL and its secrets",
+    Kind.WEBHOOK_TESTED: "somebody had a message sent to a webhook, to try it",
+    Kind.WEBHOOK_GAVE_UP: "an event was not delivered in all its tries; a replay sends it again",
     Kind.HUB_KEY_ROTATED: "a new signing key was admitted (the operator's event)",
     Kind.HUB_ROLLBACK_ACCEPTED: "older books were accepted on purpose (the operator's event)",
 }

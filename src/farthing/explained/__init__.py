@@ -6,7 +6,17 @@ Read only once something went wrong, so nothing of it is on the payment path.
 from functools import cache
 from importlib import import_module
 
-_SHELVES = ("requests", "payments", "sessions", "owning", "selling", "devices", "people", "running")
+_SHELVES = (
+    "requests",
+    "payments",
+    "sessions",
+    "owning",
+    "selling",
+    "devices",
+    "people",
+    "notices",
+    "running",
+)
 
 _BY_STATUS = {
     400: "Nothing was changed and no money moved. The same request will fail again: mend it first.",

@@ -110,6 +110,30 @@ LINES: dict[str, Line] = {
         "Report it: a fault of this software",
         ("exception",),
     ),
+    "webhooks.postponed": Line(
+        "info",
+        "webhooks wait, because the books cannot be read or written now; nothing is lost",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
+    "webhooks.failed": Line(
+        "error",
+        "a round of sending to webhooks failed; the next one sends what it did not",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
+    "webhooks.turned_off": Line(
+        "warning",
+        "nothing is sent to a webhook any more: `why` is `gone` (it answered 410) or `failing`",
+        "Its owner is told by an event, and may turn it on again",
+        ("webhook", "why"),
+    ),
+    "leases.kept": Line(
+        "info",
+        "a lease could not be given back; another process has it when it runs out",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
     "events.postponed": Line(
         "info",
         "followers of events wait, because the books cannot be read now",
@@ -308,6 +332,7 @@ FACTS: dict[str, str] = {
     "vouchers": "how many vouchers",
     "wanted": "how many were configured",
     "worker": "which of several workers: a number from 0",
+    "webhook": "the webhook's id",
     "why": "what the system, the database or the other side said",
 }
 
@@ -340,5 +365,8 @@ OF_EVENTS: dict[str, str] = {
     "subject": "the id of what it happened to",
     "test_money": "always true: nobody paid for it",
     "units": "smallest units",
+    "kinds": "which kinds of events a webhook gets",
+    "undelivered": "the number of the event that was given up",
+    "why": "why a webhook was turned off: owner, gone or failing",
 }
 """What stands in the line of an event, besides what stands in each."""

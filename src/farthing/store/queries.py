@@ -156,11 +156,22 @@ def next_deadline(tx: Tx) -> int | None:
     return rows[0][0]
 
 
-def events_after(tx: Tx, owner: str | None, number: int, limit: int) -> list[Event]:
-    """List events after a number in order: one owner's, or (None) everybody's."""
-    theirs, values = ("", ()) if owner is None else (f"{_OF_OWNER} AND", (owner,))
-    sql = f"{_EVENT} WHERE {theirs} events.number > ? ORDER BY events.number LIMIT ?"
-    return [_event(row) for row in tx.rows(sql, (*values, number, limit))]
+def events_after(
+    tx: Tx,
+    owner: str | None,
+    number: int,
+    limit: int,
+    also: str = "",
+    values: Sequence[Any] = (),
+) -> list[Event]:
+    """List events after a number in order: one owner's, or (None) everybody's.
+
+    Shape: `also` is a further condition, written by us, with a `?` for each of the `values`.
+    """
+    theirs, whose = ("", ()) if owner is None else (f"{_OF_OWNER} AND", (owner,))
+    more = f" AND {also}" if also else ""
+    sql = f"{_EVENT} WHERE {theirs} events.number > ?{more} ORDER BY events.number LIMIT ?"
+    return [_event(row) for row in tx.rows(sql, (*whose, number, *values, limit))]
 
 
 _OF_OWNER = mapping(EVENTS).equal("owner")

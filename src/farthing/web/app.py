@@ -20,6 +20,7 @@ from farthing.web.api import (
     sessions,
     streams,
     ticks,
+    webhooks,
 )
 from farthing.web.api.endpoint import Endpoint
 from farthing.web.api.router import LOCAL, Router
@@ -51,6 +52,7 @@ def all_endpoints() -> list[Endpoint]:
         *devices.ENDPOINTS,
         *offers.ENDPOINTS,
         *fees.ENDPOINTS,
+        *webhooks.ENDPOINTS,
         *facilitator.ENDPOINTS,
         *discovery.ENDPOINTS,
     ]

@@ -79,6 +79,16 @@ POST /v1/offers                         | owner seller             | owner
 GET  /v1/offers                         | owner seller read        | | shows the asker's own
 PUT  /v1/offers/{offer}                 | owner seller             | owner
 POST /v1/offers/{offer}/withdraw        | owner seller             | owner
+POST /v1/webhooks                       | owner seller             | owner
+GET  /v1/webhooks                       | owner seller read        | | shows the asker's own
+GET  /v1/webhooks/{webhook}             | owner seller read        | owner
+POST /v1/webhooks/{webhook}/rotate      | owner seller             | owner
+POST /v1/webhooks/{webhook}/enable      | owner seller             | owner
+POST /v1/webhooks/{webhook}/disable     | owner seller             | owner
+POST /v1/webhooks/{webhook}/remove      | owner seller             | owner
+POST /v1/webhooks/{webhook}/test        | owner seller             | owner
+POST /v1/webhooks/{webhook}/replay      | owner seller             | owner
+GET  /v1/webhooks/{webhook}/deliveries  | owner seller read        | owner
 GET  /discovery/resources               | anybody                  | | shows what sellers list
 GET  /llms.txt                          | anybody                  |
 GET  /supported                         | anybody                  |

@@ -11,6 +11,7 @@ from farthing.codec import to_base64url
 from farthing.core.devices import rotation_bytes
 from farthing.core.orders import SignedOrder
 from farthing.core.sessions import top_up_resource
+from farthing.core.webhooks import WEBHOOKS_MAX
 from farthing.keys import new_signer
 
 from .access_table import KEYS, Row
@@ -32,7 +33,7 @@ NEEDS = {
     "capture": "held", "void": "held", "approve": "asked", "deny": "asked",
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
-            "session": "ses", "owner": "own", "person": "per",
+            "session": "ses", "webhook": "whk", "owner": "own", "person": "per",
             "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
 _numbers = itertools.count(1)
@@ -123,6 +124,20 @@ class Parties:
         """Put up an offer."""
         body = {"payee": self.town.accounts[party], "path": "/x", "asset": "USD", "amount": "1"}
         return (await self._made("/v1/offers", body))["id"]
+
+    async def webhook(self, party: str) -> str:
+        """Add a webhook."""
+        body = {"url": "https://shop.example/paid", "owner": self.town.owners[party]}
+        await self.make_room()
+        return (await self._made("/v1/webhooks", body))["id"]
+
+    async def make_room(self) -> None:
+        """Remove all webhooks where there are many: an owner may have so many and no more."""
+        listed = await self.town.made("GET", "/v1/webhooks?limit=500", who=LOCAL)
+        left = [one["id"] for one in listed["items"] if one["state"] != "removed"]
+        if len(left) >= WEBHOOKS_MAX:
+            for ident in left:
+                await self._made(f"/v1/webhooks/{ident}/remove")
 
     def order(self, relation: str, payee: str = "") -> SignedOrder:
         """Sign an order between the sides that this relation has."""
@@ -281,6 +296,11 @@ async def _offering(parties: Parties, party: str) -> Any:
     return {"payee": parties.town.accounts[party], "path": "/y", "asset": "USD", "amount": "1"}
 
 
+async def _hooking(parties: Parties, _party: str) -> Any:
+    await parties.make_room()
+    return {"url": "https://shop.example/paid"}
+
+
 def _authorising(_town: Town, signed: SignedOrder) -> Any:
     return body_of(signed)
 
@@ -317,6 +337,9 @@ BODIES = {
     "PUT /v1/devices/{device}/mandate": _assigning,
     "POST /v1/offers": _offering,
     "PUT /v1/offers/{offer}": _offering,
+    "POST /v1/webhooks": _hooking,
+    "POST /v1/webhooks/{webhook}/rotate": fixed(),
+    "POST /v1/webhooks/{webhook}/replay": fixed(),
 }
 """How the other bodies are made, for things of one party."""
 
@@ -326,6 +349,7 @@ NAMED = {
     "POST /v1/mandates": "owner",
     "POST /v1/devices/invitations": "account",
     "POST /v1/offers": "payee",
+    "POST /v1/webhooks": "owner",
 }
 """Which member of a body names the thing that a request without an id in its path is about."""
 

@@ -7,6 +7,7 @@ import msgspec
 from farthing.core.mandates import BUDGETS_MAX
 from farthing.core.sessions import GRACE_SECONDS, GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX
 from farthing.core.usage import LIFETIME_SECONDS
+from farthing.core.webhooks import OVERLAP_SECONDS
 from farthing.money import UNITS_MAX
 
 Units = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,18})$", examples=["1500"])]
@@ -323,3 +324,32 @@ class RefundBody(Body, frozen=True, kw_only=True):
     id: Ident | None = None
     units: Units | None = None
     reason: Text = ""
+
+
+Url = Annotated[str, msgspec.Meta(max_length=1000, examples=["https://shop.example/paid"])]
+EventNumber = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,17})$", examples=["4096"])]
+
+
+class WebhookBody(Body, frozen=True, kw_only=True):
+    """Where events are sent; `kinds` are such as `payment.captured`, or `payment.*`.
+
+    Without any, all are sent.
+    """
+
+    url: Url
+    kinds: Names = []
+    label: NameOrNone = ""
+    owner: Ident | None = None
+
+
+class RotateWebhookBody(Body, frozen=True, kw_only=True):
+    """For how long the last secret signs as well."""
+
+    overlap_seconds: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = OVERLAP_SECONDS
+
+
+class ReplayBody(Body, frozen=True, kw_only=True):
+    """Which events are sent again: those after one, up to another or to the newest."""
+
+    after: EventNumber = "0"
+    until: EventNumber | None = None
