@@ -44,6 +44,7 @@ async def test_a_person_signs_out_and_in_again(tmp_path: Path):
         assert (await ada.page("/wallet")).status_code == 200
 
 
+@pytest.mark.rule("asvs.3.3", on="hub")
 async def test_the_cookie_is_for_this_host_alone_and_no_script_reads_it(tmp_path: Path):
     async with opened(tmp_path) as (_, ada):
         answer = await ada.join(await ada.invited())
@@ -102,6 +103,7 @@ async def test_another_link_lets_one_back_in_who_lost_every_passkey(tmp_path: Pa
         assert (await anew.page("/wallet")).status_code == 200
 
 
+@pytest.mark.rule("asvs.7.4", on="hub")
 async def test_whoever_is_removed_is_out_at_once_and_cannot_come_back(tmp_path: Path):
     async with opened(tmp_path) as (town, ada):
         await ada.joined()
@@ -111,6 +113,7 @@ async def test_whoever_is_removed_is_out_at_once_and_cannot_come_back(tmp_path: 
         assert (refused.status_code, refused.json()["code"]) == (401, "bad-passkey")
 
 
+@pytest.mark.rule("asvs.7.3", on="hub")
 async def test_a_session_ends_when_nobody_was_there_and_in_any_case(tmp_path: Path):
     async with opened(tmp_path) as (town, ada):
         await ada.joined()
