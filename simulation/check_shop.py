@@ -98,11 +98,14 @@ def _bought_faults(
     for line in history:
         if line["what"] == "signed":
             signed[line["operation"]].append(line["payment"])
+    lost = {line["payment"] for line in history if line["what"] == "lost"}
     served = {(run["payment"], run["page"]) for number, run in runs.items() if number in left}
     for line in history:
         if line["what"] == "asked" and line["kind"] == "buy":
             number, answer = line["operation"], heard.get(line["operation"])
-            paid = {name: _kept(payments.get(name)) for name in signed[number]}
+            # What died with the process that had its answer is bought anew by the next one.
+            known = [name for name in signed[number] if name not in lost]
+            paid = {name: _kept(payments.get(name)) for name in known}
             for fault in _purchase_faults(line, answer, paid):
                 yield f"operation {number} (buy): {fault}"
             if answer is not None and answer["status"] == 200:

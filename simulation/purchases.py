@@ -31,17 +31,25 @@ class NotedJournal(MemoryJournal):
     def __init__(self, note: Note) -> None:
         super().__init__()
         self._note = note
+        self._known: list[str] = []
 
     def write(self, entry: Entry) -> Claimed:
         """Keep a new entry."""
         self._note(entry)
+        self._known.append(entry.payment)
         return super().write(entry)
+
+    def resolved(self) -> list[str]:
+        """Name the payments that this process signed or found, and saw the end of."""
+        open_yet = {entry.payment for entry in self.unresolved()}
+        return [name for name in self._known if name not in open_yet]
 
     def after_death(self) -> "NotedJournal":
         """Give what the next process finds: every entry, and nobody at work on one."""
         found = NotedJournal(self._note)
         for entry in self.unresolved():
             MemoryJournal.write(found, entry).release()
+            found._known.append(entry.payment)
         return found
 
 
@@ -63,7 +71,10 @@ class Purchase:
         self._prefer, self._journal, self._lives = prefer, NotedJournal(note), 0
 
     async def ask(self, signer: Signer, method: str, url: str, dies_after: float | None) -> Told:
-        """Ask for it once, in a process of its own; nothing where the outcome is not known."""
+        """Ask for it once, in a process of its own; nothing where the outcome is not known.
+
+        Shape: where the process died, `lost` are payments whose end it saw, and told nobody.
+        """
         loop, here = self._loop, contextvars.copy_context()
         self._lives += 1
         place = f"{url} {self._lives}"
@@ -86,8 +97,9 @@ class Purchase:
     def _die(self, place: str, over: asyncio.Future[Told]) -> None:
         if not over.done():
             self._loop.drop(place)
+            lost = self._journal.resolved()
             self._journal = self._journal.after_death()
-            over.set_result({"died": True})
+            over.set_result({"died": True, "lost": lost})
 
     async def _told(self, signer: Signer, method: str, url: str) -> Told:
         purse = Purse(self._membership, signer, self._journal)

@@ -57,6 +57,8 @@ class Shopper(Client):
             town.unheard(operation, None)
             if "died" in told and purchase.pending:
                 town.faults.count("client-died")
+            for payment in told.get("lost", ()):
+                town.note("lost", operation=operation, hub=self.hub.name, payment=payment)
             if town.faults.strikes("client-gone"):
                 town.gone(operation)
                 return

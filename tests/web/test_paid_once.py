@@ -77,6 +77,31 @@ def test_a_hold_that_was_lost_and_is_made_again_is_for_the_run_that_is_under_way
     asyncio.run(story())
 
 
+def test_who_asks_while_the_money_is_given_back_is_not_told_that_it_is_paid(monkeypatch):
+    async def story():
+        prices = PRICES.replace("methods", 'mode = "charge"\nmethods')
+        shop, handler = Shop(prices), Counter(status=404, seconds=0.1)
+        ask = shop.hub.authorise
+
+        async def answered_late(*given, **how):
+            told = await ask(*given, **how)
+            if not told.fresh:
+                await until(lambda: shop.spent == 0 and not shop.paywall._till._runs)
+            return told
+
+        monkeypatch.setattr(shop.hub, "authorise", answered_late)
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            first = asyncio.create_task(client.get("/paid", headers=credential))
+            await until(lambda: handler.runs == 1)
+            again = await client.get("/paid", headers=credential)
+            assert (await first).status_code == 404
+        assert (again.status_code, again.json()["code"]) == (402, "payment-refunded")
+        assert (handler.runs, shop.spent) == (1, 0)
+
+    asyncio.run(story())
+
+
 @pytest.mark.rule("farthing.one-run", on="middleware")
 def test_an_honest_retry_gets_the_first_answer():
     async def story():

@@ -93,6 +93,7 @@ class Till:
         self._runs: dict[str, Run] = {}
         self._reruns: OrderedDict[str, int] = OrderedDict()
         self._asked: OrderedDict[int, None] = OrderedDict()
+        self._ended = 0
         self.answers = Answers(
             lambda: clock() / 1e9, limits.answers_memory_bytes, limits.answers_seconds
         )
@@ -125,8 +126,12 @@ class Till:
     async def _ask(self, deal: Deal) -> tuple[Authorisation, Run | None, Run | None]:
         """Ask the hub; give the payment, the run that others have, and the run that is ours."""
         async with self._gates.one_at_a_time(deal.gate):
+            ended = self._ended
             paid = await self._authorise(deal)
             run = self._runs.get(paid.payment)
+            if run is None and not paid.fresh and self._ended != ended:
+                # Its run may have ended while the hub was asked, and given the money back.
+                paid = await self._authorise(deal)
             if self._may_run(paid, run) or (run is None and self._may_rerun(deal, paid)):
                 ours = self._runs[paid.payment] = Run(deal.key)
                 return paid, None, ours
@@ -216,6 +221,7 @@ class Till:
                 seconds = 0 if deal.once is None else ANSWER_SECONDS
                 self.answers.keep(paid.payment, deal.key, answer, seconds)
             self._runs.pop(paid.payment, None)
+            self._ended += 1
 
     def _scope(self, deal: Deal, paid: Authorisation) -> Scope:
         """Tell the handler who paid; extensions that bypass the answer's head are taken out."""
