@@ -211,6 +211,15 @@ def test_books_of_a_draft_are_refused_and_left_as_they_are(name: str, tmp_path: 
     assert books.read_bytes() == before
 
 
+def test_an_init_beside_older_books_is_refused_and_leaves_them_as_they_are(tmp_path: Path):
+    unpack("schema-11", tmp_path)
+    books, farthing = tmp_path / "hub" / "farthing.db", Terminal(tmp_path)
+    before = books.read_bytes()
+    refused = farthing("init")
+    assert (refused.code, "hub-exists" in refused.err, refused.out) == (8, True, "")
+    assert books.read_bytes() == before
+
+
 def test_books_of_a_newer_version_are_refused_and_left_as_they_are(tmp_path: Path):
     unpack(newest(), tmp_path)
     books, farthing = tmp_path / "hub" / "farthing.db", Terminal(tmp_path)

@@ -1,6 +1,7 @@
 """`farthing init` and `farthing serve`."""
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,13 @@ from farthing.core.periods import check_zone
 from farthing.errors import BadConfig, Malformed
 from farthing.logs import configure_logs
 from farthing.misfits import misfit
-from farthing.opening import key_ring, passphrase_of
+from farthing.opening import key_ring, open_to_read, passphrase_of
 from farthing.settings import LOOPBACK, Config
+from farthing.store.migrate import schema_of
 from farthing.terminal.frame import Answer
 from farthing.terminal.tables import columns
 from farthing.terminal.talk import manners, say
+from farthing.threads import Threads
 from farthing.web.api.bodies import OwnerBody
 from farthing.web.trust import Trust
 
@@ -92,13 +95,12 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
     if is_running(config):
         raise BadConfig("hub-exists", there)
     config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
-    begun = ring.exists
-    if not (begun and _has_books(config)):
+    # Keys without an owner are of an `init` that could not reach its books: it goes on here.
+    if ring.exists and _has_owner(config):
+        raise BadConfig("hub-exists", there)
+    if not (ring.exists and _has_books(config)):
         ring.create(passphrase_of(config).told())
     async with local_client(config) as client:
-        # Keys without an owner are of an `init` that could not reach its books: it goes on here.
-        if begun and (await ask(client, "GET", "/v1/owners?limit=1"))["items"]:
-            raise BadConfig("hub-exists", there)
         made = await ask(client, "POST", "/v1/owners", wanted)
         scopes = ["operator", "owner", "seller", "read"]
         first = {"owner": made["id"], "scopes": scopes, "label": "first key"}
@@ -115,6 +117,14 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
 
 def _has_books(config: Config) -> bool:
     return not config.books.in_file or config.path(config.books.path).exists()
+
+
+def _has_owner(config: Config) -> bool:
+    """Look into the books, whatever their schema: who is refused must not have brought them on."""
+    if not _has_books(config):
+        return False
+    with Threads(1) as readers, closing(open_to_read(config, readers)) as books:
+        return schema_of(books) > 1 and any(books.stream("SELECT 1 FROM owners LIMIT 1"))
 
 
 def _check_owner(wanted: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from importlib.resources import files
 from farthing.errors import BadConfig
 from farthing.log_lines import Log
 from farthing.store.database import Database, Tx
+from farthing.store.steps import Told, nobody, sorting_on_disk, take_steps, telling
 
 log = Log("store")
 
@@ -18,8 +19,6 @@ _SETTLED = {
     "'account_records' AND column_name = 'frozen_by' AND table_schema = current_schema()",
 }
 """Schema 2 was changed in place twice on its first day; only its last form is one to go on from."""
-
-_POSTGRES = (("INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY"), ("BLOB", "BYTEA"))
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -56,7 +55,10 @@ def migrate(database: Database) -> list[str]:
         leaves = database.transact(_leaves) if newest else 0
         if leaves:
             log.warning("books.bringing_forward", schema=number, leaves=leaves)
-        if database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s, database.dialect)):
+            is_applied = _apply_to_large(database, number, sql)
+        else:
+            is_applied = database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s))
+        if is_applied:
             applied.append(name)
     return applied
 
@@ -66,7 +68,7 @@ def apply_up_to(tx: Tx, newest: int) -> None:
     _prepare(tx)
     for number, _, sql in migrations():
         if number <= newest:
-            _apply(tx, number, sql, tx.dialect)
+            _apply(tx, number, sql)
 
 
 def schema_of(database: Database) -> int:
@@ -113,15 +115,15 @@ def _prepare(tx: Tx) -> None:
     tx.run("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY)")
 
 
-def _apply(tx: Tx, number: int, sql: str, dialect: str) -> bool:
+def _apply_to_large(database: Database, number: int, sql: str) -> bool:
+    """Apply a migration to books that have something in them, be it much."""
+    with sorting_on_disk(database), telling() as told:
+        return database.transact(lambda tx: _apply(tx, number, sql, told))
+
+
+def _apply(tx: Tx, number: int, sql: str, told: Told = nobody) -> bool:
     if tx.rows("SELECT 1 FROM migrations WHERE number = ?", (number,)):
         return False  # Another hub process was faster.
-    if dialect == "postgresql":
-        for sqlite, postgres in _POSTGRES:
-            sql = sql.replace(sqlite, postgres)
-    without_comments = "\n".join(line for line in sql.splitlines() if not line.startswith("--"))
-    for statement in without_comments.split(";\n"):
-        if statement.strip():
-            tx.run(statement)
+    take_steps(tx, number, sql, told)
     tx.run("INSERT INTO migrations (number) VALUES (?)", (number,))
     return True
