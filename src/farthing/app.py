@@ -30,6 +30,7 @@ from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.people import People
 from farthing.services.sessions import Sessions
 from farthing.settings import Config
+from farthing.store.closing import check_open
 from farthing.threads import Threads
 from farthing.worker import Worker
 
@@ -126,6 +127,7 @@ async def open_hub(
             opened.callback(each.close, wait=False)
         database = open_database(config, readers, ground.vfs, door)
         opened.callback(database.close)
+        database.transact(check_open)
         heads = HeadsFile(config.path(config.audit.heads_path), on_fault=faults.heads_not_noted)
         opened.callback(heads.close)
         lost = check_not_rolled_back(

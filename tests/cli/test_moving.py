@@ -85,9 +85,16 @@ def test_books_go_on_from_postgresql_to_a_cluster(farthing, server, postgres_ser
             config.write_text(f"[books]\n{words}")
             said = farthing("books", "migrate", str(config), *between)
             assert said.code == code, said
+            old = farthing("balances", *between)
+            assert (old.code == 0, "books-moved" in old.err) == (bool(code), not code), old
         assert shown(farthing, *there) == before
+        again = farthing("books", "migrate", str(config), *between)
+        assert "books-moved" in farthing("balances", *between).err, again
+        assert farthing("audit", *between).code == 0
         assert farthing("credit", before[0][-1]["id"], "1 USD", *there).code == 0
         assert farthing("audit", *there).code == 0
+        assert json.loads(farthing("books", "reopen", "--json", *between).out) == {"reopened": True}
+        assert "books-rolled-back" in farthing("balances", *between).err
 
 
 def test_what_has_something_in_it_is_no_target(farthing, target):
@@ -105,7 +112,7 @@ def test_a_move_that_was_broken_off_goes_on_where_it_was(farthing, target, reque
     server.kill()
     _, said = moved(farthing, target)
     assert "cluster-unreachable" in said.err, said
-    server.restart()
+    server.start()
     config, said = moved(farthing, target)
     assert said.code == 0, said
     assert farthing("audit", "--config", str(config)).code == 0

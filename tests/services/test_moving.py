@@ -12,6 +12,7 @@ from farthing.services.moving import (
     sheet_of,
     sheet_of_cluster,
 )
+from farthing.store.closing import check_open, close_books, reopen_books
 from farthing.store.postgres import PostgresDatabase
 from farthing.testing.worlds import World
 from farthing.threads import Threads
@@ -55,3 +56,29 @@ async def test_books_moved_beside_a_cluster_go_on_there(world, database, target,
         assert await there.available(shop) == 35
         assert (await audit(target, None, cluster=cluster)).text == "ok"
         await books.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_closed_books_take_nothing_from_any_hub_until_they_are_reopened(
+    world, second_hub, database, postgres_dsn, readers
+):
+    buyer, shop = await world.spender(1000, DAY), await world.account()
+    assert (await second_hub.do(second_hub.pay(buyer, shop, 30))).fresh
+    database.transact(check_open)
+    assert database.transact(close_books)
+    for hub in (world, second_hub, world, second_hub):
+        with pytest.raises(Unavailable) as refused:
+            await hub.do(hub.pay(buyer, shop, 5))
+        assert refused.value.code == "books-moved"
+    with pytest.raises(Unavailable, match="moved elsewhere"):
+        await database.use_once(b"a key", 1, 2, 1)
+    late = PostgresDatabase(postgres_dsn, readers)
+    with pytest.raises(Unavailable, match="moved elsewhere"):
+        late.transact(check_open)
+    late.close()
+    assert not database.transact(close_books), "they were closed before"
+    assert (await audit(database, None)).text == "ok"
+    assert database.transact(reopen_books)
+    assert not database.transact(reopen_books)
+    assert (await second_hub.do(second_hub.pay(buyer, shop, 5))).fresh
+    assert await world.available(shop) == 35

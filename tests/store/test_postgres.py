@@ -13,7 +13,8 @@ from psycopg.conninfo import conninfo_to_dict
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.errors import BadConfig, OutcomeUnknown, Unavailable
 from farthing.store.migrate import migrate, migrations
-from farthing.store.postgres import PostgresDatabase, _completed
+from farthing.store.postgres import PostgresDatabase
+from farthing.store.postgres_connections import completed
 from tests.conftest import fresh_dsn
 from tests.ports import free_port
 
@@ -202,7 +203,7 @@ def test_two_hubs_that_start_together_migrate_once(postgres_server, readers):
         hubs = [PostgresDatabase(dsn, readers) for _ in range(3)]
         with ThreadPoolExecutor(3) as starting:
             applied = [name for names in starting.map(migrate, hubs) for name in names]
-        assert applied.sort() == [name for _, name, _ in migrations()].sort()
+        assert sorted(applied) == sorted(name for _, name, _ in migrations())
         assert len(applied) == len(migrations())
         for hub in hubs:
             hub.close()
@@ -268,7 +269,7 @@ def test_a_server_elsewhere_must_show_a_certificate_that_holds(dsn, environ, mod
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert conninfo_to_dict(_completed(dsn)).get("sslmode") == mode
+    assert conninfo_to_dict(completed(dsn)).get("sslmode") == mode
 
 
 def test_a_machine_that_is_gone_is_noticed_at_either_end(own_server, readers):
@@ -276,7 +277,7 @@ def test_a_machine_that_is_gone_is_noticed_at_either_end(own_server, readers):
     own_server.stop(signal.SIGINT)
     own_server.start("listen_addresses=127.0.0.1", f"port={port}")
     dsn = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
-    told = conninfo_to_dict(_completed(dsn))
+    told = conninfo_to_dict(completed(dsn))
     assert {name: told[name] for name in told if name.startswith("keepalives")} == {
         "keepalives_idle": "4",
         "keepalives_interval": "2",

@@ -25,6 +25,7 @@ from farthing.services.moving import (
     sheet_of_cluster,
 )
 from farthing.settings import Config
+from farthing.store.closing import close_books, reopen_books
 from farthing.store.database import Database
 from farthing.store.sqlite_copy import copy_books
 from farthing.terminal.exits import Exit
@@ -45,7 +46,7 @@ async def migrate(
     """Move the books from SQLite to PostgreSQL or TigerBeetle, or on; all hubs must be stopped.
 
     They are audited before and after, and what they add up to is compared. The books that are
-    moved are left as they are.
+    moved are left as they are; those in PostgreSQL take nothing more from any hub.
 
     Example: farthing books migrate postgres.toml
     """
@@ -55,16 +56,46 @@ async def migrate(
     report = await audit_books(old, root)
     if report.code is not Exit.OK:
         return report
-    before, after = _moved(old, new)
-    check_same(before, after)
-    report = await audit_books(_beside(old, new), root)
-    if report.code is not Exit.OK:
-        return report
+    with _closed(old) as undoing:
+        before, after = _moved(old, new)
+        check_same(before, after)
+        report = await audit_books(_beside(old, new), root)
+        if report.code is not Exit.OK:
+            return report
+        undoing.pop_all()
     told = {"before": msgspec.to_builtins(before._asdict()), "audit": "ok"}
     told["after"] = msgspec.to_builtins(after._asdict())
     return Answer(
         told, lambda _: [*_lines(before), "the same on both sides; the new books audit ok"]
     )
+
+
+@command(books_app, "reopen")
+def reopen(config: ConfigOption = None) -> Any:
+    """Let hubs write again to books in PostgreSQL whose move was given up.
+
+    Whatever was paid where they were moved to is not in them: nobody may have paid there.
+
+    Example: farthing books reopen
+    """
+    with Threads(1) as readers, _opened(load_config(config), readers) as books:
+        reopened = books.transact(reopen_books)
+    told = "the books take payments again" if reopened else "the books were open"
+    return Answer({"reopened": reopened}, lambda _: [told])
+
+
+@contextlib.contextmanager
+def _closed(config: Config) -> Generator[contextlib.ExitStack]:
+    """Let no hub write to the books while they are moved; whoever has moved them drops the undoing.
+
+    Shape: books that were closed before stay so, as a move that is done may be tried once more.
+    """
+    with Threads(1) as readers, contextlib.ExitStack() as opened, contextlib.ExitStack() as undoing:
+        if not config.books.in_file:
+            books = opened.enter_context(_opened(config, readers))
+            if books.transact(close_books):
+                undoing.callback(books.transact, reopen_books)
+        yield undoing
 
 
 def _check(old: Config, new: Config) -> None:

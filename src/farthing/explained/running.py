@@ -16,6 +16,7 @@ HINTS = {
     "backup-missing": "Name the file that farthing backup wrote.",
     "books-exist": "Choose another folder with --config, or add --force.",
     "books-missing": "Make a hub with farthing init, or check [books] path.",
+    "books-moved": "Use the farthing.toml of where they are now; or: farthing books reopen",
     "books-no-file": "Name a file in [books] path; SQLite keeps the books in one.",
     "books-of-cluster": "Put [books] engine and addresses back: docs/howto/choose-an-engine.md",
     "books-replaced": "Put the books back that this hub wrote to; then payments go on.",

@@ -43,11 +43,10 @@ def planted(tx: Tx) -> str | None:
     Shape: on PostgreSQL only what could act or hide something by itself is looked for; an
            operator's own indexes, views and grants are no fault there.
     """
-    schema = tx.rows("SELECT MAX(number) FROM migrations")[0][0]
     if tx.dialect == "postgresql":
-        found = tx.rows(_POSTGRESQL, (" ".join(sorted(_tables(schema))),))
+        found = tx.rows(_POSTGRESQL, (" ".join(sorted(tables_of(tx))),))
         return found[0][0] if found else None
-    stored, made = set(tx.rows(_SQLITE)), _made(schema)
+    stored, made = set(tx.rows(_SQLITE)), _made(_schema(tx))
     for kind, name, table, _ in sorted(stored - made, key=str):
         same = any(entry[:2] == (kind, name) for entry in made)
         what = "is not as it was made" if same else "was not made by this software"
@@ -55,6 +54,17 @@ def planted(tx: Tx) -> str | None:
     for kind, name, _, _ in sorted(made - stored, key=str):
         return f"{kind} {name} is missing"
     return None
+
+
+def tables_of(tx: Tx) -> set[str]:
+    """Name the tables of the books, and that of their migrations."""
+    schema = _schema(tx)
+    texts = [sql for number, _, sql in migrations() if number <= schema]
+    return {"migrations", *(name for sql in texts for name in _TABLE.findall(sql))}
+
+
+def _schema(tx: Tx) -> int:
+    return tx.rows("SELECT MAX(number) FROM migrations")[0][0]
 
 
 def pages_fault(tx: Tx) -> str | None:
@@ -70,9 +80,3 @@ def _made(schema: int) -> set[tuple[Any, ...]]:
     tx = SqliteTx(apsw.Connection(":memory:"))
     apply_up_to(tx, schema)
     return set(tx.rows(_SQLITE))
-
-
-@cache
-def _tables(schema: int) -> set[str]:
-    texts = [sql for number, _, sql in migrations() if number <= schema]
-    return {"migrations", *(name for sql in texts for name in _TABLE.findall(sql))}
