@@ -122,9 +122,10 @@ class Crew:
         gc.collect()  # What is garbage now would be collected, and so copied, in each of them.
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            self._become(number, tells, woken)
+        with _later():
+            pid = os.fork()
+            if pid == 0:
+                self._become(number, tells, woken)
         os.close(tells)
         self._members[number] = _Member(number, pid, hears, time.monotonic())
 
@@ -133,6 +134,7 @@ class Crew:
         code = 1
         try:
             woken.forget()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
             os.close(self._held)
             for member in self._members.values():
                 os.close(member.hears)
@@ -252,6 +254,18 @@ class _Woken:
             signal.signal(number, before)
         os.close(self.reads)
         os.close(self._writes)
+
+
+@contextlib.contextmanager
+def _later() -> Generator[None]:
+    """Have signals wait: one that came to a new process while it still has this one's way of
+    hearing them would be heard by nobody, and a worker that was told to end would go on.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _only_wake(_number: int, _frame: object) -> None:
