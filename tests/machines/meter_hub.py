@@ -7,14 +7,14 @@ from typing import Any
 
 from farthing import ids
 from farthing.core.meters import SeenSession
-from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.services.session_hub import EmbeddedSessions
+from farthing.testing.bad_line import BadLine
 from tests.web.api.town import LOCAL, config_in, open_town
 
 _MS = 1_000_000
 
 
-class TownSessions:
+class TownSessions(BadLine):
     """The sessions of a whole hub in this process, as a seller asks for them.
 
     Shape: `run` runs what is awaited; a test asks between two of its steps.
@@ -30,7 +30,6 @@ class TownSessions:
         ctx = self.town.hub.ctx
         by = self.town.owners["seller"]
         self._inner = EmbeddedSessions(self.town.hub.desk.sessions, ctx, by)
-        self._down = self._deaf = 0
         self.machine = self.town.machines["meter"]
 
     def close_town(self) -> None:
@@ -49,19 +48,6 @@ class TownSessions:
     def __getitem__(self, session: str) -> SeenSession:
         return self._run(self._inner.look_up(session))
 
-    @property
-    def unwell(self) -> bool:
-        """Tell whether the next call will not be heard."""
-        return bool(self._down or self._deaf)
-
-    def fail(self, times: int = 1) -> None:
-        """Be away for the next calls: nothing happens."""
-        self._down = times
-
-    def lose_replies(self, times: int = 1) -> None:
-        """Do what the next calls ask, and answer nothing."""
-        self._deaf = times
-
     def revoke(self, device: str) -> None:
         """Have the owner revoke a device."""
         self._run(self.town.made("POST", f"/v1/devices/{device}/revoke", who=LOCAL))
@@ -77,13 +63,7 @@ class TownSessions:
 
         async def asked(*args: Any, **more: Any) -> Any:
             await asyncio.sleep(0)
-            if self._down:
-                self._down -= 1
-                raise Unavailable("hub-busy", "try again")
-            answer = await ask(*args, **more)
-            if self._deaf:
-                self._deaf -= 1
-                raise OutcomeUnknown("outcome-unknown", "the reply was lost")
-            return answer
+            self._begin()
+            return self._answer(await ask(*args, **more))
 
         return asked

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from farthing.services.watch import Unwatched
 from farthing.settings import LimitSettings
-from farthing.web.api.router import _is_quick
+from farthing.web.api.routes import is_quick
 from farthing.web.app import HubApp, all_endpoints
 from farthing.web.door import guarded
 from farthing.web.guard import Guard
@@ -147,7 +147,7 @@ def test_who_asks_too_often_is_told_so_both_ways(ways: Ways):
 
 
 def test_every_way_to_ask_without_a_key_is_alike(ways: Ways):
-    paths = [e.path.encode() for e in all_endpoints() if _is_quick(e)]
+    paths = [e.path.encode() for e in all_endpoints() if is_quick(e)]
     assert b"/v1/payments" in paths
     for path in paths:
         assert ways.alike([post(b"{}", path)])[1] == 1, path

@@ -4,7 +4,6 @@ It draws and closes as the hub does, can revoke, and can be told to be down or t
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
 
@@ -21,18 +20,15 @@ from farthing.errors import (
     FarthingError,
     Malformed,
     Missing,
-    OutcomeUnknown,
     PaymentRefused,
     Unauthenticated,
-    Unavailable,
 )
 from farthing.keys import verify
 from farthing.services.proving import Presented
+from farthing.testing.bad_line import BadLine
 
-T = TypeVar("T")
 
-
-class FakeSessions:
+class FakeSessions(BadLine):
     """The sessions of a test. Shape: `devices` maps ids to public keys; every deposit is held."""
 
     def __init__(self, clock: Clock) -> None:
@@ -43,20 +39,6 @@ class FakeSessions:
         self.calls: list[str] = []
         self._digests: dict[str, bytes] = {}
         self._deposits: set[int] = set()
-        self._down = self._deaf = 0
-
-    @property
-    def unwell(self) -> bool:
-        """Tell whether the next call will not be heard."""
-        return bool(self._down or self._deaf)
-
-    def fail(self, times: int = 1) -> None:
-        """Be down for the next calls: nothing happens."""
-        self._down = times
-
-    def lose_replies(self, times: int = 1) -> None:
-        """Do what the next calls ask, and answer nothing."""
-        self._deaf = times
 
     def revoke(self, device: str) -> None:
         """Let nothing new be drawn by a device from now on."""
@@ -70,7 +52,7 @@ class FakeSessions:
 
     async def look_up(self, session: str) -> SeenSession:
         """Get a session."""
-        self._begin("look_up")
+        self._called("look_up")
         return self._answer(self._found(session))
 
     async def open(
@@ -80,7 +62,7 @@ class FakeSessions:
         offer: str = "",  # noqa: ARG002 - as every hub is asked
     ) -> SeenSession:
         """Open a session, once an order; no offers are kept here, so none has a fee."""
-        self._begin("open")
+        self._called("open")
         order, opening = signed.order, opening_of(signed.order.resource)
         self._check_proof(signed)
         if opening is None or opening.tariff != tariff.digest():
@@ -108,7 +90,7 @@ class FakeSessions:
 
     async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:
         """Add to a session's deposit."""
-        self._begin("top_up")
+        self._called("top_up")
         self._check_proof(signed)
         before = self._found(session)
         if session_topped_up(signed.order.resource) != session:
@@ -122,7 +104,7 @@ class FakeSessions:
         self, vouchers: Sequence[Presented], *, late: bool = False
     ) -> list[int | FarthingError]:
         """Draw by vouchers."""
-        self._begin("hand_in")
+        self._called("hand_in")
         found: list[int | FarthingError] = []
         for each in vouchers:
             try:
@@ -133,7 +115,7 @@ class FakeSessions:
 
     async def close(self, session: str, units: int) -> SeenSession:
         """Close a session, once."""
-        self._begin("close")
+        self._called("close")
         before = self._found(session)
         if before.closed and before.captured != units:
             raise Conflict("session-closed", "it was closed otherwise")
@@ -191,14 +173,6 @@ class FakeSessions:
             raise Missing("no-such-session", "there is no such session here")
         return self.sessions[session]
 
-    def _begin(self, verb: str) -> None:
+    def _called(self, verb: str) -> None:
         self.calls.append(verb)
-        if self._down:
-            self._down -= 1
-            raise Unavailable("hub-busy", "try again")
-
-    def _answer(self, answer: T) -> T:
-        if self._deaf:
-            self._deaf -= 1
-            raise OutcomeUnknown("outcome-unknown", "the reply was lost")
-        return answer
+        self._begin()

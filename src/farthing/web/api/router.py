@@ -1,13 +1,11 @@
 """From a request to its endpoint: route, authenticate, read, answer. Raw ASGI, one table."""
 
-import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 
 from farthing.clock import NS
@@ -21,14 +19,15 @@ from farthing.errors import (
     present,
 )
 from farthing.services.desk import Desk
-from farthing.services.watch import Seen
 from farthing.sharing import Room
 from farthing.web.api import voucher_socket
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.rates import Rates
 from farthing.web.api.reading import read_body, read_headers, read_query
+from farthing.web.api.routes import Routes
 from farthing.web.api.signed_request import authority_of, message_of, raw_path
-from farthing.web.asgi import Message, RawHeaders, Receive, Send
+from farthing.web.api.telling import Telling, challenge, note, written
+from farthing.web.asgi import Message, Receive, Send
 from farthing.web.asgi import Scope as AsgiScope
 from farthing.web.body import check_digest
 from farthing.web.guard import Intake
@@ -39,7 +38,6 @@ from farthing.web.problems import (
     HttpProblem,
     problem_answer,
     send_answer,
-    status_of,
 )
 from farthing.web.unpaid import refuse_websocket
 
@@ -49,7 +47,6 @@ LOCAL = "farthing.local"
 """Set in the scope by the hub's own socket, which only the operator can open."""
 
 OPERATOR = Principal("operator", "", frozenset({Scope.OPERATOR}))
-_SEGMENT = re.compile(r"[A-Za-z0-9_.:~-]{1,200}", re.ASCII)
 
 
 class Router:
@@ -70,37 +67,11 @@ class Router:
         self._room = room or Room(desk.config.limits.requests_bytes_max)
         self._authority = authority_of(desk.config.server.public_url)
         self._rates = Rates(desk.config, lambda: desk.ctx.clock() / NS)
-        self._exact: dict[str, dict[str, Endpoint]] = {}
-        self._shaped: dict[int, list[tuple[list[str], dict[str, Endpoint]]]] = {}
-        for endpoint in endpoints:
-            self._add(endpoint)
-        self._quick = {e.path: e for e in endpoints if _is_quick(e)}
-
-    def _add(self, endpoint: Endpoint) -> None:
-        if "{" not in endpoint.path:
-            self._exact.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-            return
-        parts = endpoint.path.split("/")
-        shaped = self._shaped.setdefault(len(parts), [])
-        for known, methods in shaped:
-            if known == parts:
-                methods[endpoint.method] = endpoint
-                return
-        shaped.append((parts, {endpoint.method: endpoint}))
+        self._routes = Routes(endpoints)
 
     def serves(self, path: str) -> bool:
         """Tell whether any endpoint has this path."""
-        return self._find(path) is not None
-
-    def _find(self, path: str) -> tuple[dict[str, Endpoint], dict[str, str]] | None:
-        if path in self._exact:
-            return self._exact[path], {}
-        parts = path.split("/")
-        for shape, methods in self._shaped.get(len(parts), ()):
-            values = _match(shape, parts)
-            if values is not None:
-                return methods, values
-        return None
+        return self._routes.find(path) is not None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; whatever goes wrong, with a problem."""
@@ -108,7 +79,7 @@ class Router:
             self._desk.ctx.watch.request(scope["headers"]) as seen,
             Intake(self._room) as intake,
         ):
-            await self._serve(scope, receive, _Telling(send, seen), intake)
+            await self._serve(scope, receive, Telling(send, seen), intake)
 
     async def socket(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket: vouchers alone come over one.
@@ -128,7 +99,7 @@ class Router:
                     await one(receive, send)
             except FarthingError as error:
                 problem = self._rates.counted(scope, error)
-                answer = problem_answer(problem, _challenge(problem))
+                answer = problem_answer(problem, challenge(problem))
                 seen.answered(answer.status)
                 await refuse_websocket(scope, receive, send, answer)
 
@@ -161,13 +132,13 @@ class Router:
             raise Forbidden("foreign-origin", "a page of another origin opens no socket here")
 
     async def _serve(
-        self, scope: AsgiScope, receive: Receive, telling: "_Telling", intake: Intake
+        self, scope: AsgiScope, receive: Receive, telling: Telling, intake: Intake
     ) -> None:
         head = scope["method"] == "HEAD"
         try:
             call = await self._read(scope, receive, telling, intake)
             if head and call.endpoint.streams:
-                await send_answer(telling, _written(Reply(b""), call.endpoint), head=True)
+                await send_answer(telling, written(Reply(b""), call.endpoint), head=True)
                 return
             answer = await _answered(call)
         except Exception as fault:
@@ -182,12 +153,12 @@ class Router:
 
         Shape: it is where anybody may ask, and the answer is given whole.
         """
-        endpoint = self._quick.get(path)
+        endpoint = self._routes.quick.get(path)
         return endpoint is not None and length <= self._body_bytes_max(endpoint)
 
     async def answer(self, head: PlainHead, body: bytes, client: Any) -> Answer:
         """Answer a plain request as its endpoint does, without ASGI in between."""
-        endpoint = self._quick[head.path]
+        endpoint = self._routes.quick[head.path]
         scope = {"method": "POST", "raw_path": head.path.encode(), "client": client}
         with self._desk.ctx.watch.request(head.fields) as seen:
             seen.named(endpoint.name)
@@ -198,7 +169,7 @@ class Router:
                     _nothing_more, _nothing_more, who, who,
                 )  # fmt: skip
                 reply = present(await endpoint.handler(call), "a short way's endpoint replies")
-                answer = _written(reply, endpoint)
+                answer = written(reply, endpoint)
             except Exception as fault:
                 answer = self._refusal(scope, fault)
             seen.answered(answer.status)
@@ -218,16 +189,16 @@ class Router:
             log.error("request.failed", path=raw_path(scope), trace=traceback.format_exc())
             return InvariantBroken("internal-error")
         error = self._rates.counted(scope, fault)
-        _note(scope, error)
+        note(scope, error)
         return error
 
     async def _read(
-        self, scope: AsgiScope, receive: Receive, send: "_Telling", intake: Intake
+        self, scope: AsgiScope, receive: Receive, send: Telling, intake: Intake
     ) -> Call:
         if not scope.get(LOCAL):
             read_envelope(scope, [(name.lower(), value) for name, value in scope["headers"]])
         path = raw_path(scope)
-        found = self._find(path)
+        found = self._routes.find(path)
         if found is None:
             raise Missing("no-such-path", "see /openapi.json for what this hub serves")
         methods, values = found
@@ -285,15 +256,7 @@ Refuse = Callable[[AsgiScope, FarthingError], Answer]
 
 
 def _problem(_scope: AsgiScope, error: FarthingError) -> Answer:
-    return problem_answer(error, _challenge(error))
-
-
-def _is_quick(endpoint: Endpoint) -> bool:
-    return (
-        endpoint.method == "POST"
-        and endpoint.scopes is None
-        and not (endpoint.streams or endpoint.query or "{" in endpoint.path)
-    )
+    return problem_answer(error, challenge(error))
 
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -308,67 +271,7 @@ async def _answered(call: Call) -> Answer | None:
     endpoint = call.endpoint
     if "limit" not in call.query and not (endpoint.lists and not endpoint.streams):
         reply = await endpoint.handler(call)
-        return None if reply is None else _written(reply, endpoint)
+        return None if reply is None else written(reply, endpoint)
     async with call.desk.turns.turn(call.bearer):
         reply = await endpoint.handler(call)
-        return None if reply is None else _written(reply, endpoint)
-
-
-def _match(shape: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
-    values: dict[str, str] = {}
-    for known, part in zip(shape, parts, strict=True):
-        if known.startswith("{"):
-            text = unquote(part)
-            if _SEGMENT.fullmatch(text) is None:
-                return None
-            values[known[1:-1]] = text
-        elif known != part:
-            return None
-    return values
-
-
-class _Telling:
-    """Sends, knows whether an answer has begun, and tells who watches."""
-
-    def __init__(self, send: Send, seen: Seen) -> None:
-        self._send, self.begun, self.seen = send, False, seen
-
-    async def __call__(self, message: Message) -> None:
-        """Send one message."""
-        if not self.begun:
-            self.begun = True
-            self.seen.answered(message["status"])
-        await self._send(message)
-
-
-def _note(scope: AsgiScope, error: FarthingError) -> None:
-    status = status_of(error)
-    if status in (401, 403):
-        client = scope.get("client") or ("local", 0)
-        log.info("request.denied", code=error.code, path=raw_path(scope), address=client[0])
-    elif status == 500:
-        log.error("request.failed", code=error.code, detail=error.detail, path=raw_path(scope))
-
-
-def _challenge(error: FarthingError) -> list[tuple[str, str]]:
-    if "headers" in error.more:
-        return error.more.pop("headers")
-    if isinstance(error, Unauthenticated):
-        return [("www-authenticate", 'Bearer realm="farthing"')]
-    if isinstance(error, HttpProblem) and error.answer_status == 405:
-        return [("allow", error.detail.removeprefix("allowed: "))]
-    return []
-
-
-def _written(reply: Reply, endpoint: Endpoint) -> Answer:
-    body: Any = reply.body
-    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    fields: RawHeaders = [
-        (b"content-type", (reply.media or endpoint.media).encode()),
-        (b"content-length", b"%d" % len(raw)),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    if not (reply.headers and any(name == b"cache-control" for name, _ in reply.headers)):
-        fields.append((b"cache-control", b"no-store"))
-    fields += reply.headers
-    return Answer(reply.status, fields, raw)
+        return None if reply is None else written(reply, endpoint)
