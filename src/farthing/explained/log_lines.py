@@ -64,7 +64,7 @@ LINES: dict[str, Line] = {
     "books.bringing_forward": Line(
         "warning",
         "the books are brought to the next schema; nothing is served before that is done",
-        "Wait: up to a minute for a million `leaves`. It may be killed, and then begins anew",
+        "Wait: one to three minutes for a million `leaves`. Killed, it begins anew",
         ("schema", "leaves"),
     ),
     "books.coming_forward": Line(
