@@ -44,6 +44,9 @@ def build(root: Path, out: Path) -> tuple[Site, list[str]]:
     faults = [fault for page in pages.values() for fault in page.faults]
     if not faults:
         _write(out, written)
+        for path in links.pictures:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / path, out / path)
     return Site(list(pages.values()), groups, written), faults
 
 

@@ -15,6 +15,7 @@ class Links:
     def __init__(self, root: Path, pages: dict[str, Page]) -> None:
         self._root, self._pages = root, pages
         self.files: set[str] = set()
+        self.pictures: set[str] = set()
 
     def target(self, page: Page, href: str, line: int | None) -> str:
         """Give the address of a link on the page's place in the site; note it if it is broken."""
@@ -37,12 +38,18 @@ class Links:
         return relative(page.url, url) + (f"#{anchor}" if anchor else "")
 
     def image(self, page: Page, source: str, line: int | None) -> Path | None:
-        """Find a picture; none but SVG files of our own are shown."""
+        """Find a picture; none but SVG and PNG files of our own are shown."""
         wanted = _joined(page, source)
-        if self._is_file(wanted) and wanted.endswith(".svg"):
+        if self._is_file(wanted) and wanted.endswith((".svg", ".png")):
             return self._root / wanted
-        page.fault(f"there is no SVG file {source}", line)
+        page.fault(f"there is no SVG or PNG file {source}", line)
         return None
+
+    def screen(self, page: Page, source: str) -> str:
+        """Take a PNG file along, and give where it is from a page."""
+        wanted = _joined(page, source)
+        self.pictures.add(wanted)
+        return relative(page.url, wanted)
 
     def _is_file(self, path: str) -> bool:
         return not path.startswith("..") and (self._root / path).is_file()

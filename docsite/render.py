@@ -141,7 +141,7 @@ class _Writer(RendererHTML):
         return ("" if tokens[idx].tag == "h1" else link) + f"</{tokens[idx].tag}>\n"
 
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        """Put an SVG drawing into the page, where it takes the page's colours."""
+        """Put an SVG drawing into the page, where it takes the page's colours; or show a screen."""
         token, page = tokens[idx], env["page"]
         file = env["links"].image(page, str(token.attrGet("src") or ""), None)
         told = self.renderInlineAsText(token.children, options, env)
@@ -149,6 +149,9 @@ class _Writer(RendererHTML):
             page.fault("a picture has a text for those who do not see it")
         if file is None:
             return ""
+        if file.suffix == ".png":
+            url = html.escape(env["links"].screen(page, str(token.attrGet("src"))), quote=True)
+            return f'<img class="screen" src="{url}" alt="{html.escape(told, quote=True)}">'
         drawing = re.sub(r"<\?xml.*?\?>\s*|<!--.*?-->\s*", "", file.read_text(), flags=re.DOTALL)
         label = html.escape(told, quote=True)
         return f'<span class="drawing" role="img" aria-label="{label}">{drawing}</span>'

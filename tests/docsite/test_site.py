@@ -92,7 +92,7 @@ def test_what_the_search_finds_is_there(site: Path, pages: dict[Path, Read]):
         ("```klingon\nx\n```", "not 'klingon'"),
         ("<div>HTML</div>", "write Markdown instead"),
         ("a<b onclick=x>", "write Markdown instead"),
-        ("![A picture](https://elsewhere.example/a.svg)", "there is no SVG file"),
+        ("![A picture](https://elsewhere.example/a.svg)", "there is no SVG or PNG file"),
     ],
 )
 def test_a_page_that_is_wrong_is_named_and_nothing_is_written(

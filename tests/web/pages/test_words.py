@@ -65,6 +65,6 @@ def test_an_amount_is_written_whole_and_never_rounded(
 
 def test_the_noughts_before_a_small_amount_step_back():
     small = Figures("en", ASSETS).markup(1500, "USD")
-    assert '<span class="minor">$0.00</span>15<' in small
+    assert '<span class="noughts">$0.00</span>15<' in small
     large = Figures("en", ASSETS).markup(4_200_000, "USD")
     assert '$4<span class="minor">.20</span>' in large

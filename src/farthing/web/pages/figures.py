@@ -52,7 +52,7 @@ class Figures:
         if whole == "0":  # What there is of it is what counts: the noughts before it step back.
             digits = rest.lstrip(".,0")
             lead, rest = f"{before}0{rest.removesuffix(digits)}", digits
-            small, strong = Markup('<span class="minor">{}</span>').format(lead), escape(rest)
+            small, strong = Markup('<span class="noughts">{}</span>').format(lead), escape(rest)
         else:
             strong = escape(before + whole)
             small = Markup('<span class="minor">{}</span>').format(rest) if rest else Markup("")
