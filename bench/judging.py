@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from bench.figures import Ceiling, Figure, median_run, percentile, under
-from farthing.risk.base import Act, Ordered
-from farthing.risk.judging import Risk
+from farthing.core.judgements import Act, Ordered
+from farthing.risk.orders import Risk
 from farthing.risk.settings import read_risk
 
 RISK = {"risk-1": 1, "risk-1000": 1000}

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from farthing.books.sql import SqlBooks
 from farthing.keys import Ed25519Signer
 from farthing.settings import BooksSettings
 from farthing.store.migrate import migrate
@@ -163,10 +162,15 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def books(database, clock):
+def risk():
+    """How orders are judged, as `[risk]` says it; None for not at all."""
+
+
+@pytest.fixture
+def books(database, clock, risk):
     """Books on each engine; whatever a test did, its history must hold in the end."""
     with Threads(1) as writer:
-        yield books_on(database, SIGNER, clock, writer)
+        yield books_on(database, SIGNER, clock, writer, risk)
     database.transact(check_history)
 
 
@@ -179,11 +183,11 @@ def world(books, database, clock) -> World:
 
 
 @pytest.fixture
-def second_hub(world, postgres_dsn, readers, clock):
+def second_hub(world, postgres_dsn, readers, clock, risk):
     """Another hub process's books on the same PostgreSQL database."""
     database = PostgresDatabase(postgres_dsn, readers)
     with Threads(1) as writer:
-        books = SqlBooks(database, lambda: SIGNER, clock, writer)
+        books = books_on(database, SIGNER, clock, writer, risk)
         yield World(books, database, clock, seed=1)
     database.close()
 

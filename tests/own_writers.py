@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from socket import recv_fds, send_fds, socket, socketpair
@@ -20,7 +21,9 @@ from farthing import writer_process
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
 from farthing.clock import Clock
+from farthing.core.judgements import Judges
 from farthing.keys import Signer
+from farthing.risk.settings import judges_of
 from farthing.store.sqlite import SqliteDatabase
 from farthing.threads import Threads
 from tests.clusters import Kept
@@ -39,12 +42,21 @@ class WrittenBeside(SqliteDatabase):
         self.path = path
 
 
-def books_on(database: Any, signer: Signer, clock: Clock, writer: Threads) -> SqlBooks:
-    """Give books on a database, written where that database wants it."""
+def books_on(
+    database: Any,
+    signer: Signer,
+    clock: Clock,
+    writer: Threads,
+    risk: Mapping[str, Any] | None = None,
+    judges: Judges | None = None,
+) -> SqlBooks:
+    """Give books on a database, written where that database wants it, and judged as told."""
     kept_by = database.kept_by if isinstance(database, Kept) else None
-    books = SqlBooks(database, lambda: signer, clock, writer, kept_by=kept_by)
+    if risk is not None:
+        judges = judges_of(risk)
+    books = SqlBooks(database, lambda: signer, clock, writer, kept_by=kept_by, judges=judges)
     if isinstance(database, WrittenBeside):
-        setup = Setup(str(database.path), database.lock, signer)
+        setup = Setup(str(database.path), database.lock, signer, risk=risk)
         books.hand_over(OwnProcess(setup, clock, spawn=nursery().spawn))
     return books
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from farthing.risk.base import Ordered
+from farthing.core.judgements import Ordered
 
 SHIFT = 100_003
 """By how much the seeds of a data set are apart from those of the one before."""

@@ -21,6 +21,7 @@ from farthing.observe.tracing import Tracing
 from farthing.observing import Faults, Observed
 from farthing.on_record import admit, fees_in_force, settle_assets
 from farthing.opening import cluster_of, key_ring, open_database
+from farthing.risk.settings import judges_of
 from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context, HubIdentity
@@ -110,7 +111,7 @@ async def open_hub(
     ring = key_ring(config)
     if not ring.exists:
         raise BadConfig("hub-not-initialised", f"there is no hub in {config.folder}")
-    signer, root_public = ring.signing(), ring.root_public()
+    signer, root_public, judges = ring.signing(), ring.root_public(), judges_of(config.risk)
     challenge_secrets = ring.challenge_secrets()
     watch, faults = HubWatch(config.books.engine, tracing), Faults()
     ground = ground or Ground()
@@ -145,6 +146,7 @@ async def open_hub(
             on_batch=watch.committed,
             newest=newest_kept(database, heads),
             kept_by=None if cluster is None else KeptBy(cluster, lambda: random_bits(128)),
+            judges=judges,
         )
         opened.push_async_callback(books.close)
         ctx = Context(

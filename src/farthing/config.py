@@ -253,6 +253,8 @@ def _value(name: str, text: str, kind: Any) -> Any:
         if text not in ("true", "false"):
             raise BadConfig("config-invalid", f"{name} must be true or false")
         return text == "true"
+    if get_origin(bare) is dict:
+        raise BadConfig("config-invalid", f"{name}: tables are told in the file alone")
     if bare == list[str]:
         return [item.strip() for item in text.split(",") if item.strip()]
     return text

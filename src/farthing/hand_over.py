@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from farthing.books.door import Door, Joined
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
@@ -57,4 +59,5 @@ def _has_room(config: Config) -> bool:
 def _setup(config: Config, database: SqliteDatabase, signer: Signer) -> Setup:
     path, heads = config.path(config.books.path), config.path(config.audit.heads_path)
     log_settings = (config.log.format, config.log.level)
-    return Setup(str(path), database.lock, signer, log_settings, heads=str(heads))
+    risk = msgspec.to_builtins(config.risk)
+    return Setup(str(path), database.lock, signer, log_settings, heads=str(heads), risk=risk)

@@ -205,6 +205,24 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 120
 
 
+class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Judging orders before they are authorised: see docs/explanation/risk.md."""
+
+    mode: Annotated[
+        Literal["off", "shadow", "on"],
+        _told(
+            "whether orders are judged; in `shadow` what is odd is recorded and stops nothing, `on`"
+            " the owner is asked or the order refused"
+        ),
+    ] = "shadow"
+    devices_max: Annotated[
+        int, _told("of how many devices habits are remembered", ge=1, le=10_000_000)
+    ] = 20_000
+    payees_max: Annotated[int, _told("and of how many payees", ge=1, le=10_000_000)] = 20_000
+    rules: Annotated[dict[str, Any], _told("settings of rules, a table for each")] = {}
+    typologies: Annotated[dict[str, Any], _told("patterns of misuse, a table for each")] = {}
+
+
 class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the hub takes of payments in one asset: see docs/howto/take-a-fee.md."""
 
@@ -258,6 +276,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tracing: TracingSettings = TracingSettings()
     people: PeopleSettings = PeopleSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    risk: RiskSettings = RiskSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     fees: dict[str, FeeSettings] = {}
     folder: str = ""
@@ -339,4 +358,5 @@ SECTIONS = {
     "tracing": TracingSettings,
     "people": PeopleSettings,
     "webhooks": WebhookSettings,
+    "risk": RiskSettings,
 }

@@ -24,6 +24,7 @@ from farthing.collecting import calm_collector
 from farthing.core.chain import Head
 from farthing.errors import FarthingError, present
 from farthing.protocols.message_signatures import before_start
+from farthing.risk.settings import judges_of
 from farthing.services.heads import HeadsFile
 from farthing.store.sqlite import SqliteDatabase
 from farthing.threads import Threads
@@ -120,7 +121,8 @@ class SharedWriter:
             heads.append(head)
 
         told = (teller.clock, headed, setup.chain, teller.committed)
-        return Writing(database, lambda: setup.signer, *told)
+        judges = judges_of(setup.risk) if setup.risk is not None else None
+        return Writing(database, lambda: setup.signer, *told, judges=judges)
 
 
 def write_for_several(door: socket, lock: int) -> None:

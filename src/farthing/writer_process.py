@@ -18,6 +18,7 @@ from farthing.books.writing import Writing
 from farthing.collecting import calm_collector
 from farthing.errors import FarthingError
 from farthing.logs import configure_logs
+from farthing.risk.settings import judges_of
 from farthing.store.sqlite import SqliteDatabase
 from farthing.threads import Threads
 
@@ -59,7 +60,8 @@ def _serve(link: socket, inbox: Inbox, scribe: Scribe) -> None:
 
 def _scribe(database: SqliteDatabase, setup: Setup, teller: Teller) -> Scribe:
     told = (teller.clock, teller.headed, setup.chain, teller.committed)
-    return Scribe(Writing(database, lambda: setup.signer, *told), teller)
+    judges = judges_of(setup.risk) if setup.risk is not None else None
+    return Scribe(Writing(database, lambda: setup.signer, *told, judges=judges), teller)
 
 
 def main() -> None:

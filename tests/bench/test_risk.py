@@ -10,7 +10,7 @@ from bench.risk.labelled import BEGAN, Labelled
 from bench.risk.replaying import traits_of
 from bench.risk.scoring import Worth, card_precision, threshold, worth
 
-from farthing.risk.base import Ordered
+from farthing.core.judgements import Ordered
 from farthing.risk.traits import NAMES
 
 DAY = 86_400

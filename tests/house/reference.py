@@ -261,7 +261,7 @@ def configuration() -> str:
                 f"`{field.name}`",
                 f"`{msgspec.json.encode(_default(field)).decode()}`",
                 meaning_of(field),
-                f"`FARTHING_{section}_{field.name}`".upper(),
+                _variable(section, field),
             )
             for field in msgspec.structs.fields(settings)
         ]
@@ -284,6 +284,12 @@ def configuration() -> str:
     parts.append("There is a table for each asset that a fee is taken in, and none by default.\n\n")
     parts.append(table(("setting", "default", "meaning"), rows))
     return "".join(parts)
+
+
+def _variable(section: str, field: Any) -> str:
+    """Name the variable that a setting has; a table has none."""
+    of_table = isinstance(_default(field), dict)
+    return "" if of_table else f"`FARTHING_{section}_{field.name}`".upper()
 
 
 def _default(field: Any) -> Any:

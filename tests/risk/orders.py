@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from farthing.risk.base import Facts, Ordered
+from farthing.core.judgements import Ordered
+from farthing.risk.base import Facts
 
 NOON = 1_790_000_000 - 1_790_000_000 % 86_400 + 12 * 3600
 """A noon in UTC."""

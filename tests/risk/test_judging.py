@@ -2,9 +2,11 @@
 
 import pytest
 
-from farthing.risk.base import CLEAR, Act, Facts, Ordered, Reason
-from farthing.risk.judging import Armed, Judge, Risk, State
+from farthing.core.judgements import CLEAR, Act, Ordered, Reason
+from farthing.risk.base import Facts
+from farthing.risk.judging import Armed, Judge, State
 from farthing.risk.memory import Memory
+from farthing.risk.orders import Risk
 from farthing.risk.typologies import Typology
 
 from .orders import QUIET, order

@@ -5,7 +5,8 @@ from collections import deque
 
 from hypothesis import given
 
-from farthing.risk.base import Facts, Ordered
+from farthing.core.judgements import Ordered
+from farthing.risk.base import Facts
 from farthing.risk.known import HOURS_COUNTED_MAX, PAYEES_MAX, PLACES_MAX
 from farthing.risk.memory import Memory, local_hour
 

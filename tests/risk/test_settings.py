@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from farthing.core.judgements import Act
 from farthing.errors import BadConfig
-from farthing.risk.base import Act
 from farthing.risk.settings import read_risk
 
 from .orders import order

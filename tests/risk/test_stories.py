@@ -1,7 +1,7 @@
 """The rules as they come: what an owner would be asked about, and what goes through."""
 
-from farthing.risk.base import Act, Judgement
-from farthing.risk.judging import Risk
+from farthing.core.judgements import Act, Judgement
+from farthing.risk.orders import Risk
 from farthing.risk.settings import read_risk
 
 from .orders import NOON, order

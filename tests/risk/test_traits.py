@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from farthing.risk.base import Ordered
+from farthing.core.judgements import Ordered
 from farthing.risk.days import DAYS, LATE_DAYS, NEVER, Days
 from farthing.risk.traits import NAMES, Traits
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from farthing.clock import NS
-from farthing.risk.base import Act, Ordered
+from farthing.core.judgements import Act, Ordered
 from farthing.risk.settings import read_risk
 from farthing.services.backtest import EXAMPLES_MAX, Backtest, backtest
 from farthing.store.past_orders import PastOrder

@@ -12,10 +12,11 @@ from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord, TransferCode
 from farthing.core.asks import ASKS
 from farthing.core.devices import DEVICES
+from farthing.core.judgements import Act, Ordered
 from farthing.core.ledger import Ledger, Move, Transfer
 from farthing.core.ledger_checks import LINKED, PENDING
 from farthing.core.mandates import MANDATES, shortfall
-from farthing.core.orders import is_timely
+from farthing.core.orders import Order, is_timely
 from farthing.core.paying import Authorise
 from farthing.core.payments import PAYMENTS, Place
 from farthing.core.sessions import is_deposit
@@ -31,7 +32,7 @@ class AtHand:
     def __init__(self, working: Working, memory: Memory, ledger: Ledger, view: LiveView) -> None:
         self._memory, self._ledger = memory, ledger
         self._written, self._lasting = working.written, memory.lasting
-        self._now_ns = view.now_ns
+        self._now_ns, self._view = view.now_ns, view
         self._known = working.account
         self._standings: dict[str, Standing] = {}
         self._payees: dict[str, AccountRecord] = {}
@@ -65,9 +66,15 @@ class AtHand:
             or not _is_plain(unit, standing, payee)
             or not is_timely(order, ids.time_ms(number), self._now_ns // NS)
             or not self._is_new(unit.name, number)
+            or self._is_odd(order, standing)
         ):
             return None
         return standing, payee
+
+    def _is_odd(self, order: Order, standing: Standing) -> bool:
+        zone = standing.mandate.zones[-1].zone
+        ordered = Ordered(order.device, order.payee, order.amount, self._now_ns // NS, zone)
+        return self._view.judge(ordered).would is not Act.ALLOW
 
     def moves(self, unit: Authorise, standing: Standing, seconds: int = 0) -> Sequence[Move] | None:
         """Name the transfers: each budget's, then the money's; of a hold with its seconds.

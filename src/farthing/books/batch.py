@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from farthing.books import rows
 from farthing.books.at_hand import AtHand
 from farthing.books.base import Done, Tx
+from farthing.books.court import Court, Sitting
 from farthing.books.foresight import look_ahead
 from farthing.books.happened import happened
 from farthing.books.memory import LiveView, Memory, Working
@@ -43,14 +44,15 @@ Decided = tuple[Any, int | None] | FarthingError
 
 
 class Result(NamedTuple):
-    """What a commit leaves behind: each unit's answer or error, the new end of history, and what
-    happened.
+    """What a commit leaves behind: each unit's answer or error, the new end of history, what
+    happened, and what was judged.
     """
 
     answers: list[Done[Any] | FarthingError]
     tip: Tip
     head: Head | None
     events: Sequence[Event]
+    sitting: Sitting | None = None
 
 
 class Batch:
@@ -66,6 +68,7 @@ class Batch:
         chain: str,
         *,
         far: bool,
+        court: Court | None = None,
     ) -> None:
         self._tx, self._memory, self._far = tx, memory, far
         self._signer, self._chain = signer, chain
@@ -73,6 +76,9 @@ class Batch:
         self._working = Working(tx, memory)
         self._ledger = Ledger(self._working, clock_ns, self._tip.last_ns)
         self._view = LiveView(self._working, self._ledger, max(clock_ns, self._tip.last_ns))
+        self._sitting = court.sitting(self._working, self._tip) if court is not None else None
+        if self._sitting is not None:
+            self._view.judge = self._sitting.judge
         self._at_hand = AtHand(self._working, memory, self._ledger, self._view)
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
@@ -104,7 +110,8 @@ class Batch:
     def write(self) -> Result:
         """Write what follows from all that was decided."""
         head, tip = self._write()
-        return Result(self._answers(self._decided, head), tip, head, self._happened)
+        answers = self._answers(self._decided, head)
+        return Result(answers, tip, head, self._happened, self._sitting)
 
     def _expire(self) -> None:
         memory, now_ns = self._memory, self._view.now_ns
@@ -126,6 +133,8 @@ class Batch:
         self._view.leaf = self._tip.next_leaf + len(self._leaves)
         at_once = self._decide_at_once(unit)
         if at_once is not None:
+            if self._sitting is not None and isinstance(unit, Authorise):
+                self._sitting.paid()
             self._working.write(at_once.writes)
             return at_once.answer, self._leaf(at_once.subject, at_once.statement)
         self._at_hand.forget()
@@ -152,6 +161,8 @@ class Batch:
                 ensure(not moved, "a unit that says no has moved nothing")
                 self._leaf(0, b"")  # Accounts that were opened stay open.
                 return error
+        if self._sitting is not None:
+            self._sitting.keep(outcome.writes)
         self._working.write(outcome.writes)
         return outcome.answer, self._leaf(outcome.subject, outcome.statement)
 

@@ -80,7 +80,8 @@ class IntendedBatch(Batch):
         transfers = [transfer.timestamp for transfer in self._ledger.made]
         cluster_rows.insert_times(self._tx, zip(accounts, times.opened, strict=True))
         cluster_rows.insert_times(self._tx, zip(transfers, times.made, strict=True))
-        return Result(self._answers(self._decided, head), tip, head, self._happened)
+        answers = self._answers(self._decided, head)
+        return Result(answers, tip, head, self._happened, self._sitting)
 
     def _covering(
         self,

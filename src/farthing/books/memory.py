@@ -4,7 +4,7 @@ Accounts and records read once are kept between commits only where nobody else c
 (`Database.exclusive`); elsewhere every commit starts empty.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import Any, cast
@@ -15,6 +15,7 @@ from farthing.books.base import Tx
 from farthing.books.recent import RecentIds
 from farthing.core.asks import ASKS
 from farthing.core.events import EVENTS, Event
+from farthing.core.judgements import CLEAR, Judgement, Ordered
 from farthing.core.ledger import Account, Ledger, PendingState, Transfer, expiry_id
 from farthing.core.payments import PAYMENTS
 from farthing.core.records import Read, Row, Table, Write
@@ -261,11 +262,19 @@ class Working:
         return self.transfer(ident) is None and not self.has_failed(ident)
 
 
+def _allow(ordered: Ordered) -> Judgement:  # noqa: ARG001 - nobody looks at it
+    return CLEAR
+
+
 class LiveView:
-    """What a unit sees at its turn: records, and accounts with the counters they have now."""
+    """What a unit sees at its turn: records, and accounts with the counters they have now.
+
+    Shape: `judge` allows every order, unless somebody judges them.
+    """
 
     def __init__(self, working: Working, ledger: Ledger, now_ns: int) -> None:
         self._record, self.account = working.record, ledger.account
+        self.judge: Callable[[Ordered], Judgement] = _allow
         self.now_ns = now_ns
         self.leaf = 0
         self.looked: list[tuple[Table[Any], Any]] = []

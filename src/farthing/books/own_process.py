@@ -7,7 +7,7 @@ that is not known, and the next batch starts another.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
@@ -28,7 +28,7 @@ log = Log("books")
 class Setup(NamedTuple):
     """What the process needs to begin: the file, the descriptor of its lock, the hub's key.
 
-    Shape: `heads` is the file of heads, where the process notes them itself.
+    Shape: `heads` is the file of heads, where the process notes them itself; `risk` is `[risk]`.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Setup(NamedTuple):
     log: tuple[str, str] | None = None
     chain: str = "main"
     heads: str | None = None
+    risk: Mapping[str, Any] | None = None
 
 
 class OwnProcess:

@@ -19,6 +19,7 @@ from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
+from farthing.core.judgements import Judges
 from farthing.errors import (
     FarthingError,
     InvariantBroken,
@@ -82,12 +83,13 @@ class SqlBooks:
         newest: Head | None = None,
         stalled_seconds: float = STALLED_SECONDS,
         kept_by: KeptBy | None = None,
+        judges: Judges | None = None,
     ) -> None:
         told = (database, signer, clock, on_head, chain, on_batch)
         writing = (
-            Writing(*told, newest=newest)
+            Writing(*told, newest=newest, judges=judges)
             if kept_by is None
-            else ClusterWriting(*told, newest=newest).beside(*kept_by)
+            else ClusterWriting(*told, newest=newest, judges=judges).beside(*kept_by)
         )
         self._stalled_seconds, self._moved = stalled_seconds, 0.0
         self._writer: Writer = OnThread(writing, writer)

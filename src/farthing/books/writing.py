@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from farthing.books.base import Tx
 from farthing.books.batch import Batch, Decided, Result
+from farthing.books.court import Court
 from farthing.books.memory import Memory
 from farthing.books.rows import Tip
 from farthing.books.same_books import SameBooks
@@ -18,6 +19,7 @@ from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
 from farthing.core.events import Event
+from farthing.core.judgements import Judges
 from farthing.errors import FarthingError, OutcomeUnknown, Unavailable, present
 from farthing.keys import Signer
 from farthing.log_lines import Log
@@ -71,7 +73,9 @@ class Writing:
         on_batch: OnBatch | None = None,
         *,
         newest: Head | None = None,
+        judges: Judges | None = None,
     ) -> None:
+        self._court = Court(judges) if judges is not None else None
         self._same = SameBooks(newest, database.connected)
         self._database, self._signer, self._clock = database, signer, clock
         self._on_head, self._chain, self._on_batch = on_head, chain, on_batch
@@ -227,13 +231,18 @@ class Writing:
         if not tx.alone:
             self.forget()  # What was read before may not hold any more.
         far = not self._database.exclusive
-        return kind(tx, self._memory, self._tip, self._clock(), signer, self._chain, far=far)
+        return kind(
+            tx, self._memory, self._tip, self._clock(), signer, self._chain,
+            far=far, court=self._court,
+        )  # fmt: skip
 
     def _took(self, result: Result) -> None:
         """Remember where history ends now, and note the head: its commit is durable."""
         self._tip = result.tip if self._database.exclusive else None
         self._memory.trim()
         self._say_well()
+        if result.sitting is not None:
+            result.sitting.ended(result.tip)
         if result.head is not None:
             self.commits += 1
             self._same.wrote(result.head)

@@ -14,6 +14,7 @@ from farthing.cli.options import ConfigOption
 from farthing.config import config_file, load_config, setting_faults
 from farthing.config_lines import place
 from farthing.errors import BadConfig
+from farthing.risk.settings import judges_of
 from farthing.settings import SECTIONS, FeeSettings
 from farthing.terminal.exits import Exit
 from farthing.terminal.frame import Answer, command
@@ -55,7 +56,7 @@ def found_faults(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
         yield f"{place(path, section, key) if section else 'the environment'}: {what}"
     if not faults:
         try:
-            load_config(path if path.exists() else None, environ)
+            judges_of(load_config(path if path.exists() else None, environ).risk)
         except BadConfig as fault:
             yield fault.detail
 

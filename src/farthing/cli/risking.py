@@ -14,7 +14,7 @@ from farthing.clock import NS, system_clock
 from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed
 from farthing.opening import open_to_read
-from farthing.risk.judging import Risk
+from farthing.risk.orders import Risk
 from farthing.risk.settings import read_risk
 from farthing.services.backtest import Backtest, backtest
 from farthing.store.migrate import check_current

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from farthing.core.judgements import Judgement, Ordered
 from farthing.core.ledger import Account, Transfer, TransferResult
 from farthing.core.records import Read, Row, Table, Write
 
@@ -30,6 +31,7 @@ class View(Protocol):
     def leaf(self) -> int: ...
     def get(self, table: Table[Row], key: Any) -> Row | None: ...
     def account(self, ident: int) -> Account | None: ...
+    def judge(self, ordered: Ordered, /) -> Judgement: ...
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True):

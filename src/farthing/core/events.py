@@ -44,6 +44,7 @@ class Kind(StrEnum):
     PAYMENT_EXPIRED = "payment.expired"
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
+    PAYMENT_FLAGGED = "payment.flagged"
     FEE_TAKEN = "fee.taken"
     FEE_RETURNED = "fee.returned"
     SESSION_OPENED = "session.opened"
@@ -92,6 +93,7 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PAYMENT_EXPIRED: "a hold's time was over",
     Kind.PAYMENT_REFUNDED: "captured money was given back, all or part of it",
     Kind.PAYMENT_DELIVERY_INCOMPLETE: "an answer broke off after it was paid",
+    Kind.PAYMENT_FLAGGED: "an order was odd; `reasons` says how, to its payer's owner alone",
     Kind.FEE_TAKEN: "an account got the fee of a payment",
     Kind.FEE_RETURNED: "a fee went back to a payee, all or part of it, with a refund",
     Kind.SESSION_OPENED: "a session was opened: its deposit is held",

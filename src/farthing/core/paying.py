@@ -13,7 +13,9 @@ from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.devices import DEVICES, Device
 from farthing.core.fee_taking import agreed_fees
 from farthing.core.fees import FeeTerms
+from farthing.core.flags import telling, write_flag
 from farthing.core.funding import deposit_refusal
+from farthing.core.judgements import Act, Ordered
 from farthing.core.mandates import (
     MANDATES,
     Mandate,
@@ -104,7 +106,19 @@ class Authorise(msgspec.Struct, frozen=True):
         refusal = refused_by_rules(view, mandate, payment, payer, payee)
         if refusal is not None:
             return refuse(view, payment, refusal)
-        if must_ask(mandate, payment.amount):
+        judgement = view.judge(_ordered(view, mandate, payment))
+        if judgement.would is not Act.ALLOW:
+            payment = msgspec.structs.replace(payment, risk=write_flag(judgement))
+            return telling(view, self._by(view, mandate, payment, judgement.act), payment)
+        return self._by(view, mandate, payment, Act.ALLOW)
+
+    def _by(
+        self, view: View, mandate: Mandate, payment: Payment, act: Act
+    ) -> Plan[Authorised] | Outcome[Authorised]:
+        """Do what was judged, unless the owner wants to be asked anyway."""
+        if act is Act.REFUSE:
+            return refuse(view, payment, Refusal.RISK_REFUSED)
+        if act is Act.ASK or must_ask(mandate, payment.amount):
             return self._ask(view, mandate, payment)
         return take(view, mandate, payment)
 
@@ -262,6 +276,10 @@ class Authorise(msgspec.Struct, frozen=True):
             ask_ends_ns=view.now_ns + mandate.ask_seconds * NS,
         )
         return settled(view, asked, Authorised(asked, fresh=False), Write(ASKS, Ask(key, asked.id)))
+
+
+def _ordered(view: View, mandate: Mandate, payment: Payment) -> Ordered:
+    return Ordered(payment.device, payment.payee, payment.amount, view.now_ns // NS, mandate.zone)
 
 
 def order_digest(order: Order) -> bytes:

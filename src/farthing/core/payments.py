@@ -49,7 +49,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     Shape: `order_digest` is the SHA-256 of the signed bytes; `budgets` is how many budgets
            the payment counts in; `claim` names the one who may serve it, once there is one;
            `hold_ends_ns` and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest
-           statement's; `fees` is what `core/fees.py` writes, empty where nothing is taken.
+           statement's; `fees` is what `core/fees.py` writes, empty where nothing is taken; `risk`
+           what `core/flags.py` writes, empty where nothing was odd about the order.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     changed_ns: int
     leaf: int
     fees: str = ""
+    risk: str = ""
 
     @property
     def number(self) -> int:

@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     SESSION_OVER = "session-over"
     SESSION_FULL = "session-full"
     SESSION_ALIAS = "session-alias-taken"
+    RISK_REFUSED = "risk-refused"
     MANDATE_BUDGET = "mandate-budget"
     INSUFFICIENT_FUNDS = "insufficient-funds"
     DENIED = "denied"
@@ -39,6 +40,7 @@ EXPLAINED: dict[Refusal, str] = {
     Refusal.SESSION_OVER: "the session's time is over, or it is closed",
     Refusal.SESSION_FULL: "the session has as many deposits as it can; open another one",
     Refusal.SESSION_ALIAS: "the payee has a session of this short name; use a new nonce",
+    Refusal.RISK_REFUSED: "it is too unlike what this device does; its owner can see why",
     Refusal.MANDATE_BUDGET: "a budget of the mandate is used up for this period",
     Refusal.INSUFFICIENT_FUNDS: "the account does not hold enough; top it up",
     Refusal.DENIED: "the owner said no",

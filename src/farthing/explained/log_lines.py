@@ -347,6 +347,7 @@ FACTS: dict[str, str] = {
 }
 
 OF_EVENTS: dict[str, str] = {
+    "act": "what was done with an odd order: allow, ask or refuse",
     "account": "the account that an invited device will spend from, or that gets a fee",
     "agent": "the browser and system that a person signed in with, as it says of itself",
     "amount": "smallest units that were asked for",
@@ -366,6 +367,7 @@ OF_EVENTS: dict[str, str] = {
     "payee": "the account that is paid",
     "payer": "the account that pays",
     "promised": "smallest units that a session's newest voucher promises",
+    "reasons": "what was odd about an order, in words",
     "reason": "why: a refusal's code, or what a seller said of a void or a refund",
     "refunded": "smallest units refunded so far",
     "roles": "what a person may do",
@@ -374,9 +376,11 @@ OF_EVENTS: dict[str, str] = {
     "state": "the state that the payment came into",
     "subject": "the id of what it happened to",
     "test_money": "always true: nobody paid for it",
+    "typologies": "the patterns of misuse that an odd order looks like",
     "units": "smallest units",
     "kinds": "which kinds of events a webhook gets",
     "undelivered": "the number of the event that was given up",
     "why": "why a webhook was turned off: owner, gone or failing",
+    "would": "what would have been done with it, had the rules in shadow counted",
 }
 """What stands in the line of an event, besides what stands in each."""

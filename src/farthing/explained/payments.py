@@ -67,6 +67,7 @@ HINTS = {
     "refund-impossible": "The payer's account cannot take it back now; try again later.",
     "refund-too-large": "Refund at most what is left.",
     "requirements-mismatch": "Send back exactly the requirements that were asked.",
+    "risk-refused": "Have the owner look at the payment's `risk`, and pay under a new order.",
     "same-account": "Pay from one account to another.",
     "several-credentials": "Send exactly one payment credential.",
     "terms-mismatch": "Ask for the resource again, and accept what it asks now.",

@@ -1,26 +1,8 @@
 """What a rule sees of an order, and what it may say: all integers and ids, no clock, no look-up."""
 
-from collections.abc import Sequence
-from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
-
-
-class Ordered(msgspec.Struct, frozen=True, gc=False):
-    """An order as it is judged, before anything is decided of it.
-
-    Units: `units` counts smallest units of the device's asset; `at` is Unix seconds, by the books.
-    Shape: `zone` is the time zone that the owner's mandate is read in; `place` is wherever the
-           order came from, by whatever name the caller has for it, and empty if that is unknown.
-    """
-
-    device: str
-    payee: str
-    units: int
-    at: int
-    zone: str = "UTC"
-    place: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
@@ -60,37 +42,3 @@ class Rule(Protocol):
     def judge(self, facts: Facts) -> str | None:
         """Say what is odd, so that the owner understands it; None if nothing is."""
         ...
-
-
-class Act(StrEnum):
-    """What is to be done with an order."""
-
-    ALLOW = "allow"
-    ASK = "ask"
-    REFUSE = "refuse"
-
-
-class Reason(NamedTuple):
-    """Which rule spoke, and what it said. Shape: `acts` is false of a rule in shadow."""
-
-    rule: str
-    said: str
-    acts: bool = True
-
-
-class Judgement(NamedTuple):
-    """What is to be done with an order, and why.
-
-    Shape: `act` counts the rules that are on; `would` counts those in shadow too; `typologies` are
-           those that `would` follows from; `failed` are rules that broke, and so said nothing.
-    """
-
-    act: Act
-    would: Act
-    reasons: Sequence[Reason] = ()
-    typologies: Sequence[str] = ()
-    failed: Sequence[str] = ()
-
-
-CLEAR = Judgement(Act.ALLOW, Act.ALLOW)
-"""Nothing was said."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from farthing.risk.base import CLEAR, Act, Facts, Judgement, Ordered, Reason, Rule
-from farthing.risk.memory import Memory
+from farthing.core.judgements import CLEAR, Act, Judgement, Reason
+from farthing.risk.base import Facts, Rule
 from farthing.risk.typologies import Typology
 
 State = Literal["off", "shadow", "on"]
@@ -96,31 +96,3 @@ class Judge:
         if strictest is Act.ALLOW:
             return strictest, ()
         return strictest, [name for name, act in acts.items() if act is strictest]
-
-
-class Risk:
-    """Memory and judge together: the one way for orders, live and in a replay."""
-
-    def __init__(self, memory: Memory, judge: Judge) -> None:
-        self._memory, self._judge = memory, judge
-
-    def judge(self, ordered: Ordered) -> Judgement:
-        """Judge an order by all that was kept before it. Nothing is kept."""
-        return self._judge.judge(self._memory.facts(ordered))
-
-    def keep(self, ordered: Ordered, *, paid: bool) -> None:
-        """Remember an order, and whether it was authorised."""
-        self._memory.keep(ordered, paid=paid)
-
-    def judge_each(self, orders: Sequence[Ordered]) -> list[Judgement]:
-        """Judge orders that came together, one after the other: each knows those before it.
-
-        Shape: what is allowed is taken for paid, and is kept.
-        """
-        facts, keep, judge = self._memory.facts, self._memory.keep, self._judge.judge
-        answers: list[Judgement] = []
-        for ordered in orders:
-            judgement = judge(facts(ordered))
-            keep(ordered, paid=judgement.act is Act.ALLOW)
-            answers.append(judgement)
-        return answers

@@ -1,7 +1,7 @@
 """What is remembered of one device and of one payee: bounded, whatever they do."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Self, TypeVar
 
 from farthing.risk.windows import Window
 
@@ -16,7 +16,10 @@ HOURS_COUNTED_MAX = 255
 FOLLOWS = 8
 """Of how many payments `usual_units` is about the mean: each moves it by an eighth."""
 
-MINUTE, DAY = 60, 86_400
+TOLD_MAX = 16
+"""Of how many sets of typologies a device is known to have been flagged by them lately."""
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 K = TypeVar("K")
 
@@ -26,7 +29,7 @@ class KnownDevice:
 
     __slots__ = (
         "hour", "hours", "hours_counted", "largest", "minute", "payees", "payments", "places",
-        "usual",
+        "told", "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -37,11 +40,32 @@ class KnownDevice:
         self.places: dict[str, int] = {}
         self.hours = bytearray(24)
         self.hours_counted = 0
+        self.told: dict[tuple[str, ...], int] = {}
+
+    def copy(self) -> Self:
+        """Give another that knows the same."""
+        made = type(self)()
+        made.minute, made.hour = self.minute.copy(), self.hour.copy()
+        made.payments, made.usual, made.largest = self.payments, self.usual, self.largest
+        made.payees, made.places = self.payees.copy(), self.places.copy()
+        made.hours, made.hours_counted = self.hours[:], self.hours_counted
+        made.told = self.told.copy()
+        return made
 
     def near(self, hour: int) -> int:
         """Count payments that were made within an hour of this time of day."""
         hours = self.hours
         return hours[hour - 1] + hours[hour] + hours[hour - 23]
+
+    def was_told(self, typologies: Sequence[str], at: int) -> bool:
+        """Tell whether it was flagged by these typologies within the same hour."""
+        return bool(self.told) and self.told.get(tuple(typologies)) == at // HOUR
+
+    def tell(self, typologies: Sequence[str], at: int) -> None:
+        """Remember that it was flagged by these typologies."""
+        if len(self.told) >= TOLD_MAX:
+            self.told.clear()
+        self.told[tuple(typologies)] = at // HOUR
 
     def paid(self, payee: str, units: int, hour: int, place: str) -> None:
         """Remember a payment that was authorised."""
@@ -67,8 +91,15 @@ class KnownPayee:
 
     def __init__(self) -> None:
         self.payments = 0
-        self.day = Window(3 * 60 * MINUTE, 8)
+        self.day = Window(3 * HOUR, 8)
         self.month = Window(DAY, 28)
+
+    def copy(self) -> Self:
+        """Give another that knows the same."""
+        made = type(self)()
+        made.payments = self.payments
+        made.day, made.month = self.day.copy(), self.month.copy()
+        return made
 
     def paid(self, now: int, *, stranger: bool) -> None:
         """Remember a payment that was authorised; a stranger never paid this payee before."""

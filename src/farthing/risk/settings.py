@@ -3,8 +3,8 @@
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -12,21 +12,11 @@ from farthing.errors import BadConfig
 from farthing.misfits import misfit
 from farthing.risk import rules
 from farthing.risk.base import Rule
-from farthing.risk.judging import Armed, Judge, Risk, State
-from farthing.risk.known import KNOWN_MAX
+from farthing.risk.judging import Armed, Judge, State
 from farthing.risk.memory import Memory
+from farthing.risk.orders import Risk
 from farthing.risk.typologies import BUILT_IN, Typology
-
-_Many = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-
-
-class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[risk]` as it is written; a rule's own settings are read by the rule."""
-
-    devices_max: _Many = KNOWN_MAX
-    payees_max: _Many = KNOWN_MAX
-    rules: Mapping[str, Any] = {}
-    typologies: Mapping[str, Any] = {}
+from farthing.settings import RiskSettings
 
 
 def rule_names() -> list[str]:
@@ -51,8 +41,28 @@ def read_risk(told: Mapping[str, Any]) -> Risk:
     Raises: BadConfig with the section and the setting.
     """
     settings: RiskSettings = _read("risk", _table("risk", told), RiskSettings)
+    return _risk(settings, _armed(settings.rules))
+
+
+def judges_of(told: Mapping[str, Any] | RiskSettings) -> Risk | None:
+    """Make what judges orders as they come, or None where nobody does.
+
+    Shape:  in mode `shadow` no rule acts, whatever its own state is.
+    Raises: BadConfig with the section and the setting.
+    """
+    settings = told if isinstance(told, RiskSettings) else _read("risk", told, RiskSettings)
+    armed = _armed(settings.rules)
+    risk = _risk(settings, armed if settings.mode == "on" else [_shadowed(one) for one in armed])
+    return None if settings.mode == "off" else risk
+
+
+def _shadowed(armed: Armed) -> Armed:
+    return armed._replace(state="shadow") if armed.state == "on" else armed
+
+
+def _risk(settings: RiskSettings, armed: Sequence[Armed]) -> Risk:
     memory = Memory(settings.devices_max, settings.payees_max)
-    return Risk(memory, Judge(_armed(settings.rules), _typologies(settings.typologies)))
+    return Risk(memory, Judge(armed, _typologies(settings.typologies)))
 
 
 def _armed(told: Mapping[str, Any]) -> list[Armed]:

@@ -7,7 +7,7 @@ once the day is old enough to be judged. All are integers; shares and ratios are
 
 from collections.abc import Sequence
 
-from farthing.risk.base import Ordered
+from farthing.core.judgements import Ordered
 from farthing.risk.days import NEVER, Days
 from farthing.risk.known import KNOWN_MAX, MINUTE, PAYEES_MAX, PLACES_MAX, count_newest, newest_of
 from farthing.risk.memory import local_hour

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Act
+from farthing.core.judgements import Act
 
 _Weight = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 

@@ -1,5 +1,7 @@
 """How many, and how much, within the last while: exact integers, in a ring of slices."""
 
+from typing import Self
+
 
 class Window:
     """Counts what was added within the last `slices` slices of time, the running one included.
@@ -21,6 +23,15 @@ class Window:
         self._counts = [0] * self._slices
         self._amounts = [0] * self._slices
         self.count = self.units = 0
+
+    def copy(self) -> Self:
+        """Give another with the same in it."""
+        made = object.__new__(type(self))
+        made._slice, made._slices = self._slice, self._slices
+        made._at, made.ends = self._at, self.ends
+        made._counts, made._amounts = self._counts[:], self._amounts[:]
+        made.count, made.units = self.count, self.units
+        return made
 
     def reach(self, now: int) -> None:
         """Drop what is too old at this moment."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from farthing.clock import NS
+from farthing.core.judgements import Act, Judgement, Ordered
 from farthing.core.payments import State
-from farthing.risk.base import Act, Judgement, Ordered
-from farthing.risk.judging import Risk
+from farthing.risk.orders import Risk
 from farthing.store.past_orders import PastOrder
 
 EXAMPLES_MAX = 20

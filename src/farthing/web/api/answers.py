@@ -218,10 +218,28 @@ class OfferAnswer(TypedDict):
     metered: MeteredAnswer | None
 
 
+class RiskReason(TypedDict):
+    """What one rule said of an order; `acts` is false of a rule that is only watched."""
+
+    rule: str
+    said: str
+    acts: bool
+
+
+class RiskAnswer(TypedDict):
+    """What was odd about an order: what was done, and what would be with the rules in shadow."""
+
+    act: str
+    would: str
+    typologies: list[str]
+    reasons: list[RiskReason]
+
+
 class PaymentAnswer(TypedDict):
     """A payment; `reason` is a refusal's code. A receipt is given where one payment is shown.
 
-    `fees` has the fees that it is under, if it is under any.
+    `fees` has the fees that it is under, if it is under any. `risk` is what was odd about its
+    order, if anything was; the payer's owner and the operator see it.
     """
 
     id: str
@@ -245,6 +263,7 @@ class PaymentAnswer(TypedDict):
     created_at: str
     changed_at: str
     fees: NotRequired[list[FeeAnswer]]
+    risk: NotRequired[RiskAnswer]
     receipt: NotRequired[dict[str, Any] | None]
 
 

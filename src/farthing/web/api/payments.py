@@ -163,7 +163,7 @@ def _shown_at(now_ns: int, done: Authorised) -> answers.PaymentAnswer:
 async def look_up(call: Call) -> Reply:
     """Tell what became of a payment: the place to ask after a lost answer."""
     payment = await visible(call, call.path["payment"])
-    shown = shapes.show_payment(payment, call.desk.ctx.clock(), call.asker.sees)
+    shown = shapes.show_payment_to(payment, call.desk.ctx.clock(), call.asker)
     shown["receipt"] = await call.desk.payments.receipt(payment)
     return Reply(shown)
 
@@ -195,11 +195,11 @@ async def list_payments(call: Call) -> Reply:
         payment = await _found(call)
         if not may_see(call.asker, payment):
             raise Missing("no-such-payment", "there is no such payment here")
-        shown = shapes.show_payment(payment, call.desk.ctx.clock(), call.asker.sees)
+        shown = shapes.show_payment_to(payment, call.desk.ctx.clock(), call.asker)
         return Reply({"items": [shown], "next": None})
     rows = await select(call, limit_of(call), cursor_of(call, "pay"))
     now = call.desk.ctx.clock()
-    shown = [shapes.show_payment(row, now, call.asker.sees) for row in rows]
+    shown = [shapes.show_payment_to(row, now, call.asker) for row in rows]
     return listed(shown, limit_of(call))
 
 

@@ -8,10 +8,11 @@ from farthing.core.accounts import AccountRecord, balances
 from farthing.core.devices import Device
 from farthing.core.events import Event
 from farthing.core.fees import Fee, FeeTerms, read_fees
+from farthing.core.flags import read_flag
 from farthing.core.ledger import Account
 from farthing.core.mandates import Mandate
 from farthing.core.offers import OfferRecord
-from farthing.core.owners import KeyRecord, OwnerRecord
+from farthing.core.owners import KeyRecord, OwnerRecord, Principal
 from farthing.core.payments import MONEY, Payment
 from farthing.core.people import Person
 from farthing.core.refunds import Refund
@@ -203,6 +204,26 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
     }
     if payment.fees:
         shown["fees"] = [_fee(fee) for fee in read_fees(payment.fees)]
+    return shown
+
+
+def show_payment_to(payment: Payment, now_ns: int, asker: Principal) -> answers.PaymentAnswer:
+    """Write a payment for who asks for it.
+
+    Shape: what was odd about it is for the payer's owner and the operator: a device that was stolen
+           would learn from it how to be like itself.
+    """
+    shown = show_payment(payment, now_ns, asker.sees)
+    flag = read_flag(payment.risk)
+    if flag is not None and not asker.device and asker.sees in (None, payment.owner):
+        shown["risk"] = {
+            "act": flag.act.value,
+            "would": flag.would.value,
+            "typologies": list(flag.typologies),
+            "reasons": [
+                {"rule": one.rule, "said": one.said, "acts": one.acts} for one in flag.reasons
+            ],
+        }
     return shown
 
 

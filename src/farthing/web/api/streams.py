@@ -120,8 +120,8 @@ async def _exported(call: Call) -> None:
     if form == "csv":
         await _send(call, _csv_line(_COLUMNS))
     async for page in _pages(call, first):
-        now, sees = call.desk.ctx.clock(), call.asker.sees
-        shown = [shapes.show_payment(row, now, sees) for row in page]
+        now, asker = call.desk.ctx.clock(), call.asker
+        shown = [shapes.show_payment_to(row, now, asker) for row in page]
         if form == "csv":
             await _send(call, b"".join(_csv_line(_cells(row)) for row in shown))
         else:
