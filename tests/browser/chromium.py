@@ -65,7 +65,10 @@ class Hub:
         terms = {"owner": owner, "asset": "USD"} | mandate
         made = self.ask("POST", "/v1/mandates", terms)["id"]
         body = {"account": account, "mandate": made, "name": name}
-        code = self.ask("POST", "/v1/devices/invitations", body)["code"]
+        return self.take_up(self.ask("POST", "/v1/devices/invitations", body)["code"], account)
+
+    def take_up(self, code: str, account: str) -> Machine:
+        """Enrol a device with a code, as its own software does."""
         signer = new_signer()
         proof = to_base64url(signer.sign(enrolment_bytes(code, signer.public)))
         enrolling = {"code": code, "public_key": signer.public, "signature": proof}
@@ -86,9 +89,9 @@ class Hub:
         signed = SignedOrder(order, machine.signer.sign(order.signed_bytes()))
         return self.http.post("/v1/payments", json=body_of(signed))
 
-    def link(self, owner: str, name: str) -> str:
-        """Invite somebody."""
-        body = {"name": name, "roles": ["owner"], "owner": owner}
+    def link(self, owner: str, name: str, *more: str) -> str:
+        """Invite somebody, who may have more roles than an owner's."""
+        body = {"name": name, "roles": ["owner", *more], "owner": owner}
         return self.ask("POST", "/v1/people", body)["link"]
 
 

@@ -55,6 +55,31 @@ def test_an_owner_sees_what_is_paid_is_asked_and_stops_a_device(chromium: Chromi
         assert ada.troubles == []
 
 
+def test_an_owner_adds_a_device_by_the_code_in_the_picture(chromium: Chromium, hub: Hub):
+    owner = hub.owner("Green Bikes")
+    shop = hub.account(hub.owner("Pumps"), "till")
+    wallet = hub.account(owner, "fleet", 9_000_000)
+    with chromium.person() as ada:
+        page = ada.join(hub.link(owner, "Ada"))
+        page.get_by_role("link", name="Add a device").click()
+        page.get_by_label("What it is called").fill("Bike 12")
+        page.get_by_label("up to").fill("5")
+        page.get_by_label("and at most this at once").fill("0.50")
+        page.get_by_label("Ask me above").fill("0.20")
+        page.get_by_role("button", name="Read it back").click()
+        expect(page.get_by_text("May spend up to $5.00 a day.")).to_be_visible()
+        page.get_by_role("button", name="Confirm, and make the code").click()
+        code = page.locator("[data-code]").inner_text()
+        expect(page.locator("svg.qr")).to_be_visible()
+        bike = hub.take_up(code, wallet)
+        assert hub.pay(bike, shop, 200_000).json()["state"] == "captured"
+        assert hub.pay(bike, shop, 200_001).json()["state"] == "awaiting"
+        assert hub.pay(bike, shop, 500_001).json()["code"] == "mandate-largest"
+        page.get_by_role("link", name="Devices", exact=True).click()
+        expect(page.get_by_role("heading", name="Bike 12")).to_be_visible()
+        assert ada.troubles == []
+
+
 def test_a_large_approval_needs_the_finger_each_time(chromium: Chromium, hub: Hub):
     owner = hub.owner("Acme Lockers")
     shop = hub.account(hub.owner("Press"), "till")
@@ -98,6 +123,17 @@ def test_without_javascript_one_reads_denies_and_approves_below_the_limit(
             expect(page.get_by_text("you said no")).to_be_visible()
         states = [hub.ask("GET", f"/v1/payments/{one['id']}")["state"] for one in (small, large)]
         assert states == ["captured", "refused"]
+
+
+def test_the_wallet_can_be_installed_on_a_phone(chromium: Chromium, hub: Hub):
+    with chromium.person() as ada:
+        ada.join(hub.link(hub.owner("Solo"), "Ada"))
+        told = ada.devtools.send("Page.getAppManifest")
+        assert told["errors"] == []
+        assert "/static/" in told["url"]
+        found = ada.devtools.send("Page.getInstallabilityErrors")
+        wrong = {one["errorId"] for one in found["installabilityErrors"]}
+        assert wrong <= {"in-incognito"}  # A context of its own counts as that.
 
 
 def test_signing_out_and_in_again_and_a_second_passkey(chromium: Chromium, hub: Hub):

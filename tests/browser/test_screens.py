@@ -64,6 +64,8 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "receipt", f"/wallet/payments/{street.paid}"
     yield "devices", "/wallet/devices"
     yield "device", f"/wallet/devices/{street.machine.id}"
+    yield "new-device", "/wallet/devices/new"
+    yield "console", "/console"
     yield "account", "/account"
 
 
@@ -85,7 +87,7 @@ def test_every_page_is_for_everybody_by_day_and_by_night(
         for name in ("sign-in", "join"):
             page.goto(f"{hub.url}/{name}")
             look_at(ada, name, folder, faults)
-        ada.join(hub.link(street.owner, "Ada Lovelace"))
+        ada.join(hub.link(street.owner, "Ada Lovelace", "operator"))
         for name, path in pages(street):
             page.goto(hub.url + path)
             look_at(ada, name, folder, faults)

@@ -164,6 +164,24 @@ async def test_the_hubs_own_socket_shows_no_pages(tmp_path: Path):
         assert (await town.ask("GET", "/sign-in", who=LOCAL)).status_code == 404
 
 
+async def test_the_console_is_for_who_looks_after_the_hub_and_is_not_there_for_others(
+    tmp_path: Path,
+):
+    async with visited(tmp_path) as (town, ada):
+        assert (await ada.page("/console")).status_code == 404
+        assert "/console" not in (await ada.page("/wallet")).text
+        held = await town.hold(2500)
+        operator = Browser(town)
+        code = await operator.invited("seller", roles=["owner", "operator"])
+        assert (await operator.join(code)).status_code == 200
+        shown = (await operator.page("/console")).text
+        assert "Payments can be taken." in shown
+        assert held["payment"] in shown
+        assert 'href="/console"' in shown
+        assert "person.signed_in" in shown
+        assert '<td>held</td><td class="figure">1</td>' in shown
+
+
 async def test_sessions_are_listed_and_ended(tmp_path: Path):
     async with visited(tmp_path) as (town, ada):
         phone = Browser(town)

@@ -5,7 +5,7 @@ from farthing.services.desk import Desk
 from farthing.sharing import Room
 from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
 from farthing.web.api.router import Router
-from farthing.web.pages import account, live, sign_in, wallet
+from farthing.web.pages import account, console, enrolling, live, sign_in, wallet
 from farthing.web.pages.faults import Faults
 from farthing.web.pages.render import GUARDS, HTML, STATIC, static, version
 from farthing.web.pages.visit import anybody, by_form, by_script, signed_in
@@ -43,6 +43,9 @@ PAGES = [
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
     _show("/wallet/live", "page_live", signed_in(live.live), streams=True),
     _show("/wallet/devices", "page_devices", signed_in(wallet.devices_page)),
+    _show("/wallet/devices/new", "page_new_device", signed_in(enrolling.new_device_page)),
+    _post("/wallet/devices/new/check", "page_check_device", by_form(enrolling.check_terms)),
+    _post("/wallet/devices/new/make", "page_make_device", by_form(enrolling.make_device)),
     _show("/wallet/devices/{device}", "page_device", signed_in(wallet.device_page)),
     _post("/wallet/devices/{device}/freeze", "page_freeze", by_form(wallet.freeze)),
     _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_form(wallet.unfreeze)),
@@ -50,6 +53,7 @@ PAGES = [
     _show("/wallet/payments/{payment}", "page_payment", signed_in(wallet.payment_page)),
     _post("/wallet/payments/{payment}/answer", "page_answer", by_form(wallet.answer)),
     _post("/proofs", "page_proof", by_script(wallet.begin_proof), _JSON),
+    _show("/console", "page_console", signed_in(console.console_page)),
     _show("/account", "page_account", signed_in(account.account_page)),
     _post("/account/sessions/end", "page_end_session", by_form(account.end_session)),
     _post("/account/sessions/end-others", "page_end_others", by_form(account.end_others)),

@@ -36,4 +36,9 @@ def needs_passkey(config: Config, payment: Payment) -> bool:
     return limit is None or payment.amount > limit
 
 
+def enrolling_act(terms: str) -> dict[str, str]:
+    """Give what a passkey confirms of a new device, by the hash of its terms."""
+    return {"act": "enrol-device", "terms": terms}
+
+
 Act = Mapping[str, str]

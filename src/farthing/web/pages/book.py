@@ -117,6 +117,13 @@ class Book:
             self._machines(tx),
         )
 
+    async def open_accounts(self) -> list[AccountRecord]:
+        """Read the accounts that a device could pay from."""
+        where = {"owner": self._owner, "state": "open"}
+        return await self._ctx.database.read(
+            lambda tx: page(tx, ACCOUNTS, where, limit=_ACCOUNTS_MAX)
+        )
+
     async def balances(self) -> list[Balance]:
         """Read what the owner has."""
         return await self._ctx.database.read(self._balances)

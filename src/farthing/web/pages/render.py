@@ -45,6 +45,7 @@ STATIC = {
     "passkeys.js": "text/javascript; charset=utf-8",
     "receipt.js": "text/javascript; charset=utf-8",
     "coin.svg": "image/svg+xml",
+    "app.webmanifest": "application/manifest+json",
 }
 
 

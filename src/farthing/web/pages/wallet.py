@@ -8,7 +8,13 @@ from farthing.core.devices import RevokeDevice
 from farthing.core.payments import Payment, State
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
-from farthing.web.pages.approvals import Act, approval_of, needs_passkey, terms_of
+from farthing.web.pages.approvals import (
+    Act,
+    approval_of,
+    enrolling_act,
+    needs_passkey,
+    terms_of,
+)
 from farthing.web.pages.book import Book, Line, Machine, seconds_between
 from farthing.web.pages.forms import proof_of, read_object, text_in
 from farthing.web.pages.mandate_words import sentences
@@ -149,6 +155,8 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
         return approval_of(line.payment)
     if act == "revoke-device":
         return _revoking(await _found(visit, subject))
+    if act == "enrol-device":
+        return enrolling_act(subject)
     if act == "remove-passkey":
         return {"act": act, "passkey": subject}
     if act in ("recovery-codes", "add-passkey"):
