@@ -8,7 +8,7 @@ from farthing import ids
 from farthing.core.accounts import ACCOUNTS, SetAccountState
 from farthing.core.mandates import Budget
 from farthing.core.payments import State
-from farthing.core.refunds import REFUNDS, GiveBack
+from farthing.core.refunds import REFUNDS, GiveBack, Refund
 from farthing.core.settling import Capture, Void
 from farthing.errors import Conflict, Malformed, Missing
 
@@ -143,3 +143,40 @@ async def test_a_refund_that_a_freeze_stops_can_be_made_after_it_with_the_same_i
     assert (await world.do(unit)).refund.state == "done"
     assert (await world.payment(ident)).state is State.CAPTURED
     assert await world.available(spender.account) == 100
+
+
+async def test_a_refund_is_tried_so_many_times_under_one_id_and_no_more(world):
+    spender, payee, ident = await paid(world)
+    for attempts, code in ((254, ""), (255, "too-many-attempts"), (256, "too-many-attempts")):
+        name = ids.name("ref", world.fresh())
+        tried = Refund(name, ident, 10, "", "insufficient-seller-balance", attempts, 1)
+        world.database.transact(lambda tx, tried=tried: tx.put(REFUNDS, [tried]))
+        if code:
+            with pytest.raises(Conflict) as raised:
+                await world.do(refund(world, ident, 10, name))
+            assert raised.value.code == code
+        else:
+            assert (await world.do(refund(world, ident, 10, name))).refund.state == "done"
+    assert (await world.available(spender.account), await world.available(payee)) == (70, 30)
+
+
+async def test_an_id_is_of_one_payments_refund(world):
+    _, _, ident = await paid(world)
+    _, _, other = await paid(world)
+    name = ids.name("ref", world.fresh())
+    await world.do(refund(world, ident, 10, name))
+    with pytest.raises(Conflict) as raised:
+        await world.do(refund(world, other, 10, name))
+    assert raised.value.code == "id-taken"
+
+
+async def test_a_refund_is_told_and_says_when_the_payment_changed(world):
+    _, _, ident = await paid(world)
+    before = await world.payment(ident)
+    world.clock.move(5)
+    after = (await world.do(refund(world, ident, 10))).payment
+    assert after.changed_ns >= world.clock.now_ns > before.changed_ns
+    kinds = await world.database.read(
+        lambda tx: tx.rows("SELECT kind FROM events ORDER BY number DESC LIMIT 2")
+    )
+    assert kinds == [("payment.refunded",)] * 2

@@ -49,6 +49,7 @@ def terms(**more) -> FeeTerms:
         ({"ppm": 25_000, "minimum": 50}, 1500, 50),
         ({"minimum": 50}, 20, 20),
         ({"flat": 50}, 0, 0),
+        ({"flat": 1}, 1, 1),
         ({"ppm": PPM}, UNITS_MAX, UNITS_MAX),
     ],
 )
@@ -109,3 +110,10 @@ def test_fees_are_read_as_they_are_written(many):
 def test_without_fees_nothing_is_written():
     assert write_fees(()) == ""
     assert read_fees("") == ()
+
+
+def test_no_part_gives_more_than_it_has_and_the_next_one_makes_up_for_it():
+    both = [terms(ppm=400_000, rounding="up")] * 2
+    assert fees_on(both, 5) == [2, 2]
+    assert fees_on(both, 6) == [3, 3]
+    assert fees_on_shares(both, [5, 1, 4]) == [[2, 2], [1, 0], [1, 2]]

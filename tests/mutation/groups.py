@@ -74,6 +74,28 @@ GROUPS = {
             "tests/core/test_usage.py",
         ),
     ),
+    "holds": Group(
+        ("core/asks.py", "core/settling.py"),
+        (
+            "tests/books/test_asks.py",
+            "tests/books/test_fees.py",
+            "tests/books/test_holds.py",
+            "tests/books/test_holds_kept.py",
+            "tests/books/test_payment_events.py",
+            "tests/books/test_settled.py",
+            "tests/core/test_asks.py",
+        ),
+    ),
+    "fees": Group(
+        ("core/fee_taking.py", "core/fees.py", "core/refunds.py"),
+        (
+            "tests/books/test_fees.py",
+            "tests/books/test_payment_events.py",
+            "tests/books/test_refunds.py",
+            "tests/core/test_fee_taking.py",
+            "tests/core/test_fees.py",
+        ),
+    ),
 }
 
 LEFT_OUT = "not postgresql and not tigerbeetle and not process"
