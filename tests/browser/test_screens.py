@@ -65,6 +65,7 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "devices", "/wallet/devices"
     yield "device", f"/wallet/devices/{street.machine.id}"
     yield "new-device", "/wallet/devices/new"
+    yield "shop", "/shop"
     yield "console", "/console"
     yield "account", "/account"
 

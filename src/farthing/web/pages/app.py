@@ -5,7 +5,7 @@ from farthing.services.desk import Desk
 from farthing.sharing import Room
 from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
 from farthing.web.api.router import Router
-from farthing.web.pages import account, console, enrolling, live, sign_in, wallet
+from farthing.web.pages import account, console, enrolling, live, shop, sign_in, wallet
 from farthing.web.pages.faults import Faults
 from farthing.web.pages.render import GUARDS, HTML, STATIC, static, version
 from farthing.web.pages.visit import anybody, by_form, by_script, signed_in
@@ -53,6 +53,10 @@ PAGES = [
     _show("/wallet/payments/{payment}", "page_payment", signed_in(wallet.payment_page)),
     _post("/wallet/payments/{payment}/answer", "page_answer", by_form(wallet.answer)),
     _post("/proofs", "page_proof", by_script(wallet.begin_proof), _JSON),
+    _show("/shop", "page_shop", signed_in(shop.shop_page)),
+    _post("/shop/keys/make", "page_make_key", by_form(shop.make_key)),
+    _post("/shop/keys/revoke", "page_revoke_key", by_form(shop.revoke_key)),
+    _post("/wallet/payments/{payment}/refund", "page_refund", by_form(shop.refund)),
     _show("/console", "page_console", signed_in(console.console_page)),
     _show("/account", "page_account", signed_in(account.account_page)),
     _post("/account/sessions/end", "page_end_session", by_form(account.end_session)),

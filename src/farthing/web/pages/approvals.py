@@ -41,4 +41,10 @@ def enrolling_act(terms: str) -> dict[str, str]:
     return {"act": "enrol-device", "terms": terms}
 
 
+def refunding_act(payment: Payment) -> dict[str, str]:
+    """Give what a passkey confirms of a refund: which sale, and how much of it is left."""
+    left = str(payment.captured - payment.refunded)
+    return {"act": "refund", "payment": payment.id, "amount": left, "asset": payment.asset}
+
+
 Act = Mapping[str, str]

@@ -13,6 +13,7 @@ from farthing.web.pages.approvals import (
     approval_of,
     enrolling_act,
     needs_passkey,
+    refunding_act,
     terms_of,
 )
 from farthing.web.pages.book import Book, Line, Machine, seconds_between
@@ -159,7 +160,12 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
         return enrolling_act(subject)
     if act == "remove-passkey":
         return {"act": act, "passkey": subject}
-    if act in ("recovery-codes", "add-passkey"):
+    if act == "refund":
+        line = await book_of(visit).line(subject)
+        if line is None or line.payment.payee_owner != visit.me.person.owner:
+            raise Missing("no-such-payment", "there is no such payment here")
+        return refunding_act(line.payment)
+    if act in ("recovery-codes", "add-passkey", "make-key"):
         return {"act": act}
     raise Malformed("malformed-form", "there is no such act to confirm")
 
