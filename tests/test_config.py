@@ -178,3 +178,9 @@ def test_records_beside_a_cluster_are_in_a_file_or_on_a_server(tmp_path):
     assert not read(tmp_path, f'{told}dsn = "postgresql://h/d"\n').books.in_file
     with pytest.raises(BadConfig, match="addresses: name TigerBeetle's replicas"):
         read(tmp_path, '[books]\nengine = "tigerbeetle"\n')
+
+
+def test_a_table_of_rules_is_told_in_the_file_alone(tmp_path: Path):
+    with pytest.raises(BadConfig, match="tables are told in the file alone"):
+        read(tmp_path, FARTHING_RISK_RULES="velocity")
+    assert read(tmp_path, FARTHING_RISK_MODE="on").risk.mode == "on"

@@ -6,7 +6,7 @@ import pytest
 
 from farthing.core.judgements import Act
 from farthing.errors import BadConfig
-from farthing.risk.settings import read_risk
+from farthing.risk.settings import judges_of, read_risk
 
 from .orders import order
 
@@ -89,3 +89,20 @@ def test_a_built_in_typology_is_changed_in_part():
 def acts(told: dict[str, Any]) -> list[Act]:
     """Tell what becomes of two orders in one second."""
     return [judgement.act for judgement in read_risk(told).judge_each([order(), order()])]
+
+
+@pytest.mark.parametrize(
+    ("mode", "states", "acts"),
+    [("on", ["on", "shadow"], [Act.ASK, Act.ALLOW]), ("shadow", ["on", "shadow"], [Act.ALLOW] * 2)],
+)
+def test_a_mode_of_shadow_lets_no_rule_act_whatever_its_own_state(mode, states, acts):
+    for state, act in zip(states, acts, strict=True):
+        told = {"mode": mode, "rules": {"velocity": {"state": state, "orders_per_minute_max": 1}}}
+        judges = judges_of(told)
+        judges.keep(order(), paid=True)
+        judgement = judges.judge(order())
+        assert (judgement.act, judgement.would) == (act, Act.ASK)
+
+
+def test_nobody_judges_where_it_is_off():
+    assert judges_of({"mode": "off"}) is None
