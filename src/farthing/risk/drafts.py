@@ -51,7 +51,8 @@ class RiskDraft:
         """Know an order from here on."""
         name, payee = kept.ordered.device, kept.ordered.payee
         device = self._device(name)
-        item = Item(kept, kept.paid and payee not in device.payees)
+        stranger = kept.paid and payee not in device.payees
+        item = Item(kept, stranger)
         if name in self._devices:
             add_order(device, kept)
         else:
@@ -59,7 +60,7 @@ class RiskDraft:
         if kept.paid:
             known = self._payee(payee)
             if payee in self._payees:
-                known.paid(kept.ordered.at, stranger=item.stranger)
+                known.paid(kept.ordered.at, stranger=stranger)
             else:
                 self._once_payees[payee] = item
         self.items.append(item)

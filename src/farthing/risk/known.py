@@ -44,7 +44,7 @@ class KnownDevice:
 
     def copy(self) -> Self:
         """Give another that knows the same."""
-        made = type(self)()
+        made = object.__new__(type(self))  # Nothing is made to be replaced at once.
         made.minute, made.hour = self.minute.copy(), self.hour.copy()
         made.payments, made.usual, made.largest = self.payments, self.usual, self.largest
         made.payees, made.places = self.payees.copy(), self.places.copy()
@@ -96,7 +96,7 @@ class KnownPayee:
 
     def copy(self) -> Self:
         """Give another that knows the same."""
-        made = type(self)()
+        made = object.__new__(type(self))
         made.payments = self.payments
         made.day, made.month = self.day.copy(), self.month.copy()
         return made
