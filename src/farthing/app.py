@@ -21,6 +21,8 @@ from farthing.observe.tracing import Tracing
 from farthing.observing import Faults, Observed
 from farthing.on_record import admit, fees_in_force, settle_assets
 from farthing.opening import cluster_of, key_ring, open_database
+from farthing.rails.base import Rail
+from farthing.rails.simulated import Simulated
 from farthing.risk.settings import judges_of
 from farthing.services.access import Access
 from farthing.services.batches import Batches
@@ -78,6 +80,7 @@ class Hub:
         """Finish what was accepted, then let go of everything."""
         self.desk.closing = True
         self.ctx.committed.give()
+        await self.desk.movements.close()
         await self.worker.stop()
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
@@ -189,7 +192,14 @@ def _desk(ctx: Context, config: Config, secrets_: list[bytes]) -> Desk:
         Batches(ctx, payments),
         Access(ctx),
         People(ctx, secrets_),
+        rails=_rails(config),
     )
+
+
+def _rails(config: Config) -> dict[str, Rail]:
+    if not config.rails.simulated:
+        return {}
+    return {Simulated.name: Simulated(config.path("simulated-rail.log"))}
 
 
 def _close(cluster: Cluster | None) -> None:

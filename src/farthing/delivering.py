@@ -7,18 +7,22 @@ from farthing.app import Hub
 from farthing.notifiers.outside import Networks, Outside
 from farthing.services.carrying import Patience
 from farthing.services.courier import Courier
+from farthing.services.movements import Clerk
 
 
 @contextlib.asynccontextmanager
 async def delivering(hub: Hub) -> AsyncGenerator[None]:
-    """Send events to webhooks as long as the hub is served."""
+    """Send events to webhooks, and look after movements, as long as the hub is served."""
     settings = hub.desk.config.webhooks
     outside = Outside(Networks(settings.allow_networks), settings.timeout_seconds)
     patience = Patience(off_after_seconds=settings.off_after_hours * 3600)
     courier = Courier(hub.ctx, outside.post, patience)
+    clerk = Clerk(hub.ctx, hub.desk.movements)
     courier.start()
+    clerk.start()
     try:
         yield
     finally:
+        await clerk.stop()
         await courier.stop()
         await outside.close()

@@ -223,6 +223,14 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typologies: Annotated[dict[str, Any], _told("patterns of misuse, a table for each")] = {}
 
 
+class RailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What moves money in and out."""
+
+    simulated: Annotated[
+        bool, _told("a rail that moves no money: for trying things, never beside real ones")
+    ] = False
+
+
 class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the hub takes of payments in one asset: see docs/howto/take-a-fee.md."""
 
@@ -277,6 +285,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: PeopleSettings = PeopleSettings()
     webhooks: WebhookSettings = WebhookSettings()
     risk: RiskSettings = RiskSettings()
+    rails: RailSettings = RailSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
     fees: dict[str, FeeSettings] = {}
     folder: str = ""
@@ -359,4 +368,5 @@ SECTIONS = {
     "people": PeopleSettings,
     "webhooks": WebhookSettings,
     "risk": RiskSettings,
+    "rails": RailSettings,
 }

@@ -17,6 +17,7 @@ from farthing.core.devices import (
 from farthing.core.fees import FeeTerms
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.mandates import Budget
+from farthing.core.movements import Conclude, Direction, Intend, Said
 from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import CreateKey, RevokeKey, Scope, secret_hash
 from farthing.core.refunds import GiveBack
@@ -75,6 +76,7 @@ async def live(world, signer):
     await world.do(SetAccountState(thawed, None, "frozen", world.fresh()))
     await world.do(SetAccountState(thawed, None, "open", world.fresh()))
     await world.do_all([world.pay(buyer, shop, 10 + i) for i in range(20)])
+    await move(world, shop)
     await draw(world, shop)
     await give_fees(world, buyer, shop)
     return {"refused": refused.id, "held": waiting, "shop": shop}
@@ -107,6 +109,15 @@ async def give_fees(world, buyer, shop):
     sold = await paid(world, buyer, shop, 200, offer=ident)
     world.fees = {}
     await world.do(GiveBack(ids.name("ref", world.fresh()), sold.id, None, 100, ""))
+
+
+async def move(world, account):
+    """Bring money in and pay some out: settled, failed, and under way."""
+    for direction in Direction:
+        for said in (Said.SETTLED, Said.FAILED, Said.PENDING):
+            ident = ids.name(direction.value, world.fresh())
+            await world.do(Intend(ident, None, direction, account, "USD", 9, "simulated", "x"))
+            await world.do(Conclude(ident, said, "sim", "", 9))
 
 
 async def listen(world, owner):

@@ -122,6 +122,8 @@ TABLE = (
     Later("mandates", "farthing.cli.mandates:mandates_app", "What devices may spend."),
     Later("devices", "farthing.cli.admin:devices_app", "Devices."),
     Later("offers", "farthing.cli.admin:offers_app", "Price tags."),
+    Later("topups", "farthing.cli.movements:topups_app", "Money in, by rails."),
+    Later("payouts", "farthing.cli.movements:payouts_app", "Money out, by rails."),
     Later("webhooks", "farthing.cli.webhooks:webhooks_app", "Where events are sent."),
     Later("keys", "farthing.cli.keys:keys_app", "API keys."),
     Later("hub-keys", "farthing.cli.keys:hub_keys_app", "The hub's own signing keys."),

@@ -54,12 +54,23 @@ webhooks = listing(
     ),
     none="No webhooks yet: farthing webhooks add URL",
 )
+movements = listing(
+    "id account units asset state money",
+    lambda m: (m["id"], m["account"], m["units"], m["asset"], _stands(m), m["money"]),
+    right=(2,),
+    none="Nothing yet: farthing topups create acc_… AMOUNT",
+)
 deliveries = listing(
     "at event kind try answer ms",
     lambda d: (d["at"], d["event"], d["kind"], str(d["attempt"]), _answered(d), str(d["took_ms"])),
     right=(3, 5),
     none="Nothing was sent yet.",
 )
+
+
+def _stands(movement: Row) -> str:
+    waits = "" if movement["booked"] else "…"
+    return f"{movement['state']}{waits} {movement['reason'] or ''}".strip()
 
 
 def _answered(delivery: Row) -> str:

@@ -76,6 +76,8 @@ class TransferCode:
     FEE_BACK = 13
     BUDGET = 20
     LIMIT = 21
+    TOP_UP = 30
+    PAYOUT = 31
 
 
 def system_account(role: str, ledger: int) -> int:

@@ -8,6 +8,7 @@ from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Kind
 from farthing.core.identity import CERTIFICATES
 from farthing.core.mandates import MANDATES
+from farthing.core.movements import MOVEMENTS
 from farthing.core.offers import OFFERS
 from farthing.core.owners import KEYS, OWNERS
 from farthing.core.people import PASSKEYS, PEOPLE, SIGN_IN_CODES
@@ -29,6 +30,7 @@ STATED: dict[Table[Any], str] = {
     PASSKEYS: "passkey",
     SIGN_IN_CODES: "sign-in code",
     WEBHOOKS: "webhook",
+    MOVEMENTS: "movement",
 }
 """The tables whose records are stated, with the word for one of them."""
 

@@ -7,6 +7,7 @@ again, leaves are built again from the rows they cover, and balances are made an
 from collections.abc import Mapping
 
 from farthing.clock import NS
+from farthing.core.accounts import TransferCode
 from farthing.core.audit_faults import Broken, broken
 from farthing.core.audit_fees import FEE_CODES
 from farthing.core.audit_latches import Latches
@@ -26,6 +27,7 @@ _ENDINGS = {
 }
 _ENDING = sum(_ENDINGS)
 _NEVER_NS = 2**62
+_BY_RAILS = (TransferCode.TOP_UP, TransferCode.PAYOUT)
 
 
 def check_certificates(certificates: Mapping[str, Certificate], root_public: str) -> None:
@@ -46,7 +48,8 @@ class Walk:
            those that ended, with how; `stated` the newest leaf of each payment since the last
            comparison. Whoever compares them empties them. `records` are what administrative
            statements say of records, to be compared at the end. `accepted` are heads whose loss the
-           operator accepted on record; `fees_moved` counts transfers that took or returned a fee;
+           operator accepted on record; `fees_moved` counts transfers that took or returned a fee,
+           `moved_by_rails` those of top-ups and payouts;
            `latches` tell when accounts were frozen or closed.
     """
 
@@ -61,7 +64,7 @@ class Walk:
         self.accepted: set[str] = set()
         self.records = Records()
         self.latches = Latches()
-        self.holds_made = self.sessions_closed = self.fees_moved = 0
+        self.holds_made = self.sessions_closed = self.fees_moved = self.moved_by_rails = 0
 
     def commit(self, row: StoredCommit) -> None:
         """Check the next commit: head, leaves, root, and where it leaves history.
@@ -147,6 +150,8 @@ class Walk:
         moved = row.transfer
         if moved.code in FEE_CODES:
             self.fees_moved += 1
+        if moved.code in _BY_RAILS and not moved.flags & _ENDING:
+            self.moved_by_rails += 1
         self.latches.note(moved)
         if moved.flags & _ENDING:
             self.ended[moved.pending_id] = _ENDINGS[moved.flags & _ENDING]

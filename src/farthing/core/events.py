@@ -51,6 +51,14 @@ class Kind(StrEnum):
     SESSION_TOPPED_UP = "session.topped_up"
     SESSION_ENDED = "session.ended"
     SESSION_CLOSED = "session.closed"
+    TOP_UP_BEGUN = "topup.begun"
+    TOP_UP_WAITS = "topup.waits"
+    TOP_UP_SETTLED = "topup.settled"
+    TOP_UP_FAILED = "topup.failed"
+    PAYOUT_BEGUN = "payout.begun"
+    PAYOUT_WAITS = "payout.waits"
+    PAYOUT_SETTLED = "payout.settled"
+    PAYOUT_FAILED = "payout.failed"
     WEBHOOK_ADDED = "webhook.added"
     WEBHOOK_ROTATED = "webhook.rotated"
     WEBHOOK_ENABLED = "webhook.enabled"
@@ -100,6 +108,14 @@ EXPLAINED: dict[Kind, str] = {
     Kind.SESSION_TOPPED_UP: "a session got a further deposit",
     Kind.SESSION_ENDED: "a payer ended a session; its payee may still hand in what it has",
     Kind.SESSION_CLOSED: "a session was closed: `captured` is taken, the rest is released",
+    Kind.TOP_UP_BEGUN: "a rail is told to bring money in",
+    Kind.TOP_UP_WAITS: "a rail does not know yet, or was not heard; it is asked again",
+    Kind.TOP_UP_SETTLED: "money came in, and the account has it",
+    Kind.TOP_UP_FAILED: "no money came in; `reason` says why",
+    Kind.PAYOUT_BEGUN: "money is held, and a rail is told to pay it out",
+    Kind.PAYOUT_WAITS: "a rail does not know yet, or was not heard; the money stays held",
+    Kind.PAYOUT_SETTLED: "money went out",
+    Kind.PAYOUT_FAILED: "no money went out, and the account has it again; `reason` says why",
     Kind.WEBHOOK_ADDED: "events are sent to a URL from now on",
     Kind.WEBHOOK_ROTATED: "a webhook got a new secret",
     Kind.WEBHOOK_ENABLED: "a webhook was turned on again, and goes on where it was",

@@ -118,7 +118,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
 
     def __init__(self, may_ask: Callable[[Address], bool], names: LookUp) -> None:
         self._may_ask, self._names = may_ask, names
-        self._inner: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+        self._inner: Any = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,

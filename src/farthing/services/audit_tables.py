@@ -16,6 +16,7 @@ from farthing.core.payments import PAYMENTS, Payment, Place
 from farthing.core.refunds import REFUNDS, Refund
 from farthing.core.replay import counters
 from farthing.errors import Malformed
+from farthing.services.audit_movements import check_movements
 from farthing.services.audit_sessions import check_sessions
 from farthing.store import audit_rows as rows
 from farthing.store.database import Tx
@@ -52,6 +53,7 @@ class Tables:
         self._check_accounts(walk)
         self._check_account_records(walk)
         self._check_records(walk)
+        check_movements(self._tx, walk.moved_by_rails)
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
         if self._fees != walk.fees_moved:

@@ -1,12 +1,14 @@
 """Everything the ways in may call, in one place."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from farthing.rails.base import Rail
 from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context
 from farthing.services.event_feed import EventFeed
+from farthing.services.movements import Movements
 from farthing.services.payments import Payments
 from farthing.services.people import People
 from farthing.services.sessions import Sessions
@@ -29,8 +31,8 @@ class Desk:
     """The services of one running hub.
 
     Shape: `streams` has places for long answers, `feed` the events that they tell; lists are
-           made in `turns`; `metrics` writes the page of metrics; `fault` says in a word why
-           payments cannot be taken now, nothing if they can.
+           made in `turns`; `movements` go by `rails`; `metrics` writes the page of metrics; `fault`
+           says in a word why payments cannot be taken now, nothing if they can.
     """
 
     ctx: Context
@@ -46,6 +48,8 @@ class Desk:
     streams: Streams = field(init=False)
     feed: EventFeed = field(init=False)
     ticking: Ticking = field(init=False)
+    movements: Movements = field(init=False)
+    rails: Mapping[str, Rail] = field(default_factory=dict[str, Rail])
     turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
@@ -53,3 +57,4 @@ class Desk:
         self.streams = Streams(self.config.limits)
         self.feed = EventFeed(self.ctx, lambda: self.closing)
         self.ticking = Ticking(self.ctx, self.sessions)
+        self.movements = Movements(self.ctx, self.rails)

@@ -12,6 +12,7 @@ from farthing.web.api import (
     fees,
     hub,
     mandates,
+    movements,
     offers,
     owners,
     payments,
@@ -53,6 +54,7 @@ def all_endpoints() -> list[Endpoint]:
         *offers.ENDPOINTS,
         *fees.ENDPOINTS,
         *webhooks.ENDPOINTS,
+        *movements.ENDPOINTS,
         *facilitator.ENDPOINTS,
         *discovery.ENDPOINTS,
     ]

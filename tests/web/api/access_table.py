@@ -79,6 +79,12 @@ POST /v1/offers                         | owner seller             | owner
 GET  /v1/offers                         | owner seller read        | | shows the asker's own
 PUT  /v1/offers/{offer}                 | owner seller             | owner
 POST /v1/offers/{offer}/withdraw        | owner seller             | owner
+POST /v1/topups                         | owner                    | owner
+GET  /v1/topups                         | owner seller read        | | shows the asker's own
+GET  /v1/topups/{topup}                 | owner seller read        | owner
+POST /v1/payouts                        | owner                    | owner
+GET  /v1/payouts                        | owner seller read        | | shows the asker's own
+GET  /v1/payouts/{payout}               | owner seller read        | owner
 POST /v1/webhooks                       | owner seller             | owner
 GET  /v1/webhooks                       | owner seller read        | | shows the asker's own
 GET  /v1/webhooks/{webhook}             | owner seller read        | owner

@@ -33,7 +33,8 @@ NEEDS = {
     "capture": "held", "void": "held", "approve": "asked", "deny": "asked",
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
-            "session": "ses", "webhook": "whk", "owner": "own", "person": "per",
+            "session": "ses", "webhook": "whk", "topup": "top", "payout": "out",
+            "owner": "own", "person": "per",
             "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
 _numbers = itertools.count(1)
@@ -125,6 +126,19 @@ class Parties:
         body = {"payee": self.town.accounts[party], "path": "/x", "asset": "USD", "amount": "1"}
         return (await self._made("/v1/offers", body))["id"]
 
+    async def movement(self, party: str, noun: str) -> str:
+        """Begin a top-up or a payout."""
+        body = await _moving(self, party) | {"account": self.town.accounts[party]}
+        return (await self._made(f"/v1/{noun}s", body))["id"]
+
+    async def topup(self, party: str) -> str:
+        """Begin a top-up."""
+        return await self.movement(party, "topup")
+
+    async def payout(self, party: str) -> str:
+        """Begin a payout."""
+        return await self.movement(party, "payout")
+
     async def webhook(self, party: str) -> str:
         """Add a webhook."""
         body = {"url": "https://shop.example/paid", "owner": self.town.owners[party]}
@@ -194,6 +208,9 @@ class Parties:
         if member is not None:
             whose = nobodys(member) if relation == "nowhere" else await getattr(self, member)(party)
             body = body | {member: whose}
+            if row.request == "POST /v1/payouts" and relation != "nowhere":
+                credit = {"account": whose, "units": "9", "asset": "USD"}
+                await self._made("/v1/credits", credit)
         return body
 
 
@@ -296,6 +313,10 @@ async def _offering(parties: Parties, party: str) -> Any:
     return {"payee": parties.town.accounts[party], "path": "/y", "asset": "USD", "amount": "1"}
 
 
+async def _moving(parties: Parties, party: str) -> Any:
+    return {"account": parties.town.accounts[party], "units": "1", "asset": "USD"}
+
+
 async def _hooking(parties: Parties, _party: str) -> Any:
     await parties.make_room()
     return {"url": "https://shop.example/paid"}
@@ -338,6 +359,8 @@ BODIES = {
     "POST /v1/offers": _offering,
     "PUT /v1/offers/{offer}": _offering,
     "POST /v1/webhooks": _hooking,
+    "POST /v1/topups": _moving,
+    "POST /v1/payouts": _moving,
     "POST /v1/webhooks/{webhook}/rotate": fixed(),
     "POST /v1/webhooks/{webhook}/replay": fixed(),
 }
@@ -350,6 +373,8 @@ NAMED = {
     "POST /v1/devices/invitations": "account",
     "POST /v1/offers": "payee",
     "POST /v1/webhooks": "owner",
+    "POST /v1/topups": "account",
+    "POST /v1/payouts": "account",
 }
 """Which member of a body names the thing that a request without an id in its path is about."""
 

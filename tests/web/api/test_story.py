@@ -73,6 +73,8 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await the_hub(ask)
         await owners_and_accounts(ask)
         await mandates_and_offers(ask)
+        await webhooks(ask)
+        await movements(ask)
         await devices(ask)
         await payments(ask)
         await cancelling(ask)
@@ -147,6 +149,35 @@ async def mandates_and_offers(ask: Told) -> None:
     assert (await ask("GET", "/v1/offers", who="seller.read"))["items"] == [changed]
     assert (await ask("GET", "/v1/fees", who="seller.read"))["items"] == []
     assert (await ask("POST", f"{path}/withdraw", who="seller.seller"))["withdrawn_at"]
+
+
+async def webhooks(ask: Told) -> None:
+    body = {"url": "https://shop.example/paid", "kinds": ["payment.*"], "label": "till"}
+    made = await ask("POST", "/v1/webhooks", body, who="seller.seller")
+    assert made.pop("secret").startswith("whsec_")
+    path = f"/v1/webhooks/{made['id']}"
+    assert (await ask("GET", "/v1/webhooks", who="seller.read"))["items"] == [made]
+    assert await ask("GET", path, who="seller.read") == made
+    new = await ask("POST", f"{path}/rotate", {"overlap_seconds": 0}, who="seller.seller")
+    assert new["secret"].startswith("whsec_")
+    assert (await ask("POST", f"{path}/test", who="seller.seller"))["state"] == "on"
+    told = await ask("POST", f"{path}/replay", {"after": "0"}, who="seller.seller")
+    assert int(told["until"]) > 0
+    assert (await ask("GET", f"{path}/deliveries", who="seller.read"))["items"] == []
+    assert (await ask("POST", f"{path}/disable", who="seller.seller"))["why"] == "owner"
+    assert (await ask("POST", f"{path}/enable", who="seller.seller"))["state"] == "on"
+    assert (await ask("POST", f"{path}/remove", who="seller.seller"))["url"] == ""
+
+
+async def movements(ask: Told) -> None:
+    body = {"account": ask.town.accounts["purse"], "units": "70", "asset": "USD"}
+    for noun in ("topups", "payouts"):
+        made = await ask("POST", f"/v1/{noun}", body | {"place": "ok"}, who="buyer.owner")
+        assert (made["state"], made["money"]) == ("intended", "test")
+        shown = await ask("GET", f"/v1/{noun}/{made['id']}", who="buyer.read")
+        assert shown["id"] == made["id"]
+        listed = await ask("GET", f"/v1/{noun}", who="buyer.read")
+        assert [one["id"] for one in listed["items"]] == [made["id"]]
 
 
 async def devices(ask: Told) -> None:

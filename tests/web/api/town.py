@@ -25,7 +25,7 @@ from farthing.core.vouchers import Agreed, Claims, sign_voucher
 from farthing.keys import Ed25519Signer, Signer, new_signer
 from farthing.opening import key_ring
 from farthing.protocols.message_signatures import SignedMessage, sign_request
-from farthing.settings import BooksSettings, Config, Server
+from farthing.settings import Config, RailSettings, Server
 from farthing.web.app import HubApp, LocalOperator
 
 URL = "http://hub.test"
@@ -78,7 +78,9 @@ class Town:
         request = client.build_request(method, path, headers=fields, content=content)
         if who in self.machines:
             self.sign(request, self.machines[who])
-        return await client.send(request)
+        answer = await client.send(request)
+        await self.hub.desk.movements.quiet()  # Its rail was asked meanwhile.
+        return answer
 
     async def made(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Send a request that must succeed, and give its JSON."""
@@ -249,7 +251,7 @@ def enrolment(code: str, signer: Signer) -> dict[str, str]:
 
 def config_in(folder: Path, **server: Any) -> Config:
     """Configure a hub in a folder."""
-    return Config(folder=str(folder), server=Server(**server), books=BooksSettings())
+    return Config(folder=str(folder), server=Server(**server), rails=RailSettings(simulated=True))
 
 
 @contextlib.asynccontextmanager

@@ -344,6 +344,27 @@ class ReplayAnswer(TypedDict):
     until: str
 
 
+class MovementAnswer(TypedDict):
+    """A top-up or a payout. `booked` tells whether the ledger has what the rail said last.
+
+    `money` is test where the rail moves none.
+    """
+
+    id: str
+    account: str
+    rail: str
+    asset: str
+    units: str
+    place: str
+    state: str
+    reason: str | None
+    rail_reference: str | None
+    booked: bool
+    money: str
+    created_at: str
+    changed_at: str
+
+
 class HealthAnswer(TypedDict):
     """How the hub is: `ok`, `ready`, `closing`, `not-writable`, `disk-full`, `clock-behind-books`.
 

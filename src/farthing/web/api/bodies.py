@@ -353,3 +353,13 @@ class ReplayBody(Body, frozen=True, kw_only=True):
 
     after: EventNumber = "0"
     until: EventNumber | None = None
+
+
+class MovementBody(Body, frozen=True, kw_only=True):
+    """A top-up or a payout; `place` is where from or where to, in the rail's own words."""
+
+    account: Ident
+    units: Units
+    asset: Text
+    rail: Text = "simulated"
+    place: Text = ""

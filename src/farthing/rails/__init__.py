@@ -1,0 +1,1 @@
+"""Rails move money in and out: one file each."""
