@@ -1,0 +1,90 @@
+"""Notices by e-mail, to a server of the operator's (SMTP submission), stopped by one click.
+
+Source: RFC 5322; RFC 6409; RFC 8058 (one-click unsubscribe). Needs `farthing[notices]`.
+"""
+
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr
+
+import aiosmtplib
+
+from farthing.notifiers.base import Posted
+from farthing.notifiers.words import Text
+
+_GONE = (550, 551, 553)
+"""Answers of a server that knows no such mailbox: nothing more is sent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where mail is handed in. Shape: `security` is `tls`, `starttls`, or `none` for loopback."""
+
+    host: str
+    port: int = 587
+    security: str = "starttls"
+    user: str = ""
+    password: str = ""
+    sender: str = "farthing@localhost"
+    seconds: float = 20.0
+    trust: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One notice to one mailbox. Shape: `ident` is the same however often it is sent."""
+
+    ident: str
+    to: str
+    text: Text
+    stop_url: str
+
+
+def message_of(letter: Letter, sender: str, now_s: int) -> EmailMessage:
+    """Write the mail. Units: `now_s` is in Unix seconds.
+
+    Raises: ValueError for an address with a line break in it.
+    """
+    text, message = letter.text, EmailMessage()
+    message["From"] = formataddr(("Farthing", sender))
+    message["To"] = letter.to
+    message["Subject"] = text.title
+    message["Date"] = format_datetime(datetime.fromtimestamp(now_s, UTC))
+    message["Message-ID"] = f"<{letter.ident}@{sender.rpartition('@')[2]}>"
+    message["List-Unsubscribe"] = f"<{letter.stop_url}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(f"{text.body}\n\n--\n{text.why}\n{text.stop}\n")
+    return message
+
+
+async def send(server: Server, letter: Letter, now_s: int) -> Posted:
+    """Hand one mail in, and tell what became of it; a refused mailbox is gone for good."""
+    began = time.monotonic()
+    status, fault = 250, ""
+    try:
+        await aiosmtplib.send(
+            message_of(letter, server.sender, now_s),
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            username=server.user or None,
+            password=server.password or None,
+            timeout=server.seconds,
+            tls_context=server.trust,
+        )
+    except aiosmtplib.SMTPRecipientsRefused as refused:
+        status, fault = refused.recipients[0].code, "refused"
+    except aiosmtplib.SMTPResponseException as refused:
+        status, fault = refused.code, "refused"
+    except ValueError:
+        status, fault = 0, "malformed-address"
+    except (aiosmtplib.SMTPException, OSError):
+        status, fault = 0, "unreachable"
+    if status in _GONE:
+        status = 410  # As every way says that nobody is there any more.
+    return Posted(status, fault, round((time.monotonic() - began) * 1000))

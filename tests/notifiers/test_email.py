@@ -1,0 +1,123 @@
+"""Mail is received by a real SMTP server on this machine."""
+
+import contextlib
+import email
+import email.policy
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from farthing.core.events import EXPLAINED, Event, Kind
+from farthing.core.notices import LANGUAGES, Class, Told, Wishes, class_of
+from farthing.money import Asset
+from farthing.notifiers.email import Letter, Server, send
+from farthing.notifiers.words import written
+from tests.ports import free_port
+
+URL = "https://hub.example/stop/abc"
+ASSETS = {"USD": Asset("USD", 6)}
+
+
+class Mailbox:
+    """What was handed in. Shape: `answers` is what the server says to a recipient."""
+
+    def __init__(self) -> None:
+        self.got, self.answer = [], "250 OK"
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802 - its own
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802 - its own
+        self.got.append((envelope.rcpt_tos, envelope.content))
+        return "250 kept"
+
+
+@contextlib.contextmanager
+def receiving_mail():
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield box, Server("127.0.0.1", controller.port, "none", sender="hub@hub.example")
+    finally:
+        controller.stop()
+
+
+def letter(wishes: Wishes | None = None, to: str = "ann@home.example") -> Letter:
+    body = {"asset": "USD", "captured": "1500000"}
+    events = [Event(i, "own_1", "payment.captured", "pay_1", 0, body) for i in (1, 2)]
+    told = Told(Class.MONEY, tuple(events), 0)
+    return Letter("not_1", to, written(told, wishes or Wishes({}), ASSETS, URL), URL)
+
+
+async def test_a_mail_says_what_happened_why_it_came_and_stops_by_one_click():
+    with receiving_mail() as (box, server):
+        posted = await send(server, letter(), 1_800_000_000)
+    assert posted.delivered
+    [(to, raw)] = box.got
+    mail = email.message_from_bytes(raw, policy=email.policy.default)
+    assert to == ["ann@home.example"]
+    assert mail["subject"] == "Money moved"
+    assert mail["message-id"] == "<not_1@hub.example>"
+    assert mail["list-unsubscribe"] == f"<{URL}>"
+    assert mail["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    text = mail.get_content()
+    assert "A payment was made (2 times)." in text
+    assert "you are told about “Money moved”" in text
+    assert URL in text
+    assert "3" not in text.split("--")[0]
+
+
+async def test_amounts_are_shown_to_who_wants_them_and_never_in_the_title():
+    text = letter(Wishes({}, shows_amounts=True)).text
+    assert "3.00 USD" in text.body or "3 USD" in text.body
+    assert "USD" not in text.title
+
+
+async def test_a_german_reader_is_told_in_german():
+    with receiving_mail() as (box, server):
+        await send(server, letter(Wishes({}, language="de")), 1_800_000_000)
+    mail = email.message_from_bytes(box.got[0][1], policy=email.policy.default)
+    assert mail["subject"] == "Geld wurde bewegt"
+    assert "Eine Zahlung wurde ausgeführt (2-mal)." in mail.get_content()
+
+
+@pytest.mark.parametrize(
+    "answer, status, gone",
+    [("550 no such mailbox", 410, True), ("451 later", 451, False)],
+)
+async def test_a_mailbox_that_is_not_there_is_gone_and_one_that_is_busy_is_not(
+    answer, status, gone
+):
+    with receiving_mail() as (box, server):
+        box.answer = answer
+        posted = await send(server, letter(), 1_800_000_000)
+    assert (posted.status, posted.fault, posted.gone) == (status, "refused", gone)
+    assert box.got == []
+
+
+async def test_an_address_cannot_add_a_line_to_the_mail():
+    with receiving_mail() as (box, server):
+        posted = await send(server, letter(to="a@b.example\r\nBcc: c@d.example"), 1_800_000_000)
+    assert posted.fault == "malformed-address"
+    assert box.got == []
+
+
+async def test_a_server_that_is_not_there_is_no_error_of_ours():
+    server = Server("127.0.0.1", free_port(), "none", seconds=2)
+    posted = await send(server, letter(), 1_800_000_000)
+    assert (posted.status, posted.fault) == (0, "unreachable")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_that_is_told_has_words_in_every_language(language):
+    for kind in EXPLAINED:
+        about = class_of(kind)
+        if about is not None:
+            told = Told(about, (Event(1, "own_1", kind.value, "", 0, {}),), 0)
+            text = written(told, Wishes({}, language=language), ASSETS, URL)
+            assert text.body.strip(".")
+            assert text.title in text.why
+    assert class_of(Kind.PAYMENT_HELD) is None
