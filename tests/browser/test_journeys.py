@@ -6,6 +6,28 @@ from playwright.sync_api import expect
 
 from .chromium import Chromium, Hub
 
+SPOILED = """async () => {
+    const script = document.querySelector('script[src$="/receipt.js"]').src;
+    const { holds } = await import(script);
+    const box = document.querySelector("[data-receipt]");
+    const written = box.querySelector("[data-text]").textContent, root = box.dataset.root;
+    const after = async (spoil) => {
+        const receipt = JSON.parse(written);
+        spoil(receipt);
+        return holds(receipt, root).catch(() => false);
+    };
+    const other = (text) => (text[0] === "A" ? "B" : "A") + text.slice(1);
+    return Promise.all([
+        after(() => {}),
+        after((one) => { one.statement.amount = "1"; }),
+        after((one) => { one.proof.head.time = "1"; }),
+        after((one) => { one.proof.head.signature = other(one.proof.head.signature); }),
+        after((one) => { one.certificate.signature = other(one.certificate.signature); }),
+        after((one) => { one.statement.hub = "another"; }),
+    ]);
+}"""
+"""Whether a receipt holds as it is, and with one thing in it spoiled at a time."""
+
 
 def test_an_owner_sees_what_is_paid_is_asked_and_stops_a_device(chromium: Chromium, hub: Hub):
     parkside = hub.owner("Parkside Chargers")
@@ -38,6 +60,7 @@ def test_an_owner_sees_what_is_paid_is_asked_and_stops_a_device(chromium: Chromi
         expect(page.locator(".receipt-top")).to_contain_text("Paid")
         assert hub.ask("GET", f"/v1/payments/{asked['id']}")["state"] == "captured"
         expect(page.locator("[data-verdict]")).to_contain_text("this receipt holds")
+        assert page.evaluate(SPOILED) == [True, False, False, False, False, False]
 
         # One tap stops the device, and the next payment says why it was refused.
         page.get_by_role("link", name="Devices").click()
