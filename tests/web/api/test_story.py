@@ -72,6 +72,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         ask = Told(town)
         await the_hub(ask)
         await owners_and_accounts(ask)
+        await people(ask)
         await mandates_and_offers(ask)
         await webhooks(ask)
         await movements(ask)
@@ -116,6 +117,17 @@ async def owners_and_accounts(ask: Told) -> None:
     empty = await ask("POST", "/v1/accounts", {"asset": "EUR"}, who="zoe")
     assert (await ask("POST", f"/v1/accounts/{empty['id']}/close", who="zoe"))["state"] == "closed"
     assert (await ask("POST", f"/v1/keys/{key['id']}/revoke", who="zoe"))["revoked_at"]
+
+
+async def people(ask: Told) -> None:
+    wanted = {"name": "Ada", "roles": ["owner"], "owner": ask.town.owners["buyer"]}
+    made = await ask("POST", "/v1/people", wanted)
+    again = await ask("POST", f"/v1/people/{made['id']}/links")
+    assert "/join#" in made["link"]
+    assert again["link"] not in ("", made["link"])
+    [listed] = (await ask("GET", "/v1/people"))["items"]
+    assert (listed["id"], listed["removed_at"]) == (made["id"], None)
+    assert (await ask("POST", f"/v1/people/{made['id']}/remove"))["removed_at"]
 
 
 async def mandates_and_offers(ask: Told) -> None:
