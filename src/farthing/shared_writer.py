@@ -23,6 +23,7 @@ from farthing.clock import NS, system_clock
 from farthing.collecting import calm_collector
 from farthing.core.chain import Head
 from farthing.errors import FarthingError, present
+from farthing.huge_pages import huge_pages
 from farthing.protocols.message_signatures import before_start
 from farthing.risk.settings import judges_of
 from farthing.services.heads import HeadsFile
@@ -130,4 +131,5 @@ def write_for_several(door: socket, lock: int) -> None:
     for number in _LEFT_TO_OTHERS:
         signal.signal(number, signal.SIG_IGN)
     calm_collector()
+    huge_pages()
     SharedWriter(door, lock).serve()

@@ -17,6 +17,7 @@ from farthing.books.sql import BATCH_MAX
 from farthing.books.writing import Writing
 from farthing.collecting import calm_collector
 from farthing.errors import FarthingError
+from farthing.huge_pages import huge_pages
 from farthing.logs import configure_logs
 from farthing.risk.settings import judges_of
 from farthing.store.sqlite import SqliteDatabase
@@ -45,6 +46,7 @@ def _begin(link: socket, inbox: Inbox, setup: Setup) -> None:
         return
     try:
         calm_collector()
+        huge_pages()
         link.sendall(teller.answer(None, None, failing=False))
         _serve(link, inbox, _scribe(database, setup, teller))
     finally:

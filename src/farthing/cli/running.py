@@ -1,4 +1,6 @@
-"""How a process that serves runs: on uvloop where there is one, and with a calm collector."""
+"""How a process that serves runs: on uvloop where there is one, with a calm collector, and in huge
+pages.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,11 +8,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from farthing.collecting import calm_collector
+from farthing.huge_pages import huge_pages
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a server to its end."""
     calm_collector()
+    huge_pages()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
 
