@@ -38,7 +38,7 @@ _LOOP: Places = {
     "write answer and receipt": [
         "farthing/web/api/shapes.py", "farthing/core/receipts.py", "farthing/core/chain.py",
         "farthing/web/problems.py", "farthing/services/payments.py:Payments.receipt",
-        "farthing/web/api/router.py:_written", "farthing/web/api/batches.py:_shown",
+        "farthing/web/api/telling.py:written", "farthing/web/api/batches.py:_shown",
     ],
     "use cases": [
         "farthing/web/api/payments.py", "farthing/web/api/batches.py",

@@ -130,6 +130,7 @@ _ENVELOPE = {
 
 _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, Any]], ...] = (
     (bodies.OwnerBody, msgspec.structs.asdict, {"name": "me", "time_zone": "UTC"}),
+    (bodies.PersonBody, msgspec.structs.asdict, {"name": "Ada", "roles": ["owner", "operator"]}),
     (bodies.KeyBody, msgspec.structs.asdict, {"scopes": ["read"], "label": "x"}),
     (bodies.AccountBody, msgspec.structs.asdict, {"asset": "USD", "name": "shop"}),
     (bodies.CreditBody, msgspec.structs.asdict, {"account": PAYEE, "units": "5", "asset": "USD"}),
@@ -161,6 +162,18 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
         bodies.VouchersBody,
         _drawn_many,
         {"vouchers": [{"session": SESSION, "voucher": to_base64url(VOUCHER)}]},
+    ),
+    (
+        bodies.WebhookBody,
+        msgspec.structs.asdict,
+        {"url": "https://shop.example/hear", "kinds": ["payment.*"], "label": "till"},
+    ),
+    (bodies.RotateWebhookBody, msgspec.structs.asdict, {"overlap_seconds": 60}),
+    (bodies.ReplayBody, msgspec.structs.asdict, {"after": "5", "until": "9"}),
+    (
+        bodies.MovementBody,
+        lambda body: (parse_units(body.units), body.account),
+        {"account": PAYEE, "units": "5", "asset": "USD", "rail": "simulated", "place": "bank"},
     ),
     (bodies.TickBody, _ticked, {"tick": to_base64url(TICK), "late": True}),
     (

@@ -17,6 +17,7 @@ NEEDS = {
     "otel": "farthing init && FARTHING_TRACING_ENDPOINT=http://127.0.0.1:4318 farthing serve",
     "x402": "python3 -c 'import farthing.plugs.x402_seller'",
     "risk": "python3 -c 'from farthing.risk.models import Detector; Detector([[0]])'",
+    "notices": "python3 -c 'import farthing.notifiers.email'",
     "mpp": "python3 -c 'import farthing.plugs.pympp_client'",
 }
 """What somebody does who needs an extra, and has the base alone."""

@@ -20,6 +20,17 @@ from farthing.core.mandates import Budget
 from farthing.core.movements import Conclude, Direction, Intend, Said
 from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import CreateKey, RevokeKey, Scope, secret_hash
+from farthing.core.people import (
+    AddPasskey,
+    InvitePerson,
+    LinkPerson,
+    MakeRecoveryCodes,
+    Passkey,
+    Person,
+    RemovePasskey,
+    RemovePerson,
+    sign_in_code_hash,
+)
 from farthing.core.refunds import GiveBack
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
 from farthing.core.webhooks import (
@@ -133,10 +144,25 @@ async def listen(world, owner):
     await world.do(ReplayWebhook(ident, owner, 0, UNTIL_ALWAYS, "rpl"))
 
 
+async def let_in(world, owner):
+    """Let two people sign in: one by a passkey, whose second was taken away, one not any more."""
+    ada, bob = [Person(ids.name("per", world.fresh()), owner, n, ["owner"], 0) for n in "ab"]
+    for person in (ada, bob):
+        await world.do(InvitePerson(person, sign_in_code_hash(person.id), 600))
+    first, second = [Passkey(f"key-{n}", ada.id, bytes((n,)) * 70, "phone", 1, 0) for n in (1, 2)]
+    await world.do(AddPasskey(first, sign_in_code_hash(ada.id)))
+    await world.do(AddPasskey(second))
+    await world.do(RemovePasskey(second.id, ada.id, 1))
+    await world.do(MakeRecoveryCodes(ada.id, [sign_in_code_hash("one"), sign_in_code_hash("two")]))
+    await world.do(LinkPerson(bob.id, sign_in_code_hash("again"), 600))
+    await world.do(RemovePerson(bob.id))
+
+
 async def administer(world):
     """Give keys, invite, enrol, rotate, revoke, offer, and listen."""
     owner = await world.owner()
     await listen(world, owner)
+    await let_in(world, owner)
     key = ids.name("key", world.fresh())
     await world.do(CreateKey(key, owner, secret_hash("a"), [Scope.OWNER, Scope.READ], "mine"))
     await world.do(CreateKey(ids.name("key", world.fresh()), owner, secret_hash("b"), [], ""))

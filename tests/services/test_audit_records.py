@@ -50,7 +50,8 @@ def test_a_changed_field_of_a_record_is_found_and_the_record_named(spoilt, table
 
 @pytest.mark.parametrize("table, column", FREE, ids=_name)
 def test_what_people_wrote_may_be_deleted(spoilt, table, column):
-    assert spoilt.audit((f"UPDATE {table.name} SET {column} = ''",)).text == "ok"
+    nothing = "0" if table.row.__annotations__[column] in (int, "int") else "''"
+    assert spoilt.audit((f"UPDATE {table.name} SET {column} = {nothing}",)).text == "ok"
 
 
 @pytest.mark.parametrize("table", STATED, ids=_name)
@@ -97,6 +98,9 @@ async def test_an_asset_is_stated_by_the_first_account_in_it(world, database):
     assert str((await audit(database, None)).fault).startswith("asset USD: ")
 
 
+UNKNOWN_TO_IT = ("passkeys", "sign_in_codes")
+
+
 def as_an_older_version(tx):
     """Make these books what they would be if the version before these digests had written them."""
     rows = tx.rows("SELECT number, subject, statement FROM leaves ORDER BY number")
@@ -106,11 +110,13 @@ def as_an_older_version(tx):
         if any(member is not None for member in new):
             sql = "UPDATE leaves SET statement = ? WHERE number = ?"
             tx.run(sql, (canonical_json(said), number))
+    for name in UNKNOWN_TO_IT:
+        tx.run(f"DELETE FROM {name}")
     rehash(tx, 1, SIGNER)
 
 
 def test_books_of_an_older_version_pass_and_tell_what_is_not_proven(spoilt):
-    tables = [*(table.name for table in STATED), "payments"]
+    tables = {*(table.name for table in STATED), "payments"} - set(UNKNOWN_TO_IT)
     count = sum(spoilt.rows(f"SELECT COUNT(*) FROM {name}")[0][0] for name in tables)
     report = spoilt.audit(as_an_older_version, heads=[])
     assert report.text == "ok"

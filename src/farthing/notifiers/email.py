@@ -10,10 +10,14 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
-import aiosmtplib
-
+from farthing.errors import PlugMissing
 from farthing.notifiers.base import Posted
 from farthing.notifiers.words import Text
+
+try:
+    import aiosmtplib
+except ImportError as missing:
+    raise PlugMissing("notices-missing", "run: pip install 'farthing[notices]'") from missing
 
 _GONE = (550, 551, 553)
 """Answers of a server that knows no such mailbox: nothing more is sent there."""

@@ -236,7 +236,7 @@ async def test_bad_settlements(tmp_path: Path):
 async def test_odd_paths_queries_and_methods(tmp_path: Path):
     async with open_town(tmp_path) as town:
         for method, target, status, code in [
-            ("GET", "/", 404, "no-such-path"),
+            ("GET", "/", 421, "no-public-url"),  # A page, at a name that is not the hub's own.
             ("GET", "/v1", 404, "no-such-path"),
             ("GET", "/v1/payments/", 404, "no-such-path"),
             ("GET", "/v1/payments//refunds", 404, "no-such-path"),
