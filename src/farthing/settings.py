@@ -214,7 +214,7 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "whether orders are judged; in `shadow` what is odd is recorded and stops nothing, `on`"
             " the owner is asked or the order refused"
         ),
-    ] = "shadow"
+    ] = "off"
     devices_max: Annotated[
         int, _told("of how many devices habits are remembered", ge=1, le=10_000_000)
     ] = 20_000
