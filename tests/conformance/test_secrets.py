@@ -175,7 +175,9 @@ async def test_codes_and_keys_are_kept_as_hashes(tmp_path: Path):
         assert all(parse_time(one["expires"]) > town.clock() // NS for one in invited)
         keys = list(town.keys.values())
         assert len({*codes, *keys}) == len(codes) + len(keys)
-        assert all(len(from_base64url(key.removeprefix("fk_"))) >= 16 for key in keys)
+        drawn = [from_base64url(key.removeprefix("fk_")) for key in keys]
+        assert all(len(set(place)) > 1 for place in zip(*drawn, strict=True))
+        assert len(keys) > 3 and {len(raw) for raw in drawn} == {32}
         books = json.dumps(await town.dump(), default=bytes.hex)
         for secret in (*codes, *(code.replace("-", "") for code in codes), *keys):
             assert secret not in books and secret.encode().hex() not in books

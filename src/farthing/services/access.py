@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from farthing import ids
-from farthing.codec import from_base64url, to_base64url
+from farthing.codec import from_base64url
 from farthing.core.devices import Device
 from farthing.core.owners import KeyRecord, Principal, Scope, secret_hash
 from farthing.errors import Malformed, Unauthenticated, present
@@ -19,10 +19,10 @@ from farthing.protocols.message_signatures import (
 )
 from farthing.services.context import Context
 from farthing.services.devices import Directory
+from farthing.services.secrets import SECRET_BYTES, new_secret
 from farthing.store.queries import key_by_hash
 
 PREFIX = "fk_"
-_SECRET_BYTES = 32
 _KEPT = 5_000
 
 
@@ -37,9 +37,7 @@ class NewKey:
 
 def new_key(ctx: Context) -> NewKey:
     """Make an API key."""
-    secret = PREFIX + to_base64url(
-        ctx.random_bits(8 * _SECRET_BYTES).to_bytes(_SECRET_BYTES, "big")
-    )
+    secret = PREFIX + new_secret(ctx.random_bits)
     return NewKey(ids.name("key", ctx.fresh()), secret, secret_hash(secret))
 
 
@@ -138,6 +136,6 @@ def _looks_like_a_key(secret: str) -> bool:
     if not secret.startswith(PREFIX):
         return False
     try:
-        return len(from_base64url(secret.removeprefix(PREFIX))) == _SECRET_BYTES
+        return len(from_base64url(secret.removeprefix(PREFIX))) == SECRET_BYTES
     except Malformed:
         return False

@@ -1,10 +1,9 @@
 """Long answers: events as they happen, and exports of payments."""
 
 import asyncio
-import contextlib
 import csv
 import io
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from farthing.store.queries import PAGE_MAX, events_after, newest_event
 from farthing.web.api import answers, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import limit_of
+from farthing.web.api.long_answers import long_answer
 from farthing.web.api.payments import ANY, select
 
 _BEAT_SECONDS = 15.0
@@ -38,30 +38,8 @@ async def events(call: Call) -> Reply | None:
     cursor = _number(last) if last else await call.desk.ctx.database.read(newest_event)
     if "limit" in call.query:
         return await _some(call, cursor if last else 0)
-    await _long(call, _told(call, cursor))
+    await long_answer(call, _told(call, cursor))
     return None
-
-
-async def _long(call: Call, answer: Coroutine[Any, Any, None]) -> None:
-    """Give a long answer, which holds a place, until it ends or nobody is there to hear it.
-
-    Raises: Unavailable `too-busy`; TooMuch `too-much-at-once`; nothing was said then.
-    """
-    with contextlib.closing(answer), call.desk.streams.place(call.asker.owner, call.address):
-        answering = asyncio.create_task(answer)
-        leaving = asyncio.create_task(_until_gone(call))
-        try:
-            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            answering.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await answering
-
-
-async def _until_gone(call: Call) -> None:
-    while (await call.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _some(call: Call, cursor: int) -> Reply:
@@ -106,7 +84,7 @@ async def _send(call: Call, body: bytes, more: bool = True) -> None:
 
 async def export(call: Call) -> None:
     """Stream all payments that the asker may see, as CSV or JSON lines, newest first."""
-    await _long(call, _exported(call))
+    await long_answer(call, _exported(call))
 
 
 async def _exported(call: Call) -> None:

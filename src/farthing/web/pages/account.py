@@ -17,9 +17,9 @@ async def _page(visit: Visit, codes: list[str] | None = None) -> Reply:
     people, person = visit.call.desk.people, visit.me.person.id
     return visit.page(
         "account.html",
-        passkeys=await people.passkeys(person),
-        sessions=[(to_base64url(one.hash), one) for one in await people.sessions(person)],
-        left=await people.recovery_left(person),
+        passkeys=await people.register.passkeys(person),
+        sessions=[(to_base64url(one.hash), one) for one in await people.register.sessions(person)],
+        left=len(await people.register.recovery_codes(person)),
         codes=codes or [],
     )
 
@@ -33,7 +33,7 @@ async def end_session(visit: Visit, form: dict[str, str]) -> Reply:
 async def end_others(visit: Visit, _form: dict[str, str]) -> Reply:
     """Sign out of every other browser."""
     people, mine = visit.call.desk.people, visit.me.session.hash
-    found = await people.sessions(visit.me.person.id)
+    found = await people.register.sessions(visit.me.person.id)
     await people.sign_out(visit.me, [one.hash for one in found if one.hash != mine])
     return visit.go("/account")
 

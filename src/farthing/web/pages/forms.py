@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 
 from farthing.codec import read_json
 from farthing.errors import Forbidden, Malformed
-from farthing.services.people import Proof, Visitor
+from farthing.services.people import Proof
+from farthing.services.register import Visitor
 from farthing.web.api.endpoint import Call
 
 _FIELDS_MAX = 20

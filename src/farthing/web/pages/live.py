@@ -1,7 +1,6 @@
 """The wallet as it changes: rows of payments and the balance, told as they become true."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ from farthing.core.events import OF_PAYMENTS
 from farthing.core.payments import State
 from farthing.store.queries import newest_event
 from farthing.web.api.endpoint import Reply
+from farthing.web.api.long_answers import long_answer
 from farthing.web.pages.render import GUARDS
 from farthing.web.pages.visit import Visit
 from farthing.web.pages.wallet import asking, book_of
@@ -26,23 +26,8 @@ async def live(visit: Visit) -> Reply | None:
 
     Raises: Unavailable `too-busy`; TooMuch `too-much-at-once`.
     """
-    call = visit.call
-    with call.desk.streams.place(call.asker.owner, call.address):
-        telling = asyncio.create_task(_told(visit))
-        leaving = asyncio.create_task(_until_gone(visit))
-        try:
-            await asyncio.wait((telling, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await telling
+    await long_answer(visit.call, _told(visit))
     return None
-
-
-async def _until_gone(visit: Visit) -> None:
-    while (await visit.call.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _told(visit: Visit) -> None:
@@ -52,7 +37,10 @@ async def _told(visit: Visit) -> None:
     await call.send({"type": "http.response.start", "status": 200, "headers": fields})
     await _send(visit, await _all(visit))
     with call.desk.feed.following(owner) as signal:
-        while not call.desk.closing and await call.desk.people.visitor(visit.secret) is not None:
+        while (
+            not call.desk.closing
+            and await call.desk.people.register.visitor(visit.secret) is not None
+        ):
             seen = signal.given
             found = await call.desk.feed.after(owner, cursor, _BATCH)
             if found:

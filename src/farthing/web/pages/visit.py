@@ -6,7 +6,7 @@ from typing import Any
 
 from farthing.errors import Unauthenticated
 from farthing.services.passkeys import Site
-from farthing.services.people import Visitor
+from farthing.services.register import Visitor
 from farthing.web.api.endpoint import Call, Handler, Reply
 from farthing.web.asgi import RawHeaders
 from farthing.web.pages.forms import check_mark, read_form
@@ -67,7 +67,7 @@ async def visit_of(call: Call) -> Visit:
     """
     site = site_of(call)
     secret = secret_in(call, site)
-    visitor = await call.desk.people.visitor(secret) if secret else None
+    visitor = await call.desk.people.register.visitor(secret) if secret else None
     if visitor is not None:
         call.principal = visitor.principal()
     renderer = Renderer(chosen(call.headers.get("accept-language", "")), call.desk.ctx.assets)
