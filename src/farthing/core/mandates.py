@@ -184,12 +184,16 @@ def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
 
 @dataclass(frozen=True, slots=True)
 class SetMandate:
-    """Make a mandate, or change one: the new limits count what was spent this period."""
+    """Make a mandate, or change one: the new limits count what was spent this period.
+
+    Shape: `revision` is of the mandate that is to be changed; 0 changes whichever there is.
+    """
 
     wanted: Mandate
     by: str | None
     change: int
     creates: bool
+    revision: int = 0
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
@@ -229,6 +233,8 @@ class SetMandate:
             raise Missing("no-such-mandate", "there is no such mandate here")
         if before.asset != self.wanted.asset:
             raise Conflict("asset-mismatch", f"this mandate is in {before.asset}")
+        if self.revision not in (0, before.revision):
+            raise Conflict("mandate-changed", "it was changed meanwhile; look at it again")
         return msgspec.structs.replace(
             self.wanted,
             owner=before.owner,

@@ -35,9 +35,10 @@ class Mapping(Generic[Row]):
     @cached_property
     def select(self) -> str:
         """The start of every query for whole rows."""
-        return f"SELECT {', '.join(map(self._read, self.columns))} FROM {self.table.name}"  # noqa: S608 - our names
+        return f"SELECT {', '.join(map(self.column, self.columns))} FROM {self.table.name}"  # noqa: S608 - our names
 
-    def _read(self, column: str) -> str:
+    def column(self, column: str) -> str:
+        """What is selected for a column's value."""
         whole = f"{self.table.name}.{column}"
         numbered = column in self.table.numbered
         return f"(SELECT name FROM names WHERE number = {whole})" if numbered else whole  # noqa: S608
