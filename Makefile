@@ -9,7 +9,7 @@ RANDOM_TESTS := tests/machines tests/protocols/test_protocol_fuzz.py tests/core/
   tests/core/test_periods.py tests/web/api/test_bad_bodies.py tests/web/api/test_openapi_fuzz.py \
   tests/services/test_audit.py
 
-.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-risk bench-profile bench-stored speed-page simulate mutate safety-page docs reference audit-dependencies sbom clean
+.PHONY: help setup setup-system check test prove fuzz demo serve bench bench-peers bench-risk bench-profile bench-paint bench-stored speed-page simulate mutate safety-page docs reference audit-dependencies sbom clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench-risk: $(VENV)/.all ## Measure how well models find what is bad, on labelle
 
 bench-profile: $(VENV)/.all ## Show where a payment's time goes, stage by stage
 	@$(BIN)/python -m bench.profile $(ARGS)
+
+bench-paint: $(VENV)/.all ## Measure how soon pages show something, on a slow line and a slow phone
+	@$(BIN)/python -m bench.first_paint $(ARGS)
 
 bench-stored: $(VENV)/.all ## Pay beside ten million stored payments; the first time takes hours to make them
 	@$(BIN)/python -m bench.stored $(ARGS)
