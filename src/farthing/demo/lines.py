@@ -20,6 +20,9 @@ class Lines:
     def look(self) -> None:
         """Write what is new since the last look."""
         tally = self._tally
+        if tally.wallet and not self._known:
+            self._known.add(("wallet",))
+            self._write(f" 0:00  wallet   {tally.wallet}")
         fresh = min(tally.entries - self._read, len(tally.feed))
         self._read = tally.entries
         for entry in list(tally.feed)[len(tally.feed) - fresh :]:

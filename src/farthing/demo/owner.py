@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,16 +13,26 @@ from farthing.demo.fleet import pause
 from farthing.demo.tally import Tally
 from farthing.money import parse_price
 
-_THINKS_SECONDS = 0.8
+_THINKS_SECONDS, _LEAVES_SECONDS = 0.8, 20.0
 _LOOK_SECONDS = 0.2
 _REVOKES_AT, _TOPS_UP_AT = 0.4, 0.6
 
 
 class FleetOwner:
-    """Answers when the hub asks, and revokes a device that got lost."""
+    """Answers when the hub asks, and revokes a device that got lost.
 
-    def __init__(self, client: httpx.AsyncClient, devices: dict[str, str], tally: Tally) -> None:
+    Shape: where `watched` says that somebody has the wallet open, answering is left to them first.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        devices: dict[str, str],
+        tally: Tally,
+        watched: Callable[[], Awaitable[bool]],
+    ) -> None:
         self._client, self._devices, self._tally = client, devices, tally
+        self._watched = watched
         self._names = {device: name for name, device in devices.items()}
 
     async def answer(self, stop: asyncio.Event) -> None:
@@ -31,13 +41,17 @@ class FleetOwner:
             if stop.is_set():
                 return
             if event["kind"] == "payment.awaiting":
-                await pause(stop, _THINKS_SECONDS)
+                await pause(stop, _LEAVES_SECONDS if await self._watched() else _THINKS_SECONDS)
                 if not stop.is_set():
                     await self._answer(event)
 
     async def _answer(self, event: dict[str, Any]) -> None:
         name = self._names.get(event["body"]["device"], "")
         verb, said = ("deny", "said no") if name == DENIED else ("approve", "said yes")
+        payment = await ask(self._client, "GET", f"/v1/payments/{event['subject']}")
+        if payment["state"] != "awaiting":
+            self._tally.note(name, "answered in the wallet", int(event["body"]["amount"]))
+            return
         await ask(self._client, "POST", f"/v1/payments/{event['subject']}/{verb}")
         self._tally.note(name, f"its owner {said}", int(event["body"]["amount"]))
 

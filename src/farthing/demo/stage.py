@@ -25,10 +25,11 @@ from farthing.device.enrolment import enrol
 from farthing.device.purse import Purse
 from farthing.errors import FarthingError
 from farthing.money import parse_price
-from farthing.settings import Config
+from farthing.settings import Config, RailSettings
 from farthing.web.app import HubApp
 
 _STAGGER_SECONDS = 0.04
+_LOOK_SECONDS = 0.5
 
 
 class Demo:
@@ -47,6 +48,7 @@ class Demo:
         self._folder = Path()
         self._accounts: dict[str, str] = {}
         self._purses: dict[str, Purse] = {}
+        self._person = ""
         self._shops: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -54,7 +56,8 @@ class Demo:
         try:
             temporary = tempfile.TemporaryDirectory(prefix="farthing-demo-")
             self._folder = Path(self._stack.enter_context(temporary))
-            self.config = Config(folder=str(self._folder / "hub"))
+            rails = RailSettings(simulated=True)
+            self.config = Config(folder=str(self._folder / "hub"), rails=rails)
             await self._stack.enter_async_context(self._open)
             await self._open_hub()
             await self._open_shops()
@@ -101,8 +104,15 @@ class Demo:
             self.tally.trouble("the hub", fault.detail or fault.code)
 
     async def _time(self) -> None:
+        """End on time; with the wallet open, when it is closed or the demo is told to stop."""
         await pause(self.stop, self.tally.seconds)
+        while not self.stop.is_set() and await self._wallet_is_open():
+            await pause(self.stop, _LOOK_SECONDS)
         self.stop.set()
+
+    async def _wallet_is_open(self) -> bool:
+        """Tell whether somebody made a passkey with the link, and is signed in."""
+        return bool(await self._hub.desk.people.register.sessions(self._person))
 
     async def _finish(self) -> Result:
         root_key = next(iter(self._purses.values())).membership.root_key
@@ -114,7 +124,7 @@ class Demo:
     async def _open_hub(self) -> None:
         made = await initialise(self.config, "the operator", "UTC")
         self.tally.hub_id = made["hub"]
-        hub = await open_hub(self.config)
+        self._hub = hub = await open_hub(self.config)
         self._open.push_async_callback(hub.close)
         served = await Served(HubApp(hub.desk)).start()
         self._open.push_async_callback(served.stop)
@@ -141,7 +151,17 @@ class Demo:
         key = await self._key(owner, ["owner", "read"])
         await asyncio.gather(*(self._enrol(part, owner) for part in CAST))
         devices = {name: purse.device for name, purse in self._purses.items()}
-        self._owner = FleetOwner(await self._client_of(key), devices, self.tally)
+        client = await self._client_of(key)
+        self._owner = FleetOwner(client, devices, self.tally, self._wallet_is_open)
+        await self._invite(owner)
+
+    async def _invite(self, owner: str) -> None:
+        """Let whoever watches into the fleet's wallet, and the console."""
+        body = {"owner": owner, "name": "You", "roles": ["owner", "operator"]}
+        made = await ask(self._client, "POST", "/v1/people", body)
+        self._person, code = made["id"], made["link"].partition("#")[2]
+        place = self._hub_url.replace("127.0.0.1", "localhost")  # Passkeys belong to a name.
+        self.tally.wallet = f"{place}/join#{code}"
 
     async def _enrol(self, part: Part, owner: str) -> None:
         self._accounts[part.name] = account = await self._account(owner, part.name)

@@ -93,6 +93,7 @@ class Tally:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.hub_id = ""
+        self.wallet = ""
         self.put_in = 0
         self.payments = 0
         self.volume = 0

@@ -28,7 +28,7 @@ _SPARKS = 16
 def frame(tally: Tally, width: int, height: int) -> RenderableType:
     """Draw everything as it stands now."""
     top = [header(tally, width), Rule(style=FAINT)]
-    room = height - 4
+    room = height - 4 - len(_wallet(tally, width))
     if width >= _WIDE:
         sides = Table.grid(padding=(0, 2), expand=True)
         sides.add_column(width=_LEFT)
@@ -57,7 +57,18 @@ def header(tally: Tally, width: int) -> RenderableType:
         (f"  {sum(tally.refused.values()):,} refused", FAINT),
     )
     first, second = _ends(title, Text(clock, FAINT)), _ends(counts, speed(tally, width))
-    return Group(first, second, balance(tally))
+    return Group(first, second, balance(tally), *_wallet(tally, width))
+
+
+def _wallet(tally: Tally, width: int) -> list[Text]:
+    """Write the link to the fleet's wallet, in as many lines as it takes; nothing may be lost."""
+    if not tally.wallet:
+        return []
+    text = f"wallet  {tally.wallet}"
+    return [
+        Text(text[at : at + width], f"{COPPER} link {tally.wallet}")
+        for at in range(0, len(text), width)
+    ]
 
 
 def _ends(left: Text, right: Text) -> Table:
