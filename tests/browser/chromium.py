@@ -104,7 +104,7 @@ def _now_ms() -> int:
 @contextlib.contextmanager
 def hub_in(folder: Path) -> Iterator[Hub]:
     """Serve a hub in a folder."""
-    with HubProcess(folder) as process:
+    with HubProcess(folder, FARTHING_RAILS_SIMULATED="true") as process:
         yield Hub(process)
 
 

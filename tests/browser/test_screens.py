@@ -53,6 +53,11 @@ def street(hub: Hub) -> Street:
         (charger, gauges, 120, "GET /tick"),
     ):
         paid = hub.pay(machine, payee, amount, what).json()
+    for way, place, units in (("topups", "ok", 50_000_000), ("payouts", "ok", 12_500_000),
+                              ("payouts", "fail", 900_000), ("topups", "unclear", 5_000_000),
+                              ("payouts", "lost", 2_000_000)):  # fmt: skip
+        moving = {"account": fleet, "asset": "USD", "units": str(units), "rail": "simulated"}
+        hub.ask("POST", f"/v1/{way}", moving | {"place": place})
     asked = hub.pay(charger, gauges, 4_200_000, "POST /charge?kwh=12").json()
     return Street(owner, charger, asked["id"], paid["id"])
 
@@ -64,7 +69,9 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "receipt", f"/wallet/payments/{street.paid}"
     yield "devices", "/wallet/devices"
     yield "device", f"/wallet/devices/{street.machine.id}"
+    yield "limits", f"/wallet/devices/{street.machine.id}/limits"
     yield "new-device", "/wallet/devices/new"
+    yield "money", "/wallet/money"
     yield "shop", "/shop"
     yield "console", "/console"
     yield "account", "/account"
@@ -85,7 +92,7 @@ def test_every_page_is_for_everybody_by_day_and_by_night(
     faults: dict[str, Any] = {}
     with chromium.person() as ada:
         page = ada.page
-        for name in ("sign-in", "join"):
+        for name in ("sign-in", "join", "offline"):
             page.goto(f"{hub.url}/{name}")
             look_at(ada, name, folder, faults)
         ada.join(hub.link(street.owner, "Ada Lovelace", "operator"))
@@ -132,11 +139,11 @@ def test_the_first_load_is_small_and_comes_from_here_alone(
         at_rest(first.page)
         loaded = [one for one in answers if not one.url.endswith("/wallet/live")]
         assert {one.url.split("/")[2] for one in loaded} == {hub.url.split("/")[2]}
-        sizes = {one.url: one.request.sizes() for one in loaded}
-        told = {
-            url: size["responseBodySize"] + size["responseHeadersSize"]
-            for url, size in sizes.items()
-        }
+        told: dict[str, int] = {}
+        for one in loaded:  # What is asked for again costs nothing: its first time counts.
+            size = one.request.sizes()
+            whole = size["responseBodySize"] + size["responseHeadersSize"]
+            told[one.url] = max(told.get(one.url, 0), whole)
         assert sum(told.values()) <= FIRST_LOAD_BYTES_MAX, told
         assert sum(told.values()) > 10_000
 

@@ -147,6 +147,7 @@ class Event(msgspec.Struct, frozen=True):
 
 EVENTS = Table("events", Event, "number", passing=True, numbered=("owner",))
 OF_PAYMENTS = frozenset(kind.value for kind in Kind if kind.value.startswith("payment."))
+OF_RAILS = frozenset(kind.value for kind in Kind if kind.value.startswith(("topup.", "payout.")))
 
 
 def kept_events(events: Sequence[Event]) -> list[Event]:

@@ -5,8 +5,9 @@ the same; so an answer that was lost costs nothing but another question. `testin
 puts any rail to this.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from farthing.core.movements import Direction, Said
 
@@ -58,3 +59,10 @@ class Rail(Protocol):
     async def look_up(self, reference: str) -> Report | None:
         """Ask what became of an instruction; None where the rail has none under this reference."""
         ...
+
+
+@runtime_checkable
+class NamesPlaces(Protocol):
+    """A rail with a few places of its own to choose from; others take what a person writes."""
+
+    places: Sequence[str]

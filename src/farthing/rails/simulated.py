@@ -30,6 +30,7 @@ class Simulated:
 
     name = "simulated"
     is_money = False
+    places = ("ok", "slow", "fail", "unclear", "lost")
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -5,10 +5,20 @@ from farthing.services.desk import Desk
 from farthing.sharing import Room
 from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
 from farthing.web.api.router import Router
-from farthing.web.pages import account, console, enrolling, live, shop, sign_in, wallet
+from farthing.web.pages import (
+    account,
+    console,
+    enrolling,
+    limits,
+    live,
+    money,
+    shop,
+    sign_in,
+    wallet,
+)
 from farthing.web.pages.faults import Faults
-from farthing.web.pages.render import GUARDS, HTML, STATIC, static, version
-from farthing.web.pages.visit import anybody, by_form, by_script, signed_in
+from farthing.web.pages.render import GUARDS, HTML, STATIC, guarded, static, version
+from farthing.web.pages.visit import Visit, anybody, by_form, by_script, signed_in
 
 _FOR_GOOD = [(b"cache-control", b"public, max-age=31536000, immutable")]
 _JSON = "application/json"
@@ -20,6 +30,19 @@ async def _static(call: Call) -> Reply:
     if call.path["version"] != version() or name not in STATIC:
         raise Missing("no-such-path", "see /openapi.json for what this hub serves")
     return Reply(static(name), headers=[*GUARDS, *_FOR_GOOD], media=STATIC[name])
+
+
+async def _worker(visit: Visit) -> Reply:
+    """Give the service worker. Shape: at the root, as it serves the pages below where it is."""
+    body = static("sw.js").replace(b"{version}", version().encode())
+    fields = [*guarded(secure=visit.secure), (b"cache-control", b"no-cache")]
+    return Reply(body, headers=fields, media=STATIC["sw.js"])
+
+
+async def _offline(visit: Visit) -> Reply:
+    """Show what a browser keeps for when there is no line: nothing of anybody's is in it."""
+    visit.visitor = None
+    return visit.page("offline.html")
 
 
 def _show(path: str, name: str, handler: Handler, *, streams: bool = False) -> Endpoint:
@@ -42,11 +65,21 @@ PAGES = [
     _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
     _show("/wallet/live", "page_live", signed_in(live.live), streams=True),
+    _show("/wallet/money", "page_money", signed_in(money.money_page)),
+    _post("/wallet/money/in", "page_bring_in", by_form(money.bring_in)),
+    _post("/wallet/money/out/check", "page_check_payout", by_form(money.check_payout)),
+    _post("/wallet/money/out", "page_pay_out", by_form(money.pay_out)),
     _show("/wallet/devices", "page_devices", signed_in(wallet.devices_page)),
     _show("/wallet/devices/new", "page_new_device", signed_in(enrolling.new_device_page)),
     _post("/wallet/devices/new/check", "page_check_device", by_form(enrolling.check_terms)),
     _post("/wallet/devices/new/make", "page_make_device", by_form(enrolling.make_device)),
     _show("/wallet/devices/{device}", "page_device", signed_in(wallet.device_page)),
+    _show("/wallet/devices/{device}/limits", "page_limits", signed_in(limits.limits_page)),
+    _post("/wallet/devices/{device}/limits/preview", "page_preview", by_form(limits.preview)),
+    _post(
+        "/wallet/devices/{device}/limits/check", "page_check_limits", by_form(limits.check_limits)
+    ),
+    _post("/wallet/devices/{device}/limits/set", "page_set_limits", by_form(limits.set_limits)),
     _post("/wallet/devices/{device}/freeze", "page_freeze", by_form(wallet.freeze)),
     _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_form(wallet.unfreeze)),
     _post("/wallet/devices/{device}/revoke", "page_revoke", by_form(wallet.revoke)),
@@ -65,6 +98,8 @@ PAGES = [
     _post("/account/passkeys/remove", "page_remove_passkey", by_form(account.remove_passkey)),
     _post("/account/passkeys/begin", "page_begin_passkey", by_script(account.begin_passkey), _JSON),
     _post("/account/passkeys/add", "page_add_passkey", by_script(account.add_passkey), _JSON),
+    _show("/offline", "page_offline", anybody(_offline)),
+    _show("/sw.js", "page_worker", anybody(_worker)),
     _show("/static/{version}/{file}", "page_static", _static),
 ]
 """Everything that people see. It is no part of the API, and `/openapi.json` has none of it."""

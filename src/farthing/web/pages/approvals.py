@@ -36,9 +36,13 @@ def needs_passkey(config: Config, payment: Payment) -> bool:
     return limit is None or payment.amount > limit
 
 
-def enrolling_act(terms: str) -> dict[str, str]:
-    """Give what a passkey confirms of a new device, by the hash of its terms."""
-    return {"act": "enrol-device", "terms": terms}
+BY_TERMS = frozenset({"enrol-device", "change-limits", "pay-out"})
+"""Acts whose terms a page has read back: a passkey confirms the hash of those."""
+
+
+def terms_act(act: str, terms: str) -> dict[str, str]:
+    """Give what a passkey confirms of such an act."""
+    return {"act": act, "terms": terms}
 
 
 def refunding_act(payment: Payment) -> dict[str, str]:

@@ -14,19 +14,19 @@ from farthing.core.devices import Invitation, InviteDevice, code_hash
 from farthing.core.mandates import Budget, Mandate, SetMandate
 from farthing.core.periods import ZoneChange
 from farthing.errors import Malformed, Missing, Unauthenticated
-from farthing.money import UNITS_MAX, parse_price
+from farthing.money import UNITS_MAX
 from farthing.web.api.devices import new_code
 from farthing.web.api.endpoint import Reply
-from farthing.web.pages.approvals import enrolling_act
+from farthing.web.pages.approvals import terms_act
 from farthing.web.pages.forms import proof_of
 from farthing.web.pages.mandate_words import sentences
 from farthing.web.pages.place import one_line, people_url
+from farthing.web.pages.typed import LINE_MAX, units_typed
 from farthing.web.pages.visit import Visit
 from farthing.web.pages.wallet import book_of
 
 PERIODS = ("day", "week", "month")
 CODE_SECONDS = 600
-_NAME_MAX = 60
 _FIELDS = ("account", "name", "budget", "per", "largest", "ask_above")
 _QR_PIXELS = 5
 
@@ -46,7 +46,7 @@ class Terms:
 
     def act(self) -> dict[str, str]:
         """Give what a passkey confirms."""
-        return enrolling_act(self.digest())
+        return terms_act("enrol-device", self.digest())
 
 
 async def new_device_page(visit: Visit) -> Reply:
@@ -102,7 +102,7 @@ def _qr(url: str, code: str) -> str:
 
 
 async def _read(visit: Visit, form: dict[str, str]) -> Terms:
-    told = {name: one_line(form.get(name, ""), _NAME_MAX) for name in _FIELDS}
+    told = {name: one_line(form.get(name, ""), LINE_MAX) for name in _FIELDS}
     accounts = await book_of(visit).open_accounts()
     account = next((one for one in accounts if one.id == told["account"]), None)
     if account is None:
@@ -116,7 +116,7 @@ async def _read(visit: Visit, form: dict[str, str]) -> Terms:
 
 def _mandate(visit: Visit, told: dict[str, str], account: AccountRecord) -> Mandate:
     budget, largest, ask_above = (
-        _units(visit, told[name], account.asset) for name in ("budget", "largest", "ask_above")
+        units_typed(visit, told[name], account.asset) for name in ("budget", "largest", "ask_above")
     )
     budgets = [] if budget is None else [Budget(name=told["per"], per=told["per"], limit=budget)]
     return Mandate(
@@ -129,14 +129,3 @@ def _mandate(visit: Visit, told: dict[str, str], account: AccountRecord) -> Mand
         zones=[ZoneChange(0, visit.me.owner.time_zone)],
         ask_above=ask_above,
     )
-
-
-def _units(visit: Visit, text: str, asset: str) -> int | None:
-    """Read an amount as a person types it; None where the field was left empty.
-
-    Raises: Malformed `malformed-price`.
-    """
-    if not text:
-        return None
-    plain = text.replace(",", ".") if visit.renderer.language == "de" else text
-    return parse_price(f"{plain} {asset}", visit.call.desk.ctx.assets).units

@@ -43,6 +43,14 @@ class Figures:
         """Write an amount as plain text."""
         return "".join(self.parts(units, code))
 
+    def typed(self, units: int, code: str) -> str:
+        """Write an amount as one types it into a field: no symbol, and nothing between digits."""
+        _, whole, rest, _ = self.parts(units, code)
+        point = rest[:1]
+        digits = rest[1:].rstrip("0")
+        plain = "".join(digit for digit in whole if digit.isdigit())
+        return f"{plain}{point}{digits.ljust(2, '0')}" if digits else plain
+
     def markup(self, units: int, code: str, sign: str = "") -> Markup:
         """Write an amount for a page: the small part in a smaller weight.
 

@@ -10,7 +10,7 @@ from farthing.services.people import Proof
 from farthing.services.register import Visitor
 from farthing.web.api.endpoint import Call
 
-_FIELDS_MAX = 20
+_FIELDS_MAX = 80
 _FORM = "application/x-www-form-urlencoded"
 
 

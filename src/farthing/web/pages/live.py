@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from farthing.core.events import OF_PAYMENTS
+from farthing.core.events import OF_PAYMENTS, OF_RAILS
 from farthing.core.payments import State
 from farthing.store.queries import newest_event
 from farthing.web.api.endpoint import Reply
 from farthing.web.api.long_answers import long_answer
+from farthing.web.pages.money import moved
 from farthing.web.pages.render import GUARDS
 from farthing.web.pages.visit import Visit
 from farthing.web.pages.wallet import asking, book_of
@@ -46,7 +47,9 @@ async def _told(visit: Visit) -> None:
             if found:
                 cursor = found[-1].number
                 about = [event.subject for event in found if event.kind in OF_PAYMENTS]
-                await _send(visit, await _news(visit, list(dict.fromkeys(about))[-_ROWS_MAX:]))
+                rails = any(event.kind in OF_RAILS for event in found)
+                news = await _news(visit, list(dict.fromkeys(about))[-_ROWS_MAX:], rails=rails)
+                await _send(visit, news)
                 await asyncio.sleep(_BREATH_SECONDS)
             elif not await signal.wait_past(seen, _BEAT_SECONDS):
                 await _send(visit, b": beat\n\n")
@@ -55,10 +58,10 @@ async def _told(visit: Visit) -> None:
 
 async def _all(visit: Visit) -> bytes:
     """Tell the balance at once: the page may have been in a drawer for a while."""
-    return await _news(visit, [])
+    return await _news(visit, [], rails=True)
 
 
-async def _news(visit: Visit, payments: list[str]) -> bytes:
+async def _news(visit: Visit, payments: list[str], *, rails: bool) -> bytes:
     book, html = book_of(visit), visit.renderer.html
     lines = await book.some(payments)
     owner = visit.me.person.owner
@@ -78,6 +81,8 @@ async def _news(visit: Visit, payments: list[str]) -> bytes:
             if line.payment.state is State.AWAITING and line.payment.owner == owner
         ],
     }
+    if rails:
+        told["moved"] = html("moved.html", **await moved(visit))
     return b"event: news\ndata: %b\n\n" % msgspec.json.encode(told)
 
 

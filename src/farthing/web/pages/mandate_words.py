@@ -1,6 +1,7 @@
 """A mandate in sentences, as its owner would say them."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from farthing.clock import write_time
@@ -12,13 +13,22 @@ _SPAN = re.compile(r"([1-9][0-9]*)([smhd])", re.ASCII)
 _LISTED_MAX = 4
 
 
-def sentences(renderer: Renderer, mandate: Mandate) -> list[Any]:
-    """Say what a mandate permits, the most telling first. Shape: texts that are safe to show."""
+def sentences(
+    renderer: Renderer, mandate: Mandate, payees: Mapping[str, str] | None = None
+) -> list[Any]:
+    """Say what a mandate permits, the most telling first.
+
+    Shape: texts that are safe to show; `payees` names accounts that may be named.
+    """
     say, money = renderer.say, renderer.figures.markup
     if mandate.revoked_ns:
         return [say("mandate.revoked")]
     told = [
-        say("mandate.budget", limit=money(one.limit, mandate.asset), per=_per(renderer, one.per))
+        say(
+            "mandate.budget",
+            limit=money(one.limit, mandate.asset),
+            per=period_words(renderer, one.per),
+        )
         for one in mandate.budgets
     ]
     if mandate.largest < UNITS_MAX:
@@ -27,10 +37,12 @@ def sentences(renderer: Renderer, mandate: Mandate) -> list[Any]:
         told.append(say("mandate.unlimited"))
     if mandate.ask_above is not None:
         told.append(say("mandate.ask_above", limit=money(mandate.ask_above, mandate.asset)))
+        if mandate.on_timeout == "allow":
+            told.append(say("mandate.silence"))
     if mandate.categories:
         told.append(say("mandate.categories", names=", ".join(mandate.categories[:_LISTED_MAX])))
     if mandate.payees:
-        told.append(say("mandate.payees", count=len(mandate.payees)))
+        told.append(_payees(renderer, mandate, payees or {}))
     if mandate.hours:
         told.append(say("mandate.hours", hours=", ".join(mandate.hours), zone=mandate.zone))
     if mandate.expires:
@@ -38,7 +50,15 @@ def sentences(renderer: Renderer, mandate: Mandate) -> list[Any]:
     return told
 
 
-def _per(renderer: Renderer, per: str) -> Any:
+def _payees(renderer: Renderer, mandate: Mandate, known: Mapping[str, str]) -> Any:
+    names = list(dict.fromkeys(known.get(payee, "") for payee in mandate.payees))
+    if all(names) and len(names) <= _LISTED_MAX:
+        return renderer.say("mandate.only_at", names=", ".join(names))
+    return renderer.say("mandate.payees", count=len(mandate.payees))
+
+
+def period_words(renderer: Renderer, per: str) -> Any:
+    """Say how often, such as `a day`."""
     if renderer.knows(f"per.{per}"):
         return renderer.say(f"per.{per}")
     span = _SPAN.fullmatch(per)

@@ -44,6 +44,7 @@ STATIC = {
     "app.js": "text/javascript; charset=utf-8",
     "passkeys.js": "text/javascript; charset=utf-8",
     "receipt.js": "text/javascript; charset=utf-8",
+    "sw.js": "text/javascript; charset=utf-8",
     "coin.svg": "image/svg+xml",
     "app.webmanifest": "application/manifest+json",
 }
@@ -104,6 +105,7 @@ class Renderer:
                 knows=self.knows,
                 money=self.figures.markup,
                 plain=self.figures.text,
+                typed=self.figures.typed,
                 moment=self.figures.moment,
                 language=self.language,
                 languages=languages(),

@@ -64,11 +64,12 @@ async def _page(visit: Visit, secret: str = "") -> Reply:
         return earned, whole, offers, keys
 
     earned, whole, offers, keys = await ctx.database.read(work)
+    accounts = await book_of(visit).open_accounts()
     days = [(today - timedelta(DAYS - 1 - i)).isoformat() for i in range(DAYS)]
     return visit.page(
         "shop.html",
-        earned=earned, whole=whole, offers=offers, keys=keys, days=days, secret=secret,
-        most=SALES_MAX,
+        payee=accounts[0].id if accounts else "", earned=earned, whole=whole, offers=offers,
+        keys=keys, days=days, secret=secret, most=SALES_MAX,
     )  # fmt: skip
 
 

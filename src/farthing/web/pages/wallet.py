@@ -9,11 +9,12 @@ from farthing.core.payments import Payment, State
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.approvals import (
+    BY_TERMS,
     Act,
     approval_of,
-    enrolling_act,
     needs_passkey,
     refunding_act,
+    terms_act,
     terms_of,
 )
 from farthing.web.pages.book import Book, Line, Machine, seconds_between
@@ -156,8 +157,8 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
         return approval_of(line.payment)
     if act == "revoke-device":
         return _revoking(await _found(visit, subject))
-    if act == "enrol-device":
-        return enrolling_act(subject)
+    if act in BY_TERMS:
+        return terms_act(act, subject)
     if act == "remove-passkey":
         return {"act": act, "passkey": subject}
     if act == "refund":

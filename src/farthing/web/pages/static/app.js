@@ -69,6 +69,20 @@ document.addEventListener("submit", (event) => {
   });
 });
 
+// What is typed is tried at once: the hub says what it would allow, in the words of the page.
+for (const form of document.querySelectorAll("[data-preview]")) {
+  const shown = form.querySelector("#foreseen");
+  let waiting, asked = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const mine = ++asked;
+      const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { accept: "text/html" } }).catch(() => null);
+      if (answer?.ok && mine === asked) shown.innerHTML = await answer.text();
+    }, 300);
+  });
+}
+
 const steps = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
 const ago = new Intl.RelativeTimeFormat(page.lang, { numeric: "auto", style: "short" });
 const date = new Intl.DateTimeFormat(page.lang, { dateStyle: "medium", timeStyle: "short" });
@@ -114,11 +128,17 @@ function placed(list, row, key) {
 }
 
 function news(told) {
-  const balance = document.querySelector("#balance"), feed = document.querySelector("#feed");
-  const asks = document.querySelector("#asks"), box = document.querySelector("#asks-box");
+  const balance = document.querySelector("#balance"), list = document.querySelector("#moved");
   const before = balance.textContent;
   balance.innerHTML = told.balance;
   balance.classList.toggle("changed", balance.textContent !== before);
+  if (list && told.moved !== undefined) list.innerHTML = told.moved;
+  if (document.querySelector("#feed")) payments(told);
+  relateAll();
+}
+
+function payments(told) {
+  const feed = document.querySelector("#feed"), asks = document.querySelector("#asks"), box = document.querySelector("#asks-box");
   for (const { id, html } of told.rows) {
     asks.querySelector(`[data-ask="${CSS.escape(id)}"]`)?.remove();
     placed(feed, piece(html), "payment");
@@ -128,13 +148,28 @@ function news(told) {
   document.querySelector("#feed-none").hidden = feed.children.length > 0;
   box.hidden = asks.children.length === 0;
   if (told.asks.length) document.querySelector("#said").textContent = box.querySelector("h2").textContent;
-  relateAll();
 }
 
 if (main) {
   const source = new EventSource(main.dataset.live);
+  let lost = false;
+  source.addEventListener("error", () => { lost = true; });
+  source.addEventListener("open", () => { if (lost) location.reload(); });
   source.addEventListener("news", (event) => news(JSON.parse(event.data)));
   source.addEventListener("end", () => { source.close(); location.reload(); });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
+
+// Without a line pages say so; what they show is no longer sure to be true.
+const shell = document.querySelector("[data-offline-page]");
+const lineless = () => { document.querySelector("[data-offline]").hidden = navigator.onLine || shell !== null; };
+addEventListener("offline", lineless);
+addEventListener("online", lineless);
+lineless();
+if (shell) setInterval(() => fetch("/sw.js", { cache: "no-store" }).then(() => location.reload(), () => {}), 2000);
+for (const button of document.querySelectorAll("[data-again]")) {
+  button.disabled = false;
+  button.addEventListener("click", () => location.reload());
+}
+navigator.serviceWorker?.register("/sw.js").catch(() => {});
