@@ -70,11 +70,12 @@ class SlowToTell:
     """A database whose answers to reads are held up on their way."""
 
     def __init__(self, inner) -> None:
-        self.inner, self.go_on = inner, asyncio.Event()
+        self.inner, self.found, self.go_on = inner, asyncio.Event(), asyncio.Event()
         self.exclusive = inner.exclusive
 
     async def read(self, work):
         found = await self.inner.read(work)
+        self.found.set()
         await self.go_on.wait()
         return found
 
@@ -86,7 +87,7 @@ async def test_a_key_revoked_while_it_is_looked_up_is_refused_from_the_next_requ
         ctx.database, kept = slow, ctx.database
         access = Access(ctx)
         asking = asyncio.create_task(access.by_key(secret))
-        await asyncio.sleep(0.05)
+        await slow.found.wait()
         ctx.database = kept
         key = next(k for k in (await town.made("GET", "/v1/keys", who="local"))["items"]
                    if k["scopes"] == ["read"] and k["owner"] == town.owners["buyer"])  # fmt: skip

@@ -81,7 +81,7 @@ async def test_money_taken_unheard_is_given_back_once_the_hub_is_there_again(tmp
         assert await town.available("shop") == 1500
         line.lose, line.down = 0, 4
         await settlement.release(remote, held.payment, "capture-failed")
-        for _ in range(60):
+        for _ in range(400):
             await asyncio.sleep(0.05)
             if await town.available("shop") == 0:
                 break

@@ -75,6 +75,13 @@ def on_disk(file, ident):
         return other.execute("SELECT state FROM payments WHERE id = ?", (ident,)).fetchall()
 
 
+async def held_on_disk(file, ident):
+    """Wait until a hold is written: it is not waited for by whoever asked."""
+    async with asyncio.timeout(20):
+        while on_disk(file, ident) != [("held",)]:  # noqa: ASYNC110 - seen from outside
+            await asyncio.sleep(0.005)
+
+
 async def test_a_hold_and_its_capture_are_one_commit(world, file):
     _, payee, unit = await order(world)
     before = world.books.commits
@@ -102,8 +109,7 @@ async def test_it_does_not_wait_for_long(world, file, monkeypatch):
     monkeypatch.setattr(sql, "AHEAD_SECONDS", 0.002)
     _, _, unit = await order(world)
     ident = await ahead(world, unit)
-    await asyncio.sleep(0.05)
-    assert on_disk(file, ident) == [("held",)]
+    await held_on_disk(file, ident)
     assert (await world.do(Capture(ident, None))).state is State.CAPTURED
 
 
@@ -224,8 +230,7 @@ async def test_it_waits_while_a_thread_writes_something_else(world, file, monkey
     await asyncio.sleep(0.05)
     go_on.set()
     await tidying
-    await asyncio.sleep(0.05)
-    assert on_disk(file, ident) == [("held",)]
+    await held_on_disk(file, ident)
 
 
 async def test_where_others_write_a_hold_is_durable_when_it_is_told(books, database):

@@ -33,6 +33,15 @@ from tests.conftest import SIGNER
 from tests.own_writers import nursery
 
 
+async def all_asked(*worlds):
+    """Wait until nothing waits in this process any more, and what was asked is on its way."""
+    await asyncio.sleep(0.02)
+    async with asyncio.timeout(20):
+        while any(world.books.queued for world in worlds):  # noqa: ASYNC110 - seen from outside
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+
+
 class Tells(Say):
     """A unit whose answer is no plain value."""
 
@@ -120,8 +129,7 @@ async def test_what_waits_at_the_process_goes_into_one_commit_and_each_hears_its
             asyncio.ensure_future(world.books.commit([world.pay(spender, payee, 10 + n)] * 2))
             for n in range(30)
         ]
-        await asyncio.sleep(0.05)
-        assert world.books.queued == 0
+        await all_asked(world)
         os.kill(process.pid, signal.SIGCONT)
         for n, answers in enumerate(await asyncio.gather(*asked)):
             assert [one.answer.payment.captured for one in answers] == [10 + n] * 2

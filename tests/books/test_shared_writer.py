@@ -19,6 +19,7 @@ from farthing.store.sqlite import SqliteDatabase
 from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.books.test_own_process import all_asked
 from tests.conftest import SIGNER
 from tests.shared_writers import writing_for_several
 
@@ -68,7 +69,7 @@ async def test_what_two_hubs_ask_together_goes_into_one_commit_and_each_hears_it
             for n in range(20)
             for world in (one, other)
         ]
-        await asyncio.sleep(0.1)
+        await all_asked(one, other)
         writer.process.send_signal(signal.SIGCONT)
         answers = await asyncio.gather(*asked)
         assert [answer.payment.captured for answer in answers] == [10 + i // 2 for i in range(40)]

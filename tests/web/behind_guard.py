@@ -16,6 +16,8 @@ from farthing.web.guard import Guard
 
 HEAD = b"GET / HTTP/1.1\r\nHost: shop\r\n"
 GET = HEAD + b"\r\n"
+LAST = HEAD + b"Connection: close\r\n\r\n"
+"""A request after whose answer the server hangs up: nobody waits for what does not come."""
 
 
 @asynccontextmanager
@@ -109,7 +111,7 @@ def problem_in(answer: bytes) -> tuple[int, str]:
     return status, problem["code"]
 
 
-async def until(holds: Any, seconds: float = 5) -> None:
+async def until(holds: Any, seconds: float = 20) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is waited for tells nobody

@@ -185,9 +185,11 @@ def test_prices_change_without_dropping_a_request(tmp_path):
         watching = asyncio.create_task(shop.paywall.watch_prices(0.02))
         async with selling(shop, handler) as client:
             running = asyncio.create_task(shop.pay(client, "GET", "/paid"))
-            await asyncio.sleep(0.15)
+            async with asyncio.timeout(20):
+                while not handler.runs:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
             changed(path, PRICES.replace("0.0015", "0.002"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (await client.get("/paid")).json()["price"] != "0.002 USD":  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
             assert (await running).status_code == 200

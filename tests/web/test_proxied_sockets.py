@@ -233,7 +233,7 @@ class Flood:
     async def stands(self) -> int:
         """Wait until nothing more is taken."""
         before = -1
-        while before != self.sent:
+        while before != self.sent or not self.sent:
             before = self.sent
             await asyncio.sleep(0.5)
         return self.sent

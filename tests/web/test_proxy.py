@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 
 import httpx
 import psutil
@@ -167,6 +166,8 @@ def test_an_upstream_that_dies_in_mid_answer_is_recorded():
 
 
 def test_events_stream_through_as_they_happen():
+    heard = asyncio.Queue[bytes]()
+
     async def events(scope, receive, send):
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -174,18 +175,19 @@ def test_events_stream_through_as_they_happen():
             await send(
                 {"type": "http.response.body", "body": b"data: %d\n\n" % i, "more_body": True}
             )
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(20):  # Nothing more happens before this was heard.
+                assert await heard.get() == b"data: %d\n\n" % i
         await send({"type": "http.response.body", "body": b""})
 
     async def story():
         shop = Shop()
         async with serving(events) as url, selling(shop, ReverseProxy(url)) as client:
             credential = shop.sign(await client.get("/paid"))
-            began = time.monotonic()
             async with client.stream("GET", "/paid", headers=credential) as answer:
-                times = [time.monotonic() - began async for _ in answer.aiter_raw()]
-        assert len(times) == 3
-        assert times[1] - times[0] > 0.1 and times[2] - times[1] > 0.1
+                async for part in answer.aiter_raw():
+                    heard.put_nowait(part)
+            assert answer.status_code == 200
+        assert shop.spent == 1500 and heard.empty()
 
     asyncio.run(story())
 
@@ -203,7 +205,7 @@ def test_the_upstream_is_let_go_when_the_client_leaves():
     async def story():
         async with serving(endless) as url, serving(ReverseProxy(url)) as proxy:
             await raw(proxy, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0.2)
-            await asyncio.wait_for(left.wait(), 5)
+            await asyncio.wait_for(left.wait(), 20)
 
     asyncio.run(story())
 
@@ -254,7 +256,7 @@ def test_an_upload_that_breaks_off_costs_nothing():
             head = f"POST /paid HTTP/1.1\r\nHost: a\r\nAuthorization: {fields}\r\n"
             cut = f"{head}Content-Length: 1000\r\n\r\nonly this".encode()
             await raw(str(client.base_url).rstrip("/"), cut, 0.2)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while shop.states != ["voided"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         assert shop.spent == 0
