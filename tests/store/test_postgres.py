@@ -12,13 +12,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from farthing.core.accounts import ASSETS, AssetRecord
 from farthing.errors import BadConfig, OutcomeUnknown, Unavailable
-from farthing.store.migrate import migrate, migrations
+from farthing.store.migrate import apply_up_to, migrate, migrations
 from farthing.store.postgres import PostgresDatabase
 from farthing.store.postgres_connections import completed
 from tests.conftest import fresh_dsn
 from tests.ports import free_port
 
 USD, EUR = AssetRecord("USD", 6, 1), AssetRecord("EUR", 6, 2)
+A_LEAF = "INSERT INTO leaves VALUES (1, 1, ?, ?, ?, ?)", (b"", b"", b"", b"")
+"""Books that have something in them are brought forward as if they were large."""
 
 
 def codes(tx):
@@ -207,6 +209,58 @@ def test_two_hubs_that_start_together_migrate_once(postgres_server, readers):
         assert len(applied) == len(migrations())
         for hub in hubs:
             hub.close()
+
+
+def waits(caplog) -> list[str]:
+    told = [record.getMessage() for record in caplog.records]
+    return [line for line in told if line.startswith("books.waiting_for_others")]
+
+
+def until(holds) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_hub_that_starts_while_another_brings_the_books_forward_waits_and_says_so(
+    postgres_server, readers, caplog
+):
+    newest = migrations()[-1][0]
+    with (
+        fresh_dsn(postgres_server, "template0") as dsn,
+        psycopg.connect(dsn) as other,
+        ThreadPoolExecutor(3) as starting,
+    ):
+        hubs = [PostgresDatabase(dsn, readers) for _ in range(3)]
+        hubs[0].transact(lambda tx: apply_up_to(tx, newest - 1))
+        hubs[0].transact(lambda tx: tx.run(*A_LEAF))
+        for hub in hubs[1:]:  # They would have given up long before it is over.
+            hub.transact(lambda tx: tx.rows("SELECT set_config('lock_timeout', '50ms', false)"))
+        other.execute("LOCK TABLE migrations IN SHARE MODE")  # So it takes as long as we want.
+        first = starting.submit(migrate, hubs[0])
+        until(lambda: "books.bringing_forward" in caplog.text)
+        late = [starting.submit(migrate, hub, 0.05) for hub in hubs[1:]]
+        until(lambda: len(waits(caplog)) >= 6)
+        assert not any(one.done() for one in (first, *late))
+        other.commit()
+        assert first.result(60) == [migrations()[-1][1]]
+        assert [one.result(60) for one in late] == [[], []]
+        assert waits(caplog)[-1].startswith(f"books.waiting_for_others schema={newest} step=")
+        for hub in hubs:
+            hub.close()
+
+
+def test_a_hub_that_starts_while_somebody_only_has_the_lock_gives_up(postgres_dsn, readers, caplog):
+    database = PostgresDatabase(postgres_dsn, readers)
+    database.transact(lambda tx: tx.rows("SELECT set_config('lock_timeout', '50ms', false)"))
+    with psycopg.connect(postgres_dsn) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(b"farthing", "big"),))
+        with pytest.raises(Unavailable):
+            migrate(database)
+    assert waits(caplog) == []
+    assert migrate(database) == []
+    database.close()
 
 
 def test_a_commit_is_durable_whatever_the_servers_default_is(postgres_dsn, readers):

@@ -73,6 +73,12 @@ LINES: dict[str, Line] = {
         "Wait: when `rows` are `rows_in_all`, or both are 0, more of the `steps` follow",
         ("schema", "step", "steps", "rows", "rows_in_all"),
     ),
+    "books.waiting_for_others": Line(
+        "warning",
+        "another hub on the same server brings the books to the next schema, and this one waits",
+        "Wait: when `rows` are `rows_in_all`, or both are 0, more of the `steps` follow",
+        ("schema", "step", "steps", "rows", "rows_in_all"),
+    ),
     "books.taken_up": Line(
         "warning",
         "a commit that was posted, or about to be, when the hub was lost has been ended now",

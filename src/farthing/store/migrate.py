@@ -5,6 +5,7 @@ from importlib.resources import files
 from farthing.errors import BadConfig
 from farthing.log_lines import Log
 from farthing.store.database import Database, Tx
+from farthing.store.others import LOOK_SECONDS, patiently, telling_others
 from farthing.store.steps import Told, nobody, sorting_on_disk, take_steps, telling
 
 log = Log("store")
@@ -31,16 +32,14 @@ def migrations() -> list[tuple[int, str, str]]:
     return sorted(found)
 
 
-def migrate(database: Database) -> list[str]:
+def migrate(database: Database, look_seconds: float = LOOK_SECONDS) -> list[str]:
     """Apply the migrations that are missing, each in a transaction of its own, and name them.
 
+    Units:  while another hub does it, this one looks every `look_seconds` how far that is.
     Raises: BadConfig `database-too-new`, `database-too-old`.
     """
     known = migrations()
-    database.transact(_prepare)
-    done = database.transact(
-        lambda tx: {row[0] for row in tx.rows("SELECT number FROM migrations")}
-    )
+    done = patiently(database, _done, look_seconds)
     newest = max(done, default=0)
     if newest > known[-1][0]:
         raise BadConfig(
@@ -52,10 +51,10 @@ def migrate(database: Database) -> list[str]:
     for number, name, sql in known:
         if number in done:
             continue
-        leaves = database.transact(_leaves) if newest else 0
+        leaves = patiently(database, _leaves, look_seconds) if newest else 0
         if leaves:
             log.warning("books.bringing_forward", schema=number, leaves=leaves)
-            is_applied = _apply_to_large(database, number, sql)
+            is_applied = _apply_to_large(database, number, sql, look_seconds)
         else:
             is_applied = database.transact(lambda tx, n=number, s=sql: _apply(tx, n, s))
         if is_applied:
@@ -111,14 +110,23 @@ def _leaves(tx: Tx) -> int:
     return tx.rows("SELECT COALESCE(MAX(number), 0) FROM leaves")[0][0]
 
 
+def _done(tx: Tx) -> set[int]:
+    _prepare(tx)
+    return {row[0] for row in tx.rows("SELECT number FROM migrations")}
+
+
 def _prepare(tx: Tx) -> None:
     tx.run("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY)")
 
 
-def _apply_to_large(database: Database, number: int, sql: str) -> bool:
+def _apply_to_large(database: Database, number: int, sql: str, look_seconds: float) -> bool:
     """Apply a migration to books that have something in them, be it much."""
     with sorting_on_disk(database), telling() as told:
-        return database.transact(lambda tx: _apply(tx, number, sql, told))
+        return patiently(
+            database,
+            lambda tx: _apply(tx, number, sql, telling_others(tx, told)),
+            look_seconds,
+        )
 
 
 def _apply(tx: Tx, number: int, sql: str, told: Told = nobody) -> bool:
