@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
 
@@ -29,12 +30,15 @@ from farthing.services.batches import Batches
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kept
+from farthing.services.notices import Notices
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.people import People
 from farthing.services.sessions import Sessions
 from farthing.settings import Config
 from farthing.store.closing import check_open
+from farthing.telling_ways import ways_of
 from farthing.threads import Threads
+from farthing.web.pages.place import people_url
 from farthing.worker import Worker
 
 log = structlog.get_logger()
@@ -81,6 +85,7 @@ class Hub:
         self.desk.closing = True
         self.ctx.committed.give()
         await self.desk.movements.close()
+        await self.desk.notices.close()
         await self.worker.stop()
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
@@ -175,14 +180,16 @@ async def open_hub(
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
-    desk, worker = _desk(ctx, config, challenge_secrets), Worker(ctx, books.probe)
+    notices = _notices(ctx, config, ring.notice_secret)
+    desk = _desk(ctx, config, challenge_secrets, notices)
+    worker = Worker(ctx, books.probe)
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
     worker.start()
     return Hub(desk, worker, books, heads, threads, challenge_secrets, cluster)
 
 
-def _desk(ctx: Context, config: Config, secrets_: list[bytes]) -> Desk:
+def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices) -> Desk:
     payments = Payments(ctx)
     return Desk(
         ctx,
@@ -192,8 +199,15 @@ def _desk(ctx: Context, config: Config, secrets_: list[bytes]) -> Desk:
         Batches(ctx, payments),
         Access(ctx),
         People(ctx, secrets_),
+        notices,
         rails=_rails(config),
     )
+
+
+def _notices(ctx: Context, config: Config, read_secret: Callable[[], bytes]) -> Notices:
+    url, secret = people_url(config), cache(read_secret)
+    ways = ways_of(config, ctx.clock, secret, url)
+    return Notices(ctx, ways, url, secret, config.passkey_limits())
 
 
 def _rails(config: Config) -> dict[str, Rail]:

@@ -4,8 +4,11 @@ root.pub            the root's public half: what a running hub needs of it
 root.key            the root; may be kept elsewhere, and is needed to certify a signing key
 signing-NNNN.key    sign heads; the highest number is in use
 challenge.key       challenge secrets, newest first
+notices.key         what pushes are signed by, and links in notices; made when it is first wanted
 """
 
+import contextlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +26,7 @@ from farthing.keys import (
 from farthing.sealing import Passphrase, nobody
 
 _ROOT, _PUBLIC, _CHALLENGE = "root.key", "root.pub", "challenge.key"
+_NOTICES = "notices.key"
 _PUBLIC_FORMAT = "farthing-root-1"
 
 
@@ -139,6 +143,29 @@ class KeyRing:
             return [bytes.fromhex(line) for line in told.decode("ascii").split()]
         except ValueError:
             raise Malformed("malformed-key-file", f"{file} has no challenge secrets") from None
+
+    def notice_secret(self) -> bytes:
+        """Read what pushes and links in notices are signed by; browsers know it for good.
+
+        Raises: Malformed `malformed-key-file`.
+        """
+        file = self.folder / _NOTICES
+        if not file.exists():
+            self._make_notice_secret(file)
+        try:
+            return bytes.fromhex(secret_files.read_secret(file, self._passphrase).decode("ascii"))
+        except ValueError:
+            raise Malformed("malformed-key-file", f"{file} has no secret for notices") from None
+
+    def _make_notice_secret(self, file: Path) -> None:
+        """Make it whole or not at all, and only once, whichever process is first."""
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        told = secrets.token_hex(32).encode() + b"\n"
+        secret_files.replace_secret(draft, told, self._seal_with())
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(draft)
+        draft.unlink()
+        secret_files.sync_folder(self.folder)
 
     def _signing(self) -> list[Path]:
         return sorted(self.folder.glob("signing-*.key"))

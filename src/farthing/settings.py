@@ -205,6 +205,31 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 120
 
 
+class NoticeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How people are told what happens: see docs/howto/be-told.md."""
+
+    push: Annotated[bool, _told("whether browsers that ask for it get pushes")] = True
+    email_host: Annotated[
+        str, _told("the server that mail is handed in at; empty: nobody is told by mail")
+    ] = ""
+    email_port: Annotated[int, _told("its port", ge=1, le=65535)] = 587
+    email_security: Annotated[
+        Literal["starttls", "tls", "none"],
+        _told("how the connection is secured; `none` for this machine alone"),
+    ] = "starttls"
+    email_user: Annotated[str, _told("the name to sign in with there; empty: none")] = ""
+    email_password_file: Annotated[
+        str, _told("a file with its password, for its owner's eyes only")
+    ] = ""
+    email_from: Annotated[
+        str, _told("whom mail comes from: hub@hub.example", examples=["hub@hub.example"])
+    ] = "farthing@localhost"
+    allow_networks: Annotated[
+        list[str],
+        _told("networks of your own that pushes and people's webhooks may be sent to"),
+    ] = []
+
+
 class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Judging orders before they are authorised: see docs/explanation/risk.md."""
 
@@ -284,6 +309,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tracing: TracingSettings = TracingSettings()
     people: PeopleSettings = PeopleSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    notices: NoticeSettings = NoticeSettings()
     risk: RiskSettings = RiskSettings()
     rails: RailSettings = RailSettings()
     assets: dict[str, int] = msgspec.field(default_factory=lambda: {"USD": 6, "EUR": 6})
@@ -332,9 +358,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         self.asset_table()
         check_networks("webhooks", self.webhooks.allow_networks)
+        check_networks("notices", self.notices.allow_networks)
+        self._check_mail()
         for code in self.fees:
             self.fee_units(code)
         self.passkey_limits()
+
+    def _check_mail(self) -> None:
+        notices = self.notices
+        if notices.email_security == "none" and notices.email_host not in ("", *LOOPBACK):
+            detail = '[notices] email_security = "none" is for a server on this machine'
+            raise Malformed("mail-unsecured", detail)
 
 
 def check_networks(section: str, networks: Sequence[str]) -> None:
@@ -367,6 +401,7 @@ SECTIONS = {
     "tracing": TracingSettings,
     "people": PeopleSettings,
     "webhooks": WebhookSettings,
+    "notices": NoticeSettings,
     "risk": RiskSettings,
     "rails": RailSettings,
 }

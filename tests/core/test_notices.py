@@ -11,13 +11,16 @@ from farthing.clock import NS
 from farthing.core.events import Event, Kind
 from farthing.core.notices import (
     COALESCE_SECONDS,
+    LANES,
     Class,
     Wish,
     Wishes,
     class_of,
-    due_ns,
-    gathered,
+    counted,
+    told_at,
+    told_now,
 )
+from farthing.core.notices import due_ns as _due_ns
 from farthing.errors import Malformed
 
 ALL = {about: Wish(["email"]) for about in Class}
@@ -29,6 +32,11 @@ def at(text: str, zone: str = "UTC") -> int:
 
 def event(number: int, kind: Kind, time_ns: int) -> Event:
     return Event(number, "own_1", kind.value, "pay_1", time_ns, {})
+
+
+def due_ns(wishes, about, happened_ns):
+    lane = next(lane for lane in LANES.values() if lane.about is about)
+    return _due_ns(wishes, lane, happened_ns)
 
 
 def test_security_passes_at_any_hour_and_the_rest_waits_for_the_morning():
@@ -70,46 +78,74 @@ def test_hours_that_are_all_quiet_hold_nothing_for_ever():
     assert due_ns(wishes, Class.ACCOUNT, at("2027-01-10T12:00:00")) == at("2027-01-10T12:00:00")
 
 
-def test_payments_of_one_minute_are_one_notice_and_security_is_told_one_by_one():
-    noon = at("2027-01-10T12:00:00")
-    events = [event(i, Kind.PAYMENT_CAPTURED, noon + i * NS) for i in range(1, 6)]
-    events += [event(i, Kind.DEVICE_REVOKED, noon + i * NS) for i in (6, 7)]
-    events.append(event(8, Kind.PAYMENT_CAPTURED, noon + 90 * NS))
-    told = gathered(Wishes(ALL), events)
-    assert [(one.about, len(one.events)) for one in told] == [
-        (Class.SECURITY, 1),
-        (Class.SECURITY, 1),
-        (Class.MONEY, 5),
-        (Class.MONEY, 1),
-    ]
+def test_what_is_late_waits_for_the_quiet_hours_as_well():
+    wishes = Wishes(ALL, quiet=["22:00-07:00"])
+    evening, night = at("2027-01-10T21:00:00"), at("2027-01-10T23:00:00")
+    money, asks = LANES["money"], LANES["asks"]
+    assert told_at(wishes, money, evening, night, []) == at("2027-01-11T07:00:00")
+    assert told_at(wishes, asks, evening, night, []) <= night
 
 
-def test_what_a_person_turned_off_is_not_told():
-    wishes = Wishes({Class.MONEY: Wish([])})
-    noon = at("2027-01-10T12:00:00")
-    assert gathered(wishes, [event(1, Kind.PAYMENT_CAPTURED, noon)]) == []
+def test_more_than_its_pace_waits_until_the_oldest_is_long_enough_ago():
+    lane, now = LANES["account"], at("2027-01-10T12:00:00")
+    recent: list[int] = []
+    for i in range(lane.pace.most):
+        assert told_at(Wishes(ALL), lane, now, now, recent) == now
+        recent = counted(lane.pace, recent, now + i)
+    assert told_at(Wishes(ALL), lane, now, now, recent) == now + lane.pace.seconds * NS
 
 
-KINDS = [Kind.PAYMENT_CAPTURED, Kind.OFFER_SET, Kind.KEY_CREATED, Kind.PAYMENT_HELD]
+def test_a_flood_of_asks_becomes_a_few_notices_of_many():
+    """However fast they come: so many notices in ten minutes, and every ask in one of them."""
+    lane, start = LANES["asks"], at("2027-01-10T12:00:00")
+    waiting, recent, told = [], list[int](), list[tuple[int, int]]()
+    for second in range(1200):
+        now = start + second * NS
+        waiting.append(event(second + 1, Kind.PAYMENT_AWAITING, now))
+        while waiting and told_at(Wishes(ALL), lane, waiting[0].time_ns, now, recent) <= now:
+            count = told_now(lane, waiting, recent, now)
+            told.append((now, count))
+            waiting, recent = waiting[count:], counted(lane.pace, recent, now)
+    assert [count for _, count in told[:5]] == [1] * 5
+    assert sum(count for _, count in told) + len(waiting) == 1200
+    for now, _ in told:
+        assert sum(now - 600 * NS < at_ns <= now for at_ns, _ in told) <= lane.pace.most
+
+
+KINDS = [Kind.PAYMENT_CAPTURED, Kind.OFFER_SET, Kind.KEY_CREATED, Kind.PAYMENT_AWAITING]
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 40_000)), max_size=30)
 
 
 @given(STEPS, st.integers(0, 7200), st.sampled_from([[], ["22:00-07:00"], ["00:00-24:00"]]))
-def test_every_event_that_is_told_is_in_one_notice_and_not_before_it_happened(steps, digest, quiet):
+def test_every_event_is_told_once_in_its_lanes_and_not_before_it_happened(steps, digest, quiet):
     now, events = at("2027-01-10T12:00:00"), []
     for number, (kind, seconds) in enumerate(steps, 1):
         now += seconds * NS
         events.append(event(number, kind, now))
     wishes = Wishes({about: Wish(["email"], digest) for about in Class}, quiet=quiet)
-    told = gathered(wishes, events)
-    numbers = sorted(one.number for each in told for one in each.events)
-    assert numbers == [one.number for one in events if class_of(one.kind) is not None]
-    for each in told:
-        first, last = each.events[0].time_ns, each.events[-1].time_ns
-        assert {class_of(one.kind) for one in each.events} == {each.about}
-        assert each.due_ns >= first
-        assert len(each.events) == 1 or last < each.due_ns
-    assert [each.due_ns for each in told] == sorted(each.due_ns for each in told)
+    for lane in LANES.values():
+        mine = [one for one in events if one.kind in lane.kinds]
+        left, recent, told = mine, list[int](), list[int]()
+        while left:
+            then = left[0].time_ns
+            due = told_at(wishes, lane, then, then, recent)
+            while told_at(wishes, lane, then, due, recent) > due:
+                due = told_at(wishes, lane, then, due, recent)
+            ready = [one for one in left if one.time_ns <= due]
+            count = told_now(lane, ready, recent, due)
+            assert due >= then
+            told += [one.number for one in left[:count]]
+            left, recent = left[count:], counted(lane.pace, recent, due)
+        assert told == [one.number for one in mine]
+
+
+def test_every_kind_that_is_told_is_in_one_lane_of_its_class():
+    for kind in Kind:
+        lanes = [lane for lane in LANES.values() if kind in lane.kinds]
+        own = [lane for lane in lanes if lane.about is not Class.SUMMARY]
+        assert [lane.about for lane in own] == [
+            about for about in [class_of(kind)] if about is not None
+        ]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +155,9 @@ def test_every_event_that_is_told_is_in_one_notice_and_not_before_it_happened(st
         (Wishes(ALL, quiet=["25:00-07:00"]), "malformed-hours"),
         (Wishes(ALL, language="xx"), "unknown-language"),
         (Wishes({Class.SECURITY: Wish([])}), "security-unheard"),
+        (Wishes({}), "security-unheard"),
+        (Wishes(ALL | {Class.MONEY: Wish(["pigeon"])}), "unknown-way"),
+        (Wishes(ALL | {Class.MONEY: Wish(["email", "email"])}), "unknown-way"),
     ],
 )
 def test_wishes_that_cannot_be_kept_to_are_refused(wishes, code):

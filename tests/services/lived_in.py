@@ -3,6 +3,7 @@
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import SetAccountState
+from farthing.core.addresses import AddAddress, ProveAddress, RemoveAddress
 from farthing.core.answers import AnswerAsk
 from farthing.core.closing import CloseSession, EndSession
 from farthing.core.devices import (
@@ -16,8 +17,10 @@ from farthing.core.devices import (
 )
 from farthing.core.fees import FeeTerms
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
+from farthing.core.listeners import NOTICE_LANES, SetWishes
 from farthing.core.mandates import Budget
 from farthing.core.movements import Conclude, Direction, Intend, Said
+from farthing.core.notices import Class, Wish, Wishes
 from farthing.core.offers import OfferRecord, SetOffer, WithdrawOffer
 from farthing.core.owners import CreateKey, RevokeKey, Scope, secret_hash
 from farthing.core.people import (
@@ -33,6 +36,7 @@ from farthing.core.people import (
 )
 from farthing.core.refunds import GiveBack
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
+from farthing.core.telling import BeginNotice, EndNotice, NoticeTry
 from farthing.core.webhooks import (
     UNTIL_ALWAYS,
     AddWebhook,
@@ -155,7 +159,29 @@ async def let_in(world, owner):
     await world.do(RemovePasskey(second.id, ada.id, 1))
     await world.do(MakeRecoveryCodes(ada.id, [sign_in_code_hash("one"), sign_in_code_hash("two")]))
     await world.do(LinkPerson(bob.id, sign_in_code_hash("again"), 600))
+    await tell(world, ada.id)
     await world.do(RemovePerson(bob.id))
+
+
+async def tell(world, person):
+    """Say what somebody is told: by two addresses, of which one is not there any more."""
+    for number in (1, 2):
+        ident, place = ids.name("adr", world.fresh()), f"ada{number}@home.example"
+        await world.do(AddAddress(ident, person, None, "email", place, "home", "123456"))
+        await world.do(ProveAddress(ident, None, "654321"))
+        await world.do(ProveAddress(ident, None, "123456"))
+    await world.do(RemoveAddress(ident, None, "gone"))
+    wishes = Wishes({about: Wish(["email"]) for about in Class}, ["22:00-07:00"])
+    await world.do(SetWishes(person, None, wishes))
+    [lane] = (
+        await world.database.read(lambda tx: tx.fetch(NOTICE_LANES, [f"{person}/money"]))
+    ).values()
+    begun = (await world.do(BeginNotice(lane, lane.number + 16, []))).lane
+    tried = NoticeTry(
+        ids.name("ntr", world.fresh()), person, lane.owner, lane.notice, "money", "email", ident,
+        1, 1, 250, "", 9, world.clock.now_ns,
+    )  # fmt: skip
+    await world.do(EndNotice(begun, [tried]))
 
 
 async def administer(world):

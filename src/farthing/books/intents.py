@@ -13,14 +13,18 @@ import msgspec
 
 from farthing.books.base import Tx
 from farthing.core.accounts import ACCOUNTS, ASSETS
+from farthing.core.addresses import NOTICE_PACES
 from farthing.core.asks import ASKS
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Event
 from farthing.core.idempotency import IDEMPOTENCY
 from farthing.core.identity import CERTIFICATES
+from farthing.core.leases import LEASES
 from farthing.core.ledger import Account, Transfer
 from farthing.core.ledger_rows import read_account, read_row
+from farthing.core.listeners import ADDRESSES, LISTENERS, NOTICE_LANES
 from farthing.core.mandates import MANDATES
+from farthing.core.movements import LOOKS, MOVEMENTS
 from farthing.core.offers import OFFERS
 from farthing.core.owners import KEYS, OWNERS
 from farthing.core.payments import PAYMENTS
@@ -30,14 +34,17 @@ from farthing.core.refunds import REFUNDS
 from farthing.core.session_charges import CHARGES
 from farthing.core.sessions import ALIASES, SESSIONS, TARIFFS
 from farthing.core.signed_in import ANSWERED, SIGNED_IN
+from farthing.core.telling import NOTICE_TRIES
+from farthing.core.webhooks import DELIVERIES, LANES, WEBHOOKS
 from farthing.errors import InvariantBroken, OutcomeUnknown, ensure
 
 TABLES: dict[str, Table[Any]] = {
     table.name: table
     for table in (
-        ACCOUNTS, ALIASES, ANSWERED, ASKS, ASSETS, CERTIFICATES, CHARGES, DEVICES, IDEMPOTENCY,
-        INVITATIONS, KEYS, MANDATES, OFFERS, OWNERS, PASSKEYS, PAYMENTS, PEOPLE, REFUNDS, SESSIONS,
-        SIGNED_IN, SIGN_IN_CODES, TARIFFS,
+        ACCOUNTS, ADDRESSES, ALIASES, ANSWERED, ASKS, ASSETS, CERTIFICATES, CHARGES, DELIVERIES,
+        DEVICES, IDEMPOTENCY, INVITATIONS, KEYS, LANES, LEASES, LISTENERS, LOOKS, MANDATES,
+        MOVEMENTS, NOTICE_LANES, NOTICE_PACES, NOTICE_TRIES, OFFERS, OWNERS, PASSKEYS, PAYMENTS,
+        PEOPLE, REFUNDS, SESSIONS, SIGNED_IN, SIGN_IN_CODES, TARIFFS, WEBHOOKS,
     )
 }  # fmt: skip
 """Every table that a unit writes to, apart from events."""

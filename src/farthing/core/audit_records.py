@@ -7,6 +7,7 @@ from farthing.core.audit_faults import Broken, broken
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Kind
 from farthing.core.identity import CERTIFICATES
+from farthing.core.listeners import ADDRESSES, LISTENERS
 from farthing.core.mandates import MANDATES
 from farthing.core.movements import MOVEMENTS
 from farthing.core.offers import OFFERS
@@ -31,6 +32,8 @@ STATED: dict[Table[Any], str] = {
     SIGN_IN_CODES: "sign-in code",
     WEBHOOKS: "webhook",
     MOVEMENTS: "movement",
+    LISTENERS: "listener",
+    ADDRESSES: "address",
 }
 """The tables whose records are stated, with the word for one of them."""
 

@@ -66,6 +66,10 @@ class Kind(StrEnum):
     WEBHOOK_REMOVED = "webhook.removed"
     WEBHOOK_TESTED = "webhook.tested"
     WEBHOOK_GAVE_UP = "webhook.gave_up"
+    NOTICES_SET = "notices.set"
+    ADDRESS_ADDED = "address.added"
+    ADDRESS_PROVEN = "address.proven"
+    ADDRESS_REMOVED = "address.removed"
     HUB_KEY_ROTATED = "hub.key_rotated"
     HUB_ROLLBACK_ACCEPTED = "hub.rollback_accepted"
 
@@ -123,6 +127,10 @@ EXPLAINED: dict[Kind, str] = {
     Kind.WEBHOOK_REMOVED: "a webhook was removed, with its URL and its secrets",
     Kind.WEBHOOK_TESTED: "somebody had a message sent to a webhook, to try it",
     Kind.WEBHOOK_GAVE_UP: "an event was not delivered in all its tries; a replay sends it again",
+    Kind.NOTICES_SET: "a person wants to be told otherwise: other ways, hours or classes",
+    Kind.ADDRESS_ADDED: "a person gave an address for notices; it has to be proven",
+    Kind.ADDRESS_PROVEN: "a person is told of what happens at another address; `way` says which",
+    Kind.ADDRESS_REMOVED: "a person is told nothing at an address any more; `why` says why",
     Kind.HUB_KEY_ROTATED: "a new signing key was admitted (the operator's event)",
     Kind.HUB_ROLLBACK_ACCEPTED: "older books were accepted on purpose (the operator's event)",
 }

@@ -158,6 +158,30 @@ LINES: dict[str, Line] = {
         "Its owner is told by an event, and may turn it on again",
         ("webhook", "why"),
     ),
+    "notices.postponed": Line(
+        "info",
+        "people could not be told just now, as the books were busy or away; it goes on by itself",
+        "See what `code` means: farthing explain CODE",
+        ("code",),
+    ),
+    "notices.failed": Line(
+        "error",
+        "telling people met a fault of this software; it goes on with the next",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
+    "notices.code_not_sent": Line(
+        "info",
+        "a code that proves an address could not be sent there; its person asks for another",
+        "See what `fault` says of the server that it was handed to",
+        ("way", "fault"),
+    ),
+    "notices.gave_up": Line(
+        "info",
+        "a person could not be told something in all its tries",
+        "Look at the tries: farthing notices tries; a server of yours may be away",
+        ("person", "lane"),
+    ),
     "leases.kept": Line(
         "info",
         "a lease could not be given back; another process has it when it runs out",

@@ -1,8 +1,16 @@
 """Hints: webhooks, and money in and out."""
 
 HINTS = {
+    "bad-ticket": "Open the page of the payment and answer it there.",
+    "bad-address-code": "Write the newest code as it came, or have another one sent.",
+    "mail-unsecured": "Use starttls or tls for any server that is not on this machine.",
+    "malformed-address": "Write it as the detail shows.",
+    "malformed-answer": "Send approve or deny.",
+    "malformed-push-keys": "Send what PushSubscription.toJSON gives, unchanged.",
+    "malformed-link": "Open the link as it came, whole; or say it on the page of your account.",
     "malformed-network": "Write it like 10.0.0.0/8, with no bits set behind the length.",
     "insufficient-balance": "Pay out less, or wait for what is held: farthing balances",
+    "no-such-address": "List what there is: farthing notices show per_…",
     "no-such-movement": "List what there is: farthing topups list, farthing payouts list",
     "no-such-rail": "Name a rail that the operator has turned on in [rails].",
     "no-such-webhook": "List what there is: farthing webhooks list",
@@ -10,10 +18,13 @@ HINTS = {
     "nothing-to-replay": "Name an event after which to begin; farthing tail shows their ids.",
     "reference-reused": "Report it: a rail was asked twice for different things.",
     "security-unheard": "Leave security one way at least.",
+    "too-many-addresses": "Remove one that is no longer wanted: farthing notices remove adr_…",
     "too-many-webhooks": "Remove one that is no longer wanted: farthing webhooks remove whk_…",
     "unknown-event-kind": "Use one of the kinds that the detail lists.",
     "unknown-language": "Use one of the languages that the detail lists.",
+    "unknown-way": "Use each of the ways that the detail lists once, the first to be tried first.",
     "url-refused": "Use a public https:// URL; the operator may allow networks in [webhooks].",
+    "way-off": "Use a way that the hub has, or have the operator set it up in [notices].",
     "webhook-off": "Turn it on: farthing webhooks enable whk_…",
     "webhook-removed": "Add a new one: farthing webhooks add URL",
 }

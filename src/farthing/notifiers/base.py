@@ -1,7 +1,8 @@
 """What every way of telling somebody has in common: a message, and what became of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,57 @@ class Posted:
 
 Post = Callable[[str, list[tuple[str, str]], bytes], Awaitable[Posted]]
 """Send headers and a body to a URL, once; it never raises for what the other side does."""
+
+
+class Text(NamedTuple):
+    """A notice as it is read. Shape: `title` may be seen by others, on a lock screen."""
+
+    title: str
+    body: str
+    why: str
+    stop: str
+
+
+class Action(NamedTuple):
+    """What can be done from the notice itself. Shape: `action` is `approve` or `deny`."""
+
+    action: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice, ready to be handed to a way.
+
+    Units: `seconds` is how long it is worth delivering.
+    Shape: `ident` is the same however often it is told; `stop_url` is empty where it cannot be
+           stopped; `ticket` proves an answer by `actions`, about `subject`.
+    """
+
+    ident: str
+    about: str
+    language: str
+    text: Text
+    open_url: str
+    stop_url: str = ""
+    urgent: bool = False
+    seconds: int = 86_400
+    subject: str = ""
+    ticket: str = ""
+    actions: Sequence[Action] = ()
+
+
+class Way(Protocol):
+    """A way of telling somebody."""
+
+    def check(self, place: str, keys: str) -> None:
+        """Look at an address before it is kept. Raises: Malformed."""
+        ...
+
+    async def tell(self, place: str, keys: str, notice: Notice) -> Posted:
+        """Send a notice once, and tell what became of it; never raises for the other side."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
+from farthing.clock import NS, Clock, system_clock
+from farthing.core.addresses import check_place
 from farthing.errors import PlugMissing
-from farthing.notifiers.base import Posted
-from farthing.notifiers.words import Text
+from farthing.notifiers.base import Notice, Posted, Text
 
 try:
     import aiosmtplib
@@ -44,7 +45,9 @@ class Letter:
     ident: str
     to: str
     text: Text
-    stop_url: str
+    stop_url: str = ""
+    language: str = "en"
+    open_url: str = ""
 
 
 def message_of(letter: Letter, sender: str, now_s: int) -> EmailMessage:
@@ -58,11 +61,35 @@ def message_of(letter: Letter, sender: str, now_s: int) -> EmailMessage:
     message["Subject"] = text.title
     message["Date"] = format_datetime(datetime.fromtimestamp(now_s, UTC))
     message["Message-ID"] = f"<{letter.ident}@{sender.rpartition('@')[2]}>"
-    message["List-Unsubscribe"] = f"<{letter.stop_url}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if letter.stop_url:
+        message["List-Unsubscribe"] = f"<{letter.stop_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(f"{text.body}\n\n--\n{text.why}\n{text.stop}\n")
+    message["Content-Language"] = letter.language
+    opens = f"\n{letter.open_url}\n" if letter.open_url else ""
+    message.set_content(f"{text.body}\n{opens}\n--\n{text.why}\n{text.stop}\n")
     return message
+
+
+class Mail:
+    """E-mail as a way of telling somebody."""
+
+    def __init__(self, server: Server, clock: Clock = system_clock) -> None:
+        self._server, self._clock = server, clock
+
+    def check(self, place: str, keys: str) -> None:  # noqa: ARG002
+        """Look at a mailbox. Raises: Malformed `malformed-address`."""
+        check_place("email", place)
+
+    async def tell(self, place: str, keys: str, notice: Notice) -> Posted:  # noqa: ARG002
+        """Hand one mail in."""
+        letter = Letter(
+            notice.ident, place, notice.text, notice.stop_url, notice.language, notice.open_url
+        )
+        return await send(self._server, letter, self._clock() // NS)
+
+    async def close(self) -> None:
+        """Hold nothing."""
 
 
 async def send(server: Server, letter: Letter, now_s: int) -> Posted:

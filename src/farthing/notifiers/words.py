@@ -1,22 +1,14 @@
 """What notices say, in each language: what happened, why it came, and how to stop its like.
 
-A language is one table more. A text never holds what an owner wrote: names can be changed after it.
+A language is one table more. A text holds nothing that others wrote, but whom an ask would pay,
+where its reader lets amounts be shown.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from farthing.core.notices import LANGUAGES, Class, Told, Wishes
 from farthing.money import Amount, Asset
-
-
-class Text(NamedTuple):
-    """A notice as it is read. Shape: `title` may be seen by others, on a lock screen."""
-
-    title: str
-    body: str
-    why: str
-    stop: str
-
+from farthing.notifiers.base import Action, Text
 
 _TITLES = {
     "en": {
@@ -32,6 +24,7 @@ _TITLES = {
         Class.SUMMARY: "Überblick",
     },
 }
+_ASKED = {"en": "Your answer is wanted", "de": "Ihre Antwort ist gefragt"}
 _KINDS = {
     "en": {
         "payment.awaiting": "A payment waits for your answer",
@@ -44,6 +37,15 @@ _KINDS = {
         "webhook.added": "Events are sent to a new URL",
         "webhook.rotated": "A webhook has a new secret",
         "account.frozen": "An account was frozen",
+        "passkey.added": "A passkey was added",
+        "passkey.removed": "A passkey was taken away",
+        "recovery_codes.made": "Recovery codes were made",
+        "person.invited": "Somebody was invited to sign in",
+        "person.removed": "Somebody may not sign in any more",
+        "notices.set": "What you are told was changed",
+        "address.proven": "You are told at one more address",
+        "address.removed": "You are not told at an address any more",
+        "payment.flagged": "A payment looked odd",
         "payment.captured": "A payment was made",
         "payment.refunded": "A payment was refunded",
         "payment.delivery_incomplete": "What was paid was not delivered whole",
@@ -75,6 +77,15 @@ _KINDS = {
         "webhook.added": "Ereignisse gehen an eine neue URL",
         "webhook.rotated": "Ein Webhook hat ein neues Geheimnis",
         "account.frozen": "Ein Konto wurde eingefroren",
+        "passkey.added": "Ein Passkey wurde hinzugefügt",
+        "passkey.removed": "Ein Passkey wurde entfernt",
+        "recovery_codes.made": "Wiederherstellungscodes wurden erzeugt",
+        "person.invited": "Jemand wurde zum Anmelden eingeladen",
+        "person.removed": "Jemand darf sich nicht mehr anmelden",
+        "notices.set": "Ihre Benachrichtigungen wurden geändert",
+        "address.proven": "Sie werden über eine weitere Adresse benachrichtigt",
+        "address.removed": "Über eine Adresse werden Sie nicht mehr benachrichtigt",
+        "payment.flagged": "Eine Zahlung war ungewöhnlich",
         "payment.captured": "Eine Zahlung wurde ausgeführt",
         "payment.refunded": "Eine Zahlung wurde erstattet",
         "payment.delivery_incomplete": "Bezahltes wurde nicht vollständig geliefert",
@@ -100,39 +111,79 @@ _SENTENCES = {
     "en": (
         "This came because you are told about “{title}”.",
         "Stop such notices: {url}",
+        "These always come. Say where and how: {url}",
         "{count} times",
+        "{count} times and more",
+        "Your code: {code}",
+        "Enter it where you asked for it, within 15 minutes. If it was not you, do nothing.",
+        "Approve",
+        "Deny",
     ),
     "de": (
         "Sie erhalten dies, weil Sie über „{title}“ benachrichtigt werden.",
         "Solche Nachrichten abbestellen: {url}",
+        "Diese Nachrichten kommen immer. Wohin und wie, bestimmen Sie: {url}",
         "{count}-mal",
+        "mehr als {count}-mal",
+        "Ihr Code: {code}",
+        "Geben Sie ihn binnen 15 Minuten dort ein. Waren Sie das nicht, tun Sie nichts.",
+        "Zustimmen",
+        "Ablehnen",
     ),
 }
 
 
-def written(told: Told, wishes: Wishes, assets: dict[str, Asset], stop_url: str) -> Text:
-    """Write a notice in its reader's language.
+def _of(language: str) -> str:
+    return language if language in LANGUAGES else LANGUAGES[0]
 
-    Shape: equal kinds are one line with how often, and with what they come to where the reader lets
+
+def written(
+    told: Told, wishes: Wishes, assets: Mapping[str, Asset], url: str, payee: str = ""
+) -> Text:
+    """Write a notice in its reader's language. `url` is where its like is stopped, or changed.
+
+    Shape: `payee` is who would get what an owner is asked about, shown where amounts are. Equal
+           kinds are one line with how often, and with what they come to where the reader lets
            amounts be shown.
     """
-    language = wishes.language if wishes.language in LANGUAGES else LANGUAGES[0]
-    kinds, (why, stop, often) = _KINDS[language], _SENTENCES[language]
+    language = _of(wishes.language)
+    kinds, (why, stop, always, often, oftener, *_) = _KINDS[language], _SENTENCES[language]
     title = _TITLES[language][told.about]
     lines: list[str] = []
     for kind in dict.fromkeys(event.kind for event in told.events):
         count = sum(event.kind == kind for event in told.events)
-        line = kinds[kind] + (f" ({often.format(count=count)})" if count > 1 else "")
-        sums = _sums(told, kind, assets) if wishes.shows_amounts else ""
+        line = kinds[kind]
+        if count > 1:
+            line += f" ({(oftener if told.more else often).format(count=count)})"
+        sums = _sums(told, kind, assets) if wishes.shows_amounts and not told.more else ""
+        if sums and payee:
+            sums = f"{sums} → {payee}"
         lines.append(f"{line}: {sums}" if sums else f"{line}.")
-    return Text(title, "\n".join(lines), why.format(title=title), stop.format(url=stop_url))
+    stopped = always if told.about is Class.SECURITY else stop
+    shown = _ASKED[language] if told.lane.name == "asks" else title
+    return Text(shown, "\n".join(lines), why.format(title=title), stopped.format(url=url))
 
 
-def _sums(told: Told, kind: str, assets: dict[str, Asset]) -> str:
+def code_written(language: str, code: str) -> Text:
+    """Write what proves an address: the code, and what it is for."""
+    *_, told, enter, _, _ = _SENTENCES[_of(language)]
+    return Text("Farthing", told.format(code=code), enter, "")
+
+
+def answers_written(language: str) -> Sequence[Action]:
+    """Write what an ask can be answered with."""
+    *_, approve, deny = _SENTENCES[_of(language)]
+    return Action("approve", approve), Action("deny", deny)
+
+
+_UNITS = {"payment.awaiting": "amount", "payment.refunded": "refunded"}
+
+
+def _sums(told: Told, kind: str, assets: Mapping[str, Asset]) -> str:
     totals: dict[str, int] = {}
     for event in told.events:
-        code = event.body.get("asset", "")
+        code, body = event.body.get("asset", ""), event.body
         if event.kind == kind and code in assets:
-            units = event.body.get("captured", event.body.get("units", "0"))
+            units = body.get(_UNITS.get(kind, "captured"), body.get("units", "0"))
             totals[code] = totals.get(code, 0) + int(units)
     return ", ".join(str(Amount(units, assets[code])) for code, units in totals.items() if units)

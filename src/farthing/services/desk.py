@@ -9,6 +9,7 @@ from farthing.services.batches import Batches
 from farthing.services.context import Context
 from farthing.services.event_feed import EventFeed
 from farthing.services.movements import Movements
+from farthing.services.notices import Notices
 from farthing.services.payments import Payments
 from farthing.services.people import People
 from farthing.services.sessions import Sessions
@@ -42,6 +43,7 @@ class Desk:
     batches: Batches
     access: Access
     people: People
+    notices: Notices
     closing: bool = False
     metrics: Callable[[], Awaitable[bytes]] = _no_metrics
     fault: Callable[[], str] = _no_fault

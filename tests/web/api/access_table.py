@@ -55,6 +55,13 @@ POST /v1/people                         | operator                 |
 GET  /v1/people                         | operator                 |
 POST /v1/people/{person}/links          | operator                 |
 POST /v1/people/{person}/remove         | operator                 |
+GET  /v1/people/{person}/notices        | owner read               | owner
+PUT  /v1/people/{person}/notices        | owner                    | owner
+POST /v1/people/{person}/addresses      | owner                    | owner
+POST /v1/addresses/{address}/code       | owner                    | owner
+POST /v1/addresses/{address}/prove      | owner                    | owner
+POST /v1/addresses/{address}/remove     | owner                    | owner
+GET  /v1/notices                        | owner read               | | shows what was told to the asker's people
 POST /v1/accounts                       | owner                    | owner
 GET  /v1/accounts                       | owner seller read        | | shows the asker's own
 GET  /v1/accounts/{account}             | owner seller read        | owner

@@ -13,6 +13,7 @@ from farthing.core.orders import SignedOrder
 from farthing.core.sessions import top_up_resource
 from farthing.core.webhooks import WEBHOOKS_MAX
 from farthing.keys import new_signer
+from tests.notifiers.pigeon import Pigeon
 
 from .access_table import KEYS, Row
 from .test_facilitator import x402_body
@@ -33,7 +34,7 @@ NEEDS = {
     "capture": "held", "void": "held", "approve": "asked", "deny": "asked",
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
-            "session": "ses", "webhook": "whk", "topup": "top", "payout": "out",
+            "address": "adr", "session": "ses", "webhook": "whk", "topup": "top", "payout": "out",
             "owner": "own", "person": "per",
             "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
@@ -57,7 +58,7 @@ class Parties:
     """Makes things that belong to one owner or another."""
 
     def __init__(self, town: Town) -> None:
-        self.town = town
+        self.town, self.pigeon = town, Pigeon()
 
     async def settle(self) -> None:
         """Add the third owner, keys of every scope, a revoked one, and devices."""
@@ -107,6 +108,13 @@ class Parties:
         """Let somebody sign in."""
         body = {"name": "somebody", "roles": ["owner"], "owner": self.town.owners[party]}
         return (await self._made("/v1/people", body))["id"]
+
+    async def address(self, party: str) -> str:
+        """Give somebody an address: that of the newest code."""
+        path = f"/v1/people/{await self.person(party)}/addresses"
+        made = await self._made(path, await _addressing(self, party))
+        await self.town.hub.desk.notices.quiet()
+        return made["id"]
 
     async def mandate(self, party: str, **terms: Any) -> str:
         """Make a mandate."""
@@ -264,6 +272,14 @@ async def _inviting_person(parties: Parties, party: str) -> Any:
     return {"name": "somebody", "roles": ["owner"], "owner": parties.town.owners[party]}
 
 
+async def _addressing(_parties: Parties, _party: str) -> Any:
+    return {"way": "email", "place": f"ada{next(_numbers)}@home.example"}
+
+
+async def _proving(parties: Parties, _party: str) -> Any:
+    return {"code": parties.pigeon.code}
+
+
 async def _assigning(parties: Parties, party: str) -> Any:
     return {"mandate": await parties.mandate(party)}
 
@@ -348,6 +364,9 @@ BODIES = {
     "POST /v1/owners": fixed(name="new"),
     "POST /v1/keys": fixed(scopes=["read"]),
     "POST /v1/people": _inviting_person,
+    "PUT /v1/people/{person}/notices": fixed(language="de"),
+    "POST /v1/people/{person}/addresses": _addressing,
+    "POST /v1/addresses/{address}/prove": _proving,
     "POST /v1/accounts": fixed(asset="USD"),
     "POST /v1/credits": _crediting,
     "POST /v1/mandates": fixed(asset="USD"),
@@ -386,5 +405,6 @@ async def open_parties(folder: Path, **more: Any) -> AsyncIterator[Parties]:
     """Open a hub with three owners and one of everything."""
     async with open_town(folder, config=config_in(folder), **more) as town:
         parties = Parties(town)
+        town.hub.desk.notices.ways = {"email": parties.pigeon}
         await parties.settle()
         yield parties

@@ -1,5 +1,6 @@
 """Every endpoint once, as it is meant to be used; none is left out."""
 
+import asyncio
 import json
 import re
 import typing
@@ -14,8 +15,10 @@ from farthing.core.devices import rotation_bytes
 from farthing.core.receipts import receipt_fault
 from farthing.core.sessions import top_up_resource
 from farthing.keys import new_signer
+from farthing.services.telling import Teller
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
+from tests.notifiers.pigeon import Pigeon
 
 from .test_facilitator import x402_body
 from .town import FUNDS, LOCAL, Town, body_of, cancel_of, enrolment, open_town
@@ -73,6 +76,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await the_hub(ask)
         await owners_and_accounts(ask)
         await people(ask)
+        await notices(ask)
         await mandates_and_offers(ask)
         await webhooks(ask)
         await movements(ask)
@@ -128,6 +132,45 @@ async def people(ask: Told) -> None:
     [listed] = (await ask("GET", "/v1/people"))["items"]
     assert (listed["id"], listed["removed_at"]) == (made["id"], None)
     assert (await ask("POST", f"/v1/people/{made['id']}/remove"))["removed_at"]
+
+
+async def notices(ask: Told) -> None:
+    """Somebody says what to be told, and is told that somebody did."""
+    pigeon = Pigeon()
+    ask.town.hub.desk.notices.ways = {"email": pigeon}
+    owner = ask.town.owners["buyer"]
+    body = {"name": "Bea", "roles": ["owner"], "owner": owner}
+    path = f"/v1/people/{(await ask('POST', '/v1/people', body))['id']}"
+    first = await ask("GET", f"{path}/notices", who="buyer.read")
+    assert first["classes"]["security"]["ways"] == ["push", "email", "sms"]
+    assert (first["addresses"], first["ways"]) == ([], ["email"])
+    at = {"way": "email", "place": "bea@home.example", "label": "home"}
+    made = await ask("POST", f"{path}/addresses", at, who="buyer.owner")
+    assert (made["state"], made["place"]) == ("unproven", "bea@home.example")
+    again = await ask("POST", f"/v1/addresses/{made['id']}/code", who="buyer.owner")
+    assert again == made
+    await ask.town.hub.desk.notices.quiet()
+    code = {"code": pigeon.code}
+    proven = await ask("POST", f"/v1/addresses/{made['id']}/prove", code, who="buyer.owner")
+    assert proven["state"] == "on"
+    wanted = {"classes": {"money": {"ways": ["email"], "digest_seconds": 3600}}, "language": "de"}
+    said = await ask("PUT", f"{path}/notices", wanted, who="buyer.owner")
+    assert said["classes"]["money"] == wanted["classes"]["money"]
+    assert said["classes"]["security"] == first["classes"]["security"]
+    assert await ask("GET", f"{path}/notices", who="buyer.read") == said
+    teller = Teller(ask.town.hub.ctx, ask.town.hub.desk.notices, 0.02)
+    teller.start()
+    for _ in range(500):
+        listed = await ask("GET", "/v1/notices", who="buyer.read")
+        if listed["items"]:
+            break
+        await asyncio.sleep(0.01)
+    await teller.stop()
+    [told] = listed["items"]
+    assert (told["about"], told["way"], told["fault"]) == ("security", "email", None)
+    assert pigeon.told[-1].text.body == "Ihre Benachrichtigungen wurden geändert."
+    gone = await ask("POST", f"/v1/addresses/{made['id']}/remove", who="buyer.owner")
+    assert (gone["state"], gone["place"]) == ("removed", None)
 
 
 async def mandates_and_offers(ask: Told) -> None:

@@ -12,8 +12,10 @@ from farthing.web.pages import (
     limits,
     live,
     money,
+    pushing,
     shop,
     sign_in,
+    stopping,
     wallet,
 )
 from farthing.web.pages.faults import Faults
@@ -48,6 +50,10 @@ async def _offline(visit: Visit) -> Reply:
 def _show(path: str, name: str, handler: Handler, *, streams: bool = False) -> Endpoint:
     media = "text/event-stream" if streams else HTML
     return Endpoint("GET", path, name, name, handler, scopes=None, media=media, streams=streams)
+
+
+def _told(path: str, name: str, handler: Handler) -> Endpoint:
+    return Endpoint("GET", path, name, name, handler, scopes=None, media=_JSON)
 
 
 def _post(path: str, name: str, handler: Handler, media: str = HTML) -> Endpoint:
@@ -100,6 +106,12 @@ PAGES = [
     _post("/account/passkeys/add", "page_add_passkey", by_script(account.add_passkey), _JSON),
     _show("/offline", "page_offline", anybody(_offline)),
     _show("/sw.js", "page_worker", anybody(_worker)),
+    _show("/notices/stop/{ticket}", "page_stop", stopping.stop_page),
+    _post("/notices/stop/{ticket}", "page_stopped", stopping.stop),
+    _told("/push/key", "page_push_key", signed_in(pushing.push_key)),
+    _post("/push/subscribe", "page_subscribe", by_script(pushing.subscribe), _JSON),
+    _post("/push/unsubscribe", "page_unsubscribe", by_script(pushing.unsubscribe), _JSON),
+    _post("/push/answer", "page_push_answer", signed_in(pushing.answer), _JSON),
     _show("/static/{version}/{file}", "page_static", _static),
 ]
 """Everything that people see. It is no part of the API, and `/openapi.json` has none of it."""

@@ -1,30 +1,10 @@
 """What an owner is asked to approve: exactly these terms, with a passkey above the limit."""
 
-import hashlib
 from collections.abc import Mapping
 
-from farthing.codec import canonical_json, to_base64url
+from farthing.core.approvals import approval_of, terms_of
 from farthing.core.payments import Payment
 from farthing.settings import Config
-
-
-def approval_of(payment: Payment) -> dict[str, str]:
-    """Give the canonical approval: every term that an owner says yes to."""
-    return {
-        "act": "approve",
-        "amount": str(payment.amount),
-        "asset": payment.asset,
-        "device": payment.device,
-        "hub": payment.hub,
-        "payee": payment.payee,
-        "payment": payment.id,
-        "resource": payment.resource,
-    }
-
-
-def terms_of(payment: Payment) -> str:
-    """Hash the approval's terms: a form that was shown for other terms approves nothing."""
-    return to_base64url(hashlib.sha256(canonical_json(approval_of(payment))).digest())
 
 
 def needs_passkey(config: Config, payment: Payment) -> bool:
@@ -52,3 +32,4 @@ def refunding_act(payment: Payment) -> dict[str, str]:
 
 
 Act = Mapping[str, str]
+__all__ = ["Act", "approval_of", "enrolling_act", "needs_passkey", "refunding_act", "terms_of"]

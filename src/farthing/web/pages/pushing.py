@@ -1,0 +1,63 @@
+"""Pushes to a browser: subscribed by a page's script, answered by its service worker.
+
+What the service worker gets and sends is told in docs/reference/pushes.md.
+"""
+
+import msgspec
+
+from farthing.errors import Conflict, Malformed
+from farthing.web.api.endpoint import Reply
+from farthing.web.pages.forms import read_object, text_in
+from farthing.web.pages.place import agent_of
+from farthing.web.pages.visit import Visit
+
+_URL_MAX = 1000
+
+
+async def push_key(visit: Visit) -> Reply:
+    """Give the key that a browser subscribes with.
+
+    Raises: Conflict `way-off`.
+    """
+    key = visit.call.desk.notices.push_key
+    if not key:
+        raise Conflict("way-off", "this hub sends no pushes")
+    return visit.told({"key": key})
+
+
+async def subscribe(visit: Visit) -> Reply:
+    """Push notices to this browser from now on."""
+    place, keys = _subscription(visit)
+    me = visit.me.person
+    made = await visit.call.desk.notices.add(
+        me.id, me.owner, "push", place, agent_of(visit.call), keys
+    )
+    return visit.told({"address": made.id})
+
+
+async def unsubscribe(visit: Visit) -> Reply:
+    """Push nothing to this browser any more."""
+    place = text_in(read_object(visit.call), "endpoint")
+    await visit.call.desk.notices.unsubscribe(visit.me.person.id, place)
+    return visit.told({"address": None})
+
+
+async def answer(visit: Visit) -> Reply:
+    """Answer an ask from its notice, in a browser where one is signed in.
+
+    Shape: the ticket in the notice stands for the mark of a form: no other page has it.
+    """
+    body = read_object(visit.call)
+    ticket, said = text_in(body, "ticket"), text_in(body, "answer")
+    payment = await visit.call.desk.notices.answer(visit.me.person, ticket, said)
+    return visit.told({"payment": payment.id, "state": payment.state.value})
+
+
+def _subscription(visit: Visit) -> tuple[str, str]:
+    """Read what `PushSubscription.toJSON` gives. Raises: Malformed."""
+    body = read_object(visit.call)
+    place, keys = text_in(body, "endpoint"), body.get("keys")
+    if len(place) > _URL_MAX or not isinstance(keys, dict):
+        raise Malformed("malformed-push-keys", "send the browser's subscription as it is")
+    named = {name: text_in(keys, name) for name in ("p256dh", "auth")}  # pyright: ignore[reportUnknownArgumentType]
+    return place, msgspec.json.encode(named).decode()
