@@ -8,15 +8,19 @@ import msgspec
 
 from farthing import keys
 from farthing.codec import from_base64url, to_base64url
+from farthing.core.addresses import check_place
 from farthing.core.batches import Batch, BatchLine, read_batch, write_batch
+from farthing.core.listeners import DEFAULT
 from farthing.core.periods import check_per
 from farthing.core.sessions import Opening, is_deposit, opening_of, session_topped_up
 from farthing.core.tariffs import flat_rate, read_tariff
 from farthing.core.ticks import Tick, read_tick, read_ticks, write_tick
 from farthing.core.vouchers import Agreed, Claims, read_voucher, session_alias, sign_voucher
 from farthing.money import parse_units
+from farthing.notifiers.push import read_keys
 from farthing.web.api import batches, bodies, facilitator, offers, ticks
 from farthing.web.api.endpoint import Call
+from farthing.web.api.notices import wished
 from farthing.web.api.payments import signed_order
 from tests.protocols.stand_in import DEVICE, HUB, PAYEE, SIGNER
 from tests.protocols.test_protocol_fuzz import GOOD_X402
@@ -102,6 +106,16 @@ def _permits(body: bodies.MandateBody) -> object:
     return [(check_per(budget.per), parse_units(budget.limit)) for budget in body.budgets]
 
 
+def _wishes(body: bodies.WishesBody) -> object:
+    return wished(DEFAULT, body).check()
+
+
+def _placed(body: bodies.AddressBody) -> object:
+    if body.keys is not None:
+        read_keys(msgspec.json.encode(body.keys).decode())
+    return check_place(body.way, body.place)
+
+
 def _offers(body: bodies.OfferBody) -> object:
     return offers._offer(body, "off_01kaw1f2800000000000000000")
 
@@ -169,6 +183,13 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
         {"url": "https://shop.example/hear", "kinds": ["payment.*"], "label": "till"},
     ),
     (bodies.RotateWebhookBody, msgspec.structs.asdict, {"overlap_seconds": 60}),
+    (
+        bodies.WishesBody,
+        _wishes,
+        {"classes": {"money": {"ways": ["email"]}}, "quiet": ["22:00-07:00"]},
+    ),
+    (bodies.AddressBody, _placed, {"way": "email", "place": "ada@home.example"}),
+    (bodies.AddressCodeBody, msgspec.structs.asdict, {"code": "042137"}),
     (bodies.ReplayBody, msgspec.structs.asdict, {"after": "5", "until": "9"}),
     (
         bodies.MovementBody,

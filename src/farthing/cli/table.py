@@ -125,6 +125,7 @@ TABLE = (
     Later("topups", "farthing.cli.movements:topups_app", "Money in, by rails."),
     Later("payouts", "farthing.cli.movements:payouts_app", "Money out, by rails."),
     Later("webhooks", "farthing.cli.webhooks:webhooks_app", "Where events are sent."),
+    Later("notices", "farthing.cli.noticing:notices_app", "What people are told, and where."),
     Later("keys", "farthing.cli.keys:keys_app", "API keys."),
     Later("hub-keys", "farthing.cli.keys:hub_keys_app", "The hub's own signing keys."),
 )
