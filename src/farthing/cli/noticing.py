@@ -56,7 +56,7 @@ def show(person: PersonArgument, config: ConfigOption = None) -> Any:
 
 
 @command(notices_app, "set", lines=_lines, elsewhere=True)
-def set_wishes(
+def set_wishes(  # noqa: PLR0917 - options have names
     person: PersonArgument,
     about: ClassOption = "",
     way: Annotated[
