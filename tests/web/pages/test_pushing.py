@@ -154,12 +154,10 @@ async def test_a_browser_is_one_address_and_is_forgotten_when_it_wants_no_more(t
         assert odd.json()["code"] == "malformed-push-keys"
 
 
-async def test_a_browser_that_is_gone_is_told_nothing_more_and_the_next_way_is_used(
-    tmp_path: Path,
-):
+async def test_a_browser_that_is_gone_is_told_nothing_more(tmp_path: Path):
     async with pushed_in(tmp_path) as one:
         await one.subscribe()
-        one.receiver.status = 410
+        one.receiver.answers = lambda _got: 410
         payment = await one.asks(SMALL)
         async with one.telling():
             deadline = time.monotonic() + 20
