@@ -32,4 +32,4 @@ def refunding_act(payment: Payment) -> dict[str, str]:
 
 
 Act = Mapping[str, str]
-__all__ = ["Act", "approval_of", "enrolling_act", "needs_passkey", "refunding_act", "terms_of"]
+__all__ = ["Act", "approval_of", "needs_passkey", "refunding_act", "terms_of"]
