@@ -173,8 +173,8 @@ LINES: dict[str, Line] = {
     "notices.code_not_sent": Line(
         "info",
         "a code that proves an address could not be sent there; its person asks for another",
-        "See what `fault` says of the server that it was handed to",
-        ("way", "fault"),
+        "See what `why` says of the server that it was handed to",
+        ("way", "why"),
     ),
     "notices.gave_up": Line(
         "info",

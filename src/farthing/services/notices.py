@@ -242,7 +242,7 @@ class Notices:
             notice = Notice(ident, "code", language, text, self.settings_url, urgent=True)
             posted = await self.ways[address.way].tell(address.place, address.keys, notice)
             if not posted.delivered:
-                log.info("notices.code_not_sent", way=address.way, fault=posted.fault)
+                log.info("notices.code_not_sent", way=address.way, why=posted.fault)
         except Exception as fault:
             log.error("notices.failed", fault=fault)
 
