@@ -393,6 +393,9 @@ FACTS: dict[str, str] = {
     "worker": "which of several workers: a number from 0",
     "webhook": "the webhook's id",
     "why": "what the system, the database or the other side said",
+    "way": "how somebody was to be told: push, email, sms, webhook or apprise",
+    "person": "per_…, somebody who signs in",
+    "lane": "which list of notices: asks, security, money, account or summary",
 }
 
 OF_EVENTS: dict[str, str] = {
