@@ -435,5 +435,6 @@ OF_EVENTS: dict[str, str] = {
     "undelivered": "the number of the event that was given up",
     "why": "why a webhook was turned off: owner, gone or failing",
     "would": "what would have been done with it, had the rules in shadow counted",
+    "way": "by which way an address is told: push, email, sms, webhook or apprise",
 }
 """What stands in the line of an event, besides what stands in each."""
