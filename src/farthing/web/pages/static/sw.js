@@ -26,3 +26,37 @@ addEventListener("fetch", (event) => {
   if (request.mode === "navigate") event.respondWith(fetch(request).catch(() => caches.match(NO_LINE)));
   else if (FILES.includes(path)) event.respondWith(caches.match(path).then((kept) => kept ?? fetch(request)));
 });
+
+addEventListener("push", (event) => {
+  const told = event.data.json();
+  const { title, body, tag, lang, actions } = told, asks = told.subject !== "";
+  event.waitUntil(registration.showNotification(title, {
+    body, tag, lang, actions, data: told, renotify: asks, requireInteraction: asks, icon: `/static/${VERSION}/coin.svg`,
+  }));
+});
+
+addEventListener("notificationclick", (event) => event.waitUntil(clicked(event.notification, event.action)));
+
+// Approve stands on a notice only where it shows the amount and needs no passkey, and the hub looks
+// again. Whatever does not come out as it was meant is looked at on the page.
+async function clicked(notice, action) {
+  const { url, ticket } = notice.data;
+  notice.close();
+  if (action === "" || !await answered(ticket, action)) await opened(url);
+}
+
+async function answered(ticket, answer) {
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  const reply = await fetch("/push/answer", { method: "POST", headers, body: JSON.stringify({ ticket, answer }) }).catch(() => null);
+  if (!reply?.ok) return false;
+  const { state } = await reply.json();
+  return answer === "approve" ? ["captured", "held"].includes(state) : state === "refused";
+}
+
+async function opened(url) {
+  const place = new URL(url, location.origin), whole = place.origin === location.origin ? place.href : "/wallet";
+  const [open] = await clients.matchAll({ type: "window" });
+  if (!open) return clients.openWindow(whole);
+  await open.navigate(whole);
+  return open.focus().catch(() => {});
+}

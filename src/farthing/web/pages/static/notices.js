@@ -1,0 +1,46 @@
+// Notices in this browser: asked for here, by who wants them, and ended here.
+
+import { post, Refused } from "./passkeys.js";
+
+const box = document.querySelector("[data-push]");
+const button = box?.querySelector("button"), said = box?.querySelector("[role=status]");
+const able = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+
+async function look() {
+  const kept = await (await navigator.serviceWorker.ready).pushManager.getSubscription();
+  button.textContent = kept ? box.dataset.off : box.dataset.on;
+  button.disabled = false;
+  return kept;
+}
+
+async function begin(pushing) {
+  if (await Notification.requestPermission() !== "granted") throw new Refused(box.dataset.denied);
+  const { key } = await (await fetch("/push/key", { headers: { accept: "application/json" } })).json();
+  const kept = await pushing.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  await post("/push/subscribe", kept.toJSON());
+}
+
+async function end(kept) {
+  await post("/push/unsubscribe", { endpoint: kept.endpoint });
+  await kept.unsubscribe();
+}
+
+async function turn() {
+  button.disabled = true;
+  const { pushManager } = await navigator.serviceWorker.ready;
+  const kept = await pushManager.getSubscription();
+  await (kept ? end(kept) : begin(pushManager));
+  location.reload();
+}
+
+if (box && able) {
+  look().catch(() => { said.textContent = box.dataset.unable; });
+  button.addEventListener("click", () => turn().catch((fault) => {
+    said.textContent = fault instanceof Refused ? fault.message : box.dataset.unable;
+    button.disabled = false;
+  }));
+} else if (box) said.textContent = box.dataset.unable;
+
+const zone = document.querySelector("#zone");
+const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && here && zone.value === "UTC" && zone.dataset.fresh) zone.value = here;
