@@ -19,6 +19,8 @@ from tests.e2e.hub_process import HubProcess
 from tests.web.api.town import body_of
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+_PUSHES = {"FARTHING_NOTICES_ALLOW_NETWORKS": "127.0.0.0/8"}
+"""Pushes of the tests are received on this machine."""
 _WITHOUT = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -104,7 +106,7 @@ def _now_ms() -> int:
 @contextlib.contextmanager
 def hub_in(folder: Path) -> Iterator[Hub]:
     """Serve a hub in a folder."""
-    with HubProcess(folder, FARTHING_RAILS_SIMULATED="true") as process:
+    with HubProcess(folder, FARTHING_RAILS_SIMULATED="true", **_PUSHES) as process:
         yield Hub(process)
 
 

@@ -75,6 +75,7 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "shop", "/shop"
     yield "console", "/console"
     yield "account", "/account"
+    yield "notices", "/account/notices"
 
 
 def at_rest(page: Page) -> None:

@@ -1,7 +1,7 @@
 """Where people meet this hub: the origin their browser sees, and the cookie that is kept there."""
 
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from farthing.errors import Forbidden, Malformed
 from farthing.services.passkeys import Site
@@ -41,7 +41,8 @@ def moved_to_localhost(call: Call) -> str:
     if server.public_url or not by_number:
         return ""
     port = f":{parts.port}" if parts.port else ""
-    return f"{_scheme(call.desk.config)}://localhost{port}{call.endpoint.path}"
+    path = call.endpoint.path.format(**{name: quote(told) for name, told in call.path.items()})
+    return f"{_scheme(call.desk.config)}://localhost{port}{path}"
 
 
 def _site(url: str) -> Site:

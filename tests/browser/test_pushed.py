@@ -1,0 +1,120 @@
+"""A payment that asks is approved from a pushed notice: what the hub encrypts, a browser is given.
+
+No push service can be reached here, so that the way has two halves: the page subscribes with keys
+of ours, and the hub's push is received and decrypted; then Chromium's own tools hand it to the
+service worker.
+"""
+
+import json
+import time
+from typing import Any
+
+from playwright.sync_api import Worker, expect
+
+from tests.notifiers.subscriber import Subscriber
+from tests.receiver import Receiver, receiving
+
+from .chromium import Chromium, Hub, Person
+
+SUBSCRIBED = """(told) => {
+    let kept = null;
+    const made = { ...told, toJSON: () => told, unsubscribe: async () => { kept = null; } };
+    PushManager.prototype.getSubscription = async () => kept;
+    PushManager.prototype.subscribe = async (asked) => {
+        if (!asked.userVisibleOnly || !asked.applicationServerKey) throw new Error("not asked well");
+        return (kept = made);
+    };
+}"""
+"""A push service of our own, for a browser that reaches none."""
+
+SHOWN = """async () => (await registration.getNotifications()).map(
+    ({ title, body, tag, actions }) => ({ title, body, tag, actions: actions.map((one) => one.action) }))"""
+PRESSED = """async ([tag, action]) => {
+    const [notice] = await registration.getNotifications({ tag });
+    await clicked(notice, action);
+}"""
+
+
+def pushed(receiver: Receiver, browser: Subscriber, payment: str) -> str:
+    """Wait for the push about a payment, and decrypt it."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for got in list(receiver.got):
+            told = browser.read(got.body)
+            if told["subject"] == payment:
+                return json.dumps(told)
+        time.sleep(0.05)
+    raise AssertionError("it was not pushed")
+
+
+class Phone:
+    """A person's browser with its service worker."""
+
+    def __init__(self, person: Person, hub: Hub) -> None:
+        self.person, self.hub = person, hub
+        self.registration = ""
+        person.devtools.on("ServiceWorker.workerRegistrationUpdated", self._seen)
+        person.devtools.send("ServiceWorker.enable")
+        person.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+
+    def _seen(self, told: Any) -> None:
+        for one in told["registrations"]:
+            self.registration = one["registrationId"]
+
+    @property
+    def worker(self) -> Worker:
+        return self.person.context.service_workers[0]
+
+    def deliver(self, payload: str) -> dict[str, Any]:
+        """Hand a push to the service worker, and give the notice that it shows."""
+        wanted = {"origin": self.hub.url, "registrationId": self.registration, "data": payload}
+        self.person.devtools.send("ServiceWorker.deliverPushMessage", wanted)
+        tag = json.loads(payload)["tag"]
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            found = [one for one in self.worker.evaluate(SHOWN) if one["tag"] == tag]
+            if found:
+                return found[0]
+            time.sleep(0.05)
+        raise AssertionError("no notice is shown")
+
+    def press(self, notice: dict[str, Any], action: str) -> None:
+        self.worker.evaluate(PRESSED, [notice["tag"], action])
+
+
+def test_an_ask_is_pushed_and_answered_from_its_notice(chromium: Chromium, hub: Hub):
+    owner = hub.owner("Night Trains")
+    shop = hub.account(hub.owner("Water"), "till")
+    train = hub.enrol(owner, hub.account(owner, "trains", 90_000_000), "Train 8", ask_above="1")
+    browser = Subscriber()
+    with receiving() as receiver, chromium.person() as ada:
+        ada.context.grant_permissions(["notifications"], origin=hub.url)
+        told = json.dumps(browser.subscription(f"{receiver.url}/push"))
+        ada.page.add_init_script(f"({SUBSCRIBED})({told})")
+        page = ada.join(hub.link(owner, "Ada"))
+        phone = Phone(ada, hub)
+        page.goto(f"{hub.url}/account/notices")
+        page.get_by_label("Show amounts and names").check()
+        page.get_by_role("button", name="Keep it so").click()
+        page.get_by_role("button", name="Tell me in this browser").click()
+        expect(page.locator("#where-head + .plain")).to_contain_text("in a browser")
+
+        small = hub.pay(train, shop, 4_200_000, "POST /water").json()
+        notice = phone.deliver(pushed(receiver, browser, small["id"]))
+        assert "4.20" in notice["body"]
+        assert "4.20" not in notice["title"]
+        assert notice["actions"] == ["approve", "deny"]
+        phone.press(notice, "approve")
+        assert hub.ask("GET", f"/v1/payments/{small['id']}")["state"] == "captured"
+
+        # Above the passkey's limit it cannot be approved from the notice: the page opens.
+        large = hub.pay(train, shop, 25_000_000, "POST /water").json()
+        notice = phone.deliver(pushed(receiver, browser, large["id"]))
+        assert notice["actions"] == ["deny"]
+        phone.press(notice, "approve")  # As somebody would who has changed the worker.
+        page.wait_for_url(f"**/wallet/payments/{large['id']}")
+        assert hub.ask("GET", f"/v1/payments/{large['id']}")["state"] == "awaiting"
+        other = hub.pay(train, shop, 3_000_000, "POST /water").json()
+        notice = phone.deliver(pushed(receiver, browser, other["id"]))
+        phone.press(notice, "deny")
+        assert hub.ask("GET", f"/v1/payments/{other['id']}")["state"] == "refused"
