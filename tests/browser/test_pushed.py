@@ -21,14 +21,15 @@ SUBSCRIBED = """(told) => {
     const made = { ...told, toJSON: () => told, unsubscribe: async () => { kept = null; } };
     PushManager.prototype.getSubscription = async () => kept;
     PushManager.prototype.subscribe = async (asked) => {
-        if (!asked.userVisibleOnly || !asked.applicationServerKey) throw new Error("not asked well");
+        if (!asked.userVisibleOnly || !asked.applicationServerKey) throw new Error("ask well");
         return (kept = made);
     };
 }"""
 """A push service of our own, for a browser that reaches none."""
 
-SHOWN = """async () => (await registration.getNotifications()).map(
-    ({ title, body, tag, actions }) => ({ title, body, tag, actions: actions.map((one) => one.action) }))"""
+SHOWN = """async () => (await registration.getNotifications()).map((one) => ({
+    title: one.title, body: one.body, tag: one.tag, actions: one.actions.map((each) => each.action),
+}))"""
 PRESSED = """async ([tag, action]) => {
     const [notice] = await registration.getNotifications({ tag });
     await clicked(notice, action);
@@ -101,8 +102,8 @@ def test_an_ask_is_pushed_and_answered_from_its_notice(chromium: Chromium, hub: 
 
         small = hub.pay(train, shop, 4_200_000, "POST /water").json()
         notice = phone.deliver(pushed(receiver, browser, small["id"]))
-        assert "4.20" in notice["body"]
-        assert "4.20" not in notice["title"]
+        assert "4.2 USD" in notice["body"]
+        assert "4.2" not in notice["title"]
         assert notice["actions"] == ["approve", "deny"]
         phone.press(notice, "approve")
         assert hub.ask("GET", f"/v1/payments/{small['id']}")["state"] == "captured"

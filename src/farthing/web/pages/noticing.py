@@ -6,7 +6,7 @@ import msgspec
 
 from farthing.core.listeners import Listener
 from farthing.core.notices import LANGUAGES, Class, Wish, Wishes
-from farthing.errors import Malformed
+from farthing.errors import Malformed, Missing
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.place import one_line
 from farthing.web.pages.typed import LINE_MAX
@@ -32,7 +32,7 @@ async def notices_page(visit: Visit) -> Reply:
         quiet_from=start,
         quiet_to=end,
         digests=DIGESTS,
-        languages=LANGUAGES,
+        spoken=LANGUAGES,
         fresh=not listener.addresses,
     )
 
