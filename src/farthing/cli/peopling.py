@@ -29,7 +29,7 @@ def _state(person: Row) -> str:
 @command(people_app, "invite", lines=lambda made: [made["link"]], elsewhere=True)
 def invite(
     name: Annotated[str, typer.Argument(help="What the person is called.")],
-    role: Annotated[list[str] | None, typer.Option(help="owner, operator.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="owner, operator, ward.")] = None,
     owner: OwnerOption = "",
     config: ConfigOption = None,
 ) -> Any:

@@ -20,10 +20,15 @@ PASSKEYS_MAX = 20
 
 
 class Role(StrEnum):
-    """What a person may do: all of an owner's matters, or look after the hub as well."""
+    """What a person may do: all of an owner's matters, or look after the hub as well.
+
+    Shape: a ward, who is nothing else of the owner, sees all of it, denies and freezes; the others
+           are its guardians, who say what is allowed.
+    """
 
     OWNER = "owner"
     OPERATOR = "operator"
+    WARD = "ward"
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -35,6 +40,11 @@ class Person(msgspec.Struct, frozen=True):
     roles: list[str]
     created_ns: int
     removed_ns: int = 0
+
+    @property
+    def is_ward(self) -> bool:
+        """Whether somebody else says what is allowed."""
+        return Role.WARD in self.roles and Role.OWNER not in self.roles
 
 
 class Passkey(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ HINTS = {
     "bad-sign-in-code": "Ask the operator for another link: farthing people link per_…",
     "challenge-used": "Look at what came of it; to do it again, begin again.",
     "foreign-page": "Do it on a page of the hub itself, opened anew.",
+    "guardian-needed": "Ask who looks after this wallet: they approve it, or allow more.",
     "last-passkey": "Add a passkey that stays first.",
     "malformed-form": "Send the form as the page of the hub has it.",
     "malformed-passkey": "Send a ticket and an answer as the script of the page does.",

@@ -161,6 +161,8 @@ class Notices:
             raise Forbidden("bad-ticket", "this notice was not for you")
         if answer not in ("approve", "deny"):
             raise Malformed("malformed-answer", "answer is approve or deny")
+        if answer == "approve" and person.is_ward:
+            raise Forbidden("guardian-needed", "your guardian answers this")
         if answer == "approve" and not self._may_now(found, answers):
             raise Unauthenticated("passkey-needed", "open the page and look at it there")
         said: Literal["approve", "deny"] = "approve" if answer == "approve" else "deny"

@@ -28,6 +28,7 @@ from farthing.store.queries import one
 _SCOPES = {
     Role.OWNER: (Scope.OWNER, Scope.SELLER, Scope.READ),
     Role.OPERATOR: (Scope.OPERATOR,),
+    Role.WARD: (Scope.READ,),
 }
 
 
@@ -48,9 +49,15 @@ class Visitor:
         """Whether this person looks after the hub as well."""
         return Role.OPERATOR in self.person.roles
 
+    @property
+    def is_ward(self) -> bool:
+        """Whether a guardian says what is allowed."""
+        return self.person.is_ward
+
     def principal(self) -> Principal:
         """Give who asks, as an owner: what pages show is the owner's own."""
-        return Principal(self.person.id, self.person.owner, frozenset(_SCOPES[Role.OWNER]))
+        role = Role.WARD if self.person.is_ward else Role.OWNER
+        return Principal(self.person.id, self.person.owner, frozenset(_SCOPES[role]))
 
 
 class Register:

@@ -35,7 +35,7 @@ class PersonBody(Body, frozen=True, kw_only=True):
     """Somebody who signs in to the pages for an owner."""
 
     name: Name
-    roles: list[Literal["owner", "operator"]]
+    roles: list[Literal["owner", "operator", "ward"]]
     owner: Ident | None = None
 
 

@@ -21,7 +21,7 @@ from farthing.web.pages import (
 )
 from farthing.web.pages.faults import Faults
 from farthing.web.pages.render import GUARDS, HTML, STATIC, guarded, static, version
-from farthing.web.pages.visit import Visit, anybody, by_form, by_script, signed_in
+from farthing.web.pages.visit import Visit, anybody, by_form, by_guardian, by_script, signed_in
 
 _FOR_GOOD = [(b"cache-control", b"public, max-age=31536000, immutable")]
 _JSON = "application/json"
@@ -73,13 +73,13 @@ PAGES = [
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
     _show("/wallet/live", "page_live", signed_in(live.live), streams=True),
     _show("/wallet/money", "page_money", signed_in(money.money_page)),
-    _post("/wallet/money/in", "page_bring_in", by_form(money.bring_in)),
+    _post("/wallet/money/in", "page_bring_in", by_guardian(money.bring_in)),
     _post("/wallet/money/out/check", "page_check_payout", by_form(money.check_payout)),
-    _post("/wallet/money/out", "page_pay_out", by_form(money.pay_out)),
+    _post("/wallet/money/out", "page_pay_out", by_guardian(money.pay_out)),
     _show("/wallet/devices", "page_devices", signed_in(wallet.devices_page)),
     _show("/wallet/devices/new", "page_new_device", signed_in(enrolling.new_device_page)),
     _post("/wallet/devices/new/check", "page_check_device", by_form(enrolling.check_terms)),
-    _post("/wallet/devices/new/make", "page_make_device", by_form(enrolling.make_device)),
+    _post("/wallet/devices/new/make", "page_make_device", by_guardian(enrolling.make_device)),
     _show("/wallet/devices/{device}", "page_device", signed_in(wallet.device_page)),
     _show("/wallet/devices/{device}/limits", "page_limits", signed_in(limits.limits_page)),
     _post("/wallet/devices/{device}/limits/preview", "page_preview", by_form(limits.preview)),
@@ -88,15 +88,15 @@ PAGES = [
     ),
     _post("/wallet/devices/{device}/limits/set", "page_set_limits", by_form(limits.set_limits)),
     _post("/wallet/devices/{device}/freeze", "page_freeze", by_form(wallet.freeze)),
-    _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_form(wallet.unfreeze)),
-    _post("/wallet/devices/{device}/revoke", "page_revoke", by_form(wallet.revoke)),
+    _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_guardian(wallet.unfreeze)),
+    _post("/wallet/devices/{device}/revoke", "page_revoke", by_guardian(wallet.revoke)),
     _show("/wallet/payments/{payment}", "page_payment", signed_in(wallet.payment_page)),
     _post("/wallet/payments/{payment}/answer", "page_answer", by_form(wallet.answer)),
     _post("/proofs", "page_proof", by_script(wallet.begin_proof), _JSON),
     _show("/shop", "page_shop", signed_in(shop.shop_page)),
-    _post("/shop/keys/make", "page_make_key", by_form(shop.make_key)),
-    _post("/shop/keys/revoke", "page_revoke_key", by_form(shop.revoke_key)),
-    _post("/wallet/payments/{payment}/refund", "page_refund", by_form(shop.refund)),
+    _post("/shop/keys/make", "page_make_key", by_guardian(shop.make_key)),
+    _post("/shop/keys/revoke", "page_revoke_key", by_guardian(shop.revoke_key)),
+    _post("/wallet/payments/{payment}/refund", "page_refund", by_guardian(shop.refund)),
     _show("/console", "page_console", signed_in(console.console_page)),
     _show("/account", "page_account", signed_in(account.account_page)),
     _show("/account/notices", "page_notices", signed_in(noticing.notices_page)),

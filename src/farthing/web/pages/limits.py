@@ -28,7 +28,7 @@ from farthing.web.pages.mandate_words import period_words, sentences
 from farthing.web.pages.orders_made import OrdersMade
 from farthing.web.pages.place import one_line
 from farthing.web.pages.typed import LINE_MAX, day_typed, list_typed, units_typed
-from farthing.web.pages.visit import Visit
+from farthing.web.pages.visit import Visit, need_guardian
 from farthing.web.pages.wallet import book_of
 
 PERIODS = ("day", "week", "month")
@@ -99,6 +99,7 @@ async def set_limits(visit: Visit, form: dict[str, str]) -> Reply:
     before = change.machine.mandate
     unit = SetMandate(change.wanted, owner, ctx.fresh(), creates=False, revision=before.revision)
     if change.widens:
+        need_guardian(visit)
         proof = proof_of(form)
         if proof is None:
             raise Unauthenticated("passkey-needed", "confirm this with your passkey")

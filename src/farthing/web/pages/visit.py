@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from farthing.errors import Unauthenticated
+from farthing.errors import Forbidden, Unauthenticated
 from farthing.services.passkeys import Site
 from farthing.services.register import Visitor
 from farthing.web.api.endpoint import Call, Handler, Reply
@@ -70,7 +70,11 @@ async def visit_of(call: Call) -> Visit:
     visitor = await call.desk.people.register.visitor(secret) if secret else None
     if visitor is not None:
         call.principal = visitor.principal()
-    renderer = Renderer(chosen(call.headers.get("accept-language", "")), call.desk.ctx.assets)
+    renderer = Renderer(
+        chosen(call.headers.get("accept-language", "")),
+        call.desk.ctx.assets,
+        ward=visitor is not None and visitor.is_ward,
+    )
     return Visit(call, site, secret, visitor, renderer)
 
 
@@ -111,6 +115,25 @@ def by_form(act: Callable[[Visit, dict[str, str]], Awaitable[Reply]]) -> Handler
         return await act(visit, form)
 
     return signed_in(checked)
+
+
+def by_guardian(act: Callable[[Visit, dict[str, str]], Awaitable[Reply]]) -> Handler:
+    """Make a handler of a form that allows or moves something: a ward's guardian sends it."""
+
+    async def checked(visit: Visit, form: dict[str, str]) -> Reply:
+        need_guardian(visit)
+        return await act(visit, form)
+
+    return by_form(checked)
+
+
+def need_guardian(visit: Visit) -> None:
+    """Refuse a ward what its guardians decide.
+
+    Raises: Forbidden `guardian-needed`.
+    """
+    if visit.me.is_ward:
+        raise Forbidden("guardian-needed", "your guardian says what is allowed here")
 
 
 def by_script(act: Shown) -> Handler:

@@ -20,7 +20,7 @@ from farthing.web.pages.approvals import (
 from farthing.web.pages.book import Book, Line, Machine, seconds_between
 from farthing.web.pages.forms import proof_of, read_object, text_in
 from farthing.web.pages.mandate_words import sentences
-from farthing.web.pages.visit import Visit
+from farthing.web.pages.visit import Visit, need_guardian
 
 
 def book_of(visit: Visit) -> Book:
@@ -90,6 +90,8 @@ async def answer(visit: Visit, form: dict[str, str]) -> Reply:
         raise Malformed("malformed-form", "answer is approve or deny")
     if form.get("terms") != terms_of(payment):
         raise Conflict("approval-changed", "this is not what you were asked; look at it again")
+    if said == "approve":
+        need_guardian(visit)
     unit: Any = AnswerAsk(payment.id, owner, "approve" if said == "approve" else "deny")
     again = payment.state is not State.AWAITING  # Said before: nothing is left to be confirmed.
     if said == "approve" and not again and needs_passkey(visit.call.desk.config, payment):
