@@ -108,7 +108,7 @@ def _listen(judges, live):
     take = judges.take
 
     def taken(draft):
-        live.extend(item.kept for item in draft.items)
+        live.extend(kept for kept, _ in draft.items)
         take(draft)
 
     judges.take = taken

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from farthing.core.judgements import CLEAR, Act, Kept, Ordered
 from farthing.risk.drafts import RiskDraft
@@ -35,7 +36,7 @@ def by_time(commits):
     """Let time go on from one to the next, as it does in the books."""
     times = iter(sorted(kept.ordered.at for commit in commits for kept in commit))
     return [
-        [kept._replace(ordered=at(kept.ordered, next(times))) for kept in commit]
+        [replace(kept, ordered=at(kept.ordered, next(times))) for kept in commit]
         for commit in commits
     ]
 

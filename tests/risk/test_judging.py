@@ -60,7 +60,7 @@ def test_weights_add_up_to_asking_and_to_stopping(one: str | None, other: str | 
 def test_the_reasons_are_told_with_the_typology_that_they_speak_for():
     judgement = judge_of("first", "second").judge(QUIET)
     assert judgement.reasons == [Reason("one", "first"), Reason("other", "second")]
-    assert judgement.typologies == ["both"]
+    assert judgement.typologies == ("both",)
 
 
 def test_what_is_said_for_nothing_is_told_and_does_nothing():
@@ -89,7 +89,7 @@ def test_a_threshold_that_is_not_set_is_never_reached():
 def test_the_strictest_typology_counts_and_only_those_that_ask_for_it_are_named():
     scales = SCALES | {"hard": Typology({"one": 1}, stop=1)}
     judgement = Judge([Armed("one", Says("odd"))], scales).judge(QUIET)
-    assert (judgement.act, judgement.typologies) == (Act.REFUSE, ["hard"])
+    assert (judgement.act, judgement.typologies) == (Act.REFUSE, ("hard",))
 
 
 def test_a_rule_that_breaks_is_named_and_the_others_are_heard():

@@ -39,7 +39,7 @@ def test_a_new_seller_alone_bothers_nobody():
 def test_a_stolen_key_is_asked_about_and_stopped_where_all_is_odd():
     risk = lived_in()
     asked = risk.judge(order(payee="acc_9", units=20_000, at=TODAY, place="home"))
-    assert (asked.act, asked.typologies) == (Act.ASK, ["stolen_key"])
+    assert (asked.act, asked.typologies) == (Act.ASK, ("stolen_key",))
     stopped = risk.judge(order(payee="acc_9", units=20_000, at=TODAY, place="elsewhere"))
     assert (stopped.act, rules(stopped)) == (Act.REFUSE, {"new_payee", "new_place", "spike"})
 
@@ -51,7 +51,7 @@ def test_trying_out_is_asked_about_at_the_large_one():
         assert risk.judge(tried).act is Act.ALLOW
         risk.keep(tried, paid=True)
     judgement = risk.judge(order(payee="acc_9", units=3000, at=TODAY + 9, place="home"))
-    assert (judgement.act, judgement.typologies) == (Act.ASK, ["trying_out"])
+    assert (judgement.act, judgement.typologies) == (Act.ASK, ("trying_out",))
 
 
 def test_a_seller_overrun_by_strangers_is_asked_about():
@@ -60,7 +60,7 @@ def test_a_seller_overrun_by_strangers_is_asked_about():
         for seller in ("acc_3", "acc_9"):
             risk.keep(order(device=f"dev_{n + 5}", payee=seller, at=TODAY + n), paid=True)
     judgement = risk.judge(order(payee="acc_9", at=TODAY + 60, place="home"))
-    assert (judgement.act, judgement.typologies) == (Act.ASK, ["false_seller"])
+    assert (judgement.act, judgement.typologies) == (Act.ASK, ("false_seller",))
 
 
 def test_a_runaway_device_is_asked_about():

@@ -58,7 +58,7 @@ def test_the_newest_examples_are_told_with_their_reasons():
     found = replayed([past(n) for n in range(EXAMPLES_MAX + 5)], ONE_A_MINUTE)
     assert [one.payment for one in found.examples] == [f"pay_{n}" for n in range(24, 4, -1)]
     newest = found.examples[0]
-    assert (newest.act, newest.state, newest.typologies) == ("ask", "captured", ["runaway"])
+    assert (newest.act, newest.state, newest.typologies) == ("ask", "captured", ("runaway",))
     assert newest.reasons == [
         "velocity: orders from this device within a minute: 24 before this one"
     ]

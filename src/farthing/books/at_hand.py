@@ -12,7 +12,7 @@ from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord, TransferCode
 from farthing.core.asks import ASKS
 from farthing.core.devices import DEVICES
-from farthing.core.judgements import Act, Ordered
+from farthing.core.judgements import CLEAR, Ordered
 from farthing.core.ledger import Ledger, Move, Transfer
 from farthing.core.ledger_checks import LINKED, PENDING
 from farthing.core.mandates import MANDATES, shortfall
@@ -74,7 +74,7 @@ class AtHand:
     def _is_odd(self, order: Order, standing: Standing) -> bool:
         zone = standing.mandate.zones[-1].zone
         ordered = Ordered(order.device, order.payee, order.amount, self._now_ns // NS, zone)
-        return self._view.judge(ordered).would is not Act.ALLOW
+        return self._view.judge(ordered) is not CLEAR
 
     def moves(self, unit: Authorise, standing: Standing, seconds: int = 0) -> Sequence[Move] | None:
         """Name the transfers: each budget's, then the money's; of a hold with its seconds.

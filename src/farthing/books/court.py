@@ -6,6 +6,7 @@ the next order is judged; so is its newest part where nothing is known, as when 
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from farthing.books.followed import followed
@@ -18,6 +19,9 @@ from farthing.core.judgements import Draft, Judgement, Judges, Kept, Ordered
 from farthing.core.mandates import MANDATES
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.records import Write
+
+_PAGE = 500
+"""Orders that are taken in together, as in a commit."""
 
 _TAKEN = (State.HELD, State.CAPTURED)
 
@@ -49,10 +53,12 @@ class Court:
         judges, first = self._judges, tip.next_leaf - self._judges.reach
         if first > self._next_leaf or tip.next_leaf < self._next_leaf:
             self._judges, self._next_leaf = judges.anew(), 0  # Too much was missed, or undone.
-        draft = self._judges.draft()
-        for kept in followed(working.tx, max(1, first, self._next_leaf), tip.next_leaf):
-            draft.keep(kept)
-        self._judges.take(draft)
+        missed = followed(working.tx, max(1, first, self._next_leaf), tip.next_leaf)
+        while page := list(islice(missed, _PAGE)):
+            draft = self._judges.draft()
+            for kept in page:
+                draft.keep(kept)
+            self._judges.take(draft)
         self._next_leaf = tip.next_leaf
 
 

@@ -61,7 +61,7 @@ CLEAR = Judgement(Act.ALLOW, Act.ALLOW)
 """Nothing was said."""
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """An order that was decided, and so is known from now on.
 
     Shape: `paid` is whether it was authorised; `answered` where the order itself was kept before,

@@ -1,6 +1,6 @@
 """What a rule sees of an order, and what it may say: all integers and ids, no clock, no look-up."""
 
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -41,4 +41,22 @@ class Rule(Protocol):
 
     def judge(self, facts: Facts) -> str | None:
         """Say what is odd, so that the owner understands it; None if nothing is."""
+        ...
+
+
+NEVER: Final = 1 << 30
+"""More orders than a device sends in a quarter of an hour."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A rule that can tell how many of a device's next orders it will say nothing of."""
+
+    def patience(self, facts: Facts) -> int:
+        """Count orders from this one on, itself included, that it is silent about.
+
+        Shape: each of them is no larger than the largest payment yet, to a payee that the device
+               has paid, from nowhere or a place that it has paid from, and within a time in which the
+               hour of the day stays, and nothing leaves the last hour; they may be paid or not.
+        """
         ...

@@ -1,24 +1,16 @@
 """What one commit adds to what is known: an overlay, for it may come to nothing.
 
-Most devices and sellers come once in a commit, and are looked at where they are. Of one that comes
-again a copy is made, to which its orders are added as they come; so the books may decide anew, or
-never commit, and what is known for good is as it was. Memory then takes copies and single orders
-in, in the order in which they came.
+Most orders are plain, and nobody looks at them (`calm.py`): they are noted, and no more. Of a device
+or a payee that is looked at after it was in some, a copy is made, to which orders are added as they
+come; so the books may decide anew, or never commit, and what is known for good is as it was. Memory
+then takes copies and single orders in, in the order in which they came.
 """
 
-from typing import NamedTuple
-
 from farthing.core.judgements import CLEAR, Act, Judgement, Kept, Ordered
+from farthing.risk.calm import calm_down, is_calm, is_plain
 from farthing.risk.judging import Judge
 from farthing.risk.known import KnownDevice, KnownPayee
-from farthing.risk.memory import Memory, add_order, facts_of
-
-
-class Item(NamedTuple):
-    """What was kept, and whether the device had never paid that payee."""
-
-    kept: Kept
-    stranger: bool
+from farthing.risk.memory import NOBODY, Item, Memory, add_order, facts_of
 
 
 class RiskDraft:
@@ -31,65 +23,83 @@ class RiskDraft:
         self._memory, self._judge = memory, judge
         self.items: list[Item] = []
         self._devices: dict[str, KnownDevice] = {}
+        self._plain: dict[str, list[Kept]] = {}
         self._payees: dict[str, KnownPayee] = {}
-        self._once: dict[str, Item] = {}
-        self._once_payees: dict[str, Item] = {}
+        self._paid: dict[str, list[Item]] = {}
+        self._sorted = 0
+        self._calm: Ordered | None = None
 
     def judge(self, ordered: Ordered) -> Judgement:
         """Judge an order by all that was kept before it. Nothing is kept.
 
-        Shape: what a rule in shadow says is said once an hour of a device, or nobody would listen.
+        Shape: what a rule in shadow says is said once an hour of a device, or nobody would listen;
+               of what changes nothing nothing is said.
         """
-        device, payee = self._device(ordered.device), self._payee(ordered.payee)
-        judgement = self._judge.judge(facts_of(ordered, device, payee))
-        quiet = judgement.act is Act.ALLOW and judgement.would is not Act.ALLOW
-        if quiet and device.was_told(judgement.typologies, ordered.at):
+        name = ordered.device
+        device, before = self._devices.get(name), 0
+        if device is None:
+            device, before = self._memory.device(name), len(self._plain.get(name, ()))
+        if is_calm(device, ordered, before):
+            self._calm = ordered
             return CLEAR
-        return judgement
+        return self._look(ordered, self._copied(name) if before else device)
+
+    def _look(self, ordered: Ordered, device: KnownDevice) -> Judgement:
+        payee = self._payees.get(ordered.payee) or self._payee(ordered.payee)
+        facts = facts_of(ordered, device, payee)
+        act, would, typologies = self._judge.weigh(facts)
+        if would is Act.ALLOW:
+            if device is not NOBODY:
+                calm_down(device, ordered, facts, self._judge.patience(facts))
+            return CLEAR
+        if act is Act.ALLOW and device.was_told(typologies, ordered.at):
+            return CLEAR
+        return self._judge.judge(facts)
 
     def keep(self, kept: Kept) -> None:
         """Know an order from here on."""
-        name, payee = kept.ordered.device, kept.ordered.payee
-        device = self._device(name)
-        stranger = kept.paid and payee not in device.payees
-        item = Item(kept, stranger)
-        if name in self._devices:
-            add_order(device, kept)
-        else:
-            self._once[name] = item
-        if kept.paid:
-            known = self._payee(payee)
-            if payee in self._payees:
-                known.paid(kept.ordered.at, stranger=stranger)
-            else:
-                self._once_payees[payee] = item
+        ordered = kept.ordered
+        name = ordered.device
+        device = self._devices.get(name)
+        if device is None:
+            if ordered is self._calm or is_plain(self._memory.device(name), ordered):
+                # It is added once somebody looks, or when memory takes it.
+                self._plain.setdefault(name, []).append(kept)
+                self._note((kept, False))
+                return
+            device = self._copied(name)
+        item = kept, kept.paid and ordered.payee not in device.payees
+        add_order(device, kept)
+        self._note(item)
+
+    def _note(self, item: Item) -> None:
         self.items.append(item)
+        kept, stranger = item
+        if kept.paid and (payee := self._payees.get(kept.ordered.payee)) is not None:
+            payee.paid(kept.ordered.at, stranger=stranger)
 
     def settle(self) -> None:
         """Let memory take in what was kept, once."""
-        memory = self._memory
-        for kept, stranger in self.items:
-            ordered = kept.ordered
-            memory.keep_device(ordered.device, self._devices.get(ordered.device), kept)
-            if kept.paid:
-                known = self._payees.get(ordered.payee)
-                memory.keep_payee(ordered.payee, known, ordered.at, stranger=stranger)
+        self._memory.take(self.items, self._devices, self._payees)
         self.items = []
 
-    def _device(self, name: str) -> KnownDevice:
-        own = self._devices.get(name)
-        if own is None:
-            if (item := self._once.get(name)) is None:
-                return self._memory.device(name)
-            own = self._devices[name] = self._memory.device_copied(name)
-            add_order(own, item.kept)
+    def _copied(self, name: str) -> KnownDevice:
+        """Copy what is known of a device, with those of its orders that were kept."""
+        own = self._devices[name] = self._memory.device_copied(name)
+        for kept in self._plain.get(name, ()):
+            add_order(own, kept)
         return own
 
     def _payee(self, name: str) -> KnownPayee:
-        own = self._payees.get(name)
-        if own is None:
-            if (item := self._once_payees.get(name)) is None:
-                return self._memory.payee(name)
-            own = self._payees[name] = self._memory.payee_copied(name)
-            own.paid(item.kept.ordered.at, stranger=item.stranger)
+        """Find a payee that is no copy yet, and make one if it was paid."""
+        for item in self.items[self._sorted :]:
+            payee = item[0].ordered.payee
+            if item[0].paid and payee not in self._payees:
+                self._paid.setdefault(payee, []).append(item)
+        self._sorted = len(self.items)
+        if (paid := self._paid.pop(name, None)) is None:
+            return self._memory.payee(name)
+        own = self._payees[name] = self._memory.payee_copied(name)
+        for kept, stranger in paid:
+            own.paid(kept.ordered.at, stranger=stranger)
         return own

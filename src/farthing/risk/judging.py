@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from farthing.core.judgements import CLEAR, Act, Judgement, Reason
-from farthing.risk.base import Facts, Rule
+from farthing.risk.base import NEVER, Facts, Patient, Rule
 from farthing.risk.typologies import Typology
 
 State = Literal["off", "shadow", "on"]
@@ -21,12 +21,15 @@ class Armed(NamedTuple):
     state: State = "on"
 
 
-class _Weighed(NamedTuple):
-    """What some rules' words come to together."""
+class Weighed(NamedTuple):
+    """What some rules' words come to together: what is done, and would be with those in shadow."""
 
     act: Act
     would: Act
-    typologies: Sequence[str]
+    typologies: tuple[str, ...]
+
+
+_NOTHING = Weighed(Act.ALLOW, Act.ALLOW, ())
 
 
 class Judge:
@@ -36,57 +39,59 @@ class Judge:
         self._rules = [one for one in rules if one.state != "off"]
         self._typologies = typologies
         # A rule is one bit: what a set of words comes to is weighed once, and then looked up.
-        self._looks = [
-            (1 << bit, one.name, one.rule.judge, one.state == "on")
-            for bit, one in enumerate(self._rules)
-        ]
-        self._weighed: dict[int, _Weighed] = {}
+        self._looks = [(1 << bit, one.rule.judge, one) for bit, one in enumerate(self._rules)]
+        self._weighed: dict[int, Weighed] = {0: _NOTHING}
+        patient = [one.rule for one in self._rules if isinstance(one.rule, Patient)]
+        self._patient = patient if len(patient) == len(self._rules) else None
+
+    def patience(self, facts: Facts) -> int:
+        """Count orders from this one on of which nothing will be said: see `Patient`."""
+        if self._patient is None:
+            return 0
+        return min([rule.patience(facts) for rule in self._patient], default=NEVER)
+
+    def weigh(self, facts: Facts) -> Weighed:
+        """Say what is to be done with an order, and not why. A rule that breaks says nothing."""
+        spoke = 0
+        for bit, look, _ in self._looks:
+            try:
+                if look(facts) is not None:
+                    spoke |= bit
+            except Exception:
+                continue
+        return self._weighed.get(spoke) or self._weigh(spoke)
 
     def judge(self, facts: Facts) -> Judgement:
         """Say what is to be done with an order; a rule that breaks is named, and says nothing."""
         spoke = 0
         reasons: list[Reason] = []
-        try:
-            for bit, name, look, acts in self._looks:
-                said = look(facts)
-                if said is not None:
-                    spoke |= bit
-                    reasons.append(Reason(name, said, acts))
-        except Exception:
-            return self._judge_guarded(facts)
-        if not spoke:
-            return CLEAR
-        act, would, typologies = self._weighed.get(spoke) or self._weigh(spoke)
-        return Judgement(act, would, reasons, typologies)
-
-    def _judge_guarded(self, facts: Facts) -> Judgement:
-        """Judge with a guard around each rule: one of them has just broken."""
-        spoke = 0
-        reasons: list[Reason] = []
         failed: list[str] = []
-        for bit, name, look, acts in self._looks:
+        for bit, look, one in self._looks:
             try:
                 said = look(facts)
             except Exception:
-                failed.append(name)
+                failed.append(one.name)
                 continue
             if said is not None:
                 spoke |= bit
-                reasons.append(Reason(name, said, acts))
+                reasons.append(Reason(one.name, said, one.state == "on"))
+        if not (spoke or failed):
+            return CLEAR
         act, would, typologies = self._weighed.get(spoke) or self._weigh(spoke)
         return Judgement(act, would, reasons, typologies, failed)
 
-    def _weigh(self, spoke: int) -> _Weighed:
-        names = {name for bit, name, _, _ in self._looks if spoke & bit}
-        acting = {name for bit, name, _, acts in self._looks if acts and spoke & bit}
+    def _weigh(self, spoke: int) -> Weighed:
+        said = [one for bit, one in enumerate(self._rules) if spoke >> bit & 1]
+        names = {one.name for one in said}
+        acting = {one.name for one in said if one.state == "on"}
         act, _ = self._strictest(acting)
         would, typologies = self._strictest(names)
         if len(self._weighed) >= _WEIGHED_MAX:
-            self._weighed.clear()
-        found = self._weighed[spoke] = _Weighed(act, would, typologies)
+            self._weighed = {0: _NOTHING}
+        found = self._weighed[spoke] = Weighed(act, would, typologies)
         return found
 
-    def _strictest(self, spoke: set[str]) -> tuple[Act, Sequence[str]]:
+    def _strictest(self, spoke: set[str]) -> tuple[Act, tuple[str, ...]]:
         """Find the strictest that any typology asks for, and which ones ask for it."""
         acts = {
             name: typology.act(sum(w for rule, w in typology.weights.items() if rule in spoke))
@@ -95,4 +100,4 @@ class Judge:
         strictest = max(acts.values(), key=_ORDER.index, default=Act.ALLOW)
         if strictest is Act.ALLOW:
             return strictest, ()
-        return strictest, [name for name, act in acts.items() if act is strictest]
+        return strictest, tuple(name for name, act in acts.items() if act is strictest)

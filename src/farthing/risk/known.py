@@ -1,7 +1,8 @@
 """What is remembered of one device and of one payee: bounded, whatever they do."""
 
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from heapq import nsmallest
+from typing import Protocol, Self, TypeVar
 
 from farthing.risk.windows import Window
 
@@ -22,20 +23,28 @@ TOLD_MAX = 16
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 K = TypeVar("K")
+S = TypeVar("S", bound="Stamped")
 
 
 class KnownDevice:
-    """A device's habits."""
+    """A device's habits.
+
+    Shape: `orders` counts all that were added; while it is below `calm_orders`, and it is not yet
+           `calm_until` in Unix seconds, no rule has anything to say of plain orders (`calm.py`).
+           The higher its `stamp`, the later it was seen.
+    """
 
     __slots__ = (
-        "hour", "hours", "hours_counted", "largest", "minute", "payees", "payments", "places",
-        "told", "usual",
+        "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest", "minute",
+        "newest_payee", "orders", "payees", "payments", "places", "stamp", "told", "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.minute = Window(10, 6)
         self.hour = Window(10 * MINUTE, 6)
         self.payments = self.usual = self.largest = 0
+        self.orders = self.calm_orders = self.calm_until = self.stamp = 0
+        self.calm_zone = self.newest_payee = ""
         self.payees: dict[str, int] = {}
         self.places: dict[str, int] = {}
         self.hours = bytearray(24)
@@ -47,7 +56,11 @@ class KnownDevice:
         made = object.__new__(type(self))  # Nothing is made to be replaced at once.
         made.minute, made.hour = self.minute.copy(), self.hour.copy()
         made.payments, made.usual, made.largest = self.payments, self.usual, self.largest
-        made.payees, made.places = self.payees.copy(), self.places.copy()
+        made.orders, made.calm_orders = self.orders, self.calm_orders
+        made.calm_until, made.calm_zone = self.calm_until, self.calm_zone
+        made.stamp = self.stamp
+        made.payees, made.newest_payee = self.payees.copy(), self.newest_payee
+        made.places = self.places.copy()
         made.hours, made.hours_counted = self.hours[:], self.hours_counted
         made.told = self.told.copy()
         return made
@@ -57,9 +70,9 @@ class KnownDevice:
         hours = self.hours
         return hours[hour - 1] + hours[hour] + hours[hour - 23]
 
-    def was_told(self, typologies: Sequence[str], at: int) -> bool:
+    def was_told(self, typologies: tuple[str, ...], at: int) -> bool:
         """Tell whether it was flagged by these typologies within the same hour."""
-        return bool(self.told) and self.told.get(tuple(typologies)) == at // HOUR
+        return bool(self.told) and self.told.get(typologies) == at // HOUR
 
     def tell(self, typologies: Sequence[str], at: int) -> None:
         """Remember that it was flagged by these typologies."""
@@ -68,36 +81,41 @@ class KnownDevice:
         self.told[tuple(typologies)] = at // HOUR
 
     def paid(self, payee: str, units: int, hour: int, place: str) -> None:
-        """Remember a payment that was authorised."""
+        """Remember a payment that was authorised, now that its hour is reached."""
         self.hour.add(units)
         # The first payments are averaged as they are; later the newest eight count most.
-        self.payments += 1
-        self.usual += (units - self.usual) // min(self.payments, FOLLOWS)
-        self.largest = max(self.largest, units)
-        count_newest(self.payees, payee, PAYEES_MAX)
+        self.payments = payments = self.payments + 1
+        self.usual += (units - self.usual) // (payments if payments < FOLLOWS else FOLLOWS)
+        if units > self.largest:
+            self.largest, self.calm_orders = units, 0
+        if payee == self.newest_payee:
+            self.payees[payee] += 1  # It is where it belongs: most pay whom they paid last.
+        else:
+            count_newest(self.payees, payee, PAYEES_MAX)
+            self.newest_payee = payee
         if place:
             count_newest(self.places, place, PLACES_MAX)
         self.hours[hour] += 1
         self.hours_counted += 1
         if self.hours[hour] >= HOURS_COUNTED_MAX:
             self.hours = bytearray(count // 2 for count in self.hours)
-            self.hours_counted = sum(self.hours)
+            self.hours_counted, self.calm_orders = sum(self.hours), 0
 
 
 class KnownPayee:
-    """A payee's popularity."""
+    """A payee's popularity. Shape: the higher its `stamp`, the later it was paid."""
 
-    __slots__ = ("day", "month", "payments")
+    __slots__ = ("day", "month", "payments", "stamp")
 
     def __init__(self) -> None:
-        self.payments = 0
+        self.payments = self.stamp = 0
         self.day = Window(3 * HOUR, 8)
         self.month = Window(DAY, 28)
 
     def copy(self) -> Self:
         """Give another that knows the same."""
         made = object.__new__(type(self))
-        made.payments = self.payments
+        made.payments, made.stamp = self.payments, self.stamp
         made.day, made.month = self.day.copy(), self.month.copy()
         return made
 
@@ -117,6 +135,19 @@ def count_newest(counts: dict[str, int], name: str, most: int) -> None:
     if not count and len(counts) >= most:
         del counts[next(iter(counts))]
     counts[name] = count + 1
+
+
+class Stamped(Protocol):
+    """What is known of somebody, and when that was seen last."""
+
+    stamp: int
+
+
+def make_room(known: dict[str, S], most: int) -> None:
+    """Forget those that were seen least lately, a tenth of all, where there are as many as may be."""
+    if len(known) >= most:
+        for name in nsmallest(max(1, most // 10), known, key=lambda name: known[name].stamp):
+            del known[name]
 
 
 def newest_of(known: dict[str, K], name: str, new: Callable[[], K], most: int) -> K:

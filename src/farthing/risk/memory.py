@@ -4,28 +4,33 @@ What is remembered follows from the sequence of what is kept alone, so whoever h
 orders gets the same facts, and a hub that starts anew rebuilds its memory from its history.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from farthing.core.judgements import Kept, Ordered
 from farthing.risk.base import Facts
-from farthing.risk.known import KNOWN_MAX, KnownDevice, KnownPayee, newest_of
+from farthing.risk.known import KNOWN_MAX, KnownDevice, KnownPayee, make_room
 
-_QUARTER = 900
+QUARTER = 900
 """Seconds for which the local hour stays the same, in every zone of today."""
 
-_NOBODY, _NOWHERE = KnownDevice(), KnownPayee()
+Item = tuple[Kept, bool]
+"""An order that was kept, and whether its device had never paid that payee."""
+
+NOBODY, _NOWHERE = KnownDevice(), KnownPayee()
 """What is known of whom nobody knows. Time passes in it: nothing is added to it, nor to a copy."""
 
 
 class Memory:
-    """What is known of devices and payees: the last `devices_max` and `payees_max` that came."""
+    """What is known of devices and payees: at most `devices_max` and `payees_max`, the last that came."""
 
     def __init__(self, devices_max: int = KNOWN_MAX, payees_max: int = KNOWN_MAX) -> None:
         self._devices_max, self._payees_max = devices_max, payees_max
         self._devices: dict[str, KnownDevice] = {}
         self._payees: dict[str, KnownPayee] = {}
+        self._stamp = 0
 
     @property
     def known(self) -> tuple[int, int]:
@@ -38,7 +43,7 @@ class Memory:
 
     def device(self, name: str) -> KnownDevice:
         """Give what is known of a device, to look at."""
-        return self._devices.get(name, _NOBODY)
+        return self._devices.get(name, NOBODY)
 
     def payee(self, name: str) -> KnownPayee:
         """Give what is known of a payee, to look at."""
@@ -64,29 +69,51 @@ class Memory:
 
     def add(self, kept: Kept) -> None:
         """Remember an order, as the books kept it."""
-        ordered = kept.ordered
-        device = newest_of(self._devices, ordered.device, KnownDevice, self._devices_max)
-        stranger = kept.paid and ordered.payee not in device.payees
-        add_order(device, kept)
-        if kept.paid:
-            payee = newest_of(self._payees, ordered.payee, KnownPayee, self._payees_max)
-            payee.paid(ordered.at, stranger=stranger)
+        device = self._devices.get(kept.ordered.device, NOBODY)
+        self.take([(kept, kept.paid and kept.ordered.payee not in device.payees)], {}, {})
 
-    def keep_device(self, name: str, known: KnownDevice | None, kept: Kept) -> None:
-        """Remember an order of a device; all that is `known` of it now, where that is told."""
-        device = newest_of(self._devices, name, KnownDevice, self._devices_max)
-        if known is None:
+    def take(
+        self,
+        items: Iterable[Item],
+        devices: Mapping[str, KnownDevice],
+        payees: Mapping[str, KnownPayee],
+    ) -> None:
+        """Remember orders, in their order.
+
+        Shape: `devices` and `payees` are those of which all that is known now is told already.
+        """
+        for kept, stranger in items:
+            device = self._take_device(kept, devices)
+            self._stamp = device.stamp = self._stamp + 1
+            if kept.paid:
+                payee = self._take_payee(kept, payees, stranger=stranger)
+                payee.stamp = self._stamp
+
+    def _take_device(self, kept: Kept, told: Mapping[str, KnownDevice]) -> KnownDevice:
+        name, known = kept.ordered.device, self._devices
+        device, all_told = known.get(name), told.get(name)
+        if device is None:
+            make_room(known, self._devices_max)
+            device = known[name] = all_told or KnownDevice()
+        if all_told is None:
             add_order(device, kept)
-        else:
-            self._devices[name] = known
+        elif all_told is not device:
+            device = known[name] = all_told
+        return device
 
-    def keep_payee(self, name: str, known: KnownPayee | None, now: int, *, stranger: bool) -> None:
-        """Remember a payment to a payee; all that is `known` of it now, where that is told."""
-        payee = newest_of(self._payees, name, KnownPayee, self._payees_max)
-        if known is None:
-            payee.paid(now, stranger=stranger)
-        else:
-            self._payees[name] = known
+    def _take_payee(
+        self, kept: Kept, told: Mapping[str, KnownPayee], *, stranger: bool
+    ) -> KnownPayee:
+        name, known = kept.ordered.payee, self._payees
+        payee, all_told = known.get(name), told.get(name)
+        if payee is None:
+            make_room(known, self._payees_max)
+            payee = known[name] = all_told or KnownPayee()
+        if all_told is None:
+            payee.paid(kept.ordered.at, stranger=stranger)
+        elif all_told is not payee:
+            payee = known[name] = all_told
+        return payee
 
 
 def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
@@ -103,7 +130,7 @@ def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
         day.reach(now)
     if now >= month.ends:
         month.reach(now)
-    hour = local_hour(ordered.zone, now // _QUARTER)
+    hour = local_hour(ordered.zone, now // QUARTER)
     return Facts(
         ordered.device, ordered.payee, place, ordered.units, hour,
         minute.count, last_hour.count, last_hour.units,
@@ -118,18 +145,23 @@ def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
 def add_order(device: KnownDevice, kept: Kept) -> None:
     """Add an order to what is known of its device."""
     ordered, now = kept.ordered, kept.ordered.at
+    device.orders += 1
+    if device.calm_zone != ordered.zone:
+        device.calm_orders = 0
     if not kept.answered:
-        device.minute.reach(now)
+        if now >= device.minute.ends:
+            device.minute.reach(now)
         device.minute.add()
         if kept.flagged:
             device.tell(kept.flagged, now)
     if kept.paid:
-        device.hour.reach(now)
-        hour = local_hour(ordered.zone, now // _QUARTER)
+        if now >= device.hour.ends:
+            device.hour.reach(now)
+        hour = local_hour(ordered.zone, now // QUARTER)
         device.paid(ordered.payee, ordered.units, hour, ordered.place)
 
 
 @lru_cache(maxsize=4096)
 def local_hour(zone: str, quarter: int) -> int:
     """Give the hour of the day in a zone, in this quarter of an hour since 1970."""
-    return datetime.fromtimestamp(quarter * _QUARTER, ZoneInfo(zone)).hour
+    return datetime.fromtimestamp(quarter * QUARTER, ZoneInfo(zone)).hour

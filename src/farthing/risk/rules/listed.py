@@ -2,7 +2,7 @@
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 
 class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -11,6 +11,10 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     devices: frozenset[str] = frozenset()
     payees: frozenset[str] = frozenset()
     places: frozenset[str] = frozenset()
+
+    def patience(self, facts: Facts) -> int:  # noqa: ARG002 - of none of these
+        """Who is on no list now may order from somebody who is."""
+        return 0 if self.devices or self.payees or self.places else NEVER
 
     def judge(self, facts: Facts) -> str | None:
         """Look all three up."""

@@ -4,13 +4,17 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 
 class NewPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Speaks of a place that is not among those that the device paid from."""
 
     payments_min: Annotated[int, msgspec.Meta(ge=1)] = 5
+
+    def patience(self, facts: Facts) -> int:  # noqa: ARG002 - of none of these
+        """A place that was paid from is not new."""
+        return NEVER
 
     def judge(self, facts: Facts) -> str | None:
         """Look for the place among the device's own; silent where no place is told."""

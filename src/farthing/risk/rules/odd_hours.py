@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 
 class OddHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -15,6 +15,12 @@ class OddHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     permille_max: Annotated[int, msgspec.Meta(ge=0, le=500)] = 5
     payments_min: Annotated[int, msgspec.Meta(ge=1)] = 50
+
+    def patience(self, facts: Facts) -> int:
+        """What is paid at this time of day makes it a usual one."""
+        if facts.hour_payments * 1000 > self.permille_max * facts.hours_counted:
+            return NEVER
+        return self.payments_min - facts.hours_counted
 
     def judge(self, facts: Facts) -> str | None:
         """Hold the hour, with its two neighbours, against the hours of earlier payments."""

@@ -13,6 +13,13 @@ class SmallThenLarge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     times_larger: Annotated[int, msgspec.Meta(ge=2)] = 20
     payments_min: Annotated[int, msgspec.Meta(ge=2)] = 5
 
+    def patience(self, facts: Facts) -> int:
+        """Until the largest would be many times the mean, if all others were of nothing."""
+        few, largest = self.payments_min, facts.largest_units
+        if largest:
+            few = max(few, -(-self.times_larger * facts.last_hour_units // largest))
+        return few - facts.last_hour_payments
+
     def judge(self, facts: Facts) -> str | None:
         """Hold the amount against the mean of the last hour."""
         count = facts.last_hour_payments

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 
 class Spike(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -12,6 +12,10 @@ class Spike(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     times_usual: Annotated[int, msgspec.Meta(ge=2)] = 10
     payments_min: Annotated[int, msgspec.Meta(ge=1)] = 10
+
+    def patience(self, facts: Facts) -> int:  # noqa: ARG002 - of none of these
+        """Nothing that is no larger than the largest is one."""
+        return NEVER
 
     def judge(self, facts: Facts) -> str | None:
         """Hold the amount against the device's own habit."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 _OTHER_DAYS = 27
 """Days that `payee_month_strangers` counts besides the newest."""
@@ -15,6 +15,10 @@ class Strangers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     strangers_min: Annotated[int, msgspec.Meta(ge=1)] = 20
     times_usual: Annotated[int, msgspec.Meta(ge=2)] = 5
+
+    def patience(self, facts: Facts) -> int:  # noqa: ARG002 - of none of these
+        """Who has paid is no stranger."""
+        return NEVER
 
     def judge(self, facts: Facts) -> str | None:
         """Hold the last day against the days before it."""

@@ -12,6 +12,10 @@ class Velocity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     orders_per_minute_max: Annotated[int, msgspec.Meta(ge=1)] = 600
 
+    def patience(self, facts: Facts) -> int:
+        """Until there are as many within a minute as there may be."""
+        return self.orders_per_minute_max - facts.minute_orders
+
     def judge(self, facts: Facts) -> str | None:
         """Look at the last minute."""
         if facts.minute_orders < self.orders_per_minute_max:

@@ -1,0 +1,139 @@
+"""A device that is calm is not asked about, and would have been told nothing of: try it."""
+
+from typing import Any
+
+import msgspec
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from farthing.core.judgements import Act, Kept, Ordered
+from farthing.risk.base import NEVER, Facts, Patient
+from farthing.risk.drafts import RiskDraft
+from farthing.risk.judging import Armed, Judge
+from farthing.risk.memory import Memory
+from farthing.risk.settings import rule_kind, rule_names
+from farthing.risk.typologies import Typology
+
+from .orders import NOON, order
+
+SHY: dict[str, dict[str, Any]] = {
+    "velocity": {"orders_per_minute_max": 6},
+    "spike": {"payments_min": 2, "times_usual": 2},
+    "new_payee": {"payments_min": 2},
+    "new_place": {"payments_min": 2},
+    "odd_hours": {"payments_min": 3, "permille_max": 400},
+    "small_then_large": {"payments_min": 2, "times_larger": 2},
+    "strangers": {"strangers_min": 2, "times_usual": 2},
+    "listed": {},
+}
+EACH = {name: Typology({name: 1}, review=1) for name in SHY}
+"""Any word of any rule is enough."""
+
+ORDERS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 0, 1, 9, 60, 599, 900, 3600, 9 * 3600]),
+        st.sampled_from(["dev_1", "dev_1", "dev_2"]),
+        st.sampled_from(["acc_1", "acc_1", "acc_2"]),
+        st.sampled_from([1, 2, 10, 10, 40]),
+        st.sampled_from(["UTC", "UTC", "UTC", "Asia/Tokyo"]),
+        st.sampled_from(["", "", "home", "away"]),
+        st.booleans(),
+        st.integers(0, 5),
+    ),
+    max_size=60,
+)
+
+
+def judge_of(*names: str) -> Judge:
+
+    return Judge([Armed(name, msgspec.convert(SHY[name], rule_kind(name))) for name in names], EACH)
+
+
+def test_every_rule_is_tried_and_can_tell_how_long_it_is_silent():
+    assert sorted(SHY) == rule_names()
+    assert all(issubclass(rule_kind(name), Patient) for name in SHY)
+
+
+@settings(max_examples=400)
+@given(ORDERS, st.sets(st.sampled_from(sorted(SHY)), min_size=1))
+def test_who_is_calm_would_have_been_told_nothing_of(told: list[Any], names: set[str]):
+    judge, memory, now = judge_of(*sorted(names)), Memory(), NOON
+    known = Memory()
+    draft = RiskDraft(memory, judge)
+    for step, device, payee, units, zone, place, paid, end in told:
+        now += step
+        ordered = Ordered(device, payee, units, now, zone, place)
+        expected = judge.judge(known.facts(ordered))
+        found = draft.judge(ordered)
+        assert found.would is expected.would
+        if found.would is not Act.ALLOW:
+            assert found == expected
+        kept = Kept(ordered, paid)
+        draft.keep(kept)
+        known.add(kept)
+        if not end:
+            draft.settle()
+            draft = RiskDraft(memory, judge)
+
+
+class Counts:
+    """A rule that counts how often it is asked, and can wait for so many orders."""
+
+    def __init__(self, patience: int) -> None:
+        self.waits, self.asked = patience, 0
+
+    def patience(self, _facts: Facts) -> int:
+        return self.waits
+
+    def judge(self, _facts: Facts) -> str | None:
+        self.asked += 1
+        return None
+
+
+def asked(rule: Any, orders: list[Ordered]) -> int:
+    """Tell how often a rule is asked about orders that are all paid, in two commits each."""
+    memory, judge = Memory(), Judge([Armed("counts", rule)], {})
+    for start in range(0, len(orders), 3):
+        draft = RiskDraft(memory, judge)
+        for ordered in orders[start : start + 3]:
+            draft.judge(ordered)
+            draft.keep(Kept(ordered, paid=True))
+        draft.settle()
+    return rule.asked
+
+
+def test_nobody_is_asked_about_what_is_like_the_habit():
+    assert asked(Counts(NEVER), [order()] * 30) == 2  # Of a device that is new, always.
+
+
+def test_patience_is_over_once_as_many_have_come():
+    assert asked(Counts(10), [order()] * 31) == 1 + 3
+
+
+def test_it_is_asked_about_whatever_is_unlike_the_habit():
+    usual = [order(place="home")] * 3
+    for odd in (
+        order(units=1001),
+        order(payee="acc_9"),
+        order(place="away"),
+        order(at=NOON + 600),
+        order(zone="Asia/Tokyo"),
+    ):
+        assert asked(Counts(NEVER), [*usual, odd]) == 3
+    assert asked(Counts(NEVER), [*usual, replace(usual[0], units=999, place="")]) == 2
+
+
+class Asks:
+    """A rule that cannot wait."""
+
+    asked = 0
+
+    def judge(self, _facts: Facts) -> str | None:
+        self.asked += 1
+        return None
+
+
+def test_a_rule_that_cannot_tell_is_always_asked():
+    assert asked(Asks(), [order()] * 7) == 7
