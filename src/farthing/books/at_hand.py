@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from farthing import ids
+from farthing.books.court import Sitting
 from farthing.books.memory import LiveView, Memory, Working
 from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord, TransferCode
 from farthing.core.asks import ASKS
+from farthing.core.decisions import Unit
 from farthing.core.devices import DEVICES
-from farthing.core.judgements import CLEAR, Ordered
 from farthing.core.ledger import Ledger, Move, Transfer
 from farthing.core.ledger_checks import LINKED, PENDING
 from farthing.core.mandates import MANDATES, shortfall
@@ -29,10 +30,17 @@ _BUDGET, _PAYMENT = TransferCode.BUDGET, TransferCode.PAYMENT
 class AtHand:
     """One commit's records, accounts and ids, as far as they are in memory."""
 
-    def __init__(self, working: Working, memory: Memory, ledger: Ledger, view: LiveView) -> None:
+    def __init__(
+        self,
+        working: Working,
+        memory: Memory,
+        ledger: Ledger,
+        view: LiveView,
+        sitting: Sitting | None = None,
+    ) -> None:
         self._memory, self._ledger = memory, ledger
         self._written, self._lasting = working.written, memory.lasting
-        self._now_ns, self._view = view.now_ns, view
+        self._now_ns, self._sitting = view.now_ns, sitting
         self._known = working.account
         self._standings: dict[str, Standing] = {}
         self._payees: dict[str, AccountRecord] = {}
@@ -66,15 +74,25 @@ class AtHand:
             or not _is_plain(unit, standing, payee)
             or not is_timely(order, ids.time_ms(number), self._now_ns // NS)
             or not self._is_new(unit.name, number)
-            or self._is_odd(order, standing)
+            or (self._sitting is not None and self._is_odd(self._sitting, order, standing))
         ):
             return None
         return standing, payee
 
-    def _is_odd(self, order: Order, standing: Standing) -> bool:
-        zone = standing.mandate.zones[-1].zone
-        ordered = Ordered(order.device, order.payee, order.amount, self._now_ns // NS, zone)
-        return self._view.judge(ordered) is not CLEAR
+    def foresee(self, units: Sequence[Unit[Any]], sitting: Sitting) -> None:
+        """Have the orders among these units judged together."""
+        orders: list[tuple[Order, str]] = []
+        for unit in units:
+            if isinstance(unit, Authorise) and not unit.only_recorded:
+                order = unit.signed.order
+                standing = self._standings.get(order.device) or self._standing(order.device)
+                plain = standing is not None
+                zone = standing.mandate.zone if plain else sitting.zone(order.device)
+                orders.append((order, zone))
+        sitting.foresee(orders, self._now_ns // NS)
+
+    def _is_odd(self, sitting: Sitting, order: Order, standing: Standing) -> bool:
+        return sitting.is_odd(order, standing.mandate.zone, self._now_ns // NS)
 
     def moves(self, unit: Authorise, standing: Standing, seconds: int = 0) -> Sequence[Move] | None:
         """Name the transfers: each budget's, then the money's; of a hold with its seconds.

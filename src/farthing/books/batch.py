@@ -79,7 +79,7 @@ class Batch:
         self._sitting = court.sitting(self._working, self._tip) if court is not None else None
         if self._sitting is not None:
             self._view.judge = self._sitting.judge
-        self._at_hand = AtHand(self._working, memory, self._ledger, self._view)
+        self._at_hand = AtHand(self._working, memory, self._ledger, self._view, self._sitting)
         self._leaves: list[Leaf] = []
         self._opened: list[tuple[Account, int]] = []
         self._rows: list[tuple[bytes, int]] = []
@@ -103,6 +103,8 @@ class Batch:
         self._expire()
         if self._far:
             look_ahead(self._working, units, self._view.now_ns)
+        if self._sitting is not None and len(units) > 1:
+            self._at_hand.foresee(units, self._sitting)
         decided = [self._decide(unit) for unit in units]
         self._decided += decided
         return decided

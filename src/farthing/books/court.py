@@ -15,13 +15,16 @@ from farthing.books.rows import Tip
 from farthing.clock import NS
 from farthing.core.devices import DEVICES
 from farthing.core.flags import flagged_by
-from farthing.core.judgements import Draft, Judgement, Judges, Kept, Ordered
+from farthing.core.judgements import CLEAR, Draft, Judgement, Judges, Kept, Ordered, Supposed
 from farthing.core.mandates import MANDATES
+from farthing.core.orders import Order
 from farthing.core.payments import PAYMENTS, State
 from farthing.core.records import Write
 
 _PAGE = 500
 """Orders that are taken in together, as in a commit."""
+
+_TOGETHER_MIN, _WARY_COMMITS = 4, 8
 
 _TAKEN = (State.HELD, State.CAPTURED)
 
@@ -30,7 +33,7 @@ class Court:
     """A judge, and up to which leaf of the history everything is known."""
 
     def __init__(self, judges: Judges) -> None:
-        self._judges, self._next_leaf = judges, 0
+        self._judges, self._next_leaf, self._wary = judges, 0, 0
 
     def sitting(self, working: Working, tip: Tip) -> "Sitting":
         """Begin with one commit, which follows on this end of the history."""
@@ -41,6 +44,15 @@ class Court:
         if self._next_leaf != tip.next_leaf:
             self._catch_up(working, tip)
         return self._judges.draft()
+
+    def is_foreseen(self) -> bool:
+        """Tell whether it is worth while to judge what comes next beforehand."""
+        self._wary = max(0, self._wary - 1)
+        return not self._wary
+
+    def surprised(self) -> None:
+        """Hear that a commit went otherwise than was supposed; the next ones may, too."""
+        self._wary = _WARY_COMMITS
 
     def ended(self, draft: Draft | None, began: int, tip: Tip) -> None:
         """Know what a commit kept, now that it is durable."""
@@ -63,25 +75,61 @@ class Court:
 
 
 class Sitting:
-    """One commit's orders, each judged by all before it."""
+    """One commit's orders, each judged by all before it.
+
+    Units: `now` is the book's time, in seconds.
+    Shape: where a commit has several, all are judged at once beforehand, supposing that each will
+           be taken unless its judgement is against it: together they take a fraction of what they
+           take between other work. Once something turns out otherwise, orders are judged at their
+           turns.
+    """
 
     def __init__(self, court: Court, working: Working, tip: Tip) -> None:
         self._court, self._working, self._tip = court, working, tip
         self._draft: Draft | None = None
         self._ordered: Ordered | None = None
+        self._orders: Sequence[Order] = ()
+        self._supposed: Sequence[Supposed] = ()
+        self._at = self._kept = 0
+
+    def foresee(self, orders: Sequence[tuple[Order, str]], now: int) -> None:
+        """Judge orders that will come next, each with its zone, supposing that they are taken."""
+        if len(orders) < _TOGETHER_MIN or not self._court.is_foreseen():
+            return
+        self._orders = [order for order, _ in orders]
+        self._supposed = self._begun().suppose(
+            [Ordered(each.device, each.payee, each.amount, now, zone) for each, zone in orders]
+        )
+        self._at = 0
+
+    def is_odd(self, order: Order, zone: str, now: int) -> bool:
+        """Tell whether an order is flagged. Nothing is kept."""
+        at = self._at
+        if at < len(self._supposed) and self._orders[at] is order:
+            self._ordered = None
+            ordered, judgement = self._supposed[at].kept.ordered, self._supposed[at].judgement
+            if ordered.zone == zone:
+                return judgement is not CLEAR
+        return self.judge(Ordered(order.device, order.payee, order.amount, now, zone)) is not CLEAR
 
     def judge(self, ordered: Ordered) -> Judgement:
         """Judge an order. Nothing is kept."""
-        draft = self._draft
-        if draft is None:
-            draft = self._draft = self._court.draft(self._working, self._tip)
+        if self._at < len(self._supposed):
+            supposed = self._supposed[self._at]
+            if supposed.kept.ordered == ordered:
+                self._ordered = None
+                return supposed.judgement
+        draft = self._surprised()
         self._ordered = ordered
         return draft.judge(ordered)
 
     def paid(self) -> None:
         """Keep the order that was judged last: nothing stood against it."""
-        if self._draft is not None and self._ordered is not None:
-            self._draft.keep(Kept(self._ordered, paid=True))
+        if self._ordered is None:
+            self._at += 1  # As was supposed.
+        else:
+            self._surprised().keep(Kept(self._ordered, paid=True))
+            self._kept += 1
 
     def keep(self, writes: Sequence[Write]) -> None:
         """Keep what a unit decided of orders, before its rows are written."""
@@ -91,22 +139,44 @@ class Sitting:
 
     def ended(self, tip: Tip) -> None:
         """Know all that was kept: its commit is durable, and this is where the history ends."""
+        if self._at < len(self._supposed):
+            self._surprised()
         self._court.ended(self._draft, self._tip.next_leaf, tip)
+
+    def _begun(self) -> Draft:
+        if self._draft is None:
+            self._draft = self._court.draft(self._working, self._tip)
+        return self._draft
+
+    def _surprised(self) -> Draft:
+        """Judge at their turns from here on, by what was truly kept."""
+        draft = self._begun()
+        if self._supposed:
+            self._kept += self._at
+            if self._at < len(self._supposed):
+                self._court.surprised()
+                draft = self._draft = draft.first(self._kept)
+            self._supposed, self._at = (), 0
+        return draft
 
     def _keep(self, payment: Any) -> None:
         before = self._working.record(PAYMENTS, payment.id)
         taken = payment.state in _TAKEN
         if before is not None and not (taken and before.state is State.AWAITING):
             return
-        if self._draft is None:
-            self._draft = self._court.draft(self._working, self._tip)
         answered = before is not None
         at = (payment.changed_ns if answered else payment.created_ns) // NS
-        zone = self._zone(payment.device)
+        zone = self.zone(payment.device)
         ordered = Ordered(payment.device, payment.payee, payment.amount, at, zone)
-        self._draft.keep(Kept(ordered, taken, answered, () if answered else flagged_by(payment)))
+        kept = Kept(ordered, taken, answered, () if answered else flagged_by(payment))
+        if self._at < len(self._supposed) and self._supposed[self._at].kept == kept:
+            self._at += 1
+            return
+        self._surprised().keep(kept)
+        self._kept += 1
 
-    def _zone(self, ident: str) -> str:
+    def zone(self, ident: str) -> str:
+        """Give the time zone that a device's orders are judged in."""
         device = self._working.record(DEVICES, ident)
         mandate = self._working.record(MANDATES, device.mandate) if device is not None else None
         return mandate.zone if mandate is not None else "UTC"

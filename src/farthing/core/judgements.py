@@ -74,6 +74,13 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     flagged: Sequence[str] = ()
 
 
+class Supposed(NamedTuple):
+    """What is judged of an order, and how it is kept if that is all that stands against it."""
+
+    judgement: Judgement
+    kept: Kept
+
+
 class Draft(Protocol):
     """What one commit adds to what is known: its own orders know each other, nobody else does."""
 
@@ -83,6 +90,14 @@ class Draft(Protocol):
 
     def keep(self, kept: Kept) -> None:
         """Know an order from here on."""
+        ...
+
+    def suppose(self, orders: Sequence[Ordered]) -> Sequence[Supposed]:
+        """Judge orders, and keep each as if it were paid where it is allowed."""
+        ...
+
+    def first(self, count: int) -> Self:
+        """Give the same draft after so many orders were kept."""
         ...
 
 

@@ -50,13 +50,14 @@ NEVER: Final = 1 << 30
 
 @runtime_checkable
 class Patient(Protocol):
-    """A rule that can tell how many of a device's next orders it will say nothing of."""
+    """A rule that can tell how long nothing changes for it while a device keeps its habits."""
 
     def patience(self, facts: Facts) -> int:
-        """Count orders from this one on, itself included, that it is silent about.
+        """Count orders from this one on, itself included, of all of which it says nothing.
 
         Shape: each of them is no larger than the largest payment yet, to a payee that the device
-               has paid, from nowhere or a place that it has paid from, and within a time in which the
-               hour of the day stays, and nothing leaves the last hour; they may be paid or not.
+               has paid, from nowhere or a place that it has paid from, and within a time in which
+               the hour of the day stays, and nothing leaves the last hour. They may be paid or
+               not. Who speaks of all of them until something leaves the last minute counts those.
         """
         ...

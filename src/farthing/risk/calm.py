@@ -1,4 +1,4 @@
-"""Calm: for a while no rule has anything to say of a device's plain orders, and so none is asked.
+"""Calm: for a while no rule has anything new to say of a device's plain orders: none is asked.
 
 Plain is what is like the habit: no more than the device ever paid, to a payee that it has paid,
 from nowhere or a place that it paid from. Of such orders each rule can tell, from the facts of one
@@ -35,14 +35,18 @@ def is_calm(device: KnownDevice, ordered: Ordered, before: int) -> bool:
     )
 
 
-def calm_down(device: KnownDevice, ordered: Ordered, facts: Facts, orders: int) -> None:
+def calm_down(
+    device: KnownDevice, ordered: Ordered, facts: Facts, orders: int, *, told: bool = False
+) -> None:
     """Let a device be calm for so many orders from this one on.
 
-    Shape: it ends with the quarter of an hour, when its owner's clock may show another hour, with
-           the slice of the last hour, when what it is compared with becomes less, and before the
-           hours of the day are halved, which rounds.
+    Shape: `told` where rules in shadow speak of each of them, and the owner knows. It ends with the
+           quarter of an hour, when its owner's clock may show another hour, with the slice of the
+           last hour, when what it is compared with becomes less, and before the hours of the day
+           are halved, which rounds; where rules speak, with the slice of the last minute as well.
     """
     until_halved = HOURS_COUNTED_MAX - 1 - device.hours[facts.hour]
     device.calm_orders = device.orders + min(orders, until_halved)
-    device.calm_until = min(device.hour.ends, ordered.at - ordered.at % QUARTER + QUARTER)
+    ends = ordered.at - ordered.at % QUARTER + QUARTER
+    device.calm_until = min(device.hour.ends, device.minute.ends if told else ends, ends)
     device.calm_zone = ordered.zone

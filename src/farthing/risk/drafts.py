@@ -1,12 +1,15 @@
 """What one commit adds to what is known: an overlay, for it may come to nothing.
 
-Most orders are plain, and nobody looks at them (`calm.py`): they are noted, and no more. Of a device
-or a payee that is looked at after it was in some, a copy is made, to which orders are added as they
-come; so the books may decide anew, or never commit, and what is known for good is as it was. Memory
-then takes copies and single orders in, in the order in which they came.
+Most orders are plain, and nobody looks at them (`calm.py`): they are noted, and no more. Of a
+device or a payee that is looked at after it was in some, a copy is made, to which orders are added
+as they come; so the books may decide anew, or never commit, and what is known for good is as it
+was. Memory then takes copies and single orders in, in the order in which they came.
 """
 
-from farthing.core.judgements import CLEAR, Act, Judgement, Kept, Ordered
+from collections.abc import Sequence
+from typing import Self
+
+from farthing.core.judgements import CLEAR, Act, Judgement, Kept, Ordered, Supposed
 from farthing.risk.calm import calm_down, is_calm, is_plain
 from farthing.risk.judging import Judge
 from farthing.risk.known import KnownDevice, KnownPayee
@@ -53,6 +56,8 @@ class RiskDraft:
                 calm_down(device, ordered, facts, self._judge.patience(facts))
             return CLEAR
         if act is Act.ALLOW and device.was_told(typologies, ordered.at):
+            if is_plain(device, ordered):  # What is like it is told already, too.
+                calm_down(device, ordered, facts, self._judge.patience(facts), told=True)
             return CLEAR
         return self._judge.judge(facts)
 
@@ -71,6 +76,27 @@ class RiskDraft:
         item = kept, kept.paid and ordered.payee not in device.payees
         add_order(device, kept)
         self._note(item)
+
+    def suppose(self, orders: Sequence[Ordered]) -> list[Supposed]:
+        """Judge orders, and keep each as if it were paid where it is allowed."""
+        found: list[Supposed] = []
+        for ordered in orders:
+            judgement = self.judge(ordered)
+            if judgement is CLEAR:
+                kept = Kept(ordered, paid=True)
+            else:
+                paid, flagged = judgement.act is Act.ALLOW, judgement.typologies
+                kept = Kept(ordered, paid, flagged=flagged)
+            self.keep(kept)
+            found.append(Supposed(judgement, kept))
+        return found
+
+    def first(self, count: int) -> Self:
+        """Give the same draft after so many orders were kept."""
+        draft = type(self)(self._memory, self._judge)
+        for kept, _ in self.items[:count]:
+            draft.keep(kept)
+        return draft
 
     def _note(self, item: Item) -> None:
         self.items.append(item)

@@ -21,6 +21,14 @@ class Armed(NamedTuple):
     state: State = "on"
 
 
+class _Heard(NamedTuple):
+    """Which rules spoke, a bit for each, what they said, and which broke."""
+
+    spoke: int
+    reasons: list[Reason]
+    failed: list[str]
+
+
 class Weighed(NamedTuple):
     """What some rules' words come to together: what is done, and would be with those in shadow."""
 
@@ -53,32 +61,34 @@ class Judge:
     def weigh(self, facts: Facts) -> Weighed:
         """Say what is to be done with an order, and not why. A rule that breaks says nothing."""
         spoke = 0
-        for bit, look, _ in self._looks:
-            try:
+        try:
+            for bit, look, _ in self._looks:
                 if look(facts) is not None:
                     spoke |= bit
-            except Exception:
-                continue
+        except Exception:
+            spoke = self._heard(facts).spoke
         return self._weighed.get(spoke) or self._weigh(spoke)
 
     def judge(self, facts: Facts) -> Judgement:
         """Say what is to be done with an order; a rule that breaks is named, and says nothing."""
-        spoke = 0
-        reasons: list[Reason] = []
-        failed: list[str] = []
-        for bit, look, one in self._looks:
-            try:
-                said = look(facts)
-            except Exception:
-                failed.append(one.name)
-                continue
-            if said is not None:
-                spoke |= bit
-                reasons.append(Reason(one.name, said, one.state == "on"))
+        spoke, reasons, failed = self._heard(facts)
         if not (spoke or failed):
             return CLEAR
         act, would, typologies = self._weighed.get(spoke) or self._weigh(spoke)
         return Judgement(act, would, reasons, typologies, failed)
+
+    def _heard(self, facts: Facts) -> "_Heard":
+        heard = _Heard(0, [], [])
+        for bit, look, one in self._looks:
+            try:
+                said = look(facts)
+            except Exception:
+                heard.failed.append(one.name)
+                continue
+            if said is not None:
+                heard = heard._replace(spoke=heard.spoke | bit)
+                heard.reasons.append(Reason(one.name, said, one.state == "on"))
+        return heard
 
     def _weigh(self, spoke: int) -> Weighed:
         said = [one for bit, one in enumerate(self._rules) if spoke >> bit & 1]

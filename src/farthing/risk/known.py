@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from heapq import nsmallest
+from sys import intern
 from typing import Protocol, Self, TypeVar
 
 from farthing.risk.windows import Window
@@ -9,7 +10,7 @@ from farthing.risk.windows import Window
 KNOWN_MAX = 20_000
 """How many devices, and how many payees, are remembered unless one is told otherwise."""
 
-PAYEES_MAX = 64
+PAYEES_MAX = 256
 """How many payees of a device are remembered: those that it paid last."""
 
 PLACES_MAX = 16
@@ -35,8 +36,9 @@ class KnownDevice:
     """
 
     __slots__ = (
-        "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest", "minute",
-        "newest_payee", "orders", "payees", "payments", "places", "stamp", "told", "usual",
+        "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest",
+        "minute", "newest_payee", "orders", "payees", "payments", "places", "stamp", "told",
+        "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -85,7 +87,7 @@ class KnownDevice:
         self.hour.add(units)
         # The first payments are averaged as they are; later the newest eight count most.
         self.payments = payments = self.payments + 1
-        self.usual += (units - self.usual) // (payments if payments < FOLLOWS else FOLLOWS)
+        self.usual += (units - self.usual) // min(payments, FOLLOWS)
         if units > self.largest:
             self.largest, self.calm_orders = units, 0
         if payee == self.newest_payee:
@@ -134,7 +136,8 @@ def count_newest(counts: dict[str, int], name: str, most: int) -> None:
     count = counts.pop(name, 0)
     if not count and len(counts) >= most:
         del counts[next(iter(counts))]
-    counts[name] = count + 1
+    # Who is paid by many is named once.
+    counts[name if count else intern(name)] = count + 1
 
 
 class Stamped(Protocol):
@@ -144,7 +147,7 @@ class Stamped(Protocol):
 
 
 def make_room(known: dict[str, S], most: int) -> None:
-    """Forget those that were seen least lately, a tenth of all, where there are as many as may be."""
+    """Forget the tenth that was seen least lately, where there are as many as may be."""
     if len(known) >= most:
         for name in nsmallest(max(1, most // 10), known, key=lambda name: known[name].stamp):
             del known[name]

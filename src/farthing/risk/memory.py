@@ -24,7 +24,7 @@ NOBODY, _NOWHERE = KnownDevice(), KnownPayee()
 
 
 class Memory:
-    """What is known of devices and payees: at most `devices_max` and `payees_max`, the last that came."""
+    """What is known of devices and payees: the last that came, so many at most."""
 
     def __init__(self, devices_max: int = KNOWN_MAX, payees_max: int = KNOWN_MAX) -> None:
         self._devices_max, self._payees_max = devices_max, payees_max

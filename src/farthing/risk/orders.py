@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from farthing.core.judgements import Act, Draft, Judgement, Kept, Ordered
+from farthing.core.judgements import Draft, Judgement, Ordered
 from farthing.errors import InvariantBroken
 from farthing.risk.drafts import RiskDraft
 from farthing.risk.judging import Judge
@@ -47,11 +47,6 @@ class Risk:
         Shape: what is allowed is taken for paid, and is kept.
         """
         draft = self.draft()
-        answers: list[Judgement] = []
-        for ordered in orders:
-            judgement = draft.judge(ordered)
-            flagged = judgement.typologies if judgement.would is not Act.ALLOW else ()
-            draft.keep(Kept(ordered, judgement.act is Act.ALLOW, flagged=flagged))
-            answers.append(judgement)
+        answers = [one.judgement for one in draft.suppose(orders)]
         draft.settle()
         return answers

@@ -1,4 +1,4 @@
-"""How many, and how much, within the last while: exact integers, slice beside slice in one number."""
+"""How many, and how much, within the last while: exact integers, slice beside slice in a number."""
 
 from typing import Self
 
@@ -14,9 +14,8 @@ class Window:
     Units: `slice_seconds` is how long a slice is; `count` and `units` are of the whole window;
            the running slice is over at `ends`, in Unix seconds.
     Shape: what was added leaves with its slice, so a window of six slices of ten seconds looks
-           back between fifty and sixty seconds. Time that goes backwards is the newest time. Numbers
-           cannot be changed by whoever shares them, so a copy shares all, and time that passes is a
-           shift; the sum of slices is the remainder by one less than the number beyond a slice.
+           back between fifty and sixty seconds. Time that goes backwards is the newest time. Time
+           that passes is a shift, and the sum of all slices is the remainder by a full slice.
     """
 
     __slots__ = ("_counts", "_slice", "_slices", "_units", "count", "ends", "units")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from farthing.risk.base import Facts
+from farthing.risk.base import NEVER, Facts
 
 
 class Velocity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,8 +13,9 @@ class Velocity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders_per_minute_max: Annotated[int, msgspec.Meta(ge=1)] = 600
 
     def patience(self, facts: Facts) -> int:
-        """Until there are as many within a minute as there may be."""
-        return self.orders_per_minute_max - facts.minute_orders
+        """Until there are as many within a minute as there may be, and from then on."""
+        left = self.orders_per_minute_max - facts.minute_orders
+        return left if left > 0 else NEVER
 
     def judge(self, facts: Facts) -> str | None:
         """Look at the last minute."""
