@@ -40,7 +40,7 @@ def life(luck: random.Random) -> Iterator[tuple[Ordered, bool]]:
     """Draw orders of two devices that mostly keep their habits, and whether each is paid."""
     now, often = NOON - luck.randrange(900), luck.choice([0, 1, 9, 40])
     amounts, places = luck.choice([[10], [1, 10], [10, 10, 40]]), luck.choice([[""], ["", "home"]])
-    zone = "UTC"
+    zone = luck.choice(["UTC", "Asia/Kathmandu"])
     for _ in range(LENGTH):
         now += luck.choice([0, often, often, luck.choice([60, 599, 900, 9 * 3600])])
         odd = luck.random() < 0.06
@@ -210,3 +210,11 @@ def test_what_is_told_of_two_rules_together_is_not_told_of_one():
     found = lived(Judge(rules, EACH), [order()] * 4 + [order(at=NOON + 61)])
     both = ("velocity", "spike")
     assert [one.typologies for one in found] == [(), both, (), (), ("spike",)]
+
+
+def test_nobody_is_calm_into_another_hour_of_the_owners_clock():
+    judge = judge_of({"odd_hours": "on"})
+    habit, late = NOON - 8 * 3600 - 15 * 60, NOON - 7 * 3600 + 11 * 60  # 9:30 and 10:56 there.
+    times = [habit] * 20 + [late, late, late + 300]
+    found = lived(judge, [order(at=at, zone="Asia/Kathmandu") for at in times])
+    assert [one.would for one in found] == [Act.ALLOW] * 22 + [Act.ASK]
