@@ -2,6 +2,7 @@
 
 import pytest
 
+from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.flags import read_flag
 from farthing.core.judgements import Act
@@ -138,3 +139,26 @@ class TestOff:
         spender, _ = await known(world)
         payment = (await world.do(world.pay(spender, await world.account(), 1000))).payment
         assert (payment.state, payment.risk) == (State.CAPTURED, "")
+
+
+class TestTogether:
+    """Orders of one commit are judged beforehand, as if all of them were paid."""
+
+    @pytest.fixture
+    def risk(self):
+        return {
+            "mode": "on",
+            "rules": {"spike": {"payments_min": 1, "times_usual": 10}},
+            "typologies": {"large": {"weights": {"spike": 30}, "review": 30}},
+        }
+
+    async def test_what_was_supposed_is_unsaid_where_it_turns_out_wrong(self, world):
+        spender, seller = await known(world)
+        frozen = await world.account()
+        await world.do(SetAccountState(frozen, None, "frozen", 77))
+        pays = [(seller, 10), (seller, 11), (frozen, 99), (seller, 12), (seller, 150), (seller, 13)]
+        units = [world.pay(spender, *pay) for pay in pays]
+        states = [done.answer.payment.state for done in await world.do_all(units)]
+        paid, refused, asked = State.CAPTURED, State.REFUSED, State.AWAITING
+        assert states == [paid, paid, refused, paid, asked, paid]
+        assert (await world.do(world.pay(spender, seller, 140))).payment.state is asked
