@@ -21,6 +21,7 @@ from farthing.testing.worlds import HandClock, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
 from tests.clusters import KeptByCluster, OnServerKeptByCluster, any_cluster
+from tests.effort import choose_draw
 from tests.own_writers import WrittenBeside, books_on
 from tests.places import MEMORY, choose_place, empty_books
 from tests.trusted import trust_as_before, trust_one
@@ -42,6 +43,7 @@ def pytest_configure(config):
     """Agree on one place before workers start: the first that needs a server starts it there."""
     if not hasattr(config, "workerinput"):
         choose_place(config.option.markexpr)
+        choose_draw()
         place = temporary_directory()
         os.environ[_PLACE] = str(place)
         trust_one(place)

@@ -16,6 +16,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.effort import ALL_DRAWN
+
 from .rules import shown
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +82,7 @@ class Starter:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.conformance.starter"],
             cwd=ROOT,
-            env={**os.environ, "COLUMNS": "300"},
+            env={**os.environ, **ALL_DRAWN, "COLUMNS": "300"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -6,11 +6,13 @@ when all changes of the groups were tried.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 
 import pytest
 
+from tests.effort import ALL_DRAWN
 from tests.mutation.groups import GROUPS, LEFT_OUT, MARKS, RESULTS, SOURCE, STATE
 from tests.mutation.kept import Kept
 from tests.mutation.score import explained, merged, read_results, unexplained, written
@@ -26,6 +28,7 @@ def main() -> int:
     groups = asked.group or list(GROUPS)
     if unknown := set(groups) - set(GROUPS):
         reading.error(f"there is no group {', '.join(sorted(unknown))}")
+    os.environ.update(ALL_DRAWN)
     kept = Kept(STATE, asked.again)
     files = [file for group in groups for file in GROUPS[group].files]
     tests = sorted({test for group in groups for test in GROUPS[group].tests})
