@@ -9,20 +9,20 @@ from tests.e2e.hub_process import HubProcess
 
 def test_every_event_is_one_json_line_and_no_secret_is_among_them(tmp_path):
     hub = HubProcess(tmp_path, FARTHING_LOG_FORMAT="json")
-    key = json.loads(hub.run("init", "--json").stdout)["key"]
+    key = json.loads(hub.ask("init", "--json"))["key"]
     log = tmp_path / "log"
     with log.open("w") as out:
         command = [sys.executable, "-m", "farthing", "serve"]
         hub.process = subprocess.Popen(command, env=hub.environment, stderr=out)
         hub.wait_ready()
         wallet, shop = hub.account("wallet"), hub.account("shop")
-        hub.run("credit", wallet, "1 USD")
+        hub.ask("credit", wallet, "1 USD")
         purse = hub.purse(wallet)
-        code_free = json.loads(hub.run("devices", "list", "--json").stdout)
+        code_free = json.loads(hub.ask("devices", "list", "--json"))
         site = tmp_path / "site"
         site.mkdir()
         (site / "a").write_text("a")
-        hub.run("offers", "create", shop, "/a", "0.001 USD")
+        hub.ask("offers", "create", shop, "/a", "0.001 USD")
         with hub.service(site) as upstream, hub.proxy(upstream, "--payee", shop) as url:
             hub.run("pay", f"{url}/a", "--purse", str(purse))
         assert hub.stop() == 0

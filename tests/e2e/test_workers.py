@@ -32,6 +32,14 @@ def kept_in(request) -> dict[str, str]:
     return {"engine": "postgresql", "dsn": request.getfixturevalue("postgres_dsn")}
 
 
+BY_SQLITE_EACH_DAY = pytest.mark.parametrize(
+    "kept_in",
+    [pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.prove]), "sqlite"],
+    indirect=True,
+)
+"""For what workers and who starts them do, wherever the books are."""
+
+
 @pytest.fixture
 def in_cluster(postgres_dsn):
     """And of workers that take turns beside a cluster."""
@@ -73,6 +81,7 @@ def wait_until(happened) -> None:
         time.sleep(0.02)
 
 
+@BY_SQLITE_EACH_DAY
 async def test_workers_killed_under_load_are_replaced_and_cost_nothing(tmp_path, kept_in):
     await are_killed_under_load(tmp_path, kept_in)
 
@@ -181,6 +190,7 @@ def test_what_is_revoked_is_refused_by_every_worker_at_once(crew: HubProcess):
     assert answers() == {401}
 
 
+@BY_SQLITE_EACH_DAY
 def test_beyond_their_places_workers_say_503_at_once_and_the_slow_hold_nobody_up(
     tmp_path: Path, kept_in
 ):
@@ -210,6 +220,7 @@ def all_said(one: socket.socket) -> bytes:
     return said
 
 
+@BY_SQLITE_EACH_DAY
 def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: Path, kept_in):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
@@ -226,6 +237,7 @@ def test_systemd_hears_once_that_all_are_ready_and_then_that_all_live(tmp_path: 
         assert heard.count(b"READY=1") == heard.count(b"STOPPING=1") == 1
 
 
+@BY_SQLITE_EACH_DAY
 def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
     started = children_of(crew.process.pid)
     assert len(workers_of(crew.process.pid)) == 3
@@ -241,7 +253,7 @@ def test_workers_end_when_who_started_them_is_killed(crew: HubProcess):
 @pytest.mark.postgres
 def test_workers_that_cannot_start_say_why_once_and_are_given_up(tmp_path: Path):
     hub = HubProcess(tmp_path)
-    hub.run("init")
+    hub.ask("init")
     hub.environment["FARTHING_BOOKS_OWN_PROCESS"] = "never"
     refused = hub.run("serve", "--workers", "2", ok=False)
     assert (refused.returncode, "workers-need-writer" in refused.stderr) == (8, True)
