@@ -224,6 +224,29 @@ class NoticeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     email_from: Annotated[
         str, _told("whom mail comes from: hub@hub.example", examples=["hub@hub.example"])
     ] = "farthing@localhost"
+    sms_host: Annotated[
+        str, _told("the message centre (SMPP) that text messages are handed in at; empty: none")
+    ] = ""
+    sms_port: Annotated[int, _told("its port", ge=1, le=65535)] = 2775
+    sms_security: Annotated[
+        Literal["tls", "none"],
+        _told("how the connection is secured; `none` for this machine, or a network of your own"),
+    ] = "tls"
+    sms_user: Annotated[str, _told("the name to sign in with there (`system_id`)")] = ""
+    sms_password_file: Annotated[
+        str, _told("a file with its password, for its owner's eyes only")
+    ] = ""
+    sms_from: Annotated[
+        str,
+        _told("whom text messages come from", pattern="^[A-Za-z0-9 ]{1,11}$", examples=["Hub"]),
+    ] = "Farthing"
+    webhooks: Annotated[
+        bool, _told("whether people may be told at a URL of their own, by signed messages")
+    ] = True
+    apprise_schemes: Annotated[
+        list[str],
+        _told("services of Apprise that people may be told by, such as tgram; none unless named"),
+    ] = []
     allow_networks: Annotated[
         list[str],
         _told("networks of your own that pushes and people's webhooks may be sent to"),

@@ -7,6 +7,7 @@ from farthing.errors import BadConfig
 from farthing.notifiers.base import Posted, Way
 from farthing.notifiers.outside import Networks, Outside
 from farthing.notifiers.push import WebPush
+from farthing.notifiers.webhook import PersonsWebhook
 from farthing.secret_files import read_secret
 from farthing.settings import Config
 
@@ -24,6 +25,12 @@ def ways_of(
         ways["push"] = _push(config, clock, secret, contact)
     if config.notices.email_host:
         ways["email"] = _mail(config, clock)
+    if config.notices.sms_host:
+        ways["sms"] = _text_messages(config)
+    if config.notices.webhooks:
+        ways["webhook"] = _webhook(config, clock)
+    if config.notices.apprise_schemes:
+        ways["apprise"] = _services(config)
     return ways
 
 
@@ -34,6 +41,30 @@ def _push(config: Config, clock: Clock, secret: Callable[[], bytes], contact: st
     mailbox = told.email_from if told.email_host else ""
     whom = f"mailto:{mailbox}" if mailbox else contact
     return WebPush(outside.post, networks, secret, whom, clock, outside.close)
+
+
+def _webhook(config: Config, clock: Clock) -> Way:
+    networks = Networks(config.notices.allow_networks)
+    outside = Later(lambda: Outside(networks))
+    return PersonsWebhook(outside.post, networks, clock, outside.close)
+
+
+def _text_messages(config: Config) -> Way:
+    from farthing.notifiers.sms import Centre, TextMessages  # noqa: PLC0415 - where it is wanted
+
+    told = config.notices
+    password = _password(config, "sms_password_file", told.sms_password_file)
+    secured = told.sms_security == "tls"
+    centre = Centre(
+        told.sms_host, told.sms_port, told.sms_user, password, told.sms_from, tls=secured
+    )
+    return TextMessages(centre)
+
+
+def _services(config: Config) -> Way:
+    from farthing.notifiers.apprise import Services  # noqa: PLC0415 - where it is wanted
+
+    return Services(config.notices.apprise_schemes)
 
 
 class Later:

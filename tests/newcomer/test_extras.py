@@ -18,6 +18,7 @@ NEEDS = {
     "x402": "python3 -c 'import farthing.plugs.x402_seller'",
     "risk": "python3 -c 'from farthing.risk.models import Detector; Detector([[0]])'",
     "notices": "python3 -c 'import farthing.notifiers.email'",
+    "apprise": "python3 -c 'import farthing.notifiers.apprise'",
     "mpp": "python3 -c 'import farthing.plugs.pympp_client'",
 }
 """What somebody does who needs an extra, and has the base alone."""

@@ -47,6 +47,10 @@ class Told:
     def notices(self) -> Any:
         return self.town.hub.desk.notices
 
+    @staticmethod
+    def notices_by(*ways: str) -> Any:
+        return {about: Wish(list(ways)) for about in BY_MAIL}
+
     async def wish(self, **members: Any) -> None:
         wishes = Wishes(**({"classes": BY_MAIL} | members))
         await self.town.hub.ctx.books.commit_one(self.notices.wishing(self.person, None, wishes))

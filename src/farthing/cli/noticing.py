@@ -104,6 +104,8 @@ def add(
     """
     body = {"way": way, "place": place, "label": label}
     made = ask_hub("POST", f"/v1/people/{in_path(person)}/addresses", body, config)
+    if "secret" in made:
+        say(f"What is sent there is signed with this secret, shown once: {made['secret']}")
     say(f"A code is on its way. When it came: farthing notices prove {made['id']} CODE")
     return _one(made)
 

@@ -93,6 +93,8 @@ class Notices:
         if way not in self.ways:
             raise Conflict("way-off", f"this hub tells by: {', '.join(self.ways) or 'nothing yet'}")
         self.ways[way].check(place, keys)
+        if way == "webhook":
+            keys = to_base64url(self._ctx.random_bits(256).to_bytes(32, "big"))
         code = self._new_code()
         ident = self._ctx.fresh_name("adr")
         unit = AddAddress(ident, person, owner, way, place, label, code, keys)

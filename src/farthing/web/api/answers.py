@@ -352,7 +352,10 @@ class WishAnswer(TypedDict):
 
 
 class AddressAnswer(TypedDict):
-    """Where a person is told. `state` is unproven, on or removed; `place` then is gone."""
+    """Where a person is told. `state` is unproven, on or removed; `place` then is gone.
+
+    `secret` signs what is sent to a URL; it is in one answer and nowhere else.
+    """
 
     id: str
     person: str
@@ -364,6 +367,7 @@ class AddressAnswer(TypedDict):
     created_at: str
     proven_at: str | None
     removed_at: str | None
+    secret: NotRequired[str]
 
 
 class WishesAnswer(TypedDict):

@@ -5,11 +5,13 @@ from functools import partial
 import msgspec
 
 from farthing.clock import write_time_ns
+from farthing.codec import from_base64url
 from farthing.core.listeners import Address, Listener
 from farthing.core.notices import Class, Wish, Wishes
 from farthing.core.owners import Scope
 from farthing.core.telling import NOTICE_TRIES, NoticeTry
 from farthing.errors import Malformed
+from farthing.notifiers.signed import written_secret
 from farthing.web.api import answers, bodies
 from farthing.web.api.endpoint import Call, Endpoint, Reply
 from farthing.web.api.lists import PAGED, list_table
@@ -119,7 +121,10 @@ async def add_address(call: Call) -> Reply:
     made = await call.desk.notices.add(
         call.path["person"], call.asker.sees, body.way, body.place, body.label, keys
     )
-    return Reply(show_address(made), 201)
+    shown = show_address(made)
+    if made.way == "webhook":
+        shown["secret"] = written_secret(from_base64url(made.keys))
+    return Reply(shown, 201)
 
 
 async def send_code(call: Call) -> Reply:
