@@ -147,6 +147,7 @@ async def notices(ask: Told) -> None:
     at = {"way": "email", "place": "bea@home.example", "label": "home"}
     made = await ask("POST", f"{path}/addresses", at, who="buyer.owner")
     assert (made["state"], made["place"]) == ("unproven", "bea@home.example")
+    await ask.town.hub.desk.notices.quiet()
     again = await ask("POST", f"/v1/addresses/{made['id']}/code", who="buyer.owner")
     assert again == made
     await ask.town.hub.desk.notices.quiet()
