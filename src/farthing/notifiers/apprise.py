@@ -54,7 +54,8 @@ class Services:
 
 def _made(place: str) -> Any:
     asset = apprise.AppriseAsset(plugin_paths=[])
-    return apprise.Apprise.instantiate(place, asset=asset, suppress_exceptions=True)
+    library: Any = apprise.Apprise
+    return library.instantiate(place, asset=asset, suppress_exceptions=True)
 
 
 def _notify(place: str, notice: Notice) -> bool:

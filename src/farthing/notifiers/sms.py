@@ -15,8 +15,8 @@ from farthing.errors import PlugMissing
 from farthing.notifiers.base import Notice, Posted
 
 try:
-    from smpplib import consts, exceptions, gsm
-    from smpplib.client import Client
+    from smpplib import consts, exceptions, gsm  # pyright: ignore[reportMissingTypeStubs]
+    from smpplib.client import Client  # pyright: ignore[reportMissingTypeStubs]
 except ImportError as missing:
     raise PlugMissing("notices-missing", "run: pip install 'farthing[notices]'") from missing
 
@@ -38,7 +38,7 @@ class Centre:
     password: str = ""
     sender: str = "Farthing"
     tls: bool = False
-    seconds: float = 10.0
+    seconds: int = 10
 
 
 def text_of(notice: Notice) -> str:
@@ -100,7 +100,8 @@ class TextMessages:
 
 
 def _submitted(client: Any, sender: str, number: str, text: str) -> tuple[int, str]:
-    parts, coding, kind = gsm.make_parts(text)
+    library: Any = gsm
+    parts, coding, kind = library.make_parts(text)
     for part in parts:
         client.send_message(
             source_addr_ton=consts.SMPP_TON_ALNUM,
