@@ -52,6 +52,7 @@ HINTS = {
     "malformed-receipt": "Pass the receipt as it was given, as JSON.",
     "metrics-address": "Write it like 127.0.0.1:9402; from elsewhere ask /metrics with a key.",
     "notices-missing": "Run: pip install 'farthing[notices]'",
+    "apprise-missing": "Install it: pip install 'farthing[apprise]'",
     "not-a-fresh-hub": "Make another hub for it: FARTHING_HOME=$PWD/demo farthing init --demo-data",
     "not-confirmed": "Run it again and answer y.",
     "otel-missing": "Run: pip install 'farthing[otel]', or take [tracing] endpoint out.",
