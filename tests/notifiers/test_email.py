@@ -36,7 +36,7 @@ async def test_a_mail_says_what_happened_why_it_came_and_stops_by_one_click():
     assert mail["list-unsubscribe"] == f"<{URL}>"
     assert mail["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
     text = mail.get_content()
-    assert "A payment was made (2 times)." in text
+    assert "You paid (2 times)." in text
     assert "you are told about “Money moved”" in text
     assert URL in text
     assert "3" not in text.split("--")[0]
@@ -53,7 +53,7 @@ async def test_a_german_reader_is_told_in_german():
         await send(server, letter(Wishes({}, language="de")), 1_800_000_000)
     mail = email.message_from_bytes(box.got[0][1], policy=email.policy.default)
     assert mail["subject"] == "Geld wurde bewegt"
-    assert "Eine Zahlung wurde ausgeführt (2-mal)." in mail.get_content()
+    assert "Sie haben bezahlt (2-mal)." in mail.get_content()
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,19 @@ def test_every_kind_that_is_told_has_words_in_every_language(language):
             assert text.body.strip(".")
             assert text.title in text.why or lane.name == "asks"
     assert class_of(Kind.PAYMENT_HELD) is None
+
+
+@pytest.mark.parametrize(
+    "accounts, kind, line",
+    [
+        ({"acc_a"}, "payment.captured", "You paid."),
+        ({"acc_b"}, "payment.captured", "You were paid."),
+        ({"acc_a", "acc_b"}, "payment.captured", "You paid."),
+        ({"acc_a"}, "payment.refunded", "You got money back."),
+        ({"acc_b"}, "payment.refunded", "You gave money back."),
+    ],
+)
+def test_who_pays_is_told_otherwise_than_who_is_paid(accounts, kind, line):
+    event = Event(1, "own_1", kind, "pay_1", 0, {"payer": "acc_a", "payee": "acc_b"})
+    told = Told(LANES["money"], (event,), accounts=frozenset(accounts))
+    assert written(told, Wishes({}), ASSETS, URL).body == line

@@ -289,3 +289,17 @@ async def test_what_may_have_gone_out_when_the_hub_was_killed_is_told_again_only
     assert "An API key was made." in text
     assert len(told.box.got) == 1
     assert sorted(one.fault for one in await told.tries()) == ["", UNCLEAR]
+
+
+@in_town
+async def test_who_is_paid_is_told_so_and_how_much_by_whom_it_was_wished(told: Told):
+    body = {"name": "Sam", "roles": ["owner"], "owner": told.town.owners["seller"]}
+    told.person = (await told.town.made("POST", "/v1/people", body, who=LOCAL))["id"]
+    await told.wish(shows_amounts=True)
+    await told.prove("sam@shop.example")
+    async with told.telling():
+        for units in (1500, 500):
+            await told.town.pay(units)
+        told.clock.move(61)
+        [text] = await told.until(1)
+    assert "You were paid (2 times): 0.002 USD" in text

@@ -232,11 +232,20 @@ def counted(pace: Pace, recent: Sequence[int], now_ns: int) -> list[int]:
 
 
 class Told(NamedTuple):
-    """Some events that are told in one notice. Shape: `more` says that not all are here."""
+    """Some events that are told in one notice.
+
+    Shape: `more` says that not all are here; `accounts` are those of its reader's owner.
+    """
 
     lane: Lane
     events: tuple[Event, ...]
     more: bool = False
+    accounts: frozenset[str] = frozenset()
+
+    def comes_in(self, event: Event) -> bool:
+        """Tell whether its reader is paid, and not who pays."""
+        body, accounts = event.body, self.accounts
+        return body.get("payee") in accounts and body.get("payer") not in accounts
 
     @property
     def about(self) -> Class:

@@ -6,6 +6,7 @@ where its reader lets amounts be shown.
 
 from collections.abc import Mapping, Sequence
 
+from farthing.core.events import Event
 from farthing.core.notices import LANGUAGES, Class, Told, Wishes
 from farthing.money import Amount, Asset
 from farthing.notifiers.base import Action, Text
@@ -46,8 +47,10 @@ _KINDS = {
         "address.proven": "You are told at one more address",
         "address.removed": "You are not told at an address any more",
         "payment.flagged": "A payment looked odd",
-        "payment.captured": "A payment was made",
-        "payment.refunded": "A payment was refunded",
+        "payment.captured": "You paid",
+        "payment.captured in": "You were paid",
+        "payment.refunded": "You got money back",
+        "payment.refunded in": "You gave money back",
         "payment.delivery_incomplete": "What was paid was not delivered whole",
         "account.credited": "An account got test money",
         "session.closed": "A session was closed",
@@ -86,8 +89,10 @@ _KINDS = {
         "address.proven": "Sie werden über eine weitere Adresse benachrichtigt",
         "address.removed": "Über eine Adresse werden Sie nicht mehr benachrichtigt",
         "payment.flagged": "Eine Zahlung war ungewöhnlich",
-        "payment.captured": "Eine Zahlung wurde ausgeführt",
-        "payment.refunded": "Eine Zahlung wurde erstattet",
+        "payment.captured": "Sie haben bezahlt",
+        "payment.captured in": "Sie wurden bezahlt",
+        "payment.refunded": "Sie haben Geld zurückbekommen",
+        "payment.refunded in": "Sie haben Geld zurückgegeben",
         "payment.delivery_incomplete": "Bezahltes wurde nicht vollständig geliefert",
         "account.credited": "Ein Konto erhielt Testgeld",
         "session.closed": "Eine Sitzung wurde abgeschlossen",
@@ -150,12 +155,11 @@ def written(
     kinds, (why, stop, always, often, oftener, *_) = _KINDS[language], _SENTENCES[language]
     title = _TITLES[language][told.about]
     lines: list[str] = []
-    for kind in dict.fromkeys(event.kind for event in told.events):
-        count = sum(event.kind == kind for event in told.events)
-        line = kinds[kind]
+    for name, events in _by_name(told, kinds).items():
+        line, count = kinds[name], len(events)
         if count > 1:
             line += f" ({(oftener if told.more else often).format(count=count)})"
-        sums = _sums(told, kind, assets) if wishes.shows_amounts and not told.more else ""
+        sums = _sums(events, assets) if wishes.shows_amounts and not told.more else ""
         if sums and payee:
             sums = f"{sums} → {payee}"
         lines.append(f"{line}: {sums}" if sums else f"{line}.")
@@ -179,11 +183,21 @@ def answers_written(language: str) -> Sequence[Action]:
 _UNITS = {"payment.awaiting": "amount", "payment.refunded": "refunded"}
 
 
-def _sums(told: Told, kind: str, assets: Mapping[str, Asset]) -> str:
-    totals: dict[str, int] = {}
+def _by_name(told: Told, kinds: Mapping[str, str]) -> dict[str, list[Event]]:
+    """Put events that are told alike together: what comes in is told otherwise than what goes."""
+    found: dict[str, list[Event]] = {}
     for event in told.events:
+        name = f"{event.kind} in"
+        name = name if name in kinds and told.comes_in(event) else event.kind
+        found.setdefault(name, []).append(event)
+    return found
+
+
+def _sums(events: Sequence[Event], assets: Mapping[str, Asset]) -> str:
+    totals: dict[str, int] = {}
+    for event in events:
         code, body = event.body.get("asset", ""), event.body
-        if event.kind == kind and code in assets:
-            units = body.get(_UNITS.get(kind, "captured"), body.get("units", "0"))
+        if code in assets:
+            units = body.get(_UNITS.get(event.kind, "captured"), body.get("units", "0"))
             totals[code] = totals.get(code, 0) + int(units)
     return ", ".join(str(Amount(units, assets[code])) for code, units in totals.items() if units)

@@ -83,7 +83,7 @@ class Lanes:
         if not events or not addresses:
             return await self._over(begun.lane, [])
         self._mine.add(lane.id)
-        told = Told(lane.lane, tuple(events), found.more)
+        told = Told(lane.lane, tuple(events), found.more, found.accounts)
         found = found._replace(lane=begun.lane, events=events)
         return await self._by_ways(found, told, addresses, begun.addresses, asks)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from farthing.core.accounts import ACCOUNTS
 from farthing.core.events import Event, Kind
 from farthing.core.listeners import (
     ADDRESSES,
@@ -22,6 +23,7 @@ from farthing.store.queries import events_after, newest_event, one
 EVENTS_MAX = 1000
 """How many events one notice counts at most."""
 
+_SIDES = ("payer", "payee")
 _CHANGES = (Kind.NOTICES_SET.value, Kind.ADDRESS_PROVEN.value, Kind.ADDRESS_REMOVED.value)
 
 
@@ -59,7 +61,10 @@ def stirred_lanes(tx: Tx, seen: int | None) -> Stirred:
 
 
 class Pending(NamedTuple):
-    """A lane, whose it is, and what is to be told. Shape: `more` says that not all are here."""
+    """A lane, whose it is, and what is to be told.
+
+    Shape: `more` says that not all are here; `accounts` are the owner's, of those in the events.
+    """
 
     lane: NoticeLane
     listener: Listener
@@ -67,6 +72,7 @@ class Pending(NamedTuple):
     events: Sequence[Event]
     newest: int
     more: bool
+    accounts: frozenset[str] = frozenset()
 
 
 def pending_of(tx: Tx, lane: str, looked: int = 0) -> Pending | None:
@@ -94,7 +100,15 @@ def pending_of(tx: Tx, lane: str, looked: int = 0) -> Pending | None:
         events[:EVENTS_MAX],
         upto,
         len(events) > EVENTS_MAX,
+        _own_accounts(tx, found.owner, events),
     )
+
+
+def _own_accounts(tx: Tx, owner: str, events: Sequence[Event]) -> frozenset[str]:
+    """Name the accounts of an owner, of those that events are about."""
+    named = {str(event.body[side]) for event in events for side in _SIDES if side in event.body}
+    found = tx.fetch(ACCOUNTS, list(named)).values() if named else ()
+    return frozenset(account.id for account in found if account.owner == owner)
 
 
 class Asked(NamedTuple):

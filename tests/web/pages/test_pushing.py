@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from standardwebhooks import Webhook
 
 from farthing.core.notices import Wishes
 from farthing.services.telling import Teller
@@ -166,3 +169,20 @@ async def test_a_browser_that_is_gone_is_told_nothing_more(tmp_path: Path):
                 await asyncio.sleep(0.01)
         assert len(one.receiver.got) == 1
         assert await one.state(payment) == "awaiting"
+
+
+async def test_a_program_of_ones_own_is_told_signed_once_it_has_shown_the_code(tmp_path: Path):
+    async with pushed_in(tmp_path) as one:
+        place = {"way": "webhook", "place": f"{one.receiver.url}/told"}
+        path = f"/v1/people/{one.ada.person['id']}/addresses"
+        made = await one.town.made("POST", path, place, who="buyer.owner")
+        await one.town.hub.desk.notices.quiet()
+        [got] = one.receiver.got
+        at = datetime.fromtimestamp(int(got.headers["webhook-timestamp"]), UTC)
+        signed = Webhook(made["secret"]).sign(got.id, at, got.body.decode())
+        assert got.headers["webhook-signature"] == signed
+        assert got.told["type"] == "notice.code"
+        code = re.search(r"[0-9]{6}", got.told["data"]["body"])[0]
+        prove = f"/v1/addresses/{made['id']}/prove"
+        proven = await one.town.made("POST", prove, {"code": code}, who="buyer.owner")
+        assert (proven["state"], "secret" in proven) == ("on", False)
