@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -133,6 +134,7 @@ def test_plain_lines_come_without_control_characters(start):
     assert running.returncode == 0, err
     assert "\x1b" not in out
     assert "paid     Charger 7 -> Gauges load  0.0001 USD" in out
+    assert re.search(r"wallet   http://localhost:[0-9]+/join#[\w-]{43}\n", out)
     assert "verified offline" in out
 
 
@@ -140,6 +142,7 @@ def played() -> Tally:
     """A tally in which one of everything has happened."""
     tally = Tally(30)
     tally.hub_id = "6dil3nazh2yiwp22jgi2wbjoavok5nzz"
+    tally.wallet = f"http://localhost:12345/join#{'x' * 43}"
     paid = Paid(
         payment="pay_01",
         amount=Amount(1500, USD),
@@ -177,6 +180,7 @@ def test_lines_tell_each_kind_of_thing_once():
     lines.look()
     lines.look()
     assert [line.split()[1] for line in written] == [
+        "wallet",
         "paid",
         "refused",
         "asking",
