@@ -44,7 +44,8 @@ def measure(chromium: Chromium, hub: Hub, link: str, runs: int) -> dict[str, lis
         kept = somebody.context.storage_state()
     found: dict[str, list[float]] = {path: [] for path in PAGES}
     for path in PAGES * runs:
-        with chromium.person(storage_state=kept, viewport=PHONE) as fresh:
+        state = None if path == "/sign-in" else kept  # Who is signed in is sent on from there.
+        with chromium.person(storage_state=state, viewport=PHONE) as fresh:
             fresh.devtools.send("Network.enable")
             fresh.devtools.send("Network.emulateNetworkConditions", LINE)
             fresh.devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})

@@ -189,7 +189,7 @@ def test_lines_tell_each_kind_of_thing_once():
     ]
     tally.not_paid("Vending 9", "Press", "report.html", "mandate-largest")
     lines.look()
-    assert len(written) == 5
+    assert len(written) == 6
 
 
 def test_amounts_are_written_whole_and_stand_under_each_other():

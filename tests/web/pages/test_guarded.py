@@ -155,6 +155,13 @@ async def test_what_is_served_as_it_is_is_kept_for_good_under_its_version(tmp_pa
         sheet = await ada.page(found[0])
         assert sheet.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert sheet.headers["content-type"] == "text/css; charset=utf-8"
+        assert (sheet.headers["content-encoding"], sheet.headers["vary"]) == (
+            "gzip", "accept-encoding",
+        )  # fmt: skip
+        plain = await ada.http.get(found[0], headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == sheet.content
+        assert int(sheet.headers["content-length"]) < len(plain.content) / 2
         for other in (f"/static/{found[1]}/nothing.css", "/static/0000000000000000/app.css"):
             assert (await ada.page(other)).status_code == 404
 

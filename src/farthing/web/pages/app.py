@@ -20,10 +20,11 @@ from farthing.web.pages import (
     wallet,
 )
 from farthing.web.pages.faults import Faults
-from farthing.web.pages.render import GUARDS, HTML, STATIC, guarded, static, version
+from farthing.web.pages.render import GUARDS, HTML, STATIC, guarded, squeezed, static, version
 from farthing.web.pages.visit import Visit, anybody, by_form, by_guardian, by_script, signed_in
 
 _FOR_GOOD = [(b"cache-control", b"public, max-age=31536000, immutable")]
+_GZIP = (b"content-encoding", b"gzip")
 _JSON = "application/json"
 
 
@@ -32,7 +33,10 @@ async def _static(call: Call) -> Reply:
     name = call.path["file"]
     if call.path["version"] != version() or name not in STATIC:
         raise Missing("no-such-path", "see /openapi.json for what this hub serves")
-    return Reply(static(name), headers=[*GUARDS, *_FOR_GOOD], media=STATIC[name])
+    fields = [*GUARDS, *_FOR_GOOD, (b"vary", b"accept-encoding")]
+    if "gzip" not in call.headers.get("accept-encoding", ""):
+        return Reply(static(name), headers=fields, media=STATIC[name])
+    return Reply(squeezed(name), headers=[*fields, _GZIP], media=STATIC[name])
 
 
 async def _worker(visit: Visit) -> Reply:
