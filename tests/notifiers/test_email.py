@@ -110,3 +110,16 @@ def test_who_pays_is_told_otherwise_than_who_is_paid(accounts, kind, line):
     event = Event(1, "own_1", kind, "pay_1", 0, {"payer": "acc_a", "payee": "acc_b"})
     told = Told(LANES["money"], (event,), accounts=frozenset(accounts))
     assert written(told, Wishes({}), ASSETS, URL).body == line
+
+
+async def test_a_link_stands_in_the_head_as_it_is_however_long():
+    """A mail program reads it there, and decodes nothing."""
+    url = f"https://hub.example/notices/stop/per_{'0' * 26}.account.{'x' * 22}"
+    text = letter().text
+    with receiving_mail() as (box, server):
+        await send(server, Letter("n" * 70, "ann@home.example", text, url, "de"), 1_800_000_000)
+    head = box.got[0][1].partition(b"\r\n\r\n")[0].decode("ascii")
+    assert f"List-Unsubscribe: <{url}>\r\n" in head
+    assert f"Message-ID: <{'n' * 70}@hub.example>\r\n" in head
+    assert "Content-Language: de" in head
+    assert "=?" not in head

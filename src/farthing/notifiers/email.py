@@ -7,6 +7,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
@@ -22,6 +23,10 @@ except ImportError as missing:
 
 _GONE = (550, 551, 553)
 """Answers of a server that knows no such mailbox: nothing more is sent there."""
+
+_LINES = policy.SMTP.clone(max_line_length=998, cte_type="7bit")
+"""A link that is broken, or written as an encoded word, is none to a mail program (RFC 5322, 2.1.1;
+RFC 2047, 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def message_of(letter: Letter, sender: str, now_s: int) -> EmailMessage:
 
     Raises: ValueError for an address with a line break in it.
     """
-    text, message = letter.text, EmailMessage()
+    text, message = letter.text, EmailMessage(_LINES)
     message["From"] = formataddr(("Farthing", sender))
     message["To"] = letter.to
     message["Subject"] = text.title
@@ -65,9 +70,9 @@ def message_of(letter: Letter, sender: str, now_s: int) -> EmailMessage:
         message["List-Unsubscribe"] = f"<{letter.stop_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     opens = f"\n{letter.open_url}\n" if letter.open_url else ""
     message.set_content(f"{text.body}\n{opens}\n--\n{text.why}\n{text.stop}\n")
+    message["Content-Language"] = letter.language
     return message
 
 
@@ -98,7 +103,9 @@ async def send(server: Server, letter: Letter, now_s: int) -> Posted:
     status, fault = 250, ""
     try:
         await aiosmtplib.send(
-            message_of(letter, server.sender, now_s),
+            message_of(letter, server.sender, now_s).as_bytes(),
+            sender=server.sender,
+            recipients=[letter.to],
             hostname=server.host,
             port=server.port,
             use_tls=server.security == "tls",
