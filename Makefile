@@ -21,7 +21,7 @@ $(VENV)/.base: pyproject.toml
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --editable '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk]' --group check --group docs --group test
+	$(BIN)/python -m pip install --quiet --editable '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk,rules]' --group check --group docs --group test
 	@touch $@
 
 setup: $(VENV)/.all ## Install everything into .venv
@@ -99,7 +99,7 @@ build/tools/.done: pyproject.toml
 build/shipped/.done: pyproject.toml
 	$(PYTHON) -m venv build/shipped
 	build/shipped/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	build/shipped/bin/python -m pip install --quiet '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk]'
+	build/shipped/bin/python -m pip install --quiet '.[postgres,tigerbeetle,x402,mpp,otel,granian,risk,rules]'
 	@touch $@
 
 audit-dependencies: build/tools/.done build/shipped/.done ## Look for known advisories of what is shipped (asks PyPI)

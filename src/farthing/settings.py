@@ -268,6 +268,9 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 20_000
     payees_max: Annotated[int, _told("and of how many payees", ge=1, le=10_000_000)] = 20_000
     rules: Annotated[dict[str, Any], _told("settings of rules, a table for each")] = {}
+    own: Annotated[
+        dict[str, Any], _told("rules of your own, a table for each; needs farthing[rules]")
+    ] = {}
     typologies: Annotated[dict[str, Any], _told("patterns of misuse, a table for each")] = {}
 
 

@@ -75,3 +75,35 @@ def test_rules_that_are_not_there_are_named(farthing: Terminal, tmp_path: Path):
     told = farthing("risk", "backtest", "--rules", str(tmp_path / "none.toml"))
     assert told.code != 0
     assert "none.toml" in told.err
+
+
+OWN = (
+    STRICT
+    + """
+[risk.own.dear]
+when = "units > 1"
+says = "more than one unit"
+act = "ask"
+"""
+)
+
+
+def test_rules_are_checked_before_they_are_used(farthing: Terminal, tmp_path: Path):
+    rules = tmp_path / "own.toml"
+    rules.write_text(OWN)
+    told = json.loads(farthing("risk", "check", str(rules), "--json").out)
+    assert (told["rules"]["dear"], told["own"]) == ("on", ["dear"])
+    shown = farthing("risk", "check", str(rules)).out
+    assert "nothing is wrong with these rules" in shown
+    rules.write_text(OWN.replace("units >", "unitz >"))
+    wrong = farthing("risk", "check", str(rules))
+    assert wrong.code == Exit.SETTINGS
+    assert "[risk.own.dear] `when` names 'unitz', which is no fact" in wrong.err
+
+
+def test_rules_of_ones_own_are_tried_on_the_past(farthing: Terminal, tmp_path: Path):
+    rules = tmp_path / "own.toml"
+    rules.write_text(OWN)
+    told = json.loads(farthing("risk", "backtest", "--rules", str(rules), "--json").out)
+    assert told["rules"]["dear"] == told["typologies"]["dear"] + told["acts"].get("refuse", 0)
+    assert told["rules"]["dear"] == told["judged"]

@@ -17,6 +17,8 @@ NEEDS = {
     "otel": "farthing init && FARTHING_TRACING_ENDPOINT=http://127.0.0.1:4318 farthing serve",
     "x402": "python3 -c 'import farthing.plugs.x402_seller'",
     "risk": "python3 -c 'from farthing.risk.models import Detector; Detector([[0]])'",
+    "rules": """echo 'risk = {own = {a = {when = "true", says = "a"}}}' > a.toml"""
+    " && farthing risk check a.toml",
     "notices": "python3 -c 'import farthing.notifiers.email'",
     "apprise": "python3 -c 'import farthing.notifiers.apprise'",
     "mpp": "python3 -c 'import farthing.plugs.pympp_client'",

@@ -1,9 +1,9 @@
-"""`farthing risk backtest`: what rules would have done with the orders that the books have."""
+"""`farthing risk`: are rules well written, and what they would have done with past orders."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -15,7 +15,7 @@ from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed
 from farthing.opening import open_to_read
 from farthing.risk.orders import Risk
-from farthing.risk.settings import read_risk
+from farthing.risk.settings import armed_by, read_risk, read_settings
 from farthing.services.backtest import Backtest, backtest
 from farthing.store.migrate import check_current
 from farthing.store.past_orders import past_orders
@@ -24,6 +24,8 @@ from farthing.terminal.tables import columns
 from farthing.threads import Threads
 
 risk_app = typer.Typer(help="What is odd about orders.", no_args_is_help=True)
+
+T = TypeVar("T")
 
 _DAY_NS = 86_400 * NS
 
@@ -39,6 +41,14 @@ def _lines(told: Any) -> Iterator[str]:
          "; ".join(one["reasons"])]
         for one in told["examples"]
     )  # fmt: skip
+
+
+def _check_lines(told: Any) -> Iterator[str]:
+    yield f"mode {told['mode']}; nothing is wrong with these rules:"
+    yield from columns(
+        [name, state, "your own" if name in told["own"] else ""]
+        for name, state in told["rules"].items()
+    )
 
 
 _MEANINGS = {
@@ -82,6 +92,24 @@ async def backtest_risk(
     return msgspec.to_builtins(found)
 
 
+@command(risk_app, "check", lines=_check_lines)
+async def check_risk(
+    file: Annotated[Path, typer.Argument(help="A TOML file with [risk]: a hub's own, or another.")],
+) -> Any:
+    """Read rules and typologies, compile those of your own, and say what is wrong with them.
+
+    Example: farthing risk check farthing.toml
+    """
+    told = _told(file)
+    _at(file, lambda: read_risk(told))
+    settings = _at(file, lambda: read_settings(told))
+    return {
+        "mode": settings.mode,
+        "rules": {one.name: one.state for one in armed_by(settings)},
+        "own": sorted(settings.own),
+    }
+
+
 def _risk(file: Path | None) -> Risk:
     """Read the rules.
 
@@ -89,12 +117,24 @@ def _risk(file: Path | None) -> Risk:
     """
     if file is None:
         return read_risk({})
+    told = _told(file)
+    return _at(file, lambda: read_risk(told))
+
+
+def _told(file: Path) -> Any:
+    """Read `[risk]` of a file."""
     try:
         told = tomllib.loads(read_text(file))
-        if "risk" not in told:
-            raise BadConfig("config-invalid", "it has no [risk]")
-        return read_risk(told["risk"])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, Malformed, RecursionError) as fault:
         raise BadConfig("config-unreadable", f"{file}: {fault}") from None
+    if "risk" not in told:
+        raise BadConfig("config-invalid", f"{file}: it has no [risk]")
+    return told["risk"]
+
+
+def _at(file: Path, read: Callable[[], T]) -> T:
+    """Read, and say of what cannot be meant in which file it is."""
+    try:
+        return read()
     except BadConfig as fault:
         raise BadConfig(fault.code, f"{file}: {fault.detail}") from None

@@ -91,6 +91,12 @@ LINES: dict[str, Line] = {
         "Look what ended it: `code` is its exit code, -9 is often the kernel, short of memory",
         ("code",),
     ),
+    "risk.rule_failed": Line(
+        "error",
+        "a rule of risk broke at an order and said nothing; the others judge, and nothing stops",
+        "See what `why` says, and try the rule with `farthing risk check` and `backtest`",
+        ("rule", "why"),
+    ),
     "books.not_counted": Line(
         "error",
         "a commit is durable, but the metrics do not know of it",

@@ -64,6 +64,7 @@ HINTS = {
     "postgresql-not-durable": "Set fsync = on and restart PostgreSQL.",
     "postgresql-too-old": "Use PostgreSQL 15 or newer.",
     "risk-missing": "Run: pip install 'farthing[risk]'",
+    "rules-missing": "Run: pip install 'farthing[rules]'",
     "root-key-away": "Give it for this once: farthing hub-keys rotate --root-key FILE",
     "signing-key-missing": "Put the hub's keys back: from their copy, or farthing restore.",
     "socket-folder-not-ours": "Remove that folder, or choose a shorter $FARTHING_HOME.",

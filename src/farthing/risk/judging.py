@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from farthing.core.judgements import CLEAR, Act, Judgement, Reason
+from farthing.log_lines import Log
 from farthing.risk.base import NEVER, Facts, Patient, Rule
 from farthing.risk.typologies import Typology
+
+log = Log("risk")
 
 State = Literal["off", "shadow", "on"]
 
@@ -49,6 +52,7 @@ class Judge:
         # A rule is one bit: what a set of words comes to is weighed once, and then looked up.
         self._looks = [(1 << bit, one.rule.judge, one) for bit, one in enumerate(self._rules)]
         self._weighed: dict[int, Weighed] = {0: _NOTHING}
+        self._broken: set[str] = set()
         patient = [one.rule for one in self._rules if isinstance(one.rule, Patient)]
         self._patient = patient if len(patient) == len(self._rules) else None
 
@@ -82,13 +86,20 @@ class Judge:
         for bit, look, one in self._looks:
             try:
                 said = look(facts)
-            except Exception:
+            except Exception as fault:
                 heard.failed.append(one.name)
+                self._say_once(one.name, fault)
                 continue
             if said is not None:
                 heard = heard._replace(spoke=heard.spoke | bit)
                 heard.reasons.append(Reason(one.name, said, one.state == "on"))
         return heard
+
+    def _say_once(self, name: str, fault: Exception) -> None:
+        """Tell the operator of a rule that breaks, once until the next start."""
+        if name not in self._broken:
+            self._broken.add(name)
+            log.error("risk.rule_failed", rule=name, why=fault)
 
     def _weigh(self, spoke: int) -> Weighed:
         said = [one for bit, one in enumerate(self._rules) if spoke >> bit & 1]

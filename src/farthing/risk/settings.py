@@ -15,6 +15,7 @@ from farthing.risk.base import Rule
 from farthing.risk.judging import Armed, Judge, State
 from farthing.risk.memory import Memory
 from farthing.risk.orders import Risk
+from farthing.risk.own import NAME, Own, OwnRule
 from farthing.risk.typologies import BUILT_IN, Typology
 from farthing.settings import RiskSettings
 
@@ -40,8 +41,16 @@ def read_risk(told: Mapping[str, Any]) -> Risk:
 
     Raises: BadConfig with the section and the setting.
     """
-    settings: RiskSettings = _read("risk", _table("risk", told), RiskSettings)
-    return _risk(settings, _armed(settings.rules))
+    settings = read_settings(told)
+    return _risk(settings, armed_by(settings))
+
+
+def read_settings(told: Mapping[str, Any]) -> RiskSettings:
+    """Read `[risk]`, without the tables in it.
+
+    Raises: BadConfig with the section and the setting.
+    """
+    return _read("risk", _table("risk", told), RiskSettings)
 
 
 def judges_of(told: Mapping[str, Any] | RiskSettings) -> Risk | None:
@@ -51,7 +60,7 @@ def judges_of(told: Mapping[str, Any] | RiskSettings) -> Risk | None:
     Raises: BadConfig with the section and the setting.
     """
     settings = told if isinstance(told, RiskSettings) else _read("risk", told, RiskSettings)
-    armed = _armed(settings.rules)
+    armed = armed_by(settings)
     risk = _risk(settings, armed if settings.mode == "on" else [_shadowed(one) for one in armed])
     return None if settings.mode == "off" else risk
 
@@ -62,13 +71,28 @@ def _shadowed(armed: Armed) -> Armed:
 
 def _risk(settings: RiskSettings, armed: Sequence[Armed]) -> Risk:
     memory = Memory(settings.devices_max, settings.payees_max)
-    return Risk(memory, Judge(armed, _typologies(settings.typologies)))
+    return Risk(memory, Judge(armed, _typologies(settings, [one.name for one in armed])))
 
 
-def _armed(told: Mapping[str, Any]) -> list[Armed]:
-    for name in told:
+def armed_by(settings: RiskSettings) -> list[Armed]:
+    """Make the rules that there are, and those of one's own, each with its state.
+
+    Raises: BadConfig with the section and the setting; PlugMissing.
+    """
+    for name in settings.rules:
         rule_kind(name)
-    return [_arm(name, told.get(name, {})) for name in rule_names()]
+    built_in = [_arm(name, settings.rules.get(name, {})) for name in rule_names()]
+    return [*built_in, *(_arm_own(name, told) for name, told in settings.own.items())]
+
+
+def _arm_own(name: str, told: Any) -> Armed:
+    section = f"risk.own.{name}"
+    if not NAME.fullmatch(name) or name in rule_names():
+        detail = f"[{section}] is no name for a rule of your own: letters, digits and _, and new"
+        raise BadConfig("config-invalid", detail)
+    members = dict(_table(section, told))
+    state: State = _read(section, {"state": members.pop("state", "on")}, _Stated).state
+    return Armed(name, OwnRule(section, _read(section, members, Own)), state)
 
 
 def _arm(name: str, told: Any) -> Armed:
@@ -82,10 +106,17 @@ class _Stated(msgspec.Struct, frozen=True):
     state: State
 
 
-def _typologies(told: Mapping[str, Any]) -> dict[str, Typology]:
-    known = rule_names()
+def _typologies(settings: RiskSettings, known: Sequence[str]) -> dict[str, Typology]:
     found = dict(BUILT_IN)
-    for name, parts in told.items():
+    for name, own in settings.own.items():
+        if act := own.get("act"):
+            alone = Typology({name: 100}, review=100 if act == "ask" else None,
+                             stop=100 if act == "refuse" else None)  # fmt: skip
+            found[name] = alone
+    for name, parts in settings.typologies.items():
+        if name in settings.own and settings.own[name].get("act"):
+            detail = f"[risk.typologies.{name}] is [risk.own.{name}] with its `act` already"
+            raise BadConfig("config-invalid", detail)
         section = f"risk.typologies.{name}"
         before = msgspec.structs.asdict(BUILT_IN[name]) if name in BUILT_IN else {}
         typology: Typology = _read(section, {**before, **_table(section, parts)}, Typology)
