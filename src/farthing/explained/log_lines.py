@@ -378,6 +378,7 @@ FACTS: dict[str, str] = {
     "path": "the path asked for, percent-encoded, without its query",
     "rows": "how many rows of a table are copied",
     "rows_in_all": "how many rows of it there are to copy",
+    "rule": "the name of a rule of risk",
     "schema": "the number of the schema that the books get",
     "offer": "the offer: its id in the hub, or its name in the price file",
     "pattern": "the path of an offer, as it was put up",
