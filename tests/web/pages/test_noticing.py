@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from farthing.settings import NoticeSettings
 from tests.notifiers.pigeon import Pigeon
-from tests.web.api.town import LOCAL, Town, changed, config_in, open_town
+from tests.web.api.town import LOCAL, Town, open_town
 
 from .browser import Browser
 
@@ -113,8 +112,8 @@ async def test_a_browser_adds_itself_and_no_form_does(tmp_path: Path):
 
 
 async def test_where_nobody_is_told_the_page_says_how(tmp_path: Path):
-    config = changed(config_in(tmp_path), notices=NoticeSettings(push=False))
-    async with open_town(tmp_path, config=config) as town:
+    async with open_town(tmp_path) as town:
+        town.hub.desk.notices.ways.clear()  # pyright: ignore[reportAttributeAccessIssue]
         shown = (await (await Browser(town).joined()).page(HERE)).text
         assert "email_host" in shown
         assert "<form" not in shown.partition("<main")[2]
