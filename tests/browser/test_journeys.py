@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from .chromium import Chromium, Hub
 
@@ -101,6 +101,26 @@ def test_an_owner_adds_a_device_by_the_code_in_the_picture(chromium: Chromium, h
         page.get_by_role("link", name="Devices", exact=True).click()
         expect(page.get_by_role("heading", name="Bike 12")).to_be_visible()
         assert ada.troubles == []
+
+
+def test_what_happens_before_a_page_listens_is_shown_as_well(chromium: Chromium, hub: Hub):
+    owner = hub.owner("Slow Lines")
+    shop = hub.account(hub.owner("Kiosk"), "till")
+    scooter = hub.enrol(owner, hub.account(owner, "fleet", 9_000_000), "Scooter 1", ask_above="1")
+    late: list[Route] = []
+
+    def keep(route: Route) -> None:
+        late.append(route)
+
+    with chromium.person() as ada:
+        ada.page.route("**/wallet/live*", keep)
+        page = ada.join(hub.link(owner, "Ada"))
+        expect(page.get_by_text("Scooter 1")).to_be_visible()
+        while not late:
+            page.wait_for_timeout(20)
+        hub.pay(scooter, shop, 2_000_000)
+        late[0].continue_()
+        expect(page.get_by_role("button", name="Approve $2.00")).to_be_visible()
 
 
 def test_a_large_approval_needs_the_finger_each_time(chromium: Chromium, hub: Hub):

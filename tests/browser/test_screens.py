@@ -82,6 +82,7 @@ def at_rest(page: Page) -> None:
     """Wait until a page has come to rest."""
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
+    page.wait_for_function("[...document.images].every((one) => one.complete && one.naturalWidth)")
     if page.locator("[data-receipt]").count():
         page.wait_for_selector("[data-state]")
 
@@ -138,7 +139,7 @@ def test_the_first_load_is_small_and_comes_from_here_alone(
         first.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
         first.join(link)
         at_rest(first.page)
-        loaded = [one for one in answers if not one.url.endswith("/wallet/live")]
+        loaded = [one for one in answers if "/wallet/live" not in one.url]
         assert {one.url.split("/")[2] for one in loaded} == {hub.url.split("/")[2]}
         told: dict[str, int] = {}
         for one in loaded:  # What is asked for again costs nothing: its first time counts.

@@ -42,6 +42,8 @@ def test_every_typology_is_told_with_its_weights_and_thresholds():
     }  # fmt: skip
 
 
-def test_the_example_is_read():
-    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    read_risk(tomllib.loads(example)["risk"])
+def test_the_examples_are_read():
+    examples = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        read_risk(tomllib.loads(example)["risk"])

@@ -26,7 +26,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _number(text: str) -> int:
+def event_number(text: str) -> int:
+    """Read the number of an event. Raises: Malformed `invalid-event-id`."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise Malformed("invalid-event-id", "an event id is a number that this hub gave")
     return int(text)
@@ -35,7 +36,7 @@ def _number(text: str) -> int:
 async def events(call: Call) -> Reply | None:
     """Stream events as they happen; `Last-Event-ID` goes on after the last one seen."""
     last = call.headers.get("last-event-id") or call.query.get("after")
-    cursor = _number(last) if last else await call.desk.ctx.database.read(newest_event)
+    cursor = event_number(last) if last else await call.desk.ctx.database.read(newest_event)
     if "limit" in call.query:
         return await _some(call, cursor if last else 0)
     await long_answer(call, _told(call, cursor))

@@ -52,9 +52,15 @@ async def _offline(visit: Visit) -> Reply:
     return visit.page("offline.html")
 
 
-def _show(path: str, name: str, handler: Handler, *, streams: bool = False) -> Endpoint:
-    media = "text/event-stream" if streams else HTML
-    return Endpoint("GET", path, name, name, handler, scopes=None, media=media, streams=streams)
+def _show(path: str, name: str, handler: Handler) -> Endpoint:
+    return Endpoint("GET", path, name, name, handler, scopes=None, media=HTML)
+
+
+def _stream(path: str, name: str, handler: Handler) -> Endpoint:
+    query, media = {"after": "Go on after this event."}, "text/event-stream"
+    return Endpoint(
+        "GET", path, name, name, handler, scopes=None, query=query, media=media, streams=True
+    )
 
 
 def _told(path: str, name: str, handler: Handler) -> Endpoint:
@@ -75,7 +81,7 @@ PAGES = [
     _post("/join/finish", "page_join_finish", anybody(sign_in.finish_joining), _JSON),
     _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
-    _show("/wallet/live", "page_live", signed_in(live.live), streams=True),
+    _stream("/wallet/live", "page_live", signed_in(live.live)),
     _show("/wallet/money", "page_money", signed_in(money.money_page)),
     _post("/wallet/money/in", "page_bring_in", by_guardian(money.bring_in)),
     _post("/wallet/money/out/check", "page_check_payout", by_form(money.check_payout)),

@@ -14,7 +14,7 @@ from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.services.context import Context
 from farthing.store.accounts import account_counters
 from farthing.store.database import Tx
-from farthing.store.queries import one, page
+from farthing.store.queries import newest_event, one, page
 
 ROWS = 30
 ASKS_MAX = 20
@@ -101,6 +101,12 @@ class Book:
 
     def __init__(self, ctx: Context, owner: str) -> None:
         self._ctx, self._owner = ctx, owner
+
+    async def newest(self) -> int:
+        """Give the number of the newest event: whoever listens from there on misses nothing that
+        is not in what is read afterwards.
+        """
+        return await self._ctx.database.read(newest_event)
 
     async def wallet(self) -> Wallet:
         """Read the first page at one moment."""

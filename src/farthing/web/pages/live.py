@@ -10,6 +10,7 @@ from farthing.core.payments import State
 from farthing.store.queries import newest_event
 from farthing.web.api.endpoint import Reply
 from farthing.web.api.long_answers import long_answer
+from farthing.web.api.streams import event_number
 from farthing.web.pages.money import moved
 from farthing.web.pages.render import GUARDS
 from farthing.web.pages.visit import Visit
@@ -18,6 +19,8 @@ from farthing.web.pages.wallet import asking, book_of
 _BEAT_SECONDS = 15.0
 _BREATH_SECONDS = 0.2
 _BATCH = 200
+_MISSED_MAX = 100_000
+"""How many events of the whole hub may lie between a page and its ear."""
 _ROWS_MAX = 20
 """More than a screen has: of a crowd only the newest are drawn."""
 
@@ -25,15 +28,22 @@ _ROWS_MAX = 20
 async def live(visit: Visit) -> Reply | None:
     """Tell what happens, until the page is closed or nobody is signed in there any more.
 
-    Raises: Unavailable `too-busy`; TooMuch `too-much-at-once`.
+    Raises: Malformed `invalid-event-id`; Unavailable `too-busy`; TooMuch `too-much-at-once`.
     """
-    await long_answer(visit.call, _told(visit))
+    await long_answer(visit.call, _told(visit, await _since(visit)))
     return None
 
 
-async def _told(visit: Visit) -> None:
+async def _since(visit: Visit) -> int:
+    """Give the event from which on this page has to be told; an old page is told of news alone."""
+    newest = await visit.call.desk.ctx.database.read(newest_event)
+    after = visit.call.query.get("after", "")
+    since = event_number(after) if after else newest
+    return since if newest - _MISSED_MAX <= since <= newest else newest
+
+
+async def _told(visit: Visit, cursor: int) -> None:
     call, owner = visit.call, visit.me.person.owner
-    cursor = await call.desk.ctx.database.read(newest_event)
     fields = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), *GUARDS]
     await call.send({"type": "http.response.start", "status": 200, "headers": fields})
     await _send(visit, await _all(visit))

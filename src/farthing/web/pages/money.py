@@ -51,8 +51,10 @@ class Moving:
 async def money_page(visit: Visit) -> Reply:
     """Show what came in and went out, and how to have more of it."""
     book, rails = book_of(visit), visit.call.desk.rails
+    since = await book.newest()
     return visit.page(
         "money.html",
+        since=since,
         balances=await book.balances(),
         accounts=(await book.open_accounts())[::-1],  # The oldest first: it is the main one.
         rails=list(rails.values()),

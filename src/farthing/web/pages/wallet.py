@@ -30,8 +30,9 @@ def book_of(visit: Visit) -> Book:
 
 async def wallet_page(visit: Visit) -> Reply:
     """Show the wallet."""
-    wallet = await book_of(visit).wallet()
-    return visit.page("wallet.html", wallet=wallet, **asking(visit))
+    book = book_of(visit)
+    since = await book.newest()  # First: what happens meanwhile is told, if twice.
+    return visit.page("wallet.html", wallet=await book.wallet(), since=since, **asking(visit))
 
 
 def asking(visit: Visit) -> dict[str, Any]:
