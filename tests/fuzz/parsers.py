@@ -157,7 +157,7 @@ PARSERS = (
     ),
     Parser("api-cursor", text(_cursor), (codec.to_base64url(_PAYMENT).encode(),)),
     Parser("api-host", text(_host), (b"127.0.0.1:8402", b"[::1]:8402")),
-    Parser("last-event-id", text(streams._number), (b"12",)),
+    Parser("last-event-id", text(streams.event_number), (b"12",)),
     Parser("api-body-chunks", _chunked, (b"a\nb\nc",)),
     Parser("field-parts", text(fields.split), (b'Payment a="b", Basic eHg=',)),
     Parser("accept-payment", text(preferences.read), (b"farthing/charge;q=0.5, */*",)),
