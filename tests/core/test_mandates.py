@@ -230,6 +230,20 @@ def test_a_mandate_is_changed_whole_and_keeps_whose_and_since_when_it_is(by):
     )
 
 
+@pytest.mark.parametrize("revision", [0, 4])
+def test_a_change_is_made_to_the_mandate_that_was_read(revision):
+    view = Shown(NOW * NS, USD, (MANDATES, change(MANDATE, revision=4)))
+    unit = SetMandate(MANDATE, None, 1 << 90, creates=False, revision=revision)
+    assert unit.plan(view).then([]).answer.revision == 5
+
+
+@pytest.mark.parametrize("revision", [3, 5])
+def test_a_change_to_a_mandate_that_was_changed_meanwhile_is_refused(revision):
+    view = Shown(NOW * NS, USD, (MANDATES, change(MANDATE, revision=4)))
+    unit = SetMandate(MANDATE, None, 1 << 90, creates=False, revision=revision)
+    assert problem(unit, view, Conflict) == "mandate-changed"
+
+
 def test_budgets_in_use_are_set_in_one_chain_with_an_id_of_their_own_each():
     budgets = [DAY, Budget(name="unused", per="day", limit=1), Budget(name="b", per="1h", limit=50)]
     mandate = change(MANDATE, budgets=budgets)
