@@ -92,13 +92,7 @@ class Courier:
         patience = self._look_seconds
         if self._next_ns:
             patience = min(patience, max(0.0, (self._next_ns - self._ctx.clock()) / NS))
-        more = asyncio.create_task(self._ctx.committed.wait_past(given, patience))
-        ended = asyncio.create_task(self._finished.wait())
-        try:
-            await asyncio.wait((more, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            more.cancel()
-            ended.cancel()
+        await self._ctx.committed.wait_past_or(given, self._finished, patience)
 
     async def _turn(self) -> bool:
         """Begin to carry what is due; tell whether there may be more soon."""

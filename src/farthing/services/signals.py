@@ -36,3 +36,15 @@ class Signal:
         finally:
             self._waiting.discard(waiting)
         return True
+
+    async def wait_past_or(self, seen: int, ended: asyncio.Event, seconds: float) -> None:
+        """Wait until more than `seen` was given, until something ended, or that many seconds."""
+        waits = [
+            asyncio.create_task(self.wait_past(seen, seconds)),
+            asyncio.create_task(ended.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()

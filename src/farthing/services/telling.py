@@ -83,13 +83,7 @@ class Teller:
         patience, now = self._look_seconds, self._ctx.clock()
         if self._due:
             patience = min(patience, max(0.0, (min(self._due.values()) - now) / NS))
-        more = asyncio.create_task(self._ctx.committed.wait_past(given, patience))
-        ended = asyncio.create_task(self._finished.wait())
-        try:
-            await asyncio.wait((more, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            more.cancel()
-            ended.cancel()
+        await self._ctx.committed.wait_past_or(given, self._finished, patience)
 
     async def _turn(self) -> bool:
         """Begin to tell what is due; say whether anybody is told anything at all."""
