@@ -99,3 +99,14 @@ def number(prefix: str, text: str) -> int:
     if not text.startswith(prefix + "_"):
         raise MalformedId(f"expected an id that starts with {prefix}_")
     return decode(text[len(prefix) + 1 :])
+
+
+def number_if_any(text: str) -> int:
+    """Read the number of what may be an id of any kind; zero for any other text."""
+    encoded = text.partition("_")[2]
+    if len(encoded) != _LENGTH:
+        return 0
+    try:
+        return decode(encoded)
+    except MalformedId:  # A digest in base64url may have its first `_` just there.
+        return 0

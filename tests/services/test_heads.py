@@ -177,6 +177,19 @@ async def test_an_accepted_rollback_stays_on_record(tmp_path, readers, clock, wr
     database.close()
 
 
+@pytest.mark.parametrize("rest", ["-" * 26, "_" * 26, "z" * 26, "0" * 26])
+async def test_a_digest_is_stated_though_its_end_is_as_long_as_an_id(
+    rest, tmp_path, readers, clock, writer_thread
+):
+    """One digest in eighty has its first underscore just there."""
+    database, books, heads, _ = await _restored(tmp_path, readers, writer_thread, clock)
+    check_not_rolled_back(database, heads, accept=True)
+    await books.commit_one(AcceptRollback("a" * 16 + "_" + rest))
+    heads.path.unlink()
+    assert (await audit(database, None, heads)).text == "ok"
+    database.close()
+
+
 async def test_an_accepted_rollback_stays_accepted_though_its_own_head_was_lost(
     tmp_path, readers, clock, writer_thread
 ):

@@ -17,7 +17,6 @@ from farthing.core.replay import HistoryBroken, Replay
 from farthing.errors import Malformed
 
 _NEAR = 64
-_ID_DIGITS = 26
 
 
 class Said(msgspec.Struct):
@@ -230,11 +229,9 @@ def _fits_subject(leaf: StoredLeaf, said: Said) -> bool:
             return leaf.subject == ids.number("pay", said.payment)
         if said.kind == "session":
             return leaf.subject == ids.number("ses", said.session)
-        encoded = said.subject.partition("_")[2]
-        about = ids.decode(encoded) if len(encoded) == _ID_DIGITS else 0
     except Malformed:
         return False
-    return leaf.subject == about or not said.kind
+    return leaf.subject == ids.number_if_any(said.subject) or not said.kind
 
 
 def account_bytes(row: StoredAccount) -> bytes:

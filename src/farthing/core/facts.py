@@ -46,7 +46,7 @@ def state_change(
     return Outcome(
         answer,
         [*writes, *event_writes(view.leaf, view.now_ns, facts)],
-        _subject(first.subject),
+        ids.number_if_any(first.subject),
         statement,
     )
 
@@ -66,11 +66,6 @@ def _digests(writes: Sequence[Write]) -> dict[str, str]:
         for write in writes
         if write.table.free is not None
     }
-
-
-def _subject(text: str) -> int:
-    _, _, encoded = text.partition("_")
-    return ids.decode(encoded) if len(encoded) == len(ids.encode(0)) else 0
 
 
 def body_of(**members: Any) -> dict[str, str]:
