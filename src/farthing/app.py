@@ -33,6 +33,7 @@ from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kep
 from farthing.services.notices import Notices
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.people import People
+from farthing.services.recalling import Recalling
 from farthing.services.sessions import Sessions
 from farthing.settings import Config
 from farthing.store.closing import check_open
@@ -69,6 +70,7 @@ class Hub:
     heads: HeadsFile
     threads: list[Threads]
     challenge_secrets: list[bytes]
+    recalling: Recalling
     cluster: Cluster | None = None
 
     @property
@@ -86,6 +88,7 @@ class Hub:
         self.ctx.committed.give()
         await self.desk.movements.close()
         await self.desk.notices.close()
+        await self.recalling.stop()
         await self.worker.stop()
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
@@ -177,6 +180,10 @@ async def open_hub(
         await admit(ctx, lambda: root or ring.root(), signer, lost)
         if serves and door is None:
             await start_writer(books, ctx, config, signer, heads.append, watch.committed)
+        recalling = Recalling(books.recall)
+        if serves and judges is not None:
+            opened.push_async_callback(recalling.stop)
+            await recalling.begin()
         opened.pop_all()  # From here on it is the hub that closes them.
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
@@ -186,7 +193,7 @@ async def open_hub(
     observed = Observed(watch, desk, worker, books, faults)
     desk.metrics, desk.fault = observed.page, observed.fault
     worker.start()
-    return Hub(desk, worker, books, heads, threads, challenge_secrets, cluster)
+    return Hub(desk, worker, books, heads, threads, challenge_secrets, recalling, cluster)
 
 
 def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices) -> Desk:

@@ -57,6 +57,38 @@ async def test_a_hub_that_starts_anew_knows_what_it_knew(world, database, clock,
         await world.books.close()
 
 
+@EVERYWHERE
+async def test_what_a_hub_recalled_no_order_waits_for(world, database, clock, risk):
+    spender, seller = await world.spender(1000), await world.account()
+    await paid(world, spender, seller, 3)
+    await world.books.close()
+    with Threads(1) as writer:
+        world.books = books_on(database, SIGNER, clock, writer, risk)
+        steps = [await world.books.recall(2) for _ in range(50)]
+        assert sum(step.read for step in steps) > 2
+        assert all(step.read == 2 or not step.left for step in steps)
+        assert steps[-1] == (0, 0)
+        assert await paid(world, spender, seller, 1) == [State.AWAITING]
+        assert await world.books.recall(2) == (0, 0)
+        await world.books.close()
+
+
+@EVERYWHERE
+async def test_an_order_that_comes_before_all_is_recalled_is_judged_as_at_any_time(
+    world, database, clock, risk
+):
+    spender, seller = await world.spender(1000), await world.account()
+    await paid(world, spender, seller, 3)
+    await world.books.close()
+    with Threads(1) as writer:
+        world.books = books_on(database, SIGNER, clock, writer, risk)
+        assert (await world.books.recall(2)).left > 0
+        assert await paid(world, spender, seller, 1) == [State.AWAITING]
+        clock.move(61)
+        assert await paid(world, spender, seller, 3) == [State.CAPTURED] * 3  # None counts twice.
+        await world.books.close()
+
+
 @only("postgresql", "cluster and postgresql")
 async def test_a_hub_knows_what_another_hub_of_the_same_books_was_ordered(world, second_hub):
     spender, seller = await world.spender(1000), await world.account()

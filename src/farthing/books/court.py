@@ -6,9 +6,9 @@ the next order is judged; so is its newest part where nothing is known, as when 
 """
 
 from collections.abc import Sequence
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
+from farthing.books.base import Tx
 from farthing.books.followed import followed
 from farthing.books.memory import Working
 from farthing.books.rows import Tip
@@ -24,9 +24,19 @@ from farthing.core.records import Write
 _PAGE = 500
 """Orders that are taken in together, as in a commit."""
 
+STEP_LEAVES = 2000
+"""Of the history, read at once before there is an order that waits for it."""
+
 _TOGETHER_MIN, _WARY_COMMITS = 4, 8
 
 _TAKEN = (State.HELD, State.CAPTURED)
+
+
+class Recalled(NamedTuple):
+    """How much of the history a step has read, in leaves, and how much is left to read."""
+
+    read: int
+    left: int
 
 
 class Court:
@@ -61,17 +71,35 @@ class Court:
             if draft is not None:
                 self._judges.take(draft)
 
+    def recall(self, tx: Tx, tip: Tip, leaves: int) -> Recalled:
+        """Read a step of what is not known yet, before there is an order that waits for it."""
+        if self._next_leaf == tip.next_leaf:
+            return Recalled(0, 0)
+        first = self._first_missed(tip)
+        self._read(tx, first, min(tip.next_leaf, first + leaves))
+        return Recalled(self._next_leaf - first, tip.next_leaf - self._next_leaf)
+
     def _catch_up(self, working: Working, tip: Tip) -> None:
-        judges, first = self._judges, tip.next_leaf - self._judges.reach
+        for first in range(self._first_missed(tip), tip.next_leaf, STEP_LEAVES):
+            self._read(working.tx, first, min(tip.next_leaf, first + STEP_LEAVES))
+        self._next_leaf = tip.next_leaf
+
+    def _first_missed(self, tip: Tip) -> int:
+        """Tell from which leaf on to read; where too much was missed, or undone, begin anew."""
+        first = tip.next_leaf - self._judges.reach
         if first > self._next_leaf or tip.next_leaf < self._next_leaf:
-            self._judges, self._next_leaf = judges.anew(), 0  # Too much was missed, or undone.
-        missed = followed(working.tx, max(1, first, self._next_leaf), tip.next_leaf)
-        while page := list(islice(missed, _PAGE)):
+            self._judges, self._next_leaf = self._judges.anew(), 0
+        return max(1, first, self._next_leaf)
+
+    def _read(self, tx: Tx, first: int, end: int) -> None:
+        """Know what these leaves say: all of it, or nothing where reading fails."""
+        missed = list(followed(tx, first, end))
+        for start in range(0, len(missed), _PAGE):
             draft = self._judges.draft()
-            for kept in page:
+            for kept in missed[start : start + _PAGE]:
                 draft.keep(kept)
             self._judges.take(draft)
-        self._next_leaf = tip.next_leaf
+        self._next_leaf = end
 
 
 class Sitting:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
+from farthing.books.court import Recalled
 from farthing.books.link import Link, Spawn, open_link, spawn_writer
 from farthing.books.parcels import Units
 from farthing.books.wire import RUN, Answered, Asked, Unsendable, pack, why_unsendable
@@ -102,6 +103,13 @@ class OwnProcess:
             return await self.ask("probe")
         except (Unavailable, OutcomeUnknown):
             return False
+
+    async def recall(self, leaves: int) -> Recalled:
+        """Read a step of the history that orders are judged by.
+
+        Raises: Unavailable, OutcomeUnknown.
+        """
+        return await self.ask("recall", leaves)
 
     async def close(self) -> None:
         """Let the process end, and wait until it has."""

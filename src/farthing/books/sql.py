@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from farthing.books.base import Done, Tx
 from farthing.books.cluster import Cluster
 from farthing.books.cluster_writing import ClusterWriting
+from farthing.books.court import STEP_LEAVES, Recalled
 from farthing.books.writers import OnThread, Writer
 from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
@@ -162,6 +163,13 @@ class SqlBooks:
     async def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out, between two commits; nothing of the history."""
         await self._writer.tidy(work)
+
+    async def recall(self, leaves: int = STEP_LEAVES) -> Recalled:
+        """Read a step of the history that orders are judged by, between two commits.
+
+        Raises: Unavailable, OutcomeUnknown.
+        """
+        return await self._writer.recall(leaves)
 
     @property
     def writes_here(self) -> bool:

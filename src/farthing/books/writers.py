@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from farthing.books.base import Done, Tx
+from farthing.books.court import Recalled
 from farthing.books.solitude import Solitude
 from farthing.books.writing import Writing
 from farthing.core.decisions import Unit
@@ -61,6 +62,10 @@ class Writer(Protocol):
 
     async def probe(self) -> bool:
         """Try to write, and tell whether it works again."""
+        ...
+
+    async def recall(self, leaves: int) -> Recalled:
+        """Read a step of the history that orders are judged by, between two batches."""
         ...
 
     async def close(self) -> None:
@@ -134,6 +139,10 @@ class OnThread:
     async def probe(self) -> bool:
         """Try to write."""
         return await self._threads.run(self._in_turn, self._writing.probe)
+
+    async def recall(self, leaves: int) -> Recalled:
+        """Read a step of the history that orders are judged by."""
+        return await self._threads.run(self._in_turn, self._writing.recall, leaves)
 
     async def close(self) -> None:
         """Leave the threads and the database to who gave them."""

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from farthing.books.base import Tx
 from farthing.books.batch import Batch, Decided, Result
-from farthing.books.court import Court
+from farthing.books.court import STEP_LEAVES, Court, Recalled
 from farthing.books.memory import Memory
-from farthing.books.rows import Tip
+from farthing.books.rows import Tip, read_tip
 from farthing.books.same_books import SameBooks
 from farthing.clock import Clock
-from farthing.core.chain import Head
+from farthing.core.chain import GENESIS, Head
 from farthing.core.decisions import Unit
 from farthing.core.events import Event
 from farthing.core.judgements import Judges
@@ -98,6 +98,13 @@ class Writing:
     def tidy(self, work: Callable[[Tx], None]) -> None:
         """Delete what has run out; nothing of the history."""
         self._checked(work)
+
+    def recall(self, leaves: int = STEP_LEAVES) -> Recalled:
+        """Read a step of the history that orders are judged by; nothing where nobody judges."""
+        court = self._court
+        if court is None:
+            return Recalled(0, 0)
+        return self._database.peek(lambda tx: court.recall(tx, read_tip(tx, GENESIS), leaves))
 
     def decide(self, unit: Unit[T], since: float) -> T | FarthingError:
         """Decide a unit, which is written with what comes next, and tell what it will be answered.
