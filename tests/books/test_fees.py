@@ -14,8 +14,10 @@ from farthing.core.payments import State
 from farthing.core.refunds import GiveBack
 from farthing.core.sessions import SESSIONS
 from farthing.core.settling import Capture, Void
+from farthing.core.statements import Line
 from farthing.errors import Conflict, Missing
 from farthing.services.audit import examine
+from farthing.store.accounts import newest_transfer, postings
 from farthing.testing.drawing import Drawer
 from tests.books.auditor import check_history
 
@@ -351,3 +353,31 @@ async def test_an_offers_fee_goes_to_another_account_of_the_same_asset(world):
     assert raised.value.code == "same-account"
     with pytest.raises(Missing):
         await offer_of(world, payee, "acc_00000000000000000000000000", ppm=1)
+
+
+async def test_postings_are_followed_back_slice_by_slice_and_are_all_that_was_posted(world):
+    await hub_takes(world, ppm=25_000, flat=3)
+    spender, payee = await sides(world, 100_000)
+    for amount in (400, 500):
+        paid = (await world.do(world.pay(spender, payee, amount))).payment
+    held = (await world.do(world.pay(spender, payee, 700, hold=60))).payment
+    await world.do(Capture(held.id, None, 650))
+    released = (await world.do(world.pay(spender, payee, 900, hold=60))).payment
+    await world.do(Void(released.id, None))
+    await world.do(world.pay(spender, payee, 30, hold=60))
+    await world.do(refund(world, paid.id, 200))
+
+    def read(tx):
+        number = ids.number("acc", payee)
+        newest = newest_transfer(tx, number)
+        whole, found, at = postings(tx, number, newest, 100), [], newest
+        while at:
+            some = postings(tx, number, at, 1)
+            found, at = found + some.postings, some.older
+        return whole, found
+
+    whole, found = await world.database.read(read)
+    assert (whole.older, found) == (0, whole.postings)
+    assert [one.units for one in whole.postings] == [-200, 6, -19, 650, -15, 500, -13, 400]
+    assert {one.line for one in found} == {Line.SALES, Line.FEES, Line.FEES_BACK, Line.REFUNDS}
+    assert found[0].subject == ids.number("pay", paid.id)

@@ -18,6 +18,7 @@ HINTS = {
     "nothing-to-replay": "Name an event after which to begin; farthing tail shows their ids.",
     "reference-reused": "Report it: a rail was asked twice for different things.",
     "security-unheard": "Leave security one way at least.",
+    "statement-too-long": "Ask for fewer days, or for days that are less long ago.",
     "too-many-addresses": "Remove one that is no longer wanted: farthing notices remove adr_…",
     "too-many-webhooks": "Remove one that is no longer wanted: farthing webhooks remove whk_…",
     "unknown-event-kind": "Use one of the kinds that the detail lists.",

@@ -86,7 +86,8 @@ async def test_every_page_shows_what_people_wrote_as_text(tmp_path: Path):
         asked = (await town.ask("POST", "/v1/payments", town.payment(500, **order))).json()
         paths = [
             "/wallet", "/wallet/money", "/wallet/devices", f"/wallet/devices/{device}",
-            f"/wallet/devices/{device}/limits", "/wallet/devices/new", "/shop", "/console",
+            f"/wallet/devices/{device}/limits", "/wallet/devices/new",
+            "/shop/keys", "/shop/statements", "/console",
             "/account", f"/wallet/payments/{paid['id']}", f"/wallet/payments/{asked['id']}",
         ]  # fmt: skip
         seen = {path: (await ada.page(path)).text for path in paths}

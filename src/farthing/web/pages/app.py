@@ -1,5 +1,7 @@
 """The pages as one table of endpoints, which the router of the API serves as it does its own."""
 
+from collections.abc import Mapping
+
 from farthing.errors import Missing
 from farthing.services.desk import Desk
 from farthing.sharing import Room
@@ -11,11 +13,16 @@ from farthing.web.pages import (
     enrolling,
     limits,
     live,
+    metered,
     money,
     noticing,
+    pricing,
     pushing,
+    refunding,
     shop,
+    shop_keys,
     sign_in,
+    statements,
     stopping,
     wallet,
 )
@@ -52,8 +59,10 @@ async def _offline(visit: Visit) -> Reply:
     return visit.page("offline.html")
 
 
-def _show(path: str, name: str, handler: Handler) -> Endpoint:
-    return Endpoint("GET", path, name, name, handler, scopes=None, media=HTML)
+def _show(
+    path: str, name: str, handler: Handler, query: Mapping[str, str] | None = None
+) -> Endpoint:
+    return Endpoint("GET", path, name, name, handler, scopes=None, query=query or {}, media=HTML)
 
 
 def _stream(path: str, name: str, handler: Handler) -> Endpoint:
@@ -63,8 +72,10 @@ def _stream(path: str, name: str, handler: Handler) -> Endpoint:
     )
 
 
-def _told(path: str, name: str, handler: Handler) -> Endpoint:
-    return Endpoint("GET", path, name, name, handler, scopes=None, media=_JSON)
+def _told(
+    path: str, name: str, handler: Handler, query: Mapping[str, str] | None = None
+) -> Endpoint:
+    return Endpoint("GET", path, name, name, handler, scopes=None, query=query or {}, media=_JSON)
 
 
 def _post(path: str, name: str, handler: Handler, media: str = HTML) -> Endpoint:
@@ -104,9 +115,26 @@ PAGES = [
     _post("/wallet/payments/{payment}/answer", "page_answer", by_form(wallet.answer)),
     _post("/proofs", "page_proof", by_script(wallet.begin_proof), _JSON),
     _show("/shop", "page_shop", signed_in(shop.shop_page)),
-    _post("/shop/keys/make", "page_make_key", by_guardian(shop.make_key)),
-    _post("/shop/keys/revoke", "page_revoke_key", by_guardian(shop.revoke_key)),
-    _post("/wallet/payments/{payment}/refund", "page_refund", by_guardian(shop.refund)),
+    _show(
+        "/shop/statements", "page_statement", signed_in(statements.statement_page), statements.QUERY
+    ),
+    _told(
+        "/shop/statements.csv",
+        "page_statement_file",
+        signed_in(statements.statement_file),
+        statements.QUERY,
+    ),
+    _show("/shop/usage", "page_usage", signed_in(metered.usage_page)),
+    _show("/shop/price", "page_price", signed_in(pricing.price_page), pricing.QUERY),
+    _show("/shop/keys", "page_keys", signed_in(shop_keys.keys_page)),
+    _post("/shop/keys/make", "page_make_key", by_guardian(shop_keys.make_key)),
+    _post("/shop/keys/revoke", "page_revoke_key", by_guardian(shop_keys.revoke_key)),
+    _post(
+        "/wallet/payments/{payment}/refund/check",
+        "page_check_refund",
+        by_guardian(refunding.check_refund),
+    ),
+    _post("/wallet/payments/{payment}/refund", "page_refund", by_guardian(refunding.refund)),
     _show("/console", "page_console", signed_in(console.console_page)),
     _show("/account", "page_account", signed_in(account.account_page)),
     _show("/account/notices", "page_notices", signed_in(noticing.notices_page)),

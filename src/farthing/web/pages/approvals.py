@@ -25,10 +25,11 @@ def terms_act(act: str, terms: str) -> dict[str, str]:
     return {"act": act, "terms": terms}
 
 
-def refunding_act(payment: Payment) -> dict[str, str]:
-    """Give what a passkey confirms of a refund: which sale, and how much of it is left."""
+def refunding_act(payment: Payment, units: int) -> dict[str, str]:
+    """Give what a passkey confirms of a refund: of which sale, how much, and of what is left."""
     left = str(payment.captured - payment.refunded)
-    return {"act": "refund", "payment": payment.id, "amount": left, "asset": payment.asset}
+    told = {"act": "refund", "payment": payment.id, "amount": str(units)}
+    return told | {"left": left, "asset": payment.asset}
 
 
 Act = Mapping[str, str]

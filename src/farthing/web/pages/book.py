@@ -17,6 +17,7 @@ from farthing.store.database import Tx
 from farthing.store.queries import newest_event, one, page
 
 ROWS = 30
+SALES = 12
 ASKS_MAX = 20
 _ACCOUNTS_MAX, _DEVICES_MAX = 100, 100
 
@@ -229,6 +230,13 @@ class Book:
         where = {"owner": self._owner, "device": device}
         return await self._ctx.database.read(
             lambda tx: self._lines(tx, page(tx, PAYMENTS, where, limit=ROWS), now_ns)
+        )
+
+    async def sales(self) -> list[Line]:
+        """Read the newest payments that the owner was paid, or would be."""
+        now_ns, where = self._ctx.clock(), {"payee_owner": self._owner}
+        return await self._ctx.database.read(
+            lambda tx: self._lines(tx, page(tx, PAYMENTS, where, limit=SALES), now_ns)
         )
 
     async def mandate_of(self, device: str) -> Mandate | None:

@@ -30,7 +30,7 @@ from farthing.web.pages.wallet import book_of
 HERE = "/wallet/money"
 ROWS = 30
 _PLACE_MAX = 200
-_LOOKS = {"settled": "captured", "failed": "refused"}
+LOOKS = {"settled": "captured", "failed": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def moved(visit: Visit) -> dict[str, Any]:
         await ctx.database.read(lambda tx, way=way: _newest(tx, owner, way)) for way in Direction
     ]
     newest = sorted((row for rows in found for row in rows), key=lambda row: -row.created_ns)
-    return {"movements": newest[:ROWS], "look": _LOOKS}
+    return {"movements": newest[:ROWS], "look": LOOKS}
 
 
 def _newest(tx: Any, owner: str, direction: Direction) -> list[Movement]:

@@ -8,12 +8,12 @@ from farthing.core.devices import RevokeDevice
 from farthing.core.payments import Payment, State
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
+from farthing.web.pages import refunding
 from farthing.web.pages.approvals import (
     BY_TERMS,
     Act,
     approval_of,
     needs_passkey,
-    refunding_act,
     terms_act,
     terms_of,
 )
@@ -165,10 +165,7 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
     if act == "remove-passkey":
         return {"act": act, "passkey": subject}
     if act == "refund":
-        line = await book_of(visit).line(subject)
-        if line is None or line.payment.payee_owner != visit.me.person.owner:
-            raise Missing("no-such-payment", "there is no such payment here")
-        return refunding_act(line.payment)
+        return await refunding.act_of(visit, subject)
     if act in ("recovery-codes", "add-passkey", "make-key"):
         return {"act": act}
     raise Malformed("malformed-form", "there is no such act to confirm")
