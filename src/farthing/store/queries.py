@@ -174,6 +174,19 @@ def events_after(
     return [_event(row) for row in tx.rows(sql, (*whose, number, *values, limit))]
 
 
+def events_between(
+    tx: Tx, after: int, before: int, limit: int, also: str = "", values: Sequence[Any] = ()
+) -> list[Event]:
+    """List everybody's events between two numbers, newest first.
+
+    Shape: `also` is a further condition, written by us, with a `?` for each of the `values`.
+    """
+    more = f" AND {also}" if also else ""
+    where = f"WHERE events.number > ? AND events.number < ?{more}"
+    sql = f"{_EVENT} {where} ORDER BY events.number DESC LIMIT ?"
+    return [_event(row) for row in tx.rows(sql, (after, before, *values, limit))]
+
+
 _OF_OWNER = mapping(EVENTS).equal("owner")
 _EVENT = (
     f"{mapping(EVENTS).select.removesuffix(' FROM events')}, leaves.subject, statement"

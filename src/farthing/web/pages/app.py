@@ -16,6 +16,7 @@ from farthing.web.pages import (
     metered,
     money,
     noticing,
+    people,
     pricing,
     pushing,
     refunding,
@@ -27,6 +28,7 @@ from farthing.web.pages import (
     wallet,
 )
 from farthing.web.pages.faults import Faults
+from farthing.web.pages.operating import by_operator, for_operators
 from farthing.web.pages.render import GUARDS, HTML, STATIC, guarded, squeezed, static, version
 from farthing.web.pages.visit import Visit, anybody, by_form, by_guardian, by_script, signed_in
 
@@ -135,7 +137,17 @@ PAGES = [
         by_guardian(refunding.check_refund),
     ),
     _post("/wallet/payments/{payment}/refund", "page_refund", by_guardian(refunding.refund)),
-    _show("/console", "page_console", signed_in(console.console_page)),
+    _show("/console", "page_console", for_operators(console.console_page)),
+    _show(
+        "/console/motion", "page_motion", for_operators(console.motion_page), console.MOTION_QUERY
+    ),
+    _show("/console/stuck", "page_stuck", for_operators(console.stuck_page)),
+    _show("/console/log", "page_log", for_operators(console.log_page), console.LOG_QUERY),
+    _show("/console/people", "page_people", for_operators(people.people_page)),
+    _post("/console/people/check", "page_check_person", by_operator(people.check_invitation)),
+    _post("/console/people/invite", "page_invite", by_operator(people.invite)),
+    _post("/console/people/link", "page_link_person", by_operator(people.link_again)),
+    _post("/console/people/remove", "page_remove_person", by_operator(people.remove)),
     _show("/account", "page_account", signed_in(account.account_page)),
     _show("/account/notices", "page_notices", signed_in(noticing.notices_page)),
     _post("/account/notices/set", "page_set_wishes", by_form(noticing.set_wishes)),

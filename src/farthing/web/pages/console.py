@@ -1,98 +1,145 @@
-"""The console: how the hub is, what is in motion, who may sign in, and what happened last."""
+"""The console: how the hub is, how fast, what is in motion, how its books stand, what is stuck."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from farthing.core.events import Event
-from farthing.core.people import PEOPLE, Person
-from farthing.errors import Missing
+from farthing.core.owners import OWNERS
+from farthing.core.payments import PAYMENTS
+from farthing.errors import Malformed
+from farthing.services.audit_note import read_note
 from farthing.services.books_clock import BEHIND_SECONDS_MAX, seconds_behind
 from farthing.services.event_log import once_each
 from farthing.store.database import Tx
 from farthing.store.history import newest_head
-from farthing.store.queries import events_after, newest_event, page
+from farthing.store.overview import (
+    Motion,
+    Pace,
+    Stuck,
+    look_back,
+    motion,
+    open_sessions,
+    owed,
+    pace,
+    sessions_in_motion,
+    stuck,
+)
+from farthing.store.queries import newest_event, page, sessions_unsettled
 from farthing.web.api.endpoint import Reply
+from farthing.web.api.streams import event_number
+from farthing.web.pages.place import one_line
 from farthing.web.pages.visit import Visit
 
-_EVENTS = 40
-_EVENTS_SPAN = 1600
-"""Events are numbered with gaps: so far back there are forty of them, or all that there are."""
-
-_PEOPLE_MAX = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """Payments that have begun and not ended, of one asset. Units: smallest units."""
-
-    state: str
-    asset: str
-    count: int
-    units: int
+MOTION_QUERY = {"state": "What is in motion: held, awaiting, sessions or unsettled."}
+LOG_QUERY = {"find": "How a kind begins, or a whole subject.", "before": "Before this event."}
+_EVENTS, _LOGGED, _LISTED = 15, 60, 50
+_FIND_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found, at one moment of the books."""
+    """What was found, at one moment of the books. Units: `owed` counts smallest units, by asset."""
 
     commits: int
     head: str
+    pace: Pace
     motion: list[Motion]
     sessions: int
     unsettled: int
-    people: list[Person]
+    owed: dict[str, int]
+    stuck: Stuck
     events: list[Event]
 
 
 async def console_page(visit: Visit) -> Reply:
-    """Show the console to who looks after the hub; to others there is no such page.
-
-    Raises: Missing.
-    """
-    if not visit.me.is_operator:
-        raise Missing("no-such-path", "see /openapi.json for what this hub serves")
+    """Show the overview."""
     desk = visit.call.desk
-    looked = await desk.ctx.database.read(_look)
+    now_ns = desk.ctx.clock()
+    async with desk.turns.turn(visit.me.person.id):
+        looked = await desk.ctx.database.read(lambda tx: _look(tx, now_ns))
     behind = await seconds_behind(desk.ctx)
     fault = "clock-behind-books" if behind > BEHIND_SECONDS_MAX else desk.fault()
     return visit.page(
         "console.html",
         looked=looked,
         fault=fault,
+        audit=read_note(desk.config),
         hub=desk.ctx.identity.hub,
         engine=desk.config.books.engine,
     )
 
 
-def _look(tx: Tx) -> Looked:
-    head, newest = newest_head(tx), newest_event(tx)
-    events = events_after(tx, None, max(0, newest - _EVENTS_SPAN), _EVENTS_SPAN)
-    open_, unsettled = (
-        _one(tx, "SELECT COUNT(*), 0 FROM sessions WHERE state = 'open'"),
-        _one(tx, "SELECT COUNT(*), 0 FROM sessions WHERE unsettled > 0"),
-    )
+def _look(tx: Tx, now_ns: int) -> Looked:
+    head = newest_head(tx)
+    open_, unsettled = sessions_in_motion(tx)
+    newest = look_back(tx, newest_event(tx) + 1, "", 4 * _EVENTS).events
     return Looked(
         head.number if head else 0,
         head.digest.hex() if head else "",
-        _motion(tx),
+        pace(tx, now_ns),
+        motion(tx),
         open_,
         unsettled,
-        page(tx, PEOPLE, {}, limit=_PEOPLE_MAX),
-        once_each(events)[::-1][:_EVENTS],
+        {asset: units for asset, units in owed(tx).items() if units},
+        stuck(tx, now_ns),
+        _each_once(newest)[:_EVENTS],
     )
 
 
-def _motion(tx: Tx) -> list[Motion]:
-    found: list[Motion] = []
-    for state in ("held", "awaiting"):
-        sql = f"SELECT asset, amount FROM payments WHERE state = '{state}'"  # noqa: S608 - ours
-        sums: dict[str, tuple[int, int]] = {}
-        for asset, amount in tx.rows(sql):
-            count, units = sums.get(asset, (0, 0))
-            sums[asset] = count + 1, units + amount
-        found += [Motion(state, asset, *told) for asset, told in sorted(sums.items())]
-    return found
+async def stuck_page(visit: Visit) -> Reply:
+    """Show what was not delivered, or is not known yet."""
+    ctx = visit.call.desk.ctx
+    now_ns = ctx.clock()
+    async with visit.call.desk.turns.turn(visit.me.person.id):
+        found = await ctx.database.read(lambda tx: stuck(tx, now_ns))
+    return visit.page("stuck.html", stuck=found)
 
 
-def _one(tx: Tx, sql: str) -> Any:
-    return tx.rows(sql)[0][0]
+async def motion_page(visit: Visit) -> Reply:
+    """Show the payments or sessions that one figure of the overview is made of.
+
+    Raises: Malformed.
+    """
+    state = visit.call.query.get("state", "held")
+    if state not in ("held", "awaiting", "sessions", "unsettled"):
+        raise Malformed("malformed-form", "state is held, awaiting, sessions or unsettled")
+    rows, names = await visit.call.desk.ctx.database.read(lambda tx: _in_motion(tx, state))
+    return visit.page("motion.html", state=state, rows=rows, names=names, most=_LISTED)
+
+
+def _in_motion(tx: Tx, state: str) -> tuple[list[Any], dict[str, str]]:
+    rows: list[Any]
+    if state == "sessions":
+        rows = open_sessions(tx, _LISTED)
+    elif state == "unsettled":
+        rows = sessions_unsettled(tx, _LISTED)
+    else:
+        rows = page(tx, PAYMENTS, {"state": state}, limit=_LISTED)
+    owners = tx.fetch(OWNERS, list({side for row in rows for side in (row.owner, row.payee_owner)}))
+    return rows, {ident: owner.name for ident, owner in owners.items()}
+
+
+async def log_page(visit: Visit) -> Reply:
+    """Show everybody's events, newest first, or those that are looked for.
+
+    Raises: Malformed.
+    """
+    query, ctx = visit.call.query, visit.call.desk.ctx
+    find = one_line(query.get("find", ""), _FIND_MAX)
+    told = query.get("before", "")
+    before = event_number(told) if told else 0
+
+    def work(tx: Tx) -> Any:
+        found = look_back(tx, before or newest_event(tx) + 1, find, _LOGGED)
+        return found, tx.fetch(OWNERS, list({one.owner for one in found.events}))
+
+    async with visit.call.desk.turns.turn(visit.me.person.id):
+        found, owners = await ctx.database.read(work)
+    names = {ident: owner.name for ident, owner in owners.items()}
+    events = _each_once(found.events)
+    return visit.page("log.html", events=events, older=found.older, names=names, find=find)
+
+
+def _each_once(events: list[Event]) -> list[Event]:
+    """Leave out what was written for another owner as well; newest first, as it came."""
+    return once_each(events[::-1])[::-1]

@@ -43,6 +43,7 @@ HTML = "text/html; charset=utf-8"
 STATIC = {
     "app.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
     "notices.js": "text/javascript; charset=utf-8",
     "passkeys.js": "text/javascript; charset=utf-8",
     "receipt.js": "text/javascript; charset=utf-8",

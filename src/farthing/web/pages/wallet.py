@@ -8,7 +8,7 @@ from farthing.core.devices import RevokeDevice
 from farthing.core.payments import Payment, State
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
-from farthing.web.pages import refunding
+from farthing.web.pages import people, refunding
 from farthing.web.pages.approvals import (
     BY_TERMS,
     Act,
@@ -166,6 +166,8 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
         return {"act": act, "passkey": subject}
     if act == "refund":
         return await refunding.act_of(visit, subject)
+    if act in ("link-person", "remove-person"):
+        return await people.act_of(visit, act, subject)
     if act in ("recovery-codes", "add-passkey", "make-key"):
         return {"act": act}
     raise Malformed("malformed-form", "there is no such act to confirm")
