@@ -263,6 +263,9 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             " the owner is asked or the order refused"
         ),
     ] = "off"
+    four_eyes: Annotated[
+        bool, _told("whether a case is decided only once two people have said the same of it")
+    ] = False
     devices_max: Annotated[
         int, _told("of how many devices habits are remembered", ge=1, le=10_000_000)
     ] = 20_000

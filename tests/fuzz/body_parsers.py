@@ -167,6 +167,7 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
     (bodies.AuthoriseBody, signed_order, _signed(hold_seconds=60, claim="till")),
     (bodies.CaptureBody, _captures, {"units": "1"}),
     (bodies.ReasonBody, msgspec.structs.asdict, {"reason": "broken"}),
+    (bodies.VerdictBody, msgspec.structs.asdict, {"verdict": "fraud", "reason": "stolen"}),
     (bodies.RefundBody, _captures, {"id": "ref_x", "units": "1", "reason": "broken"}),
     (bodies.SessionBody, _opens, _signed(OPENING.resource(), tariff=TARIFF.members())),
     (bodies.SignedBody, _tops_up, _signed(f"TOPUP {SESSION}")),

@@ -5,6 +5,7 @@ from farthing.clock import NS
 from farthing.core.accounts import SetAccountState
 from farthing.core.addresses import AddAddress, ProveAddress, RemoveAddress
 from farthing.core.answers import AnswerAsk
+from farthing.core.cases import DecideCase, Verdict, case_name
 from farthing.core.closing import CloseSession, EndSession
 from farthing.core.devices import (
     AssignMandate,
@@ -17,6 +18,7 @@ from farthing.core.devices import (
 )
 from farthing.core.fees import FeeTerms
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
+from farthing.core.judgements import Act, Judgement, Reason
 from farthing.core.listeners import NOTICE_LANES, SetWishes
 from farthing.core.mandates import Budget
 from farthing.core.movements import Conclude, Direction, Intend, Said
@@ -94,6 +96,7 @@ async def live(world, signer):
     await move(world, shop)
     await draw(world, shop)
     await give_fees(world, buyer, shop)
+    await flag(world, buyer, shop)
     return {"refused": refused.id, "held": waiting, "shop": shop}
 
 
@@ -133,6 +136,41 @@ async def move(world, account):
             ident = ids.name(direction.value, world.fresh())
             await world.do(Intend(ident, None, direction, account, "USD", 9, "simulated", "x"))
             await world.do(Conclude(ident, said, "sim", "", 9))
+
+
+class Flagged:
+    """An order that is odd, whoever judges."""
+
+    def __init__(self, unit):
+        self.unit, self.reads, self.accounts = unit, unit.reads, unit.accounts
+
+    def plan(self, view):
+        """Decide it by what is odd about it."""
+        return self.unit.plan(Odd(view))
+
+
+class Odd:
+    """Things as they stand, where every order is odd and is paid all the same."""
+
+    def __init__(self, view):
+        self.view = view
+
+    def __getattr__(self, name):
+        return getattr(self.view, name)
+
+    def judge(self, _ordered):
+        """Watch an order."""
+        said = Reason("spike", "9 times what this device usually pays", acts=False)
+        return Judgement(Act.ALLOW, Act.ASK, [said], ["bold"])
+
+
+async def flag(world, buyer, shop):
+    """Flag payments, of which two were looked at: one by two people, and one by one of two."""
+    paid = [(await world.do(Flagged(world.pay(buyer, shop, 30 + n)))).payment for n in range(3)]
+    for payment, people in ((paid[1], ["per_a"]), (paid[2], ["per_a", "per_b"])):
+        for by in people:
+            decide = DecideCase(case_name(payment), Verdict.FRAUD, "odd", by, four_eyes=True)
+            await world.do(decide)
 
 
 async def listen(world, owner):

@@ -1,5 +1,7 @@
 """The audit holds records beside the ledger against what the history states of them."""
 
+from typing import get_origin
+
 import msgspec
 import pytest
 
@@ -50,7 +52,8 @@ def test_a_changed_field_of_a_record_is_found_and_the_record_named(spoilt, table
 
 @pytest.mark.parametrize("table, column", FREE, ids=_name)
 def test_what_people_wrote_may_be_deleted(spoilt, table, column):
-    empty = {int: 0, bytes: b""}.get(table.row.__annotations__[column], "")
+    kind = table.row.__annotations__[column]
+    empty = "[]" if get_origin(kind) is list else {int: 0, bytes: b""}.get(kind, "")
     sql = f"UPDATE {table.name} SET {column} = ?"
     assert spoilt.audit((sql, (empty,))).text == "ok"
 
@@ -100,6 +103,8 @@ async def test_an_asset_is_stated_by_the_first_account_in_it(world, database):
 
 
 UNKNOWN_TO_IT = ("passkeys", "sign_in_codes")
+NEVER_STATED = "SELECT COUNT(*) FROM cases WHERE state = 'open'"
+"""What follows from its payment needs no statement of its own."""
 
 
 def as_an_older_version(tx):
@@ -119,6 +124,7 @@ def as_an_older_version(tx):
 def test_books_of_an_older_version_pass_and_tell_what_is_not_proven(spoilt):
     tables = {*(table.name for table in STATED), "payments"} - set(UNKNOWN_TO_IT)
     count = sum(spoilt.rows(f"SELECT COUNT(*) FROM {name}")[0][0] for name in tables)
+    count -= spoilt.rows(NEVER_STATED)[0][0]
     report = spoilt.audit(as_an_older_version, heads=[])
     assert report.text == "ok"
     [note] = report.notes

@@ -15,6 +15,7 @@ from farthing.books.base import Tx
 from farthing.core.accounts import ACCOUNTS, ASSETS
 from farthing.core.addresses import NOTICE_PACES
 from farthing.core.asks import ASKS
+from farthing.core.cases import CASES
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Event
 from farthing.core.idempotency import IDEMPOTENCY
@@ -41,10 +42,10 @@ from farthing.errors import InvariantBroken, OutcomeUnknown, ensure
 TABLES: dict[str, Table[Any]] = {
     table.name: table
     for table in (
-        ACCOUNTS, ADDRESSES, ALIASES, ANSWERED, ASKS, ASSETS, CERTIFICATES, CHARGES, DELIVERIES,
-        DEVICES, IDEMPOTENCY, INVITATIONS, KEYS, LANES, LEASES, LISTENERS, LOOKS, MANDATES,
-        MOVEMENTS, NOTICE_LANES, NOTICE_PACES, NOTICE_TRIES, OFFERS, OWNERS, PASSKEYS, PAYMENTS,
-        PEOPLE, REFUNDS, SESSIONS, SIGNED_IN, SIGN_IN_CODES, TARIFFS, WEBHOOKS,
+        ACCOUNTS, ADDRESSES, ALIASES, ANSWERED, ASKS, ASSETS, CASES, CERTIFICATES, CHARGES,
+        DELIVERIES, DEVICES, IDEMPOTENCY, INVITATIONS, KEYS, LANES, LEASES, LISTENERS, LOOKS,
+        MANDATES, MOVEMENTS, NOTICE_LANES, NOTICE_PACES, NOTICE_TRIES, OFFERS, OWNERS, PASSKEYS,
+        PAYMENTS, PEOPLE, REFUNDS, SESSIONS, SIGNED_IN, SIGN_IN_CODES, TARIFFS, WEBHOOKS,
     )
 }  # fmt: skip
 """Every table that a unit writes to, apart from events."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from farthing.core.accounts import ACCOUNTS, ASSETS
 from farthing.core.audit_faults import Broken, broken
+from farthing.core.cases import CASES
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Kind
 from farthing.core.identity import CERTIFICATES
@@ -34,12 +35,15 @@ STATED: dict[Table[Any], str] = {
     MOVEMENTS: "movement",
     LISTENERS: "listener",
     ADDRESSES: "address",
+    CASES: "case",
 }
 """The tables whose records are stated, with the word for one of them."""
 
 _WORDS = {table.name: word for table, word in STATED.items()}
 _KEYED_OTHERWISE = {INVITATIONS.name, CERTIFICATES.name, ASSETS.name}
-_ASSET = f"{ASSETS.name}/"
+_STATED_LATER = (f"{ASSETS.name}/", f"{CASES.name}/")
+"""An asset is stated from the first account on that is opened in it, a case once one decides."""
+
 _WRITE_NOTHING = {Kind.ACCOUNT_CREDITED.value, Kind.HUB_ROLLBACK_ACCEPTED.value}
 
 
@@ -73,8 +77,8 @@ class Records:
             return
         for name in {**before, **after}:
             known, found = self._newest.get(name), before.get(name)
-            # An asset is stated from the first account on that is opened in it.
-            first = known is None and (name.startswith(_ASSET) or self._may_be_older(name))
+            later = name.startswith(_STATED_LATER)
+            first = known is None and (later or self._may_be_older(name))
             if known != found and not first:
                 raise _row_broken(name, _otherwise(known, found, leaf))
         self._newest.update(after)
@@ -90,7 +94,8 @@ class Records:
     def check(self, table: Table[Any], row: Any, *, unused: bool = False) -> None:
         """Compare a stored record with the newest statement of it; each is to come once.
 
-        Shape:  `unused` tells of an asset that nothing was ever counted in.
+        Shape:  `unused` tells of an asset that nothing was ever counted in, and of a case that
+                nobody has looked at.
         Raises: Broken.
         """
         name = record_name(table, table.key_of(row))

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     PAYMENT_REFUNDED = "payment.refunded"
     PAYMENT_DELIVERY_INCOMPLETE = "payment.delivery_incomplete"
     PAYMENT_FLAGGED = "payment.flagged"
+    CASE_PROPOSED = "case.proposed"
+    CASE_DECIDED = "case.decided"
     FEE_TAKEN = "fee.taken"
     FEE_RETURNED = "fee.returned"
     SESSION_OPENED = "session.opened"
@@ -106,6 +108,8 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PAYMENT_REFUNDED: "captured money was given back, all or part of it",
     Kind.PAYMENT_DELIVERY_INCOMPLETE: "an answer broke off after it was paid",
     Kind.PAYMENT_FLAGGED: "an order was odd; `reasons` says how, to its payer's owner alone",
+    Kind.CASE_PROPOSED: "what a flagged payment was, as one of two says (the operator's event)",
+    Kind.CASE_DECIDED: "what a flagged payment was, as people say (the operator's event)",
     Kind.FEE_TAKEN: "an account got the fee of a payment",
     Kind.FEE_RETURNED: "a fee went back to a payee, all or part of it, with a refund",
     Kind.SESSION_OPENED: "a session was opened: its deposit is held",

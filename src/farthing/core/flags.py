@@ -1,7 +1,8 @@
 """A flag: what was judged of an order that deserves a look, as its payment's record has it.
 
 The record is stated by its digest, so the history covers the flag; the payer's owner is told of it
-by an event of its own. The payee learns at most that an order was refused.
+by an event of its own, and who looks after the hub has a case of it. The payee learns at most that
+an order was refused.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from farthing.core.cases import CASES, opened
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import EVENTS, PER_LEAF, Event, Kind
 from farthing.core.facts import body_of
@@ -57,7 +59,7 @@ def flagged_by(payment: Payment) -> Sequence[str]:
 def telling(
     view: View, planned: Plan[Authorised] | Outcome[Authorised], payment: Payment
 ) -> Plan[Authorised] | Outcome[Authorised]:
-    """Tell the payer's owner of a flagged order, whatever else becomes of it."""
+    """Tell the payer's owner of a flagged order, and open its case, whatever else becomes of it."""
     if isinstance(planned, Outcome):
         return _told(view, planned, payment)
     then = planned.then
@@ -75,7 +77,7 @@ def _told(view: View, outcome: Outcome[Authorised], payment: Payment) -> Outcome
     event = Event(
         number, payment.owner, Kind.PAYMENT_FLAGGED.value, payment.id, view.now_ns, _body(payment)
     )
-    writes = [*outcome.writes, Write(EVENTS, event)]
+    writes = [*outcome.writes, Write(EVENTS, event), Write(CASES, opened(payment))]
     return Outcome(outcome.answer, writes, outcome.subject, outcome.statement)
 
 

@@ -1,10 +1,12 @@
-"""Hints: people who sign in to the pages."""
+"""Hints: people who sign in to the pages, and what they decide."""
 
 HINTS = {
     "approval-changed": "Look at the payment again, and answer what is shown now.",
     "bad-challenge": "Begin again: a challenge is good for five minutes, for one act.",
     "bad-passkey": "Use a passkey made here, or ask for a link: farthing people link per_…",
     "bad-sign-in-code": "Ask the operator for another link: farthing people link per_…",
+    "case-closed": "It stays as it is: look at its steps with farthing cases show cas_…",
+    "case-decided": "Look at it: farthing cases show cas_…; --anew decides it once more.",
     "challenge-used": "Look at what came of it; to do it again, begin again.",
     "foreign-page": "Do it on a page of the hub itself, opened anew.",
     "guardian-needed": "Ask who looks after this wallet: they approve it, or allow more.",
@@ -13,6 +15,7 @@ HINTS = {
     "malformed-passkey": "Send a ticket and an answer as the script of the page does.",
     "malformed-sign-in-code": "Write the code as it was shown, or open the link itself.",
     "no-public-url": "Set [server] public_url; on this machine itself, open http://localhost:8402",
+    "no-such-case": "List what there is: farthing cases list --state all",
     "no-such-passkey": "Look at the passkeys you have on the page of your account.",
     "no-such-person": "List who there is: farthing people list",
     "no-such-sign-in": "Look at where you are signed in on the page of your account.",
@@ -20,5 +23,7 @@ HINTS = {
     "passkey-known": "Sign in with it: it was made here already.",
     "passkey-needed": "Confirm it with your passkey, which needs JavaScript.",
     "person-incomplete": "Give a name, and at least one of owner and operator.",
+    "reason-missing": "Say in a sentence why it was what you say.",
+    "reason-too-long": "Say it in at most a thousand characters.",
     "too-many-passkeys": "Remove a passkey that is not used any more.",
 }

@@ -11,11 +11,13 @@ from farthing.core.audit_payments import Known, ledger_ids, money_fault, record_
 from farthing.core.audit_records import STATED
 from farthing.core.audit_rows import StoredAccount
 from farthing.core.audit_walk import Walk
+from farthing.core.cases import Case, Standing
 from farthing.core.ledger import Account, AccountFlags, PendingState
 from farthing.core.payments import PAYMENTS, Payment, Place
 from farthing.core.refunds import REFUNDS, Refund
 from farthing.core.replay import counters
 from farthing.errors import Malformed
+from farthing.services.audit_cases import check_cases
 from farthing.services.audit_movements import check_movements
 from farthing.services.audit_sessions import check_sessions
 from farthing.store import audit_rows as rows
@@ -30,7 +32,7 @@ class Tables:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self.payments = self.sessions = self._fees = 0
+        self.payments = self.sessions = self._fees = self._flagged = 0
 
     def compare(self, walk: Walk) -> None:
         """Compare what the walk has gathered since the last time, and empty it.
@@ -54,6 +56,7 @@ class Tables:
         self._check_account_records(walk)
         self._check_records(walk)
         check_movements(self._tx, walk.moved_by_rails)
+        check_cases(self._tx, self._flagged)
         if rows.count(self._tx, "payments") != self.payments:
             raise self._unstated_payment()
         if self._fees != walk.fees_moved:
@@ -128,6 +131,7 @@ class Tables:
         for table, word in STATED.items():
             for record in rows.records(self._tx, table, word):
                 unused = isinstance(record, AssetRecord) and record.ledger not in ledgers
+                unused = unused or (isinstance(record, Case) and record.state is Standing.OPEN)
                 walk.records.check(table, record, unused=unused)
         walk.records.check_none_missing()
 
@@ -151,6 +155,7 @@ class Tables:
                 current.append(payment)
         self._check_money(current, walk)
         self.payments += len(current)
+        self._flagged += sum(bool(payment.risk) for payment in current)
 
     def _fetch(self, idents: Sequence[str]) -> dict[str, Payment]:
         try:

@@ -6,6 +6,7 @@ from farthing.sharing import Room
 from farthing.web.api import (
     batches,
     cancelling,
+    cases,
     devices,
     discovery,
     facilitator,
@@ -57,6 +58,7 @@ def all_endpoints() -> list[Endpoint]:
         *webhooks.ENDPOINTS,
         *notices.ENDPOINTS,
         *movements.ENDPOINTS,
+        *cases.ENDPOINTS,
         *facilitator.ENDPOINTS,
         *discovery.ENDPOINTS,
     ]

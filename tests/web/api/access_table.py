@@ -92,6 +92,9 @@ GET  /v1/topups/{topup}                 | owner seller read        | owner
 POST /v1/payouts                        | owner                    | owner
 GET  /v1/payouts                        | owner seller read        | | shows the asker's own
 GET  /v1/payouts/{payout}               | owner seller read        | owner
+GET  /v1/cases                          | operator                 |
+GET  /v1/cases/{case}                   | operator                 |
+POST /v1/cases/{case}/decide            | operator                 |
 POST /v1/webhooks                       | owner seller             | owner
 GET  /v1/webhooks                       | owner seller read        | | shows the asker's own
 GET  /v1/webhooks/{webhook}             | owner seller read        | owner

@@ -13,11 +13,22 @@ from farthing.core.orders import SignedOrder
 from farthing.core.sessions import top_up_resource
 from farthing.core.webhooks import WEBHOOKS_MAX
 from farthing.keys import new_signer
+from farthing.settings import RiskSettings
 from tests.notifiers.pigeon import Pigeon
 
 from .access_table import KEYS, Row
 from .test_facilitator import x402_body
-from .town import LOCAL, Machine, Town, body_of, cancel_of, config_in, enrolment, open_town
+from .town import (
+    LOCAL,
+    Machine,
+    Town,
+    body_of,
+    cancel_of,
+    changed,
+    config_in,
+    enrolment,
+    open_town,
+)
 
 ME, THEM, OTHERS = "buyer", "seller", "others"
 """Who asks; whom it deals with; and who deals with them, of which it knows nothing."""
@@ -35,7 +46,7 @@ NEEDS = {
 }  # fmt: skip
 PREFIXES = {"account": "acc", "key": "key", "mandate": "man", "device": "dev", "offer": "off",
             "address": "adr", "session": "ses", "webhook": "whk", "topup": "top", "payout": "out",
-            "owner": "own", "person": "per",
+            "owner": "own", "person": "per", "case": "cas",
             "payee": "acc", "payment": "pay"}  # fmt: skip
 UNKNOWN_KEY = "fk_" + to_base64url(bytes(32))
 _numbers = itertools.count(1)
@@ -146,6 +157,12 @@ class Parties:
     async def payout(self, party: str) -> str:
         """Begin a payout."""
         return await self.movement(party, "payout")
+
+    async def case(self, _party: str) -> str:
+        """Have a payment flagged, for there were too many within a minute."""
+        while not (listed := await self.town.made("GET", "/v1/cases?limit=1", who=LOCAL))["items"]:
+            await self.payment("paid", "payer")
+        return listed["items"][0]["id"]
 
     async def webhook(self, party: str) -> str:
         """Add a webhook."""
@@ -380,6 +397,7 @@ BODIES = {
     "POST /v1/webhooks": _hooking,
     "POST /v1/topups": _moving,
     "POST /v1/payouts": _moving,
+    "POST /v1/cases/{case}/decide": fixed(verdict="fraud", reason="odd", anew=True),
     "POST /v1/webhooks/{webhook}/rotate": fixed(),
     "POST /v1/webhooks/{webhook}/replay": fixed(),
 }
@@ -403,7 +421,9 @@ QUERIES = {"GET /v1/events": "?limit=500"}
 @contextlib.asynccontextmanager
 async def open_parties(folder: Path, **more: Any) -> AsyncIterator[Parties]:
     """Open a hub with three owners and one of everything."""
-    async with open_town(folder, config=config_in(folder), **more) as town:
+    risk = RiskSettings(mode="shadow", rules={"velocity": {"orders_per_minute_max": 3}})
+    config = changed(config_in(folder), risk=risk)
+    async with open_town(folder, config=config, **more) as town:
         parties = Parties(town)
         town.hub.desk.notices.ways = {"email": parties.pigeon}
         await parties.settle()

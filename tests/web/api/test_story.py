@@ -16,12 +16,13 @@ from farthing.core.receipts import receipt_fault
 from farthing.core.sessions import top_up_resource
 from farthing.keys import new_signer
 from farthing.services.telling import Teller
+from farthing.settings import RiskSettings
 from farthing.web.api.openapi import describe
 from farthing.web.app import all_endpoints
 from tests.notifiers.pigeon import Pigeon
 
 from .test_facilitator import x402_body
-from .town import FUNDS, LOCAL, Town, body_of, cancel_of, enrolment, open_town
+from .town import FUNDS, LOCAL, Town, body_of, cancel_of, changed, config_in, enrolment, open_town
 
 
 class Told:
@@ -71,7 +72,10 @@ def test_every_endpoint_but_a_stream_and_the_description_itself_describes_its_an
 
 @pytest.mark.rule("asvs.4.1.1", on="hub")
 async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
-    async with open_town(tmp_path) as town:
+    bold = {"bold": {"weights": {"spike": 1}, "review": 1}}
+    spike = {"spike": {"payments_min": 1, "times_usual": 100}}
+    risk = RiskSettings(mode="shadow", rules=spike, typologies=bold)
+    async with open_town(tmp_path, config=changed(config_in(tmp_path), risk=risk)) as town:
         ask = Told(town)
         await the_hub(ask)
         await owners_and_accounts(ask)
@@ -86,6 +90,7 @@ async def test_every_endpoint_answers_as_it_is_described(tmp_path: Path):
         await batches(ask)
         await sessions(ask)
         await facilitator(ask)
+        await cases(ask)
         silent = {endpoint.name for endpoint in all_endpoints()} - ask.heard - {"events", "metrics"}
         assert silent == set()
 
@@ -390,6 +395,23 @@ async def facilitator(ask: Told) -> None:
     assert (await ask("POST", "/settle", body, who="seller.seller"))["success"]
     assert (await ask("GET", "/discovery/resources", who="nobody"))["items"] == []
     assert "farthing enrol" in await ask("GET", "/llms.txt", who="nobody")
+
+
+async def cases(ask: Told) -> None:
+    """A device pays two hundred times as much as ever before; somebody says that it may."""
+    await ask.town.enrol("modest", "purse", await ask.town.mandate())
+    for units in (5, 1000):
+        odd = await ask.town.pay(units, machine="modest")
+    [listed] = (await ask("GET", "/v1/cases?state=open"))["items"]
+    assert (listed["payment"], listed["verdict"]) == (odd["id"], None)
+    found = await ask("GET", f"/v1/cases/{listed['id']}")
+    assert found["of"]["risk"]["reasons"][0]["said"] == "200 times what this device usually pays"
+    first = found["related"][0]
+    assert (first["by"], first["amount"]) == ("device", "5")
+    told = {"verdict": "legitimate", "reason": "its owner moved house"}
+    decided = await ask("POST", f"/v1/cases/{listed['id']}/decide", told)
+    assert (decided["state"], decided["decided_by"]) == ("decided", "operator")
+    assert (await ask("GET", "/v1/cases?state=open"))["items"] == []
 
 
 @pytest.mark.rule("owasp-api.9", on="hub")

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from farthing.core.cases import REASON_CHARACTERS_MAX
 from farthing.core.mandates import BUDGETS_MAX
 from farthing.core.notices import DIGEST_SECONDS_MAX
 from farthing.core.sessions import GRACE_SECONDS, GRACE_SECONDS_MAX, LIFETIME_SECONDS_MAX
@@ -317,6 +318,19 @@ class ReasonBody(Body, frozen=True, kw_only=True):
     """Why."""
 
     reason: Text = ""
+
+
+class VerdictBody(Body, frozen=True, kw_only=True):
+    """What a flagged payment was, and why. `anew` decides once more what was decided."""
+
+    verdict: Literal["fraud", "legitimate", "unclear"]
+    reason: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=REASON_CHARACTERS_MAX, pattern=r"\S", examples=["the locker was broken open"]
+        ),
+    ]
+    anew: bool = False
 
 
 class RefundBody(Body, frozen=True, kw_only=True):
