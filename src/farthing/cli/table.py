@@ -115,6 +115,7 @@ TABLE = (
     Later("prices", "farthing.cli.pricing:prices_app", "What costs how much."),
     Later("books", "farthing.cli.moving:books_app", "The books."),
     Later("risk", "farthing.cli.risking:risk_app", "What is odd about orders."),
+    Later("cases", "farthing.cli.cases:cases_app", "What was flagged or stopped."),
     Later("receipt", "farthing.cli.auditing:receipt_app", "Receipts."),
     Later("owners", "farthing.cli.owning:owners_app", "Owners."),
     Later("people", "farthing.cli.peopling:people_app", "Who signs in to the pages."),

@@ -60,12 +60,22 @@ movements = listing(
     right=(2,),
     none="Nothing yet: farthing topups create acc_… AMOUNT",
 )
+cases = listing(
+    "case payment device payee state",
+    lambda c: (c["id"], c["payment"], c["device"], c["payee"], _looked_at(c)),
+    none="Nothing waits to be looked at.",
+)
 deliveries = listing(
     "at event kind try answer ms",
     lambda d: (d["at"], d["event"], d["kind"], str(d["attempt"]), _answered(d), str(d["took_ms"])),
     right=(3, 5),
     none="Nothing was sent yet.",
 )
+
+
+def _looked_at(case: Row) -> str:
+    by = case["decided_by"] or case["proposed_by"]
+    return f"{case['state']}: {case['verdict']}, {by}" if by else case["state"]
 
 
 def _stands(movement: Row) -> str:
