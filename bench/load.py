@@ -1,8 +1,9 @@
 """The load generator: `python -m bench.load`, in a process of its own.
 
 It reads prepared requests from a file, keeps one under way on each of its connections, and
-prints what it saw as JSON. It knows just enough HTTP to find the end of an answer, so that it
-takes as little as possible of the machine it shares with the hub.
+writes what it saw as JSON into a file beside: of megabytes in a pipe the end was once missing.
+It knows just enough HTTP to find the end of an answer, so that it takes as little as possible of
+the machine it shares with the hub.
 """
 
 import asyncio
@@ -42,8 +43,13 @@ class Heard(msgspec.Struct):
     first_refusal: str = ""
 
 
+def heard_file(job: Path) -> Path:
+    """Give the file in which a load generator writes what it saw of a job."""
+    return job.with_name(f"{job.name}.heard")
+
+
 def read_heard(line: str, code: int | None) -> Heard:
-    """Read the line that a load generator printed, which has ended with `code` or not yet.
+    """Read what a load generator said, which has ended with `code` or not yet.
 
     Raises: RuntimeError that says what was read: one that was killed leaves part of a line.
     """
@@ -175,7 +181,7 @@ def main() -> None:
     job = msgspec.msgpack.decode(Path(sys.argv[1]).read_bytes(), type=Job)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         heard = runner.run(Load(job).run())
-    print(msgspec.json.encode(heard).decode(), flush=True)
+    heard_file(Path(sys.argv[1])).write_bytes(msgspec.json.encode(heard))
 
 
 if __name__ == "__main__":

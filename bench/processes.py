@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import psutil
 
 from bench.engines import commits_made, config_file
 from bench.figures import Figure, percentile
-from bench.load import Heard, Job, read_heard
+from bench.load import Heard, Job, heard_file, read_heard
 from farthing.settings import Config
 
 PATIENCE_SECONDS = 60
@@ -84,7 +85,7 @@ def measure(
         note(0)
         begun()
 
-    heard = run_load([sys.executable, "-m", "bench.load", str(file)], before)
+    heard = run_load([sys.executable, "-m", "bench.load", str(file)], heard_file(file), before)
     note(1)
     if heard.refused:
         raise RuntimeError(f"{name}: {heard.refused} refused; the first:\n{heard.first_refusal}")
@@ -120,11 +121,12 @@ def resident_bytes(hub: psutil.Process) -> int:
     return sum(one.memory_info().rss for one in _with_children(hub))
 
 
-def run_load(command: Sequence[str], before: Callable[[], None]) -> Heard:
-    """Run a load generator: let it warm up, then measure.
+def run_load(command: Sequence[str], heard: Path, before: Callable[[], None]) -> Heard:
+    """Run a load generator, which writes a file of what it heard: let it warm up, then measure.
 
     Raises: RuntimeError when it fails.
     """
+    heard.write_bytes(b"")
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as load:
@@ -136,5 +138,4 @@ def run_load(command: Sequence[str], before: Callable[[], None]) -> Heard:
                 before()
             load.stdin.write("\n")
             load.stdin.flush()
-        said = load.stdout.readline()
-    return read_heard(said, load.returncode)
+    return read_heard(heard.read_text(), load.returncode)

@@ -138,9 +138,12 @@ raise SystemExit(3)
 def test_a_load_generator_that_breaks_off_ends_its_peer_and_says_what_was_read(
     tmp_path,
 ):
+    heard = tmp_path / "heard"
+    breaks_off = BREAKS_OFF.replace("end=", f"file=open({str(heard)!r}, 'w'), end=")
+
     def run(_asked):
         yield figure()
-        run_load([sys.executable, "-c", BREAKS_OFF], lambda: None)
+        run_load([sys.executable, "-c", breaks_off], heard, lambda: None)
 
     outcome = peers.meet(peer(run), asked(tmp_path), install_only=False)
     assert "22 characters, the last '{\"latencies\": [0.5, 0.'" in outcome.why
