@@ -37,6 +37,7 @@ from farthing.core.people import (
     sign_in_code_hash,
 )
 from farthing.core.refunds import GiveBack
+from farthing.core.said import By, Means
 from farthing.core.settling import Capture, Expire, MarkDelivery, Void
 from farthing.core.telling import BeginNotice, EndNotice, NoticeTry
 from farthing.core.webhooks import (
@@ -79,8 +80,8 @@ async def live(world, signer):
     await world.do(GiveBack(ids.name("ref", world.fresh()), held[0], None, None, "rest"))
     await world.do(MarkDelivery(held[1], None, "incomplete: gone"))
     asked = [(await paid(world, buyer, shop, 3_100 + i, hold=60)).id for i in range(3)]
-    await world.do(AnswerAsk(asked[0], None, "deny"))
-    await world.do(AnswerAsk(asked[1], None, "approve"))
+    await world.do(AnswerAsk(asked[0], None, "deny", By(Means.KEY, "key_eve")))
+    await world.do(AnswerAsk(asked[1], None, "approve", By(Means.PASSKEY, "per_ada")))
     await world.do(world.cancel(buyer, world.order(buyer, shop, 70)))
     unwanted = world.pay(buyer, shop, 3_200, hold=60)
     await world.do(unwanted)

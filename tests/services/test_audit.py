@@ -245,6 +245,7 @@ PAYMENT = [
     "budgets",
     "leaf",
     "fees",
+    "answers",
 ]
 
 

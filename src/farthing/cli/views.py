@@ -194,8 +194,17 @@ def _payment(item: Row, assets: dict[str, Asset]) -> tuple[str, ...]:
         told.append(f"{money_text(taken, code, assets)} of it")
     if back != "0":
         told.append(f"{money_text(back, code, assets)} back")
+    told += [f"{_SAID[one['answer']]} by {_who(one)}" for one in item.get("answers", [])]
     if taken := sum(int(fee["units"]) - int(fee["returned"]) for fee in item.get("fees", [])):
         told.append(f"{money_text(str(taken), code, assets)} fee")
     amount, when = money_text(item["amount"], code, assets), item["created_at"][:19]
     what = item["resource"] or ""
     return (when, item["id"], item["state"], amount, item["payee"], what, ", ".join(told))
+
+
+_SAID = {"approve": "approved", "deny": "denied"}
+
+
+def _who(said: Row) -> str:
+    """Say who answered, and how: the deadline is nobody's word."""
+    return f"{said['by']} ({said['means']})" if said["by"] else f"the {said['means']}"

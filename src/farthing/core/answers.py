@@ -14,6 +14,7 @@ from farthing.core.paying import refused_by_rules
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
 from farthing.core.records import Read
 from farthing.core.refusals import Refusal
+from farthing.core.said import DEADLINE, OPERATOR, By, Said, read_said, write_said
 from farthing.core.sessions import is_deposit
 from farthing.core.taking import refuse, take
 from farthing.errors import Conflict, Missing, present
@@ -24,11 +25,15 @@ APPROVED_HOLD_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class AnswerAsk:
-    """Approve or deny a payment that awaits its owner, or apply the deadline's rule."""
+    """Approve or deny a payment that awaits its owner, or apply the deadline's rule.
+
+    Shape: `by` is who says so; whatever a deadline's rule says, nobody does.
+    """
 
     payment: str
     owner: str | None
     answer: Literal["approve", "deny", "lapse"]
+    by: By = OPERATOR
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -51,10 +56,10 @@ class AnswerAsk:
         if self.answer == "lapse" and not over:
             return Outcome(Authorised(payment, fresh=False))
         if self.answer == "deny":  # Also when it comes late: nothing was taken yet.
-            return refuse(view, payment, Refusal.DENIED)
+            return refuse(view, _heard(view, payment, "deny", self.by), Refusal.DENIED)
         if over:
             return self._lapse(view, payment)
-        return _approve(view, payment)
+        return _approve(view, _heard(view, payment, "approve", self.by))
 
     def _late(self, payment: Payment) -> Outcome[Authorised]:
         if not payment.ask:
@@ -68,8 +73,15 @@ class AnswerAsk:
         device = view.get(DEVICES, payment.device)
         mandate = view.get(MANDATES, device.mandate) if device is not None else None
         if mandate is not None and mandate.on_timeout == "allow":
-            return _approve(view, payment)
-        return refuse(view, payment, Refusal.ASK_EXPIRED)
+            return _approve(view, _heard(view, payment, "approve", DEADLINE))
+        return refuse(view, _heard(view, payment, "deny", DEADLINE), Refusal.ASK_EXPIRED)
+
+
+def _heard(view: View, payment: Payment, answer: Literal["approve", "deny"], by: By) -> Payment:
+    """Write down who said what, for good."""
+    said = Said(answer, by.means, by.who, view.now_ns)
+    kept = write_said([*read_said(payment.answers), said])
+    return msgspec.structs.replace(payment, answers=kept)
 
 
 def _approve(view: View, payment: Payment) -> Plan[Authorised] | Outcome[Authorised]:

@@ -15,6 +15,7 @@ from farthing.core.events import Fact, Kind, event_writes
 from farthing.core.facts import body_of
 from farthing.core.fees import fee_total, read_fees
 from farthing.core.records import Table, Write
+from farthing.core.said import said_told
 from farthing.core.stated import record_digest
 from farthing.errors import Missing
 
@@ -50,7 +51,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
            the payment counts in; `claim` names the one who may serve it, once there is one;
            `hold_ends_ns` and `ask_ends_ns` are 0 when they do not apply; `leaf` is its newest
            statement's; `fees` is what `core/fees.py` writes, empty where nothing is taken; `risk`
-           what `core/flags.py` writes, empty where nothing was odd about the order.
+           what `core/flags.py` writes, empty where nothing was odd about the order; `answers` what
+           `core/said.py` writes, empty where nobody was asked or has answered yet.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     leaf: int
     fees: str = ""
     risk: str = ""
+    answers: str = ""
 
     @property
     def number(self) -> int:
@@ -223,6 +226,8 @@ def _facts(payment: Payment, kind: Kind) -> list[Fact]:
     payers = payees = {} if told_by_statement(payment) else _body(payment)
     if payment.reason:
         payees = payers | {"reason": _payees_reason(payment)}
+    if payment.answers:
+        payers = (payers or _body(payment)) | said_told(payment.answers)
     facts = [Fact(payment.owner, kind, payment.id, payers)]
     if payment.payee_owner != payment.owner:
         facts.append(Fact(payment.payee_owner, kind, payment.id, payees))

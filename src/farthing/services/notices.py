@@ -22,6 +22,7 @@ from farthing.core.listeners import DEFAULT, Address, Listener, SetWishes, TurnO
 from farthing.core.notices import Class, Wishes
 from farthing.core.payments import PAYMENTS, Payment
 from farthing.core.people import PEOPLE, Person
+from farthing.core.said import By, Means
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, Unauthenticated
 from farthing.log_lines import Log
 from farthing.notifiers.base import Notice, Way
@@ -168,7 +169,8 @@ class Notices:
         if answer == "approve" and not self._may_now(found, answers):
             raise Unauthenticated("passkey-needed", "open the page and look at it there")
         said: Literal["approve", "deny"] = "approve" if answer == "approve" else "deny"
-        done = await self._ctx.books.commit_one(AnswerAsk(ident, person.owner, said), person.owner)
+        unit = AnswerAsk(ident, person.owner, said, By(Means.NOTICE, person.id))
+        done = await self._ctx.books.commit_one(unit, person.owner)
         return done.answer.payment
 
     def _may_now(self, payment: Payment, answers: str) -> bool:

@@ -1,12 +1,11 @@
 """Paying: the signature is checked, then money and record move in one commit."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from farthing.books.base import Done
 from farthing.clock import NS
 from farthing.codec import from_base64url
-from farthing.core.answers import AnswerAsk
 from farthing.core.asks import ASKS
 from farthing.core.cancelling import Cancel
 from farthing.core.chain import Proof
@@ -166,12 +165,6 @@ class Payments:
         """Record that an answer broke off after it was paid."""
         unit = MarkDelivery(payment, by, f"incomplete: {reason}"[:100])
         await self._ctx.books.commit_one(unit, by or "")
-
-    async def answer(
-        self, payment: str, answer: Literal["approve", "deny"], by: str | None
-    ) -> Done[Authorised]:
-        """Approve or deny a payment that awaits its owner."""
-        return await self._ctx.books.commit_one(AnswerAsk(payment, by, answer), by or "")
 
     async def find(self, ident: str) -> Payment:
         """Get a payment by its id, or by that of an order it has answered as its equal.

@@ -235,11 +235,24 @@ class RiskAnswer(TypedDict):
     reasons: list[RiskReason]
 
 
+class SaidAnswer(TypedDict):
+    """One answer to an ask: `by` is a person's id or a key's, null where it was the hub's own.
+
+    `means` is `passkey`, `session`, `notice`, `key`, `operator` or `deadline`.
+    """
+
+    answer: str
+    by: str | None
+    means: str
+    at: str
+
+
 class PaymentAnswer(TypedDict):
     """A payment; `reason` is a refusal's code. A receipt is given where one payment is shown.
 
     `fees` has the fees that it is under, if it is under any. `risk` is what was odd about its
-    order, if anything was; the payer's owner and the operator see it.
+    order, if anything was, and `answers` who answered what its owner was asked; the payer's owner
+    and the operator see these two.
     """
 
     id: str
@@ -264,6 +277,7 @@ class PaymentAnswer(TypedDict):
     changed_at: str
     fees: NotRequired[list[FeeAnswer]]
     risk: NotRequired[RiskAnswer]
+    answers: NotRequired[list[SaidAnswer]]
     receipt: NotRequired[dict[str, Any] | None]
 
 

@@ -13,6 +13,7 @@ from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
+from farthing.core.said import OPERATOR, By, Means
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
 from farthing.services.hub import Authorisation, OnceKey
@@ -152,12 +153,14 @@ async def deny(call: Call) -> Reply:
 
 
 async def _answered(call: Call, answer: Any) -> Reply:
-    unit = AnswerAsk(call.path["payment"], call.asker.sees, answer)
-    return await call.once(unit, partial(_shown_at, call.desk.ctx.clock()))
+    asker = call.asker
+    by = By(Means.KEY, asker.name) if asker.name.startswith("key_") else OPERATOR
+    unit = AnswerAsk(call.path["payment"], asker.sees, answer, by)
+    return await call.once(unit, partial(_shown_at, call.desk.ctx.clock(), asker))
 
 
-def _shown_at(now_ns: int, done: Authorised) -> answers.PaymentAnswer:
-    return shapes.show_payment(done.payment, now_ns)
+def _shown_at(now_ns: int, asker: Principal, done: Authorised) -> answers.PaymentAnswer:
+    return shapes.show_payment_to(done.payment, now_ns, asker)
 
 
 async def look_up(call: Call) -> Reply:

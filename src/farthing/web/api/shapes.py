@@ -16,6 +16,7 @@ from farthing.core.owners import KeyRecord, OwnerRecord, Principal
 from farthing.core.payments import MONEY, Payment
 from farthing.core.people import Person
 from farthing.core.refunds import Refund
+from farthing.core.said import Said, read_said
 from farthing.core.sessions import Session, current, is_deposit
 from farthing.core.usage import Usage
 from farthing.money import UNITS_MAX
@@ -210,12 +211,16 @@ def show_payment(payment: Payment, now_ns: int, sees: str | None = None) -> answ
 def show_payment_to(payment: Payment, now_ns: int, asker: Principal) -> answers.PaymentAnswer:
     """Write a payment for who asks for it.
 
-    Shape: what was odd about it is for the payer's owner and the operator: a device that was stolen
-           would learn from it how to be like itself.
+    Shape: what was odd about it, and who answered, is for the payer's owner and the operator: a
+           device that was stolen would learn from it how to be like itself.
     """
     shown = show_payment(payment, now_ns, asker.sees)
+    if asker.device or asker.sees not in (None, payment.owner):
+        return shown
+    if payment.answers:
+        shown["answers"] = [_said(said) for said in read_said(payment.answers)]
     flag = read_flag(payment.risk)
-    if flag is not None and not asker.device and asker.sees in (None, payment.owner):
+    if flag is not None:
         shown["risk"] = {
             "act": flag.act.value,
             "would": flag.would.value,
@@ -225,6 +230,15 @@ def show_payment_to(payment: Payment, now_ns: int, asker: Principal) -> answers.
             ],
         }
     return shown
+
+
+def _said(said: Said) -> answers.SaidAnswer:
+    return {
+        "answer": said.answer,
+        "by": said.who or None,
+        "means": said.means.value,
+        "at": write_time_ns(said.at_ns),
+    }
 
 
 def show_with_receipt(shown: answers.PaymentAnswer, receipt: bytes) -> bytes:

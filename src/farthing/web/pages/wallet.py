@@ -6,9 +6,12 @@ from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.devices import RevokeDevice
 from farthing.core.payments import Payment, State
+from farthing.core.said import By, Means
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages import people, refunding
+from farthing.web.pages import refunding
+from farthing.web.pages.answered import answered
 from farthing.web.pages.approvals import (
     BY_TERMS,
     Act,
@@ -75,7 +78,8 @@ async def payment_page(visit: Visit) -> Reply:
         return visit.page("ask.html", line=line, mandate=mandate, **asking(visit))
     receipt = await visit.call.desk.payments.receipt(payment)
     root = visit.call.desk.ctx.identity.root_public
-    return visit.page("receipt.html", line=line, receipt=receipt, root=root)
+    said = await answered(visit, payment)
+    return visit.page("receipt.html", line=line, receipt=receipt, root=root, answered=said)
 
 
 async def answer(visit: Visit, form: dict[str, str]) -> Reply:
@@ -93,9 +97,11 @@ async def answer(visit: Visit, form: dict[str, str]) -> Reply:
         raise Conflict("approval-changed", "this is not what you were asked; look at it again")
     if said == "approve":
         need_guardian(visit)
-    unit: Any = AnswerAsk(payment.id, owner, "approve" if said == "approve" else "deny")
     again = payment.state is not State.AWAITING  # Said before: nothing is left to be confirmed.
-    if said == "approve" and not again and needs_passkey(visit.call.desk.config, payment):
+    proven = said == "approve" and not again and needs_passkey(visit.call.desk.config, payment)
+    by = By(Means.PASSKEY if proven else Means.SESSION, visit.me.person.id)
+    unit: Any = AnswerAsk(payment.id, owner, "approve" if said == "approve" else "deny", by)
+    if proven:
         unit = await _confirmed(visit, form, approval_of(payment), unit)
     await visit.call.desk.ctx.books.commit_one(unit, owner)
     return visit.go(f"/wallet/payments/{payment.id}")
