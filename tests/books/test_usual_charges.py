@@ -145,6 +145,7 @@ class Town:
             ([day, Budget(name="month", per="month", limit=5000)], {}),
             ([day], {"largest": 30}),
             ([day], {"ask_above": 25}),
+            ([day], {"two_above": 25}),
             ([day], {"payees": self.payees[:2]}),
             ([day], {"categories": ["energy"]}),
             ([Budget(name="some", per="day", limit=60, payees=self.payees[:1])], {}),

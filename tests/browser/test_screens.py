@@ -34,7 +34,9 @@ def street(hub: Hub) -> Street:
     gauges, mill = (hub.account(hub.owner(name), "till") for name in ("Gauges", "Mill & Sons"))
     fleet, till = hub.account(owner, "fleet", 50_000_000), hub.account(owner, "sales")
     day = [{"name": "day", "per": "day", "limit": "20000000"}]
-    charger = hub.enrol(owner, fleet, "Charger 7", budgets=day, ask_above="3000000")
+    charger = hub.enrol(
+        owner, fleet, "Charger 7", budgets=day, ask_above="3000000", two_above="4000000"
+    )
     hour = [{"name": "hour", "per": "1h", "limit": "2000000"}]
     kiosk = hub.enrol(
         owner, hub.account(owner, "kiosk", 2_000_000), "Kiosk 3", budgets=hour, largest="500000"
@@ -101,8 +103,20 @@ def test_every_page_is_for_everybody_by_day_and_by_night(
         for name, path in pages(street):
             page.goto(hub.url + path)
             look_at(ada, name, folder, faults)
+        approved_by_another(chromium, hub, street)
+        page.goto(f"{hub.url}/wallet/payments/{street.asked}")
+        look_at(ada, "ask-two", folder, faults)
         assert faults == {}
         assert ada.troubles == []
+
+
+def approved_by_another(chromium: Chromium, hub: Hub, street: Street) -> None:
+    """Let the first of two people approve what waits."""
+    with chromium.person() as bea:
+        page = bea.join(hub.link(street.owner, "Bea Byron"))
+        page.goto(f"{hub.url}/wallet/payments/{street.asked}")
+        page.get_by_role("button", name="Approve").click()
+        page.get_by_text("You approved it.").wait_for()
 
 
 def look_at(person: Person, name: str, folder: str | None, faults: dict[str, Any]) -> None:

@@ -36,6 +36,11 @@ def test_orders_go_through_are_asked_about_or_refused():
     assert foresee(mandate(hours=["08:00-18:00"]), orders(1, 1, every=9 * 3600)).refused == 1
 
 
+def test_what_two_people_have_to_approve_is_asked_about_and_counted():
+    assert foresee(mandate(two_above=1), orders(1, 2, 3)) == Foreseen(3, 2, 0, 2)
+    assert foresee(mandate(ask_above=1, two_above=2), orders(1, 2, 3)) == Foreseen(3, 2, 0, 1)
+
+
 def test_a_budget_counts_by_its_period_and_a_refused_order_spends_nothing():
     day = mandate(budgets=[Budget(name="day", per="day", limit=10)])
     assert foresee(day, orders(6, 5, 4)) == Foreseen(3, 0, 1)
@@ -59,8 +64,8 @@ def test_the_end_of_a_mandate_is_about_what_comes():
 
 
 START = mandate(
-    largest=10, ask_above=5, payees=["acc_a", "acc_b"], categories=["power"], hours=["08:00-18:00"],
-    expires=MONDAY, budgets=[Budget(name="day", per="day", limit=100)],
+    largest=10, ask_above=5, two_above=7, payees=["acc_a", "acc_b"], categories=["power"],
+    hours=["08:00-18:00"], expires=MONDAY, budgets=[Budget(name="day", per="day", limit=100)],
 )  # fmt: skip
 
 
@@ -70,6 +75,7 @@ START = mandate(
         {}, {"largest": 9}, {"ask_above": 4}, {"payees": ["acc_b"]}, {"expires": MONDAY - 1},
         {"budgets": [Budget(name="day", per="day", limit=99)]}, {"ask_seconds": 9000},
         {"budgets": [*START.budgets, Budget(name="week", per="week", limit=1)]}, {"name": "y"},
+        {"two_above": 6}, {"two_above": 6}, {"two_above": 1, "ask_above": None},
     ],
 )  # fmt: skip
 def test_a_change_that_only_narrows(change: dict[str, Any]):
@@ -88,6 +94,7 @@ def test_a_change_that_only_narrows(change: dict[str, Any]):
         {"budgets": [Budget(name="day", per="day", limit=100, payees=["acc_a"])]},
         {"budgets": [Budget(name="day", per="day", limit=100, categories=["power"])]},
         {"zones": [ZoneChange(0, "Asia/Tokyo")]},
+        {"two_above": 8}, {"two_above": None},
     ],
 )  # fmt: skip
 def test_a_change_that_allows_more(change: dict[str, Any]):

@@ -11,7 +11,7 @@ SILENCE = Said("deny", Means.DEADLINE, "", 9)
 def payment(**more) -> Payment:
     zero = {"str": "", "int": 0, "bytes": b"", "bool": False, "State": "awaiting"}
     named = {
-        name: zero.get(getattr(kind, "__name__", ""), None)
+        name: zero.get(getattr(kind, "__name__", ""))
         for name, kind in Payment.__annotations__.items()
         if name not in ("fees", "risk", "answers")
     }

@@ -20,7 +20,9 @@ from farthing.core.mandates import Budget, Mandate
 from farthing.core.offers import OfferRecord, SetOffer
 from farthing.core.orders import payment_id
 from farthing.core.payments import PAYMENTS, Authorised, Payment
+from farthing.core.people import Person, RemovePerson
 from farthing.core.refunds import GiveBack, Refunded
+from farthing.core.said import OPERATOR, By, read_said
 from farthing.core.settling import Capture, Expire, Void
 from farthing.errors import FarthingError
 from farthing.keys import Ed25519Signer
@@ -30,19 +32,42 @@ from farthing.store.queries import asks_over, holds_over
 from farthing.testing.worlds import START_NS, HandClock, Spender, World
 from farthing.threads import Threads
 from tests.books.auditor import check_history
+from tests.books.persons import answerer
 from tests.machines.fees_model import TAKEN_BY, TERMS, Levy
 from tests.machines.looking import available, used
-from tests.machines.payments_model import ASK_ABOVE, ASK_SECONDS, LARGEST, Model, Paid, Terms
+from tests.machines.payments_model import (
+    ASK_ABOVE,
+    ASK_SECONDS,
+    LARGEST,
+    TWO_ABOVE,
+    Model,
+    Paid,
+    Terms,
+)
 from tests.own_writers import books_on
 
 SIGNER = Ed25519Signer(bytes(32))
 SPENDERS, SELLERS, TAKERS = 2, 2, 2
+PEOPLE = 3
+"""Who answers for each spender's owner; whoever is one more is the operator."""
+
 BATCH = 5
 
 which = st.integers(0, 5)
 parts = st.one_of(st.none(), st.none(), st.integers(0, 12))
 settlings = st.sampled_from(
-    ["capture", "capture", "void", "refund", "refund", "approve", "approve", "deny", "lapse"]
+    [
+        "capture",
+        "capture",
+        "void",
+        "refund",
+        "refund",
+        "approve",
+        "approve",
+        "approve",
+        "deny",
+        "lapse",
+    ]
 )
 FITTING = {
     "capture": "held",
@@ -56,6 +81,10 @@ doings = st.sampled_from(
     ["credit", "limits", "limits", "limits", "frozen", "open", "open", "open", "open", "revoke"]
 )
 limits = st.sampled_from([5, 12, 25, 40, 60, 100])
+LONELY = 100
+"""With this limit a day, one person is enough."""
+
+people = st.integers(0, PEOPLE)
 levies = st.sampled_from(TERMS)
 takers = st.sampled_from(TAKEN_BY)
 hub_fees = st.one_of(st.none(), st.tuples(takers, levies))
@@ -88,6 +117,7 @@ class PaymentsMachine(RuleBasedStateMachine):
         self.world = World(books, database, self.clock)
         self.model = Model(self.clock.now)
         self.spenders: list[Spender] = []
+        self.people: list[list[By]] = []
         self.accounts: list[str] = []
         self.asked: list[tuple[Any, Callable[[], tuple[str, str]]]] = []
         self.sent: list[tuple[Any, Paid]] = []
@@ -106,10 +136,12 @@ class PaymentsMachine(RuleBasedStateMachine):
                 *budgets(60, 20),
                 largest=LARGEST,
                 ask_above=ASK_ABOVE,
+                two_above=TWO_ABOVE,
                 ask_seconds=ASK_SECONDS,
                 on_timeout="allow" if silent and i else "refuse",
             )
             self.spenders.append(spender)
+            self.people.append([await answerer(world, spender) for _ in range(PEOPLE)])
             self.model.terms.append(Terms(60, 20, bool(silent and i)))
         self.accounts = [s.account for s in self.spenders]
         self.accounts += [await world.account() for _ in range(SELLERS + TAKERS)]
@@ -191,8 +223,8 @@ class PaymentsMachine(RuleBasedStateMachine):
             if unit.signed.order.expires > self.clock.now or self.model.knows(wish.ident):
                 self._ask(Cancel(unit), lambda: self.model.cancel(wish))
 
-    @rule(n=which, what=settlings, units=parts)
-    def settle(self, n: int, what: str, units: int | None) -> None:
+    @rule(n=which, what=settlings, units=parts, who=people)
+    def settle(self, n: int, what: str, units: int | None, who: int) -> None:
         ident, model = self._ident(n, FITTING[what]), self.model
         if not ident:
             return
@@ -205,7 +237,19 @@ class PaymentsMachine(RuleBasedStateMachine):
             self._ask(unit, lambda: model.refund(ident, units))
         else:
             answer: Any = what
-            self._ask(AnswerAsk(ident, None, answer), lambda: model.answer(ident, what))
+            by = self._who(ident, who)
+            self._ask(AnswerAsk(ident, None, answer, by), lambda: model.answer(ident, what, by.who))
+
+    def _who(self, ident: str, who: int) -> By:
+        """Pick one of those who answer for a payment's owner, or the operator."""
+        spender = next(wish.spender for _, wish in self.sent if wish.ident == ident)
+        return self.people[spender][who] if who < PEOPLE else OPERATOR
+
+    @rule(spender=st.integers(0, SPENDERS - 1), who=st.integers(0, PEOPLE - 1))
+    def remove(self, spender: int, who: int) -> None:
+        """Let somebody in no more, who may have approved what waits."""
+        by = self.people[spender][who].who
+        self._ask(RemovePerson(by), lambda: self.model.remove(by))
 
     @rule(n=st.integers(0, SPENDERS + SELLERS + TAKERS - 1), what=doings, day=limits, tea=limits)
     def owner_does(self, n: int, what: str, day: int, tea: int) -> None:
@@ -216,7 +260,8 @@ class PaymentsMachine(RuleBasedStateMachine):
             self._ask(unit, lambda: self.model.credit(account, day))
         elif what == "limits":
             self._ask(
-                self._limits(spender, day, tea), lambda: self.model.set_terms(spender, day, tea)
+                self._limits(spender, day, tea),
+                lambda: self.model.set_terms(spender, day, tea, day != LONELY),
             )
         elif what == "revoke":
             self._ask(self.world.revoke(mandate), lambda: self.model.revoke(spender))
@@ -232,6 +277,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             ident=device.mandate,
             largest=LARGEST,
             ask_above=ASK_ABOVE,
+            two_above=None if day == LONELY else TWO_ABOVE,
             ask_seconds=ASK_SECONDS,
             on_timeout="allow" if self.model.terms[spender].allows_in_silence else "refuse",
         )
@@ -248,7 +294,8 @@ class PaymentsMachine(RuleBasedStateMachine):
                     payee, category = chance.choice([2, 3, 2, 0, 1]), chance.choice(["", "tea"])
                     self.pay(chance.randrange(SPENDERS), payee, amount, hold, category)
                 case "s":
-                    self.settle(n, chance.choice(sorted(FITTING)), units)
+                    who = chance.choice([0, 0, 1, 1, 2, 3])
+                    self.settle(n, chance.choice(sorted(FITTING)), units, who)
                 case "a":
                     self.pay_again(n)
                 case "c":
@@ -319,6 +366,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             )  # fmt: skip
             told = [(f.units, f.returned, f.waived) for f in read_fees(kept.fees)]
             assert told == [(f.units, f.returned, f.waived) for f in p.fees]
+            assert [said.who for said in read_said(kept.answers)] == p.said
 
     def _read(self, look: Callable[[Any], Any]) -> Any:
         return self.loop.run_until_complete(self.world.database.read(look))
@@ -350,5 +398,5 @@ def told(answer: Any) -> tuple[str, str]:
         return said.refund.state, ""
     if isinstance(said, AccountRecord):
         return said.state, ""
-    assert isinstance(said, Mandate)
+    assert isinstance(said, Mandate | Person)
     return "set", ""

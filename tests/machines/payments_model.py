@@ -6,7 +6,7 @@ from tests.machines.fees_model import Levy, take
 
 DAY, HOUR = 86400, 3600
 ASK_SECONDS, APPROVED_SECONDS = 900, 900
-LARGEST, ASK_ABOVE = 30, 15
+LARGEST, ASK_ABOVE, TWO_ABOVE = 30, 15, 18
 
 
 @dataclass
@@ -29,6 +29,8 @@ class Paid:
     claimed: bool = True
     counted: list[tuple[str, int]] = field(default_factory=list)
     fees: list[Levy] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    approved: list[str] = field(default_factory=list)
 
     @property
     def is_unserved(self) -> bool:
@@ -44,6 +46,7 @@ class Terms:
     tea: int
     allows_in_silence: bool
     revoked: bool = False
+    two: bool = True
 
 
 class Model:
@@ -57,6 +60,7 @@ class Model:
         self.payments: dict[str, Paid] = {}
         self.asks: dict[tuple, str] = {}
         self.equals: dict[str, str] = {}
+        self.removed: set[str] = set()
 
     def knows(self, ident: str) -> bool:
         return ident in self.payments or ident in self.equals
@@ -150,7 +154,7 @@ class Model:
             take(p.fees, p.captured, self.frozen)
         return p.state, ""
 
-    def answer(self, ident: str, answer: str) -> tuple[str, str]:
+    def answer(self, ident: str, answer: str, who: str = "") -> tuple[str, str]:
         p = self.payments.get(ident)
         if p is None:
             return "error", "no-such-payment"
@@ -161,14 +165,37 @@ class Model:
                 return p.state, p.reason
             return "error", "already-answered"
         over = self.now >= p.ask_ends
+        terms = self.terms[p.spender]
+        two = terms.two and p.amount > TWO_ABOVE
+        if who in self.removed and answer != "lapse":
+            return "error", "no-such-person"
         if answer == "deny":
+            p.said.append(who)
             return self._refuse(p, "denied")
         if not over and answer == "lapse":
             return "awaiting", ""
-        if over and not self.terms[p.spender].allows_in_silence:
+        if over and (two or not terms.allows_in_silence):
+            p.said.append("")
             return self._refuse(p, "ask-expired")
+        if two and not self._second(p, who):
+            return ("awaiting", "") if who else ("error", "two-people-needed")
+        p.said.append("" if over else who)
         refusal = self._rules(p)
         return self._refuse(p, refusal) if refusal else self._take(p, max(p.hold, APPROVED_SECONDS))
+
+    def _second(self, p: Paid, who: str) -> bool:
+        """Tell whether this is the second person's word; note the first one's."""
+        others = [one for one in p.approved if one not in self.removed]
+        if not who or who in others:
+            return False
+        p.approved.append(who)
+        if not others:
+            p.said.append(who)
+        return bool(others)
+
+    def remove(self, who: str) -> tuple[str, str]:
+        self.removed.add(who)
+        return "set", ""
 
     def capture(self, ident: str, units: int | None) -> tuple[str, str]:
         p = self.payments.get(ident)
@@ -239,9 +266,9 @@ class Model:
         (self.frozen.add if to == "frozen" else self.frozen.discard)(account)
         return to, ""
 
-    def set_terms(self, spender: int, day: int, tea: int) -> tuple[str, str]:
+    def set_terms(self, spender: int, day: int, tea: int, two: bool) -> tuple[str, str]:
         terms = self.terms[spender]
-        terms.day, terms.tea = day, tea
+        terms.day, terms.tea, terms.two = day, tea, two
         return "set", ""
 
     def revoke(self, spender: int) -> tuple[str, str]:

@@ -51,6 +51,7 @@ from farthing.core.webhooks import (
 )
 from farthing.keys import Ed25519Signer
 from farthing.testing.drawing import Drawer
+from tests.books.persons import answerer
 
 ROOT = Ed25519Signer(bytes(reversed(range(32))))
 DAY = Budget(name="day", per="day", limit=10_000)
@@ -81,7 +82,8 @@ async def live(world, signer):
     await world.do(MarkDelivery(held[1], None, "incomplete: gone"))
     asked = [(await paid(world, buyer, shop, 3_100 + i, hold=60)).id for i in range(3)]
     await world.do(AnswerAsk(asked[0], None, "deny", By(Means.KEY, "key_eve")))
-    await world.do(AnswerAsk(asked[1], None, "approve", By(Means.PASSKEY, "per_ada")))
+    await world.do(AnswerAsk(asked[1], None, "approve", await answerer(world, buyer)))
+    await by_two(world, shop)
     await world.do(world.cancel(buyer, world.order(buyer, shop, 70)))
     unwanted = world.pay(buyer, shop, 3_200, hold=60)
     await world.do(unwanted)
@@ -99,6 +101,17 @@ async def live(world, signer):
     await give_fees(world, buyer, shop)
     await flag(world, buyer, shop)
     return {"refused": refused.id, "held": waiting, "shop": shop}
+
+
+async def by_two(world, shop):
+    """Ask two people: one payment both approve, one waits for the second, one is denied."""
+    buyer = await world.spender(20_000, two_above=5)
+    ada, bea = await answerer(world, buyer), await answerer(world, buyer)
+    asked = [(await paid(world, buyer, shop, 10 + i, hold=60)).id for i in range(3)]
+    for ident in asked:
+        await world.do(AnswerAsk(ident, None, "approve", ada))
+    await world.do(AnswerAsk(asked[0], None, "approve", bea))
+    await world.do(AnswerAsk(asked[1], None, "deny", bea))
 
 
 async def draw(world, shop):

@@ -185,5 +185,6 @@ def _is_plain(unit: Authorise, standing: Standing, payee: AccountRecord) -> bool
         and payer.asset == payee.asset == order.asset
         and 0 < order.amount <= mandate.largest
         and (mandate.ask_above is None or order.amount <= mandate.ask_above)
+        and (mandate.two_above is None or order.amount <= mandate.two_above)
         and not is_deposit(order.resource)
     )  # fmt: skip

@@ -20,7 +20,7 @@ _NONE = "none"
 
 _KEPT = (
     *("asset", "name", "largest", "budgets", "payees", "categories", "hours", "time_zone"),
-    *("expires", "ask_above", "ask_seconds", "on_timeout"),
+    *("expires", "ask_above", "two_above", "ask_seconds", "on_timeout"),
 )
 """What a mandate is made of when it is set anew."""
 
@@ -56,6 +56,7 @@ def create_mandate(
     category: Annotated[list[str] | None, typer.Option(help="Only in this category.")] = None,
     hours: Annotated[list[str] | None, typer.Option(help="Only then: 08:00-18:00.")] = None,
     ask_above: Annotated[str, typer.Option(help='Ask me above: "3 USD".')] = "",
+    two_above: Annotated[str, typer.Option(help='Ask two people above: "50 USD".')] = "",
     expires: Annotated[str, typer.Option(help="Until: 2027-01-01T00:00:00Z.")] = "",
     name: Annotated[str, typer.Option(help="A name for it.")] = "",
     owner: OwnerOption = "",
@@ -76,6 +77,7 @@ def create_mandate(
         "hours": hours or [],
         "largest": _units(largest, asset, assets) if largest else None,
         "ask_above": _units(ask_above, asset, assets) if ask_above else None,
+        "two_above": _units(two_above, asset, assets) if two_above else None,
         "expires": expires or None,
     }
     return ask_hub("POST", "/v1/mandates", body, config)
@@ -93,6 +95,7 @@ def change_mandate(
     category: Annotated[list[str] | None, typer.Option(help="Only in this category.")] = None,
     hours: Annotated[list[str] | None, typer.Option(help="Only then: 08:00-18:00.")] = None,
     ask_above: Annotated[str | None, typer.Option(help='Ask me above: "3 USD".')] = None,
+    two_above: Annotated[str | None, typer.Option(help='Ask two people above: "50 USD".')] = None,
     expires: Annotated[str | None, typer.Option(help="Until: 2027-01-01T00:00:00Z.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for it.")] = None,
     config: ConfigOption = None,
@@ -111,7 +114,8 @@ def change_mandate(
     asset = body["asset"]
     for text in budget or []:
         body["budgets"] = _with_budget(body["budgets"], text, asset, assets)
-    for member, price in (("largest", largest), ("ask_above", ask_above)):
+    lines = (("largest", largest), ("ask_above", ask_above), ("two_above", two_above))
+    for member, price in lines:
         if price is not None:
             body[member] = None if price == _NONE else _units(price, asset, assets)
     for member, given in (("payees", payee), ("categories", category), ("hours", hours)):

@@ -117,6 +117,8 @@ def _allows(mandate: Row, assets: dict[str, Asset]) -> str:
     told = [f"at most {money_text(largest, code, assets)}"] if largest else []
     told += [f"{money_text(b['limit'], code, assets)}/{b['per']}" for b in mandate["budgets"]]
     told += [f"asks above {money_text(line, code, assets)}"] if line else []
+    if two := mandate["two_above"]:
+        told.append(f"asks two people above {money_text(two, code, assets)}")
     told += [f"only {', '.join(mandate[rule])}" for rule in _LISTS if mandate[rule]]
     told += [f"until {mandate['expires']}"] if mandate["expires"] else []
     return ", ".join(told) or f"anything in {code}"

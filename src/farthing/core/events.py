@@ -47,6 +47,7 @@ class Kind(StrEnum):
     PAYMENT_FLAGGED = "payment.flagged"
     CASE_PROPOSED = "case.proposed"
     CASE_DECIDED = "case.decided"
+    PAYMENT_FIRST_APPROVAL = "payment.first_approval"
     FEE_TAKEN = "fee.taken"
     FEE_RETURNED = "fee.returned"
     SESSION_OPENED = "session.opened"
@@ -110,6 +111,7 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PAYMENT_FLAGGED: "an order was odd; `reasons` says how, to its payer's owner alone",
     Kind.CASE_PROPOSED: "what a flagged payment was, as one of two says (the operator's event)",
     Kind.CASE_DECIDED: "what a flagged payment was, as people say (the operator's event)",
+    Kind.PAYMENT_FIRST_APPROVAL: "one of two people approved; another one is asked still",
     Kind.FEE_TAKEN: "an account got the fee of a payment",
     Kind.FEE_RETURNED: "a fee went back to a payee, all or part of it, with a refund",
     Kind.SESSION_OPENED: "a session was opened: its deposit is held",

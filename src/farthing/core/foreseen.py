@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from farthing.clock import NS
-from farthing.core.mandates import Mandate, must_ask, rule_refusal
+from farthing.core.mandates import Mandate, must_ask, needs_two, rule_refusal
 from farthing.core.periods import period_at
 from farthing.core.refusals import Refusal
 
@@ -24,24 +24,29 @@ class Asked(NamedTuple):
 
 
 class Foreseen(NamedTuple):
-    """How many orders there were, were to be asked about, and refused; the rest goes through."""
+    """How many orders there were, were to be asked about, and refused; the rest goes through.
+
+    Shape: `by_two` are those of `asked` that two people would have had to approve.
+    """
 
     orders: int
     asked: int
     refused: int
+    by_two: int = 0
 
 
 def foresee(mandate: Mandate, orders: Iterable[Asked]) -> Foreseen:
     """Put orders to a mandate, one after another. Shape: `orders` come oldest first."""
     spent: Counter[tuple[str, int]] = Counter()
-    total = asked = refused = 0
+    total = asked = refused = by_two = 0
     for order in orders:
         total += 1
         if _refused(mandate, order, spent):
             refused += 1
         elif must_ask(mandate, order.units):
             asked += 1
-    return Foreseen(total, asked, refused)
+            by_two += needs_two(mandate, order.units)
+    return Foreseen(total, asked, refused, by_two)
 
 
 def _refused(mandate: Mandate, order: Asked, spent: Counter[tuple[str, int]]) -> bool:

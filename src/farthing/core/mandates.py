@@ -52,8 +52,10 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     """An owner's standing permission.
 
-    Units: `largest`, `ask_above` count smallest units; `expires` is Unix seconds, 0 for never.
-    Shape: empty lists allow everything; `ask_above` None never asks the owner.
+    Units: `largest`, `ask_above` and `two_above` count smallest units; `expires` is Unix seconds,
+           0 for never.
+    Shape: empty lists allow everything; `ask_above` None never asks the owner; above `two_above`
+           two different people have to approve, and None never wants a second one.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     created_ns: int = 0
     revoked_ns: int = 0
+    two_above: int | None = None
 
     @property
     def zone(self) -> str:
@@ -104,7 +107,16 @@ def rule_refusal(
 
 def must_ask(mandate: Mandate, units: int) -> bool:
     """Tell whether the owner wants to be asked about a commitment of this size."""
-    return mandate.ask_above is not None and units > mandate.ask_above
+    return _above(mandate.ask_above, units) or _above(mandate.two_above, units)
+
+
+def needs_two(mandate: Mandate, units: int) -> bool:
+    """Tell whether two different people have to approve a commitment of this size."""
+    return _above(mandate.two_above, units)
+
+
+def _above(line: int | None, units: int) -> bool:
+    return line is not None and units > line
 
 
 class BudgetLine(msgspec.Struct, frozen=True):

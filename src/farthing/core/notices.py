@@ -38,6 +38,7 @@ LANGUAGES = ("en", "de")
 
 _SECURITY = {
     Kind.PAYMENT_AWAITING,
+    Kind.PAYMENT_FIRST_APPROVAL,
     Kind.KEY_CREATED,
     Kind.KEY_REVOKED,
     Kind.DEVICE_INVITED,
@@ -156,10 +157,11 @@ def _lane(name: str, about: Class, kinds: Iterable[Kind], pace: Pace, **more: An
     return Lane(name, about, tuple(sorted(kind.value for kind in kinds)), pace, **more)
 
 
-_ASKS = {Kind.PAYMENT_AWAITING}
+ASKING = frozenset({Kind.PAYMENT_AWAITING, Kind.PAYMENT_FIRST_APPROVAL})
+"""What wants an answer of whoever may give it, and has not yet."""
 _LANES = (
-    _lane("asks", Class.SECURITY, _ASKS, Pace(6, 600), at_once=True),
-    _lane("security", Class.SECURITY, _SECURITY - _ASKS, Pace(20, 600), at_once=True),
+    _lane("asks", Class.SECURITY, ASKING, Pace(6, 600), at_once=True),
+    _lane("security", Class.SECURITY, _SECURITY - ASKING, Pace(20, 600), at_once=True),
     _lane("money", Class.MONEY, _MONEY, Pace(20, 3600), wait_seconds=COALESCE_SECONDS),
     _lane("account", Class.ACCOUNT, _ACCOUNT, Pace(10, 3600)),
     _lane("summary", Class.SUMMARY, _MONEY, Pace(2, 86_400), wait_seconds=SUMMARY_SECONDS),

@@ -221,6 +221,17 @@ def settled(
     return Outcome(answer, writes, payment.number, statement(payment))
 
 
+def waiting_on(view: View, payment: Payment, answer: T) -> Outcome[T]:
+    """Write that one of two people has approved, and tell the payer's owner alone.
+
+    Shape: for its payee and its device it awaits an answer, as before.
+    """
+    body = _body(payment) | said_told(payment.answers)
+    facts = [Fact(payment.owner, Kind.PAYMENT_FIRST_APPROVAL, payment.id, body)]
+    writes = [Write(PAYMENTS, payment), *event_writes(view.leaf, view.now_ns, facts)]
+    return Outcome(answer, writes, payment.number, statement(payment))
+
+
 def _facts(payment: Payment, kind: Kind) -> list[Fact]:
     """Tell each of the two owners once, and nothing that the statement of the same leaf says."""
     payers = payees = {} if told_by_statement(payment) else _body(payment)

@@ -31,6 +31,10 @@ class Means(StrEnum):
     """By nobody: the mandate says what silence means."""
 
 
+PERSONAL = frozenset({Means.PASSKEY, Means.SESSION, Means.NOTICE})
+"""The means that only a person has, each of whom is somebody else."""
+
+
 class By(NamedTuple):
     """Who gives an answer: a person's id or a key's, empty where it is the hub's own."""
 

@@ -15,7 +15,8 @@ def widens(before: Mandate, after: Mandate) -> bool:
     """Tell whether any order that was refused or asked about before could now go through."""
     return not (
         after.largest <= before.largest
-        and _ask_above(after) <= _ask_above(before)
+        and _asks_above(after) <= _asks_above(before)
+        and _line(after.two_above) <= _line(before.two_above)
         and _fewer(before.payees, after.payees)
         and _fewer(before.categories, after.categories)
         and _fewer(before.hours, after.hours)
@@ -26,8 +27,13 @@ def widens(before: Mandate, after: Mandate) -> bool:
     )
 
 
-def _ask_above(mandate: Mandate) -> int:
-    return NEVER if mandate.ask_above is None else mandate.ask_above
+def _asks_above(mandate: Mandate) -> int:
+    """Give the amount above which anybody is asked: where two have to approve, they are."""
+    return min(_line(mandate.ask_above), _line(mandate.two_above))
+
+
+def _line(above: int | None) -> int:
+    return NEVER if above is None else above
 
 
 def _fewer(before: Sequence[str], after: Sequence[str]) -> bool:

@@ -435,6 +435,8 @@ OF_EVENTS: dict[str, str] = {
     "account": "the account that an invited device will spend from, or that gets a fee",
     "agent": "the browser and system that a person signed in with, as it says of itself",
     "amount": "smallest units that were asked for",
+    "answered_by": "who answered an ask: ids of people or keys, or the hub's own means",
+    "answered_with": "how each answered: passkey, session, notice, key, operator or deadline",
     "asset": "what is counted",
     "by": "what let a person add a passkey (a link, a recovery code, a passkey), or who said it",
     "captured": "smallest units captured so far",

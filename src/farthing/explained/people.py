@@ -25,5 +25,6 @@ HINTS = {
     "person-incomplete": "Give a name, and at least one of owner and operator.",
     "reason-missing": "Say in a sentence why it was what you say.",
     "reason-too-long": "Say it in at most a thousand characters.",
+    "two-people-needed": "Two people approve it on the page of the payment; a key may deny it.",
     "too-many-passkeys": "Remove a passkey that is not used any more.",
 }

@@ -29,6 +29,7 @@ _ASKED = {"en": "Your answer is wanted", "de": "Ihre Antwort ist gefragt"}
 _KINDS = {
     "en": {
         "payment.awaiting": "A payment waits for your answer",
+        "payment.first_approval": "A payment was approved by one of two and waits for your answer",
         "key.created": "An API key was made",
         "key.revoked": "An API key was revoked",
         "device.invited": "A code to enrol a device was made",
@@ -71,6 +72,7 @@ _KINDS = {
     },
     "de": {
         "payment.awaiting": "Eine Zahlung wartet auf Ihre Antwort",
+        "payment.first_approval": "Einer von zweien hat zugestimmt; eine Zahlung wartet auf Sie",
         "key.created": "Ein API-Schlüssel wurde angelegt",
         "key.revoked": "Ein API-Schlüssel wurde widerrufen",
         "device.invited": "Ein Code zum Anmelden eines Geräts wurde erzeugt",
@@ -180,7 +182,11 @@ def answers_written(language: str) -> Sequence[Action]:
     return Action("approve", approve), Action("deny", deny)
 
 
-_UNITS = {"payment.awaiting": "amount", "payment.refunded": "refunded"}
+_UNITS = {
+    "payment.awaiting": "amount",
+    "payment.first_approval": "amount",
+    "payment.refunded": "refunded",
+}
 
 
 def _by_name(told: Told, kinds: Mapping[str, str]) -> dict[str, list[Event]]:

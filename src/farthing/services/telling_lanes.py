@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from farthing.clock import NS
 from farthing.core.addresses import RemoveAddress
-from farthing.core.events import Event, Kind
+from farthing.core.events import Event
 from farthing.core.listeners import Address, NoticeLane, usable
-from farthing.core.notices import Class, Told, told_at, told_now
+from farthing.core.notices import ASKING, Class, Told, told_at, told_now
 from farthing.core.payments import Payment, State
+from farthing.core.said import read_said
 from farthing.core.telling import UNCLEAR, BeginNotice, EndNotice, NoticeTry, told_again
 from farthing.log_lines import Log
 from farthing.notifiers.base import Notice, Posted
@@ -72,8 +73,8 @@ class Lanes:
         return await self._over(found.lane, [self._try(found, None, Posted(0, UNCLEAR, 0))])
 
     async def _told(self, found: Pending) -> int | None:
-        asks = await self._still_asked(found.events)
-        events = [e for e in found.events if e.kind != Kind.PAYMENT_AWAITING or e.subject in asks]
+        asks = await self._still_asked(found.events, found.lane.person)
+        events = [e for e in found.events if e.kind not in ASKING or e.subject in asks]
         lane, about = found.lane, found.lane.lane.about
         addresses = usable(found.listener.wishes, about, found.addresses)
         upto = lane.upto or (found.newest if found.more else found.events[-1].number)
@@ -153,9 +154,9 @@ class Lanes:
             actions=actions if approves else actions[1:],
         )
 
-    async def _still_asked(self, events: Sequence[Event]) -> dict[str, Asked]:
-        """Read the asks that wait for an answer still: others are not worth telling."""
-        idents = [one.subject for one in events if one.kind == Kind.PAYMENT_AWAITING]
+    async def _still_asked(self, events: Sequence[Event], person: str) -> dict[str, Asked]:
+        """Read the asks that wait for this person's answer still: others are not worth telling."""
+        idents = [one.subject for one in events if one.kind in ASKING]
         if not idents:
             return {}
         found = await self._ctx.database.read(lambda tx: asked_about(tx, idents))
@@ -163,7 +164,9 @@ class Lanes:
         return {
             ident: asked
             for ident, asked in found.items()
-            if asked.payment.state is State.AWAITING and asked.payment.ask_ends_ns > now
+            if asked.payment.state is State.AWAITING
+            and asked.payment.ask_ends_ns > now
+            and all(said.who != person for said in read_said(asked.payment.answers))
         }
 
     async def _later(

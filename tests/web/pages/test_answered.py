@@ -36,6 +36,7 @@ async def test_neither_the_payee_nor_the_device_is_told(tmp_path: Path):
     async with asked_in(tmp_path) as asked:
         payment = await asked.asks(SMALL)
         await asked.answer(payment)
+        asked.town.clock.move(1)
         for who in ("seller.seller", "big"):
             shown = await asked.town.made("GET", f"/v1/payments/{payment}", who=who)
             assert "answers" not in shown

@@ -109,6 +109,7 @@ class MandateAnswer(TypedDict):
     time_zone: str
     expires: str | None
     ask_above: str | None
+    two_above: str | None
     ask_seconds: int
     on_timeout: str
     revision: int

@@ -87,6 +87,7 @@ class MandateBody(Body, frozen=True, kw_only=True):
     time_zone: Text | None = None
     expires: Moment | None = None
     ask_above: Units | None = None
+    two_above: Units | None = None
     ask_seconds: Annotated[int, msgspec.Meta(ge=10, le=604_800)] = 900
     on_timeout: Literal["refuse", "allow"] = "refuse"
     owner: Ident | None = None

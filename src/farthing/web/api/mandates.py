@@ -65,6 +65,7 @@ async def _mandate(call: Call, body: bodies.MandateBody, ident: str, owner: str)
         ask_above=None if body.ask_above is None else parse_units(body.ask_above),
         ask_seconds=body.ask_seconds,
         on_timeout=body.on_timeout,
+        two_above=None if body.two_above is None else parse_units(body.two_above),
     )
 
 

@@ -99,6 +99,7 @@ def show_mandate(mandate: Mandate) -> answers.MandateAnswer:
         "time_zone": mandate.zone,
         "expires": write_time(mandate.expires) if mandate.expires else None,
         "ask_above": None if mandate.ask_above is None else str(mandate.ask_above),
+        "two_above": None if mandate.two_above is None else str(mandate.two_above),
         "ask_seconds": mandate.ask_seconds,
         "on_timeout": mandate.on_timeout,
         "revision": mandate.revision,

@@ -1,7 +1,7 @@
 """What the wallet shows, read from the books: balances, payments, devices and what they may."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from farthing import ids
 from farthing.clock import NS
@@ -11,6 +11,8 @@ from farthing.core.ledger import Account
 from farthing.core.mandates import MANDATES, Mandate
 from farthing.core.owners import OWNERS, OwnerRecord
 from farthing.core.payments import PAYMENTS, Payment, State
+from farthing.core.people import PEOPLE
+from farthing.core.said import read_said
 from farthing.services.context import Context
 from farthing.store.accounts import account_counters
 from farthing.store.database import Tx
@@ -55,7 +57,8 @@ class Line:
     """A payment as an owner sees it.
 
     Shape: `other` names the other side where it may be known; `machine` the device, where it is
-           the owner's own; `mine` tells which sides are the owner's: `out`, `in` or `both`.
+           the owner's own; `mine` tells which sides are the owner's: `out`, `in` or `both`;
+           `approved` names by their ids who has approved what still waits for one more.
     """
 
     payment: Payment
@@ -63,6 +66,7 @@ class Line:
     other: str
     machine: str
     now_ns: int
+    approved: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def state(self) -> str:
@@ -169,7 +173,17 @@ class Book:
         devices = tx.fetch(DEVICES, list({row.device for row in payments}))
         owners = tx.fetch(OWNERS, list({row.payee_owner for row in payments}))
         accounts = tx.fetch(ACCOUNTS, list({row.payee for row in payments}))
-        return [self._line(row, devices, owners, accounts, now_ns) for row in payments]
+        lines = [self._line(row, devices, owners, accounts, now_ns) for row in payments]
+        return [self._with_first(tx, line) for line in lines]
+
+    def _with_first(self, tx: Tx, line: Line) -> Line:
+        """Add who has approved what waits for a second person."""
+        row = line.payment
+        if not row.answers or row.state is not State.AWAITING or row.owner != self._owner:
+            return line
+        people = tx.fetch(PEOPLE, [said.who for said in read_said(row.answers)])
+        here = {who: one.name for who, one in people.items() if not one.removed_ns}
+        return replace(line, approved=here)
 
     def _line(
         self,
@@ -238,6 +252,14 @@ class Book:
         return await self._ctx.database.read(
             lambda tx: self._lines(tx, page(tx, PAYMENTS, where, limit=SALES), now_ns)
         )
+
+    async def guardians(self) -> int:
+        """Count who may approve for the owner."""
+        where = {"owner": self._owner, "removed_ns": 0}
+        found = await self._ctx.database.read(
+            lambda tx: page(tx, PEOPLE, where, limit=_ACCOUNTS_MAX)
+        )
+        return sum(not person.is_ward for person in found)
 
     async def mandate_of(self, device: str) -> Mandate | None:
         """Read the mandate that one of the owner's devices is under."""

@@ -32,9 +32,10 @@ from farthing.web.pages.visit import Visit, need_guardian
 from farthing.web.pages.wallet import book_of
 
 PERIODS = ("day", "week", "month")
-_TEXTS = ("more", "per", "largest", "ask_above", "on_timeout", "expires")
+_TEXTS = ("more", "per", "largest", "ask_above", "two_above", "on_timeout", "expires")
 _LISTS = ("categories", "hours")
 _MARKS_MAX = 40
+_TWO = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ async def _tried(visit: Visit, machine: Machine, mandate: Mandate) -> dict[str, 
         if one.device.id != machine.device.id and not one.device.revoked_ns
     ]
     told = sentences(visit.renderer, mandate, await made.payees())
-    return {"sentences": told, "foreseen": foreseen, "others": others}
+    alone = mandate.two_above is not None and await book_of(visit).guardians() < _TWO
+    return {"sentences": told, "foreseen": foreseen, "others": others, "alone": alone}
 
 
 async def _read(visit: Visit, form: Mapping[str, str]) -> Change:
@@ -143,6 +145,7 @@ async def _read(visit: Visit, form: Mapping[str, str]) -> Change:
         largest=_limit(visit, told["largest"], before.asset),
         budgets=_budgets(visit, told, before),
         ask_above=units_typed(visit, told["ask_above"], before.asset),
+        two_above=units_typed(visit, told["two_above"], before.asset),
         on_timeout="allow" if told["on_timeout"] == "allow" else "refuse",
         categories=list_typed(told["categories"]),
         hours=[check_hours(span) for span in list_typed(told["hours"])],

@@ -35,10 +35,7 @@ def sentences(
         told.append(say("mandate.largest", limit=money(mandate.largest, mandate.asset)))
     if not told:
         told.append(say("mandate.unlimited"))
-    if mandate.ask_above is not None:
-        told.append(say("mandate.ask_above", limit=money(mandate.ask_above, mandate.asset)))
-        if mandate.on_timeout == "allow":
-            told.append(say("mandate.silence"))
+    told += _asking(renderer, mandate)
     if mandate.categories:
         told.append(say("mandate.categories", names=", ".join(mandate.categories[:_LISTED_MAX])))
     if mandate.payees:
@@ -47,6 +44,17 @@ def sentences(
         told.append(say("mandate.hours", hours=", ".join(mandate.hours), zone=mandate.zone))
     if mandate.expires:
         told.append(say("mandate.expires", time=write_time(mandate.expires)[:10]))
+    return told
+
+
+def _asking(renderer: Renderer, mandate: Mandate) -> list[Any]:
+    say, money = renderer.say, renderer.figures.markup
+    ask, two = mandate.ask_above, mandate.two_above
+    told = [] if ask is None else [say("mandate.ask_above", limit=money(ask, mandate.asset))]
+    if two is not None:
+        told.append(say("mandate.two_above", limit=money(two, mandate.asset)))
+    if ask is not None and mandate.on_timeout == "allow":
+        told.append(say("mandate.silence" if two is None else "mandate.silence_but_two"))
     return told
 
 

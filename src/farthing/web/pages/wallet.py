@@ -5,6 +5,7 @@ from typing import Any
 from farthing.core.accounts import SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.devices import RevokeDevice
+from farthing.core.mandates import Mandate, needs_two
 from farthing.core.payments import Payment, State
 from farthing.core.said import By, Means
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
@@ -75,11 +76,17 @@ async def payment_page(visit: Visit) -> Reply:
     payment = line.payment
     if payment.state is State.AWAITING and payment.owner == visit.me.person.owner:
         mandate = await book_of(visit).mandate_of(payment.device)
-        return visit.page("ask.html", line=line, mandate=mandate, **asking(visit))
+        said = await answered(visit, payment)
+        asked = {"mandate": mandate, "two": _by_two, "answered": said}
+        return visit.page("ask.html", line=line, **asked, **asking(visit))
     receipt = await visit.call.desk.payments.receipt(payment)
     root = visit.call.desk.ctx.identity.root_public
     said = await answered(visit, payment)
     return visit.page("receipt.html", line=line, receipt=receipt, root=root, answered=said)
+
+
+def _by_two(mandate: Mandate, payment: Payment) -> bool:
+    return needs_two(mandate, payment.amount)
 
 
 async def answer(visit: Visit, form: dict[str, str]) -> Reply:
