@@ -26,6 +26,9 @@ from tests.e2e.hub_process import HubProcess
 from .kept import DRAFTS, FIXTURES, NAMES, newest, told, unpack
 from .life import PASSPHRASE, SHOP, Clock, Life, Shop
 
+ANSWERS_SINCE = 18
+"""The schema from which on it is kept who answered an ask."""
+
 EACH = pytest.mark.parametrize("name", NAMES)
 
 
@@ -51,13 +54,13 @@ async def standing(life: Life) -> tuple[dict[str, Any], dict[str, Any]]:
     return found["accounts"], found["payments"]
 
 
-async def goes_on(folder: Path, expected: dict[str, Any]) -> None:
+async def goes_on(folder: Path, expected: dict[str, Any], schema: int) -> None:
     """Everything is as it was, and what was open can be ended."""
     async with taken_up(folder, expected) as life:
         accounts, payments = await standing(life)
         assert accounts == expected["accounts"]
         assert payments == expected["payments"]
-        await ends(life)
+        await ends(life, schema)
         await kiosk_pays(life, folder)
         accounts, _ = await standing(life)
         spent = int(expected["accounts"]["buyer"]["spent"])
@@ -66,13 +69,18 @@ async def goes_on(folder: Path, expected: dict[str, Any]) -> None:
         assert int(accounts["buyer"]["spent"]) == spent + 800 + 2400 + 1500 + drawn
 
 
-async def ends(life: Life) -> None:
+async def ends(life: Life, schema: int) -> None:
     """Sellers capture and refund what is of the time before; the owner answers; keys still work."""
     key = life.kept["seller"]["key"]
     assert (await life.seller(life.payments["held"], "capture", {}))["state"] == "captured"
     await life.seller(life.payments["refunded"], "refunds", {"units": "500"})
     awaiting = f"/v1/payments/{life.payments['awaiting']}/approve"
     assert (await life.ask("POST", awaiting, None, life.kept["buyer"]["key"]))["id"]
+    told = await life.ask("GET", f"/v1/payments/{life.payments['awaiting']}")
+    assert [said["means"] for said in told["answers"]] == ["key"]
+    before = await life.ask("GET", f"/v1/payments/{life.payments['deny']}")
+    kept = [said["means"] for said in before.get("answers", [])]
+    assert kept == (["operator"] if schema >= ANSWERS_SINCE else [])
     if "session" in life.kept:
         closed = await life.ask("POST", f"/v1/sessions/{life.kept['session']}/close", None, key)
         assert (closed["state"], closed["captured"]) == ("closed", "500")
@@ -102,7 +110,7 @@ async def kiosk_pays(life: Life, folder: Path) -> None:
 @EACH
 def test_a_hub_on_sqlite_goes_on_where_it_was(name: str, tmp_path: Path):
     folder = unpack(name, tmp_path)
-    asyncio.run(goes_on(folder, told(name)))
+    asyncio.run(goes_on(folder, told(name), told(name)["schema"]))
     farthing = Terminal(tmp_path)
     assert farthing("audit").code == 0, farthing("audit")
 
@@ -115,7 +123,8 @@ def test_a_hub_on_postgresql_goes_on_where_it_was(name: str, tmp_path: Path, pos
             connection.execute((folder / "dump.sql").read_bytes())
         settings = f'[books]\nengine = "postgresql"\ndsn = "{dsn}"\n'
         (folder / "hub" / "farthing.toml").write_text(settings)
-        asyncio.run(goes_on(folder, json.loads((folder / "expected.json").read_text())))
+        expected = json.loads((folder / "expected.json").read_text())
+        asyncio.run(goes_on(folder, expected, told(name)["schema"]))
         assert Terminal(folder)("audit").code == 0
 
 
