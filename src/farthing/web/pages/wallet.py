@@ -11,7 +11,6 @@ from farthing.core.said import By, Means
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages import people, refunding
-from farthing.web.pages import refunding
 from farthing.web.pages.answered import answered
 from farthing.web.pages.approvals import (
     BY_TERMS,
