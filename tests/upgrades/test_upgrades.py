@@ -26,7 +26,7 @@ from tests.e2e.hub_process import HubProcess
 from .kept import DRAFTS, FIXTURES, NAMES, newest, told, unpack
 from .life import PASSPHRASE, SHOP, Clock, Life, Shop
 
-ANSWERS_SINCE = 18
+ANSWERS_SINCE = 19
 """The schema from which on it is kept who answered an ask."""
 
 EACH = pytest.mark.parametrize("name", NAMES)
