@@ -89,8 +89,8 @@ class Told:
         await self.town.made("POST", "/v1/keys", wanted, who=LOCAL)
 
     @contextlib.asynccontextmanager
-    async def telling(self):
-        teller = Teller(self.town.hub.ctx, self.notices, 0.02)
+    async def telling(self, look_seconds: float = 0.02):
+        teller = Teller(self.town.hub.ctx, self.notices, look_seconds)
         teller.start()
         try:
             yield
@@ -185,6 +185,19 @@ async def test_quiet_hours_hold_what_is_not_urgent_and_nothing_is_lost(told: Tol
         assert len(await told.still(600)) == 1
         told.clock.move(3001)
         assert "test money" in (await told.until(2))[1]
+
+
+@in_town
+async def test_what_another_process_commits_is_told_as_soon(told: Told):
+    """No signal comes of it; an ask must reach its owner within a second all the same."""
+    await told.prove()
+    ctx = told.town.hub.ctx
+    ctx.database.exclusive = False
+    async with told.telling(look_seconds=60):
+        await asyncio.sleep(0.5)  # It waits for a signal now.
+        ctx.committed.give = lambda: None
+        await told.new_key()
+        assert "An API key was made." in (await told.until(1))[0]
 
 
 @in_town

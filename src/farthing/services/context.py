@@ -14,6 +14,9 @@ from farthing.services.watch import UNWATCHED, Watch
 from farthing.store.database import Database
 from farthing.threads import Threads
 
+POLL_SECONDS = 0.5
+"""How soon what another process committed is seen here."""
+
 
 @dataclass(slots=True)
 class HubIdentity:
@@ -41,6 +44,10 @@ class Context:
     committed: Signal = field(default_factory=Signal)
     watch: Watch = UNWATCHED
     fees: Mapping[str, FeeTerms] | None = None
+
+    def patience(self, seconds: float) -> float:
+        """Shorten a wait for `committed` where others commit as well, of which no signal comes."""
+        return seconds if self.database.exclusive else min(seconds, POLL_SECONDS)
 
     def now_s(self) -> int:
         """Give Unix seconds."""

@@ -89,7 +89,7 @@ class Courier:
         committed something.
         """
         self._finished.clear()
-        patience = self._look_seconds
+        patience = self._ctx.patience(self._look_seconds)
         if self._next_ns:
             patience = min(patience, max(0.0, (self._next_ns - self._ctx.clock()) / NS))
         await self._ctx.committed.wait_past_or(given, self._finished, patience)

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from farthing.core.events import Event
 from farthing.errors import FarthingError
 from farthing.log_lines import Log
-from farthing.services.context import Context
+from farthing.services.context import POLL_SECONDS, Context
 from farthing.services.signals import Signal
 from farthing.store.queries import events_after, newest_event
 
 log = Log("events")
 
-POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 15.0
 _AT_ONCE = 500
 _KEPT = 2_000
@@ -94,8 +93,7 @@ class EventFeed:
 
     async def _follow(self, newest: int) -> None:
         ctx = self._ctx
-        # Elsewhere another process may commit, of which no signal comes: look now and then.
-        patience = _PATIENCE_SECONDS if ctx.database.exclusive else POLL_SECONDS
+        patience = ctx.patience(_PATIENCE_SECONDS)
         while True:
             seen = ctx.committed.given
             found = await ctx.database.read(

@@ -80,7 +80,7 @@ class Teller:
     async def _wait_for_more(self, given: int) -> None:
         """Wait for a commit, for a lane that was told, or for the next that is due."""
         self._finished.clear()
-        patience, now = self._look_seconds, self._ctx.clock()
+        patience, now = self._ctx.patience(self._look_seconds), self._ctx.clock()
         if self._due:
             patience = min(patience, max(0.0, (min(self._due.values()) - now) / NS))
         await self._ctx.committed.wait_past_or(given, self._finished, patience)
