@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from farthing.clock import parse_time
 from farthing.codec import to_base64url
 from farthing.core.devices import enrolment_bytes
 from farthing.core.orders import Order, SignedOrder
@@ -78,6 +79,10 @@ class Hub:
 
     def pay(self, machine: Machine, payee: str, amount: int, resource: str = "") -> httpx.Response:
         """Pay as a device does."""
+        return self.http.post("/v1/payments", json=self.order(machine, payee, amount, resource))
+
+    def order(self, machine: Machine, payee: str, amount: int, resource: str = "") -> Any:
+        """Order as a device does, for what is sent."""
         order = Order(
             hub=self.hub,
             device=machine.id,
@@ -88,12 +93,20 @@ class Hub:
             expires=_now_ms() // 1000 + 300,
             resource=resource,
         )
-        signed = SignedOrder(order, machine.signer.sign(order.signed_bytes()))
-        return self.http.post("/v1/payments", json=body_of(signed))
+        return body_of(SignedOrder(order, machine.signer.sign(order.signed_bytes())))
+
+    @staticmethod
+    def at(moment: str) -> int:
+        """Read a moment. Units: Unix seconds."""
+        return parse_time(moment)
 
     def link(self, owner: str, name: str, *more: str) -> str:
         """Invite somebody, who may have more roles than an owner's."""
-        body = {"name": name, "roles": ["owner", *more], "owner": owner}
+        return self.link_as(owner, name, "owner", *more)
+
+    def link_as(self, owner: str, name: str, *roles: str) -> str:
+        """Invite somebody in these roles."""
+        body = {"name": name, "roles": list(roles), "owner": owner}
         return self.ask("POST", "/v1/people", body)["link"]
 
 

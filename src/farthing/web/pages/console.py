@@ -32,7 +32,7 @@ from farthing.web.pages.visit import Visit
 
 MOTION_QUERY = {"state": "What is in motion: held, awaiting, sessions or unsettled."}
 LOG_QUERY = {"find": "How a kind begins, or a whole subject.", "before": "Before this event."}
-_EVENTS, _LOGGED, _LISTED = 15, 60, 50
+_EVENTS, _LOGGED, _LISTED = 15, 40, 50
 _FIND_MAX = 60
 
 

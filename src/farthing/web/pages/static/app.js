@@ -110,6 +110,8 @@ setInterval(() => {
   for (const left of document.querySelectorAll("[data-left]")) left.value = Math.max(0, left.value - 1);
 }, 1000);
 
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // The live feed: the hub writes the rows, and this puts them where they belong.
 const main = document.querySelector("[data-live]");
 const piece = (html) => {
