@@ -28,6 +28,15 @@ async def test_a_message_says_what_happened_and_how_to_stop_its_like():
     assert text == ("Money moved: A payment was made.\nStop such notices: https://hub.example/s")
 
 
+async def test_an_ask_carries_a_short_link_to_where_it_is_answered_whole_however_long_it_is():
+    link = "https://hub.example/a/01m8ev8ddmhdscy4j570nbpj80"
+    for body in ("A payment waits for your answer.", "č" * 2000):
+        ask = replace(NOTICE, text=TEXT._replace(body=body), short_url=link)
+        text = text_of(ask)
+        assert text.split("\n")[1:] == [link, "Stop such notices: https://hub.example/s"]
+        assert len(text) <= 440
+
+
 async def test_a_long_message_in_another_script_is_several_parts_and_ends_with_the_whole_link():
     long = replace(NOTICE, text=TEXT._replace(title="Überblick", body="č" * 2000))
     with centre() as kept:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from farthing import ids
 from farthing.core.addresses import NOTICES_PER_PLACE, pace_hash, take_pace
 from farthing.core.decisions import Outcome, View
 from farthing.core.listeners import NOTICE_LANES, Address, NoticeLane
-from farthing.core.notices import Class, counted
+from farthing.core.notices import LANES, Class, counted
+from farthing.core.people import PEOPLE
 from farthing.core.records import Read, Table, Write
 
 UNCLEAR = "unclear"
@@ -119,6 +121,45 @@ class EndNotice:
                 found, number=found.upto, upto=0, attempts=0, next_ns=0, recent=recent
             )
         return Outcome(after, [*writes, Write(NOTICE_LANES, after)])
+
+
+SHOWN = "shown"
+"""What stands as the way where a browser says that it has shown a pushed notice."""
+
+
+def shown_id(notice: str) -> str:
+    """Name what is noted when a notice is shown: once, whichever browser shows it."""
+    return ids.name("ntr", ids.derived(0, "farthing-shown-1", notice))
+
+
+@dataclass(frozen=True, slots=True)
+class NoteShown:
+    """Note that a browser has shown a notice to whom it was for; again is no harm."""
+
+    notice: str
+    accounts: Sequence[int] = ()
+
+    @property
+    def person(self) -> str:
+        """Whom the notice was for."""
+        return self.notice.partition(".")[0]
+
+    @property
+    def reads(self) -> Sequence[Read]:
+        """The person, and an earlier note."""
+        return [Read(PEOPLE, self.person), Read(NOTICE_TRIES, shown_id(self.notice))]
+
+    def plan(self, view: View) -> Outcome[None]:
+        """Note it, once."""
+        ident, person = shown_id(self.notice), view.get(PEOPLE, self.person)
+        if person is None or view.get(NOTICE_TRIES, ident) is not None:
+            return Outcome(None)
+        about = LANES[self.notice.split(".")[1]].about.value
+        made = NoticeTry(
+            ident, person.id, person.owner, self.notice, about, SHOWN, "", 0, 0, 0, "", 0,
+            view.now_ns,
+        )  # fmt: skip
+        return Outcome(None, [Write(NOTICE_TRIES, made)])
 
 
 def told_again(lane: NoticeLane) -> bool:

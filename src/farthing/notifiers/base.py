@@ -61,7 +61,8 @@ class Notice:
 
     Units: `seconds` is how long it is worth delivering.
     Shape: `ident` is the same however often it is told; `stop_url` is empty where it cannot be
-           stopped; `ticket` proves an answer by `actions`, about `subject`.
+           stopped; `ticket` proves an answer by `actions`, about `subject`, whose page
+           `short_url` opens as well; `shown` is what a browser says with that it has shown it.
     """
 
     ident: str
@@ -74,6 +75,8 @@ class Notice:
     seconds: int = 86_400
     subject: str = ""
     ticket: str = ""
+    short_url: str = ""
+    shown: str = ""
     actions: Sequence[Action] = ()
 
 

@@ -124,6 +124,7 @@ def payload(notice: Notice) -> bytes:
         "stop_url": notice.stop_url,
         "subject": notice.subject,
         "ticket": notice.ticket,
+        "shown": notice.shown,
         "actions": [{"action": one.action, "title": one.title} for one in notice.actions],
     }
     body, written = notice.text.body, msgspec.json.encode(told)

@@ -42,12 +42,12 @@ class Centre:
 
 
 def text_of(notice: Notice) -> str:
-    """Write a notice as a text message: what happened, and how to stop its like.
+    """Write a notice as a text message: what happened, where to answer, and how to stop its like.
 
-    Shape: what happened is cut where it is long; the link is whole.
+    Shape: what happened is cut where it is long; the links are whole.
     """
     text = notice.text
-    last = text.stop or text.why
+    last = "\n".join(part for part in (notice.short_url, text.stop or text.why) if part)
     room = _CHARACTERS_MAX - len(last) - len(text.title) - len(": \n...")
     body = text.body if len(text.body) <= room else f"{text.body[: max(room, 0)].rstrip()}..."
     return f"{text.title}: {body}\n{last}"

@@ -28,6 +28,7 @@ from farthing.log_lines import Log
 from farthing.notifiers.base import Notice, Way
 from farthing.notifiers.words import code_written
 from farthing.services.context import Context
+from farthing.services.showing import Showing
 from farthing.store.notices import listening, pushed_to
 from farthing.store.queries import one
 
@@ -59,6 +60,7 @@ class Notices:
         self._ctx, self.ways, self._place, self._read_secret = ctx, ways, place, secret
         self._limits = limits
         self._sending: set[asyncio.Task[None]] = set()
+        self.showing = Showing(ctx, lambda: self.secret)
 
     @cached_property
     def secret(self) -> bytes:
@@ -128,6 +130,10 @@ class Notices:
     def push_key(self) -> str:
         """The hub's public key for pushes, in base64url; empty where it has none."""
         return getattr(self.ways.get("push"), "public_key", "")
+
+    def short_url(self, payment: Payment) -> str:
+        """Write a short link to the page of a payment, for a text message."""
+        return f"{self._place}/a/{payment.id.removeprefix('pay_')}"
 
     async def unsubscribe(self, person: str, place: str) -> None:
         """Push nothing to a person's browser any more. Again is no harm."""

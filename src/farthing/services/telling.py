@@ -36,7 +36,7 @@ class Teller:
     """
 
     def __init__(self, ctx: Context, notices: Notices, look_seconds: float = LOOK_SECONDS) -> None:
-        self._ctx, self._look_seconds = ctx, look_seconds
+        self._ctx, self._notices, self._look_seconds = ctx, notices, look_seconds
         self._lanes = Lanes(ctx, notices)
         self._sole = Sole(ctx, "notices")
         self._telling: dict[str, asyncio.Task[None]] = {}
@@ -58,6 +58,7 @@ class Teller:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._task = None
+        await self._notices.showing.stop()
         if self._telling:
             await asyncio.wait(self._telling.values(), timeout=10)
         for task in self._telling.values():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import dropwhile
 
 from farthing.clock import NS
 from farthing.core.addresses import RemoveAddress
@@ -24,6 +25,8 @@ log = Log("notices")
 _AGAIN_SECONDS = (30, 120, 600, 3600, 3600, 3600)
 """How long to wait after each time that no way worked; after the last it is given up."""
 _ASK_AGAIN_SECONDS = 10
+PUSH = "push"
+"""The way of which a delivery says nothing of whether anybody saw it."""
 _SECONDS = {Class.SECURITY: 86_400, Class.MONEY: 6 * 3600, Class.ACCOUNT: 86_400}
 
 
@@ -107,10 +110,32 @@ class Lanes:
                 if posted.gone:
                     await self._ctx.books.commit_one(RemoveAddress(address.id, None, "gone"))
             if delivered:
+                others = list(dropwhile(lambda one, at=way: one.way != at, addresses))
+                others = [one for one in others if one.way != way]
+                if way == PUSH and asks and others:
+                    self._unless_shown(found, told, others, asks)
                 break
         if delivered:
             return await self._over(found.lane, tries)
         return await self._later(found.lane, tries, asks)
+
+    def _unless_shown(
+        self, found: Pending, told: Told, others: Sequence[Address], asks: dict[str, Asked]
+    ) -> None:
+        """Tell an ask by the next ways, where it was pushed and no browser shows it in time."""
+
+        async def tell() -> None:
+            left = await self._still_asked(told.events)
+            events = [event for event in told.events if event.subject in left]
+            if events:
+                again = found._replace(events=events)
+                places = [one.id for one in others]
+                news = told._replace(events=tuple(events))
+                await self._by_ways(again, news, others, places, left)
+
+        ends_ns = min(asked.payment.ask_ends_ns for asked in asks.values())
+        seconds = (ends_ns - self._ctx.clock()) / NS
+        self._notices.showing.unless_shown(found.lane.notice, seconds, tell)
 
     async def _post(
         self, found: Pending, told: Told, address: Address, asks: dict[str, Asked]
@@ -137,13 +162,14 @@ class Lanes:
             stop,
             secure,
             _SECONDS.get(told.about, 86_400),
+            shown=notices.showing.ticket(lane.notice),
         )
         return made if asked is None else self._answerable(found, made, asked.payment)
 
     def _answerable(self, found: Pending, made: Notice, payment: Payment) -> Notice:
         """Let one ask be answered from its notice: approved only where that shows the amount."""
         notices, wishes = self._notices, found.listener.wishes
-        approves = notices.may_approve(wishes, payment)
+        approves = not found.ward and notices.may_approve(wishes, payment)
         actions = answers_written(wishes.language)
         return replace(
             made,
@@ -151,6 +177,7 @@ class Lanes:
             seconds=max(1, (payment.ask_ends_ns - self._ctx.clock()) // NS),
             subject=payment.id,
             ticket=notices.ask_ticket(found.lane.person, payment, approves=approves),
+            short_url=notices.short_url(payment),
             actions=actions if approves else actions[1:],
         )
 

@@ -63,7 +63,8 @@ def stirred_lanes(tx: Tx, seen: int | None) -> Stirred:
 class Pending(NamedTuple):
     """A lane, whose it is, and what is to be told.
 
-    Shape: `more` says that not all are here; `accounts` are the owner's, of those in the events.
+    Shape: `more` says that not all are here; `accounts` are the owner's, of those in the events;
+           `ward` says that its reader approves nothing.
     """
 
     lane: NoticeLane
@@ -73,6 +74,7 @@ class Pending(NamedTuple):
     newest: int
     more: bool
     accounts: frozenset[str] = frozenset()
+    ward: bool = False
 
 
 def pending_of(tx: Tx, lane: str, looked: int = 0) -> Pending | None:
@@ -101,6 +103,7 @@ def pending_of(tx: Tx, lane: str, looked: int = 0) -> Pending | None:
         upto,
         len(events) > EVENTS_MAX,
         _own_accounts(tx, found.owner, events),
+        person.is_ward,
     )
 
 

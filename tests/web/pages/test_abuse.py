@@ -12,7 +12,7 @@ from tests.web.api.town import open_town
 from .browser import HTML, ORIGIN, Browser
 
 ANYBODYS = {"/", "/sign-in", "/join", "/offline", "/sw.js", "/static/{version}/{file}",
-            "/notices/stop/{ticket}"}  # fmt: skip
+            "/notices/stop/{ticket}", "/a/{ask}"}  # fmt: skip
 """What is there for who is not signed in."""
 BY_LINK = {"/notices/stop/{ticket}"}
 """Where the link is the proof, and no session is looked at."""
@@ -33,7 +33,7 @@ async def test_every_page_that_changes_something_wants_its_own_origin_and_mark(t
             for fields in ({}, {"origin": "https://evil.example"}):
                 sent = await ada.http.post(filled(one), data=form, headers=HTML | fields)
                 assert sent.status_code == 403, one.path
-        before_signing_in = ("/sign-in/", "/join/", "/push/answer")  # A ticket is their mark.
+        before_signing_in = ("/sign-in/", "/join/", "/push/")  # A ticket is their mark.
         for one in changing:
             if not one.path.startswith(before_signing_in):
                 bare = await ada.http.post(filled(one), headers={"origin": ORIGIN})

@@ -168,6 +168,9 @@ PAGES = [
     _told("/push/key", "page_push_key", signed_in(pushing.push_key)),
     _post("/push/subscribe", "page_subscribe", by_script(pushing.subscribe), _JSON),
     _post("/push/unsubscribe", "page_unsubscribe", by_script(pushing.unsubscribe), _JSON),
+    _post("/push/renew", "page_renew", signed_in(pushing.renew), _JSON),
+    _post("/push/shown", "page_shown", anybody(pushing.shown), _JSON),
+    _show("/a/{ask}", "page_short", anybody(sign_in.short)),
     _post("/push/answer", "page_push_answer", signed_in(pushing.answer), _JSON),
     _show("/static/{version}/{file}", "page_static", _static),
 ]

@@ -53,6 +53,30 @@ async def answer(visit: Visit) -> Reply:
     return visit.told({"payment": payment.id, "state": payment.state.value})
 
 
+async def renew(visit: Visit) -> Reply:
+    """Push to a browser at the new place that its push service has given it, and not at the old.
+
+    Shape: a service worker asks, which has no mark; that it is ours, its origin says.
+    """
+    place, keys = _subscription(visit)
+    old, me = read_object(visit.call).get("old"), visit.me.person
+    notices = visit.call.desk.notices
+    made = await notices.add(me.id, me.owner, "push", place, agent_of(visit.call), keys)
+    if isinstance(old, str) and old != place:
+        await notices.unsubscribe(me.id, old)
+    return visit.told({"address": made.id})
+
+
+async def shown(visit: Visit) -> Reply:
+    """Note that a pushed notice was shown, where somebody is signed in or not.
+
+    Shape:  the ticket that came with the notice proves it; only that browser could read it.
+    Raises: Forbidden `bad-ticket`; Malformed.
+    """
+    await visit.call.desk.notices.showing.note(text_in(read_object(visit.call), "ticket"))
+    return visit.told({"shown": True})
+
+
 def _subscription(visit: Visit) -> tuple[str, str]:
     """Read what `PushSubscription.toJSON` gives. Raises: Malformed."""
     body = read_object(visit.call)

@@ -1,5 +1,6 @@
 """Signing in and out: by passkey, by a link that is good once, by a recovery code."""
 
+from farthing import ids
 from farthing.core.signed_in import LASTS_SECONDS
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.forms import proof_in, read_object, text_in
@@ -65,3 +66,13 @@ async def sign_out(visit: Visit, _form: dict[str, str]) -> Reply:
     """Sign out of this browser."""
     await visit.call.desk.people.sign_out(visit.me, [visit.me.session.hash])
     return visit.go("/sign-in", [cookie(visit.site, "", 0)])
+
+
+async def short(visit: Visit) -> Reply:
+    """Send whoever opens the short link of a text message to the payment that is meant.
+
+    Raises: Malformed for what is no payment's.
+    """
+    ident = f"pay_{visit.call.path['ask']}"
+    ids.number("pay", ident)
+    return visit.go(f"/wallet/payments/{ident}")

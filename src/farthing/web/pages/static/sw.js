@@ -32,8 +32,23 @@ addEventListener("push", (event) => {
   const { title, body, tag, lang, actions } = told, asks = told.subject !== "";
   event.waitUntil(registration.showNotification(title, {
     body, tag, lang, actions, data: told, renotify: asks, requireInteraction: asks, icon: `/static/${VERSION}/coin.svg`,
-  }));
+  }).then(() => told.shown && sent("/push/shown", { ticket: told.shown })));
 });
+
+// What a push service takes, no browser may ever show: the hub is told what was shown, or goes on to
+// the next way. A push service that gives a browser another place is followed there.
+addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renewed(event)));
+
+async function renewed({ oldSubscription, newSubscription }) {
+  const { key } = await (await fetch("/push/key", { headers: { accept: "application/json" } })).json();
+  const made = newSubscription ?? await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  await sent("/push/renew", { ...made.toJSON(), old: oldSubscription?.endpoint ?? "" });
+}
+
+function sent(path, body) {
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  return fetch(path, { method: "POST", headers, body: JSON.stringify(body) }).catch(() => null);
+}
 
 addEventListener("notificationclick", (event) => event.waitUntil(clicked(event.notification, event.action)));
 
@@ -46,8 +61,7 @@ async function clicked(notice, action) {
 }
 
 async function answered(ticket, answer) {
-  const headers = { "content-type": "application/json", accept: "application/json" };
-  const reply = await fetch("/push/answer", { method: "POST", headers, body: JSON.stringify({ ticket, answer }) }).catch(() => null);
+  const reply = await sent("/push/answer", { ticket, answer });
   if (!reply?.ok) return false;
   const { state } = await reply.json();
   return answer === "approve" ? ["captured", "held"].includes(state) : state === "refused";
