@@ -125,7 +125,7 @@ class Lanes:
         """Tell an ask by the next ways, where it was pushed and no browser shows it in time."""
 
         async def tell() -> None:
-            left = await self._still_asked(told.events)
+            left = await self._still_asked(told.events, found.lane.person)
             events = [event for event in told.events if event.subject in left]
             if events:
                 again = found._replace(events=events)
