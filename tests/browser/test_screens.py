@@ -175,15 +175,6 @@ WEIGHT = """() => {
 each request and answer are more than they have."""
 
 
-def approved_by_another(chromium: Chromium, hub: Hub, street: Street) -> None:
-    """Let the first of two people approve what waits."""
-    with chromium.person() as bea:
-        page = bea.join(hub.link(street.owner, "Bea Byron"))
-        page.goto(f"{hub.url}/wallet/payments/{street.asked}")
-        page.get_by_role("button", name="Approve").click()
-        page.get_by_text("You approved it.").wait_for()
-
-
 def look_at(person: Person, name: str, folder: str | None, faults: dict[str, Any]) -> None:
     """Note what somebody could not use of a page, and take its pictures where they are wanted."""
     page = person.page
