@@ -24,16 +24,18 @@ from farthing.on_record import admit, fees_in_force, settle_assets
 from farthing.opening import cluster_of, key_ring, open_database
 from farthing.rails.base import Rail
 from farthing.rails.simulated import Simulated
-from farthing.risk.settings import judges_of
+from farthing.risk.settings import judges_of, scores
 from farthing.services.access import Access
 from farthing.services.batches import Batches
 from farthing.services.context import Context, HubIdentity
 from farthing.services.desk import Desk
 from farthing.services.heads import HeadsFile, check_not_rolled_back, newest_kept
+from farthing.services.model_shelf import shelf_of
 from farthing.services.notices import Notices
 from farthing.services.payments import EmbeddedHub, Payments
 from farthing.services.people import People
 from farthing.services.recalling import Recalling
+from farthing.services.scoring import Scoring
 from farthing.services.sessions import Sessions
 from farthing.settings import Config
 from farthing.store.closing import check_open
@@ -72,6 +74,7 @@ class Hub:
     challenge_secrets: list[bytes]
     recalling: Recalling
     cluster: Cluster | None = None
+    scoring: Scoring | None = None
 
     @property
     def ctx(self) -> Context:
@@ -89,6 +92,8 @@ class Hub:
         await self.desk.movements.close()
         await self.desk.notices.close()
         await self.recalling.stop()
+        if self.scoring is not None:
+            await self.scoring.stop()
         await self.worker.stop()
         await self.books.close()
         for threads in self.threads:  # Before the database: a late read would wait for ever.
@@ -190,10 +195,29 @@ async def open_hub(
     notices = _notices(ctx, config, ring.notice_secret)
     desk = _desk(ctx, config, challenge_secrets, notices)
     worker = Worker(ctx, books.probe)
-    observed = Observed(watch, desk, worker, books, faults)
+    scoring = _scoring(ctx, books, worker, ground, threads, config if serves else None)
+    observed = Observed(watch, desk, worker, books, faults, scoring)
     desk.metrics, desk.fault = observed.page, observed.fault
     worker.start()
-    return Hub(desk, worker, books, heads, threads, challenge_secrets, recalling, cluster)
+    return Hub(desk, worker, books, heads, threads, challenge_secrets, recalling, cluster, scoring)
+
+
+def _scoring(
+    ctx: Context,
+    books: SqlBooks,
+    worker: Worker,
+    ground: Ground,
+    threads: list[Threads],
+    config: Config | None,
+) -> Scoring | None:
+    """Have orders scored by a thread of its own, where somebody would hear of it."""
+    if config is None or not scores(config.risk):
+        return None
+    threads.append(ground.threads(1, "farthing-score"))
+    shelf = shelf_of(config, ctx.identity.certificates.__contains__)
+    scoring = Scoring(ctx, shelf, books.heed, threads[-1], lambda: worker.looks)
+    scoring.start()
+    return scoring
 
 
 def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices) -> Desk:

@@ -16,6 +16,8 @@ from farthing.errors import Malformed
 from farthing.observe.hub_watch import HubWatch
 from farthing.services.audit_note import read_note
 from farthing.services.desk import Desk
+from farthing.services.model_shelf import ROLES
+from farthing.services.scoring import Scoring
 from farthing.settings import Config
 from farthing.store.standing import Standing, read_standing
 from farthing.web.metrics_page import write_page
@@ -48,6 +50,7 @@ class Observed(NamedTuple):
     worker: Worker
     books: SqlBooks
     faults: Faults
+    scoring: Scoring | None = None
 
     async def page(self) -> bytes:
         """Write the page of metrics."""
@@ -55,6 +58,7 @@ class Observed(NamedTuple):
         standing = await database.read(lambda tx: read_standing(tx, database.dialect))
         self._books(standing)
         self._parts()
+        self._models()
         for name, value, *labels in disk_figures(self.desk.config):
             self.watch.board.put(name, value, *labels)
         return await write_page(self.watch.board)
@@ -88,6 +92,19 @@ class Observed(NamedTuple):
         put("farthing_worker_failures_total", self.worker.failures)
         put("farthing_heads_not_noted_total", self.faults.heads)
         put("farthing_event_streams_open", self.desk.streams.open)
+
+    def _models(self) -> None:
+        put, scoring = self.watch.board.put, self.scoring
+        if scoring is None:
+            return
+        scorers = scoring.scorers
+        for role in ROLES:
+            if role in scorers.by_role or role in scorers.faults:
+                put("farthing_risk_model_usable", int(role in scorers.by_role), role)
+            put("farthing_risk_scored_total", scorers.scored[role], role)
+            put("farthing_risk_remarkable_total", scorers.remarkable[role], role)
+        put("farthing_risk_scores_behind", scoring.behind)
+        put("farthing_risk_scores_skipped_total", scoring.skipped)
 
     def fault(self) -> str:
         """Say in a word why payments cannot be taken; nothing if they can."""

@@ -31,6 +31,7 @@ QUIET = Facts(
     payee_payments=9000,
     payee_day_strangers=3,
     payee_month_strangers=80,
+    model_rank=60_000,
 )
 """An order of which nobody has anything to say."""
 

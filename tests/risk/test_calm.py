@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from farthing.core.judgements import CLEAR, Act, Judgement, Kept, Ordered
+from farthing.core.judgements import CLEAR, Act, Judgement, Kept, Ordered, Ranked
 from farthing.risk.base import NEVER, Facts, Patient
 from farthing.risk.calm import calm_down
 from farthing.risk.drafts import RiskDraft
@@ -29,6 +29,7 @@ SHY: dict[str, dict[str, Any]] = {
     "small_then_large": {"payments_min": 2, "times_larger": 2},
     "strangers": {"strangers_min": 2, "times_usual": 2},
     "listed": {},
+    "model": {"rank_min": 90_000},
 }
 EACH = {name: Typology({name: 1}, review=1) for name in SHY}
 """Any word of any rule is enough."""
@@ -92,6 +93,10 @@ def test_who_is_calm_would_have_been_told_nothing_of(names: tuple[str, ...], sta
             known.add(kept)
             if luck.random() < 0.4:
                 draft.settle()
+                if luck.random() < 0.2:
+                    ranked = Ranked(ordered.device, luck.choice([50_000, 95_000]), ordered.at)
+                    memory.heed([ranked])
+                    known.heed([ranked])
                 draft = RiskDraft(memory, judge)
 
 

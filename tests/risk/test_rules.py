@@ -6,6 +6,7 @@ import pytest
 
 from farthing.risk.base import Rule
 from farthing.risk.rules.listed import Listed
+from farthing.risk.rules.model import Model
 from farthing.risk.rules.new_payee import NewPayee
 from farthing.risk.rules.new_place import NewPlace
 from farthing.risk.rules.odd_hours import OddHours
@@ -46,6 +47,7 @@ SPEAKS: list[tuple[Rule, dict[str, Any], str]] = [
         {"payee_day_strangers": 20, "payee_month_strangers": 74, "pair_payments": 0},
         "20 devices paid this seller for the first time within a day; 2 is usual",
     ),
+    (Model(), {"model_rank": 99_950}, "odder than all but 50 in 100,000"),
     (_LISTED, {"payee": "acc_7"}, "this seller is on a list"),
     (_LISTED, {"device": "dev_7"}, "this device is on a list"),
     (_LISTED, {"place": "there"}, "this place or network is on a list"),
@@ -70,6 +72,8 @@ SILENT: list[tuple[Rule, dict[str, Any]]] = [
     (Strangers(), {"payee_day_strangers": 19, "payee_month_strangers": 19, "pair_payments": 0}),
     (Strangers(), {"payee_day_strangers": 20, "payee_month_strangers": 20, "pair_payments": 1}),
     (Strangers(), {"payee_day_strangers": 20, "payee_month_strangers": 129, "pair_payments": 0}),
+    (Model(), {"model_rank": 99_899}),
+    (Model(), {"model_rank": 0}),
     (Listed(), {"place": ""}),
     (_LISTED, {}),
 ]

@@ -15,7 +15,16 @@ from farthing.books.rows import Tip
 from farthing.clock import NS
 from farthing.core.devices import DEVICES
 from farthing.core.flags import flagged_by
-from farthing.core.judgements import CLEAR, Draft, Judgement, Judges, Kept, Ordered, Supposed
+from farthing.core.judgements import (
+    CLEAR,
+    Draft,
+    Judgement,
+    Judges,
+    Kept,
+    Ordered,
+    Ranked,
+    Supposed,
+)
 from farthing.core.mandates import MANDATES
 from farthing.core.orders import Order
 from farthing.core.payments import PAYMENTS, State
@@ -23,6 +32,8 @@ from farthing.core.records import Write
 
 _PAGE = 500
 """Orders that are taken in together, as in a commit."""
+
+_HEARD_MAX = 20_000
 
 STEP_LEAVES = 2000
 """Of the history, read at once before there is an order that waits for it."""
@@ -44,6 +55,7 @@ class Court:
 
     def __init__(self, judges: Judges) -> None:
         self._judges, self._next_leaf, self._wary = judges, 0, 0
+        self._heard: list[Ranked] = []
 
     def sitting(self, working: Working, tip: Tip) -> "Sitting":
         """Begin with one commit, which follows on this end of the history."""
@@ -53,7 +65,14 @@ class Court:
         """Begin with its orders, now that there is one; what was missed is read first."""
         if self._next_leaf != tip.next_leaf:
             self._catch_up(working, tip)
+        if self._heard:
+            heard, self._heard = self._heard, []
+            self._judges.heed(heard)
         return self._judges.draft()
+
+    def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found; it is known from the next order on, when no draft is open."""
+        self._heard = [*self._heard, *ranked][-_HEARD_MAX:]
 
     def is_foreseen(self) -> bool:
         """Tell whether it is worth while to judge what comes next beforehand."""

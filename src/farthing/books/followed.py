@@ -28,6 +28,11 @@ _LEAVES = (
 
 def followed(tx: Tx, first: int, end: int) -> Iterator[Kept]:
     """Give the orders of these leaves, before `end`; few of them are in memory at once."""
+    return (kept for _, kept in followed_by_name(tx, first, end))
+
+
+def followed_by_name(tx: Tx, first: int, end: int) -> Iterator[tuple[str, Kept]]:
+    """Give the orders of these leaves as `followed` does, each with its payment's id."""
     zones: dict[str, str] = {}
     for start in range(first, end, PAGE):
         page = tx.rows(_LEAVES, (start, min(start + PAGE, end)))
@@ -41,7 +46,7 @@ def followed(tx: Tx, first: int, end: int) -> Iterator[Kept]:
 
 def _of_page(
     tx: Tx, page: Sequence[Any], payments: dict[str, Payment], zones: dict[str, str]
-) -> Iterator[Kept]:
+) -> Iterator[tuple[str, Kept]]:
     taken = _taken_ns(tx, payments)
     seen: set[tuple[str, bool]] = set()
     for subject, time_ns, last_ns in page:
@@ -53,10 +58,11 @@ def _of_page(
             seen.add((name, False))
             paid = not asked and payment.state is not State.REFUSED
             ordered = _ordered(payment, time_ns, zones)
-            yield Kept(ordered, paid, flagged=flagged_by(payment))
+            yield name, Kept(ordered, paid, flagged=flagged_by(payment))
         elif time_ns <= taken.get(name, 0) <= last_ns and (name, True) not in seen:
             seen.add((name, True))
-            yield Kept(_ordered(payment, time_ns, zones), paid=True, answered=True)
+            ordered = _ordered(payment, time_ns, zones)
+            yield name, Kept(ordered, paid=True, answered=True)
 
 
 def _ordered(payment: Payment, at_ns: int, zones: dict[str, str]) -> Ordered:

@@ -19,6 +19,7 @@ from farthing.books.writing import OnBatch
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
+from farthing.core.judgements import Ranked
 from farthing.errors import OutcomeUnknown, Unavailable
 from farthing.keys import Signer
 from farthing.log_lines import Log
@@ -110,6 +111,13 @@ class OwnProcess:
         Raises: Unavailable, OutcomeUnknown.
         """
         return await self.ask("recall", leaves)
+
+    async def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that were answered.
+
+        Raises: Unavailable, OutcomeUnknown.
+        """
+        await self.ask("heed", ranked)
 
     async def close(self) -> None:
         """Let the process end, and wait until it has."""

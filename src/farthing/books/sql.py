@@ -20,7 +20,7 @@ from farthing.books.writing import OnBatch, Transacts, Writing
 from farthing.clock import Clock
 from farthing.core.chain import Head
 from farthing.core.decisions import Unit
-from farthing.core.judgements import Judges
+from farthing.core.judgements import Judges, Ranked
 from farthing.errors import (
     FarthingError,
     InvariantBroken,
@@ -170,6 +170,13 @@ class SqlBooks:
         Raises: Unavailable, OutcomeUnknown.
         """
         return await self._writer.recall(leaves)
+
+    async def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that were answered: the next are judged by it, too.
+
+        Raises: Unavailable, OutcomeUnknown.
+        """
+        await self._writer.heed(ranked)
 
     @property
     def writes_here(self) -> bool:

@@ -11,6 +11,7 @@ from farthing.books.court import Recalled
 from farthing.books.solitude import Solitude
 from farthing.books.writing import Writing
 from farthing.core.decisions import Unit
+from farthing.core.judgements import Ranked
 from farthing.errors import FarthingError, OutcomeUnknown, Unavailable
 from farthing.threads import Threads
 
@@ -66,6 +67,10 @@ class Writer(Protocol):
 
     async def recall(self, leaves: int) -> Recalled:
         """Read a step of the history that orders are judged by, between two batches."""
+        ...
+
+    async def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that were answered."""
         ...
 
     async def close(self) -> None:
@@ -143,6 +148,10 @@ class OnThread:
     async def recall(self, leaves: int) -> Recalled:
         """Read a step of the history that orders are judged by."""
         return await self._threads.run(self._in_turn, self._writing.recall, leaves)
+
+    async def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that were answered."""
+        await self._threads.run(self._in_turn, self._writing.heed, ranked)
 
     async def close(self) -> None:
         """Leave the threads and the database to who gave them."""

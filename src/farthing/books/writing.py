@@ -19,7 +19,7 @@ from farthing.clock import Clock
 from farthing.core.chain import GENESIS, Head
 from farthing.core.decisions import Unit
 from farthing.core.events import Event
-from farthing.core.judgements import Judges
+from farthing.core.judgements import Judges, Ranked
 from farthing.errors import FarthingError, OutcomeUnknown, Unavailable, present
 from farthing.keys import Signer
 from farthing.log_lines import Log
@@ -105,6 +105,11 @@ class Writing:
         if court is None:
             return Recalled(0, 0)
         return self._database.peek(lambda tx: court.recall(tx, read_tip(tx, GENESIS), leaves))
+
+    def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that were answered."""
+        if self._court is not None:
+            self._court.heed(ranked)
 
     def decide(self, unit: Unit[T], since: float) -> T | FarthingError:
         """Decide a unit, which is written with what comes next, and tell what it will be answered.

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from farthing.cli.configuring import found_faults
-from farthing.cli.looks import Finding, Look, books, clock, disk, machine, network
+from farthing.cli.looks import Finding, Look, books, clock, disk, machine, models, network
 from farthing.cli.options import ConfigOption
 from farthing.config import config_file, load_config
 from farthing.errors import FarthingError
@@ -29,7 +29,7 @@ _BEFORE: list[Look] = [
     machine.purse,
     network.listening,
 ]
-_OF_A_HUB: list[Look] = [machine.keys, disk.disk, books.books, books.heads]
+_OF_A_HUB: list[Look] = [machine.keys, disk.disk, books.books, books.heads, models.models]
 _BY_ASKING: list[Look] = [network.hub, network.public_url]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from farthing.bounded import read_text
 from farthing.cli.options import ConfigOption
+from farthing.cli.risk_models import drift_lines, drift_report, models_app
 from farthing.clock import NS, system_clock
 from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed
@@ -24,6 +25,8 @@ from farthing.terminal.tables import columns
 from farthing.threads import Threads
 
 risk_app = typer.Typer(help="What is odd about orders.", no_args_is_help=True)
+
+risk_app.add_typer(models_app, name="models")
 
 T = TypeVar("T")
 
@@ -108,6 +111,22 @@ async def check_risk(
         "rules": {one.name: one.state for one in armed_by(settings)},
         "own": sorted(settings.own),
     }
+
+
+@command(risk_app, "drift", lines=drift_lines)
+async def drift(
+    model: Annotated[str, typer.Argument(help="A model; without, the champion.")] = "",
+    *,
+    days: Annotated[int, typer.Option(min=1, help="Look at the orders of so many days.")] = 7,
+    config: ConfigOption = None,
+) -> Any:
+    """Say how far the orders of the last days are from what a model was trained on.
+
+    The index is the population stability index: less than 0.1 is none, more than 0.25 is much.
+
+    Example: farthing risk drift --days 7
+    """
+    return await drift_report(model, days, config)
 
 
 def _risk(file: Path | None) -> Risk:

@@ -74,6 +74,17 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     flagged: Sequence[str] = ()
 
 
+class Ranked(NamedTuple):
+    """How odd a model found an order of a device's, which it hears of once the order is answered.
+
+    Units: `rank` is how many of a hundred thousand it found less odd; `at` is Unix seconds.
+    """
+
+    device: str
+    rank: int
+    at: int
+
+
 class Supposed(NamedTuple):
     """What is judged of an order, and how it is kept if that is all that stands against it."""
 
@@ -115,6 +126,10 @@ class Judges(Protocol):
 
     def take(self, draft: Draft) -> None:
         """Know what a draft has kept: its commit is durable."""
+        ...
+
+    def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that are known already; no draft is open meanwhile."""
         ...
 
     def anew(self) -> Self:

@@ -121,6 +121,25 @@ HUB = (
         "counter",
         "Heads that could not be written to their second place",
     ),
+    Metric(
+        "farthing_risk_model_usable",
+        "gauge",
+        "Whether the model in this role scores, or why not is in the log",
+        ("role",),
+    ),
+    Metric("farthing_risk_scored_total", "counter", "Orders that a model has scored", ("role",)),
+    Metric(
+        "farthing_risk_remarkable_total",
+        "counter",
+        "Those of them that it found odder than 99 in 100 of what it was trained on",
+        ("role",),
+    ),
+    Metric("farthing_risk_scores_behind", "gauge", "Leaves of the history that are not scored yet"),
+    Metric(
+        "farthing_risk_scores_skipped_total",
+        "counter",
+        "Leaves of the history that were not scored, for too much came at once",
+    ),
     Metric("farthing_database_bytes", "gauge", "Size of the books, their log included"),
     Metric(
         "farthing_disk_free_bytes",

@@ -37,8 +37,8 @@ class KnownDevice:
 
     __slots__ = (
         "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest",
-        "minute", "newest_payee", "orders", "payees", "payments", "places", "stamp", "told",
-        "usual",
+        "minute", "newest_payee", "orders", "payees", "payments", "places", "rank", "rank_until",
+        "stamp", "told", "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class KnownDevice:
         self.hour = Window(10 * MINUTE, 6)
         self.payments = self.usual = self.largest = 0
         self.orders = self.calm_orders = self.calm_until = self.stamp = 0
+        self.rank = self.rank_until = 0
         self.calm_zone = self.newest_payee = ""
         self.payees: dict[str, int] = {}
         self.places: dict[str, int] = {}
@@ -60,7 +61,7 @@ class KnownDevice:
         made.payments, made.usual, made.largest = self.payments, self.usual, self.largest
         made.orders, made.calm_orders = self.orders, self.calm_orders
         made.calm_until, made.calm_zone = self.calm_until, self.calm_zone
-        made.stamp = self.stamp
+        made.stamp, made.rank, made.rank_until = self.stamp, self.rank, self.rank_until
         made.payees, made.newest_payee = self.payees.copy(), self.newest_payee
         made.places = self.places.copy()
         made.hours, made.hours_counted = self.hours[:], self.hours_counted
@@ -75,6 +76,12 @@ class KnownDevice:
     def was_told(self, typologies: tuple[str, ...], at: int) -> bool:
         """Tell whether it was flagged by these typologies within the same hour."""
         return bool(self.told) and self.told.get(typologies) == at // HOUR
+
+    def heed(self, rank: int, at: int) -> None:
+        """Hear what a model found of an order of an hour's; the highest of it stays."""
+        if at >= self.rank_until or rank >= self.rank:
+            self.rank, self.rank_until = rank, at + HOUR
+        self.calm_orders = 0
 
     def tell(self, typologies: Sequence[str], at: int) -> None:
         """Remember that it was flagged by these typologies."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from farthing.core.judgements import Kept, Ordered
+from farthing.core.judgements import Kept, Ordered, Ranked
 from farthing.risk.base import Facts
 from farthing.risk.known import KNOWN_MAX, KnownDevice, KnownPayee, make_room
 
@@ -71,6 +71,13 @@ class Memory:
         """Remember an order, as the books kept it."""
         device = self._devices.get(kept.ordered.device, NOBODY)
         self.take([(kept, kept.paid and kept.ordered.payee not in device.payees)], {}, {})
+
+    def heed(self, ranked: Iterable[Ranked]) -> None:
+        """Hear what a model found of orders; of whom nobody knows, nothing is heard."""
+        for one in ranked:
+            device = self._devices.get(one.device)
+            if device is not None:
+                device.heed(one.rank, one.at)
 
     def take(
         self,
@@ -139,6 +146,7 @@ def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
         device.payees.get(ordered.payee, 0),
         len(device.places), device.places.get(place, 0),
         payee.payments, day.count, month.count,
+        device.rank if now < device.rank_until else 0,
     )  # fmt: skip
 
 

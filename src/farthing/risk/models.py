@@ -34,7 +34,7 @@ class Detector:
 
     def __init__(self, seen: Table) -> None:
         ensure(len(seen) > 0, "a detector has seen something")
-        self._np = _library("numpy")
+        self._np = library("numpy")
         table = self._np.asarray(seen)
         self._high = {name: self._np.sort(table[:, NAMES.index(name)]) for name in self.HIGH}
         self._low = {name: self._np.sort(table[:, NAMES.index(name)]) for name in self.LOW}
@@ -66,18 +66,21 @@ class Learned:
 
     def __init__(self, traits: Table, bad: Sequence[bool], *, seed: int = 0) -> None:
         ensure(any(bad) and not all(bad), "there are good and bad payments to learn from")
-        ensemble = _library("sklearn.ensemble")
+        ensemble = library("sklearn.ensemble")
         trees = ensemble.HistGradientBoostingClassifier(random_state=seed, **self.SETTINGS)
-        self._trees = trees.fit(_library("numpy").asarray(traits), list(bad))
+        self.trees = trees.fit(library("numpy").asarray(traits), list(bad))
 
     def score(self, traits: Table) -> list[float]:
         """Give the probability that each is bad, as far as the past tells."""
-        table = _library("numpy").asarray(traits)
-        return self._trees.predict_proba(table)[:, 1].tolist()
+        table = library("numpy").asarray(traits)
+        return self.trees.predict_proba(table)[:, 1].tolist()
 
 
-def _library(name: str) -> Any:
-    """Import what only the extra brings: when it is used, for it takes a second."""
+def library(name: str) -> Any:
+    """Import what only the extra brings: when it is used, for it takes a second.
+
+    Raises: PlugMissing.
+    """
     try:
         return importlib.import_module(name)
     except ImportError as missing:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from farthing.core.judgements import Draft, Judgement, Ordered
+from farthing.core.judgements import Draft, Judgement, Ordered, Ranked
 from farthing.errors import InvariantBroken
 from farthing.risk.drafts import RiskDraft
 from farthing.risk.judging import Judge
@@ -26,6 +26,10 @@ class Risk:
     def draft(self) -> RiskDraft:
         """Begin with the orders of one commit."""
         return RiskDraft(self._memory, self._judge)
+
+    def heed(self, ranked: Sequence[Ranked]) -> None:
+        """Hear what a model found of orders that are known."""
+        self._memory.heed(ranked)
 
     def take(self, draft: Draft) -> None:
         """Know what a draft has kept: its commit is durable."""

@@ -65,6 +65,13 @@ def judges_of(told: Mapping[str, Any] | RiskSettings) -> Risk | None:
     return None if settings.mode == "off" else risk
 
 
+def scores(settings: RiskSettings) -> bool:
+    """Tell whether models are to score: somebody would hear of it."""
+    told = settings.rules.get("model", {})
+    is_off = isinstance(told, dict) and cast(dict[str, Any], told).get("state") == "off"
+    return settings.mode != "off" and not is_off
+
+
 def _shadowed(armed: Armed) -> Armed:
     return armed._replace(state="shadow") if armed.state == "on" else armed
 

@@ -33,12 +33,19 @@ BUILT_IN: Mapping[str, Typology] = {
     "known_bad": Typology({"listed": 100}, stop=100),
     "runaway": Typology({"velocity": 60}, review=60),
     "stolen_key": Typology(
-        {"new_payee": 25, "new_place": 35, "odd_hours": 20, "spike": 40, "velocity": 30},
+        {
+            "model": 40,
+            "new_payee": 25,
+            "new_place": 35,
+            "odd_hours": 20,
+            "spike": 40,
+            "velocity": 30,
+        },
         review=60,
         stop=100,
     ),
     "trying_out": Typology(
-        {"new_payee": 25, "new_place": 25, "small_then_large": 50}, review=60, stop=100
+        {"model": 40, "new_payee": 25, "new_place": 25, "small_then_large": 50}, review=60, stop=100
     ),
     "false_seller": Typology({"new_payee": 20, "spike": 20, "strangers": 40}, review=60),
 }

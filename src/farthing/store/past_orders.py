@@ -34,14 +34,14 @@ class PastOrder(NamedTuple):
     zone: str
 
 
-def past_orders(tx: Tx) -> Iterator[PastOrder]:
-    """Give every order in the order of its time, with few of them in memory.
+def past_orders(tx: Tx, since_ms: int = 0) -> Iterator[PastOrder]:
+    """Give every order since a time in the order of its time, with few of them in memory.
 
     A payment's id is as old as its order's nonce, and an order may be that much younger than its
     nonce, but older only by a skew of clocks: so what is younger than the newest id can wait.
     """
     waiting: list[PastOrder] = []
-    for order in _by_id(tx):
+    for order in _by_id(tx, since_ms):
         heapq.heappush(waiting, order)
         made_ns = ids.time_ms(ids.number("pay", order.payment)) * 1_000_000
         while waiting and waiting[0].created_ns < made_ns - (SKEW_SECONDS_MAX + 1) * NS:
@@ -50,10 +50,11 @@ def past_orders(tx: Tx) -> Iterator[PastOrder]:
         yield heapq.heappop(waiting)
 
 
-def _by_id(tx: Tx) -> Iterator[PastOrder]:
+def _by_id(tx: Tx, since_ms: int) -> Iterator[PastOrder]:
     zones: dict[str, str] = {}
     mapped = mapping(PAYMENTS)
-    page = tx.rows(f"{mapped.select} ORDER BY id LIMIT {PAGE}")
+    after = f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {PAGE}"
+    page = tx.rows(after, (ids.name("pay", since_ms << 80),))
     while page:
         payments = [mapped.row(row) for row in page]
         _learn_zones(tx, zones, {payment.device for payment in payments})
@@ -62,7 +63,6 @@ def _by_id(tx: Tx) -> Iterator[PastOrder]:
                 one.created_ns, one.id, one.device, one.payee, one.amount, one.state.value,
                 one.reason, one.ask_ends_ns > 0, zones.get(one.device, "UTC"),
             )  # fmt: skip
-        after = f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {PAGE}"
         page = tx.rows(after, (payments[-1].id,))
 
 
