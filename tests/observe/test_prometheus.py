@@ -37,8 +37,9 @@ OF_THIS_MACHINE = {
 }
 """What a busy or full machine under the tests may be guilty of, where nothing has to last."""
 
-ELSEWHERE = ("tls_certificate_expiry", "meter_")
-"""What only a hub with a certificate tells, and a seller with meters (test_meter_metrics)."""
+ELSEWHERE = ("tls_certificate_expiry", "meter_", "risk_model_usable")
+"""What only a hub with a certificate tells, a seller with meters (test_meter_metrics), and a hub
+that has seen enough for a model."""
 
 
 def expressions() -> list[str]:
@@ -70,7 +71,9 @@ def watched(folder: Path) -> Iterator[Watched]:
     (site / "dear").write_text("dear")
     with contextlib.ExitStack() as opened:
         prometheus = opened.enter_context(Prometheus(folder / "watch", targets).running())
-        hub = opened.enter_context(HubProcess(folder, FARTHING_METRICS_LISTEN=hub_at))
+        hub = opened.enter_context(
+            HubProcess(folder, FARTHING_METRICS_LISTEN=hub_at, FARTHING_RISK_MODE="shadow")
+        )
         people = settle(hub, folder, {"/cheap": 1000, "/dear": 500_000})
         service = opened.enter_context(contextlib.ExitStack())
         upstream = service.enter_context(hub.service(site))
