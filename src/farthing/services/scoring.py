@@ -93,16 +93,17 @@ class Scoring:
     async def _look_or_say(self) -> None:
         try:
             await self.look()
-        except FarthingError as fault:
-            self._say_once("risk.scoring_postponed", fault.code)
         except Exception as fault:
-            self._say_once("risk.scoring_failed", repr(fault))
+            self._say_once(fault)
         else:
             self._postponed = False
 
-    def _say_once(self, what: str, why: str) -> None:
-        if not self._postponed:
-            log.error(what, why=why, hint="rules judge alone until it works again")
+    def _say_once(self, fault: Exception) -> None:
+        hint = "rules judge alone until it works again"
+        if not self._postponed and isinstance(fault, FarthingError):
+            log.error("risk.scoring_postponed", why=fault.code, hint=hint)
+        elif not self._postponed:
+            log.error("risk.scoring_failed", why=repr(fault), hint=hint)
         self._postponed = True
 
     async def look(self) -> None:
