@@ -119,7 +119,9 @@ def _now_ms() -> int:
 @contextlib.contextmanager
 def hub_in(folder: Path) -> Iterator[Hub]:
     """Serve a hub in a folder."""
-    with HubProcess(folder, FARTHING_RAILS_SIMULATED="true", **_PUSHES) as process:
+    with HubProcess(
+        folder, FARTHING_RAILS_SIMULATED="true", FARTHING_RISK_MODE="on", **_PUSHES
+    ) as process:
         yield Hub(process)
 
 

@@ -16,7 +16,8 @@ TARIFF = flat_rate("USD", "second", 20)
 class Street:
     """An owner with machines that buy and one that sells, and a ward with a wallet of its own.
 
-    Shape: `asked` waits for an answer; `paid` was bought, `sold` was sold, `refused` was neither.
+    Shape: `asked` waits for an answer; `paid` was bought, `sold` was sold, `refused` was neither;
+           `case` is of a payment that looked odd.
     """
 
     owner: str
@@ -29,6 +30,7 @@ class Street:
     wards: Machine
     ward_asked: str
     ward_refused: str
+    case: str
 
 
 def filled(hub: Hub) -> Street:
@@ -70,7 +72,7 @@ def filled(hub: Hub) -> Street:
     asked = hub.pay(charger, gauges, 4_200_000, "POST /charge?kwh=12").json()
     return Street(
         owner, charger, asked["id"], paid[-1]["id"], paid[4]["id"], refused["payment"],
-        *teenager(hub, gauges),
+        *teenager(hub, gauges), odd_ones(hub, payers, gauges),
     )  # fmt: skip
 
 
@@ -107,3 +109,19 @@ def teenager(hub: Hub, payee: str) -> tuple[str, Machine, str, str]:
     refused = hub.pay(phone, payee, 12_000_000, "GET /concert").json()["payment"]
     asked = hub.pay(phone, payee, 6_400_000, "GET /game").json()["id"]
     return owner, phone, asked, refused
+
+
+def odd_ones(hub: Hub, owner: str, usual: str) -> str:
+    """Have devices pay a stranger far more than ever, and give the case of the last of them."""
+    stranger = hub.account(hub.owner("Quick Parts Ltd"), "till")
+    found: list[str] = []
+    for name, often, amount in (("Drone 4", 10, 310), ("Kiosk 9", 10, 900), ("Locker 12", 12, 450)):
+        machine = hub.enrol(owner, hub.account(owner, name, 9_000_000), name)
+        for number in range(often):
+            hub.pay(machine, usual, amount + 7 * number, "GET /open")
+        hub.pay(machine, stranger, 640 * amount, "POST /order?part=88")
+        cases = hub.ask("GET", f"/v1/cases?device={machine.id}")["items"]
+        found.append(cases[0]["id"])
+    said = {"verdict": "fraud", "reason": "The drone was stolen on Tuesday, and its key with it."}
+    hub.ask("POST", f"/v1/cases/{found[0]}/decide", said)
+    return found[-1]

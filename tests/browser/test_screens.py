@@ -49,6 +49,8 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "console", "/console"
     yield "motion", "/console/motion?state=awaiting"
     yield "stuck", "/console/stuck"
+    yield "cases", "/console/cases"
+    yield "case", f"/console/cases/{street.case}"
     yield "people", "/console/people"
     yield "log", "/console/log"
     yield "account", "/account"
@@ -122,6 +124,14 @@ def test_what_is_read_back_and_shown_once_is_for_everybody(
         page.get_by_role("button", name="Make a key to sell with").click()
         page.wait_for_selector("[data-secret]")
         look("key")
+        page.goto(f"{hub.url}/console/cases/{street.case}")
+        page.get_by_text("Legitimate").click()
+        page.get_by_label("Why").fill("Its owner has ordered a new lock.")
+        page.get_by_role("button", name="Read it back").click()
+        look("check-case")
+        page.get_by_role("button", name="Say that it was legitimate").click()
+        page.wait_for_url(f"{hub.url}/console/cases/{street.case}")
+        look("case-decided")
         page.goto(f"{hub.url}/console/people")
         page.get_by_label("Name").fill("Grace Hopper")
         page.get_by_label("Looks after the hub as well").check()

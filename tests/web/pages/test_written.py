@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from farthing.settings import WebhookSettings
+from farthing.settings import RiskSettings, WebhookSettings
 from farthing.web.pages.app import PAGES
 from tests.notifiers.pigeon import Pigeon
 from tests.web.api.town import LOCAL, Town, changed, config_in, open_town
@@ -24,9 +24,11 @@ LINKS = {"href", "src", "action", "formaction", "content"}
 
 
 FIELDS = ("owner", "account", "device", "category", "what", "kind", "key", "offer", "place",
-          "person", "mailbox", "webhook", "payee", "reason", "found")  # fmt: skip
+          "person", "mailbox", "webhook", "payee", "reason", "found", "verdict")  # fmt: skip
 PATH = "/'onerror=alert(1)"
 """As nasty as a path of an offer may be."""
+
+WATCHED = RiskSettings(mode="shadow", rules={"velocity": {"orders_per_minute_max": 1}})
 
 
 def nasty(field: str) -> str:
@@ -106,6 +108,10 @@ class Village:
         self.asked = await self._ordered(500, told)
         sold = {"resource": nasty("what"), "payee": "nasty"}
         self.sold = await self._ordered(700, sold)
+        cases = (await town.made("GET", "/v1/cases", who=LOCAL))["items"]
+        self.case = cases[0]["id"]
+        said = {"verdict": "fraud", "reason": nasty("verdict")}
+        await town.made("POST", f"/v1/cases/{self.case}/decide", said, who=LOCAL)
         session = await town.session(1000, payee="nasty")
         assert (await town.draw(session, 7)).status_code == 200
 
@@ -129,7 +135,7 @@ class Village:
                 continue
             payments = (self.paid, self.asked, self.sold) if "{payment}" in one.path else ("",)
             for payment in payments:
-                path = one.path.format(device=device, payment=payment)
+                path = one.path.format(device=device, payment=payment, case=self.case)
                 answer = await self.ada.http.get(
                     path, params=queries.get(path), headers={"accept": "text/html"}
                 )
@@ -147,6 +153,7 @@ class Village:
                 "name": nasty("")[:60], "owner": self.town.owners["nasty"], "role": "owner",
             },
             f"/wallet/devices/{device}/limits/check": {"per": "day", "hours": nasty("")[:60]},
+            f"/console/cases/{self.case}/check": {"verdict": "fraud", "reason": nasty("reason")},
         }  # fmt: skip
         for path, form in forms.items():
             answer = await self.ada.submit(path, form)
@@ -163,7 +170,9 @@ class Village:
 
 @pytest.mark.rule("asvs.3.2", on="hub")
 async def test_every_page_shows_every_field_that_people_write_as_text(tmp_path: Path):
-    config = changed(config_in(tmp_path), webhooks=WebhookSettings(allow_networks=["127.0.0.0/8"]))
+    config = changed(
+        config_in(tmp_path), webhooks=WebhookSettings(allow_networks=["127.0.0.0/8"]), risk=WATCHED
+    )
     async with open_town(tmp_path, config=config) as town:
         town.hub.desk.notices.ways["email"] = Pigeon()  # pyright: ignore[reportIndexIssue]
         ada = Browser(town)

@@ -9,6 +9,7 @@ from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
 from farthing.web.api.router import Router
 from farthing.web.pages import (
     account,
+    cases,
     console,
     enrolling,
     limits,
@@ -143,6 +144,10 @@ PAGES = [
     ),
     _show("/console/stuck", "page_stuck", for_operators(console.stuck_page)),
     _show("/console/log", "page_log", for_operators(console.log_page), console.LOG_QUERY),
+    _show("/console/cases", "page_cases", for_operators(cases.cases_page), cases.QUERY),
+    _show("/console/cases/{case}", "page_case", for_operators(cases.case_page)),
+    _post("/console/cases/{case}/check", "page_check_case", by_operator(cases.check_verdict)),
+    _post("/console/cases/{case}/decide", "page_decide_case", by_operator(cases.decide)),
     _show("/console/people", "page_people", for_operators(people.people_page)),
     _post("/console/people/check", "page_check_person", by_operator(people.check_invitation)),
     _post("/console/people/invite", "page_invite", by_operator(people.invite)),
