@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     """Describe the arguments."""
     made = argparse.ArgumentParser("bench.stored", description="Pay beside millions of payments.")
     made.add_argument("--payments", type=int, default=10_000_000, help="how many are stored [10M]")
+    made.add_argument("--few", type=int, default=10_000, help="how many the small ones have [10k]")
     made.add_argument("--folder", type=Path, default=Path("build/bench-stored"), help="kept there")
     made.add_argument("--runs", type=int, default=5, help="of each, taking turns [5]")
     made.add_argument("--seconds", type=float, default=5, help="how long each run takes [5]")
@@ -90,7 +91,7 @@ def main() -> None:
         asyncio.run(fill(config, fleet, missing, _progress(console, missing)))
     with new_hub("sqlite") as small:
         few = asyncio.run(furnish(small, asked.devices))
-        asyncio.run(fill(small, few, 10_000))
+        asyncio.run(fill(small, few, asked.few))
         figures = _compared([("stored-10k", small, few), ("stored-10m", config, fleet)], asked)
     size = config.path(config.books.path).stat().st_size / 1e9
     ratio = figures[1].rate_per_s / figures[0].rate_per_s

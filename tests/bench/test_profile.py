@@ -110,7 +110,7 @@ def test_samples_of_a_stage_are_added_up():
 
 def test_a_real_hub_is_seen_deciding_writing_and_verifying():
     command = [sys.executable, "-m", "bench.profile", "--json", "--only", "single-64"]
-    command += ["--seconds", "3", "--devices", "20"]
+    command += ["--seconds", "1", "--devices", "5"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     told = json.loads(done.stdout)
     assert {"cpu", "python", "sqlite"} <= told["machine"].keys()
