@@ -22,6 +22,7 @@ from farthing.observe.tracing import Tracing
 from farthing.observing import Faults, Observed
 from farthing.on_record import admit, fees_in_force, settle_assets
 from farthing.opening import cluster_of, key_ring, open_database
+from farthing.organisations import organisation_of
 from farthing.rails.base import Rail
 from farthing.rails.simulated import Simulated
 from farthing.risk.settings import judges_of, scores
@@ -91,6 +92,8 @@ class Hub:
         self.ctx.committed.give()
         await self.desk.movements.close()
         await self.desk.notices.close()
+        if self.desk.organisation is not None:
+            await self.desk.organisation.close()
         await self.recalling.stop()
         if self.scoring is not None:
             await self.scoring.stop()
@@ -232,6 +235,7 @@ def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices)
         People(ctx, secrets_),
         notices,
         rails=_rails(config),
+        organisation=organisation_of(config, ctx, secrets_),
     )
 
 

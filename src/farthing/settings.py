@@ -321,6 +321,43 @@ class PeopleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=lambda: ["20 USD", "20 EUR"])
 
 
+class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Signing in by an organisation: see docs/howto/sign-in-with-your-organisation.md."""
+
+    issuer: Annotated[
+        str,
+        _told(
+            "the organisation's OpenID provider, exactly as it names itself; empty: none",
+            examples=["https://login.example.com"],
+        ),
+    ] = ""
+    client_id: Annotated[str, _told("what it knows this hub by")] = ""
+    client_secret_file: Annotated[
+        str, _told("a file with the hub's secret there, for its owner's eyes only; empty: none")
+    ] = ""
+    name: Annotated[str, _told("what the organisation is called where one signs in")] = ""
+    scopes: Annotated[str, _told("what is asked for; `openid` is among it")] = (
+        "openid profile email"
+    )
+    owner: Annotated[
+        str, _told("the owner whose people it may bring; empty: it brings nobody that is not known")
+    ] = ""
+    domains: Annotated[
+        list[str], _told("bring only who has a verified mail address of one of these domains")
+    ] = []
+    groups_claim: Annotated[str, _told("the claim that lists somebody's groups")] = "groups"
+    roles: Annotated[
+        dict[str, Literal["owner", "operator", "ward"]],
+        _told("groups and the roles that they give; who is in none of them is not brought"),
+    ] = {}
+    session_hours: Annotated[
+        int, _told("for how long somebody is signed in by it at most", ge=1, le=336)
+    ] = 12
+    allow_networks: Annotated[
+        list[str], _told("networks of your own in which the provider may be")
+    ] = []
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set; every setting has a default that works.
 
@@ -337,6 +374,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     people: PeopleSettings = PeopleSettings()
+    oidc: OidcSettings = OidcSettings()
     webhooks: WebhookSettings = WebhookSettings()
     notices: NoticeSettings = NoticeSettings()
     risk: RiskSettings = RiskSettings()
@@ -388,10 +426,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.asset_table()
         check_networks("webhooks", self.webhooks.allow_networks)
         check_networks("notices", self.notices.allow_networks)
+        check_networks("oidc", self.oidc.allow_networks)
+        self._check_oidc()
         self._check_mail()
         for code in self.fees:
             self.fee_units(code)
         self.passkey_limits()
+
+    def _check_oidc(self) -> None:
+        told = self.oidc
+        if bool(told.issuer) != bool(told.client_id):
+            raise Malformed("oidc-incomplete", "[oidc] issuer and client_id belong together")
+        if (told.roles or told.domains) and not told.owner:
+            raise Malformed("oidc-incomplete", "[oidc] owner says whose people they become")
+        if told.owner and not (told.roles or told.domains):
+            raise Malformed("oidc-incomplete", "[oidc] domains or roles say who is let in")
+        if "openid" not in told.scopes.split():
+            raise Malformed("oidc-incomplete", "[oidc] scopes has openid among it")
 
     def _check_mail(self) -> None:
         notices = self.notices
@@ -429,6 +480,7 @@ SECTIONS = {
     "metrics": MetricsSettings,
     "tracing": TracingSettings,
     "people": PeopleSettings,
+    "oidc": OidcSettings,
     "webhooks": WebhookSettings,
     "notices": NoticeSettings,
     "risk": RiskSettings,

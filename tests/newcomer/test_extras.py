@@ -19,6 +19,8 @@ NEEDS = {
     "risk": "python3 -c 'from farthing.risk.models import Detector; Detector([[0]])'",
     "rules": """echo 'risk = {own = {a = {when = "true", says = "a"}}}' > a.toml"""
     " && farthing risk check a.toml",
+    "oidc": "farthing init && FARTHING_OIDC_ISSUER=https://login.example FARTHING_OIDC_CLIENT_ID=x"
+    " farthing serve",
     "notices": "python3 -c 'import farthing.notifiers.email'",
     "apprise": "python3 -c 'import farthing.notifiers.apprise'",
     "mpp": "python3 -c 'import farthing.plugs.pympp_client'",

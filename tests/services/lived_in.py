@@ -17,6 +17,12 @@ from farthing.core.devices import (
     code_hash,
 )
 from farthing.core.fees import FeeTerms
+from farthing.core.identities import (
+    LinkIdentity,
+    SignInByIdentity,
+    UnlinkIdentity,
+    identity_id,
+)
 from farthing.core.identity import CERTIFICATES, AcceptRollback, AdmitKey, certify
 from farthing.core.judgements import Act, Judgement, Reason
 from farthing.core.listeners import NOTICE_LANES, SetWishes
@@ -211,6 +217,13 @@ async def let_in(world, owner):
     await world.do(RemovePasskey(second.id, ada.id, 1))
     await world.do(MakeRecoveryCodes(ada.id, [sign_in_code_hash("one"), sign_in_code_hash("two")]))
     await world.do(LinkPerson(bob.id, sign_in_code_hash("again"), 600))
+    for number, subject in enumerate(("ada", "cid")):
+        who = Person(ids.name("per", world.fresh()), owner, "c", ["owner"], 0)
+        work = identity_id("https://login.example", subject)
+        if subject == "ada":
+            await world.do(LinkIdentity(work, ada.id))
+        await world.do(SignInByIdentity(work, who, bytes((number,)) * 32, "Firefox", 60))
+    await world.do(UnlinkIdentity(identity_id("https://login.example", "ada"), ada.id))
     await tell(world, ada.id)
     await world.do(RemovePerson(bob.id))
 

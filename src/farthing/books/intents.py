@@ -19,6 +19,7 @@ from farthing.core.cases import CASES
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Event
 from farthing.core.idempotency import IDEMPOTENCY
+from farthing.core.identities import IDENTITIES
 from farthing.core.identity import CERTIFICATES
 from farthing.core.leases import LEASES
 from farthing.core.ledger import Account, Transfer
@@ -43,9 +44,9 @@ TABLES: dict[str, Table[Any]] = {
     table.name: table
     for table in (
         ACCOUNTS, ADDRESSES, ALIASES, ANSWERED, ASKS, ASSETS, CASES, CERTIFICATES, CHARGES,
-        DELIVERIES, DEVICES, IDEMPOTENCY, INVITATIONS, KEYS, LANES, LEASES, LISTENERS, LOOKS,
-        MANDATES, MOVEMENTS, NOTICE_LANES, NOTICE_PACES, NOTICE_TRIES, OFFERS, OWNERS, PASSKEYS,
-        PAYMENTS, PEOPLE, REFUNDS, SESSIONS, SIGNED_IN, SIGN_IN_CODES, TARIFFS, WEBHOOKS,
+        DELIVERIES, DEVICES, IDEMPOTENCY, IDENTITIES, INVITATIONS, KEYS, LANES, LEASES, LISTENERS,
+        LOOKS, MANDATES, MOVEMENTS, NOTICE_LANES, NOTICE_PACES, NOTICE_TRIES, OFFERS, OWNERS,
+        PASSKEYS, PAYMENTS, PEOPLE, REFUNDS, SESSIONS, SIGNED_IN, SIGN_IN_CODES, TARIFFS, WEBHOOKS,
     )
 }  # fmt: skip
 """Every table that a unit writes to, apart from events."""

@@ -7,6 +7,7 @@ from farthing.core.audit_faults import Broken, broken
 from farthing.core.cases import CASES
 from farthing.core.devices import DEVICES, INVITATIONS
 from farthing.core.events import Kind
+from farthing.core.identities import IDENTITIES
 from farthing.core.identity import CERTIFICATES
 from farthing.core.listeners import ADDRESSES, LISTENERS
 from farthing.core.mandates import MANDATES
@@ -31,6 +32,7 @@ STATED: dict[Table[Any], str] = {
     PEOPLE: "person",
     PASSKEYS: "passkey",
     SIGN_IN_CODES: "sign-in code",
+    IDENTITIES: "identity",
     WEBHOOKS: "webhook",
     MOVEMENTS: "movement",
     LISTENERS: "listener",

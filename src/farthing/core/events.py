@@ -33,6 +33,9 @@ class Kind(StrEnum):
     PERSON_INVITED = "person.invited"
     PERSON_REMOVED = "person.removed"
     PERSON_SIGNED_IN = "person.signed_in"
+    PERSON_PROVISIONED = "person.provisioned"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     PASSKEY_ADDED = "passkey.added"
     PASSKEY_REMOVED = "passkey.removed"
     RECOVERY_CODES_MADE = "recovery_codes.made"
@@ -97,6 +100,9 @@ EXPLAINED: dict[Kind, str] = {
     Kind.PERSON_INVITED: "a one-time link was made for a person to sign in with",
     Kind.PERSON_REMOVED: "a person is let in no more",
     Kind.PERSON_SIGNED_IN: "a person signed in",
+    Kind.PERSON_PROVISIONED: "a person came by their organisation, or has other roles there now",
+    Kind.IDENTITY_LINKED: "a person may sign in by their organisation as well",
+    Kind.IDENTITY_UNLINKED: "a person signs in by their organisation no more",
     Kind.PASSKEY_ADDED: "a person has another passkey; `by` says what let them add it",
     Kind.PASSKEY_REMOVED: "a person's passkey was taken away",
     Kind.RECOVERY_CODES_MADE: "a person made recovery codes; older ones are good no more",

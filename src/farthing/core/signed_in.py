@@ -33,6 +33,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     """One browser in which a person is signed in; only the hash of its secret is kept.
 
     Units: ns; `ended_ns` is 0 while it may be used.
+    Shape: it began with `passkey`, or by the organisation's word on `identity`.
     """
 
     hash: bytes
@@ -43,6 +44,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     seen_ns: int
     ends_ns: int
     ended_ns: int = 0
+    identity: str = ""
 
     def holds_at(self, now_ns: int) -> bool:
         """Tell whether who shows the secret is still let in."""
@@ -93,11 +95,12 @@ class SignIn:
             self.hash, person.id, passkey.id, self.agent, view.now_ns, view.now_ns, ends
         )
         fact = Fact(person.owner, Kind.PERSON_SIGNED_IN, person.id, body_of(agent=self.agent))
-        writes = [Write(PASSKEYS, used), Write(SIGNED_IN, made), *_ended(view, self.before)]
+        writes = [Write(PASSKEYS, used), Write(SIGNED_IN, made), *ended(view, self.before)]
         return state_change(view, made, [fact], writes)
 
 
-def _ended(view: View, *sessions: bytes) -> list[Write]:
+def ended(view: View, *sessions: bytes) -> list[Write]:
+    """End sessions that are there and have not ended."""
     found = [view.get(SIGNED_IN, one) for one in sessions if one]
     return [
         Write(SIGNED_IN, msgspec.structs.replace(one, ended_ns=view.now_ns))
@@ -121,7 +124,7 @@ class EndSessions:
             found = view.get(SIGNED_IN, one)
             if found is None or found.person != self.person:
                 raise Missing("no-such-sign-in", "there is no such sign-in here")
-        writes = _ended(view, *self.sessions)
+        writes = ended(view, *self.sessions)
         return Outcome(len(writes), writes)
 
 

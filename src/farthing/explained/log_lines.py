@@ -91,6 +91,18 @@ LINES: dict[str, Line] = {
         "Look what ended it: `code` is its exit code, -9 is often the kernel, short of memory",
         ("code",),
     ),
+    "organisation.code_refused": Line(
+        "warning",
+        "the organisation's provider did not take a code that a browser brought back from it",
+        "See its own log, and [oidc] client_id and client_secret_file",
+        ("status",),
+    ),
+    "organisation.unreachable": Line(
+        "warning",
+        "the provider cannot be asked, or says of itself what the hub does not follow",
+        "See `why`, [oidc] issuer and allow_networks; people sign in by passkey meanwhile",
+        ("why",),
+    ),
     "risk.rule_failed": Line(
         "error",
         "a rule of risk broke at an order and said nothing; the others judge, and nothing stops",

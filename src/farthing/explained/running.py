@@ -57,6 +57,7 @@ HINTS = {
     "model-unusable": "Train it anew: farthing risk models train --help; then promote it.",
     "no-such-model": "See which there are: farthing risk models list",
     "too-little-to-learn": "Wait for more payments or labels, or look back further: --days",
+    "oidc-missing": "Run: pip install 'farthing[oidc]'",
     "notices-missing": "Run: pip install 'farthing[notices]'",
     "apprise-missing": "Install it: pip install 'farthing[apprise]'",
     "not-a-fresh-hub": "Make another hub for it: FARTHING_HOME=$PWD/demo farthing init --demo-data",

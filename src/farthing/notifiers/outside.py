@@ -196,6 +196,36 @@ class Outside:
             fault = "answer-broken"
         return Posted(status, fault, round((time.monotonic() - began) * 1000), wait)
 
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        bytes_max: int,
+    ) -> tuple[int, bytes, str]:
+        """Ask once, and give the answer's status, its body and what went wrong.
+
+        Shape: the status is 0 where nothing, or more than `bytes_max`, was answered.
+        """
+        fault = ""
+        try:
+            async with asyncio.timeout(self._seconds):
+                pool = self._pools[url.partition(":")[0]]
+                async with pool.stream(method, url, headers=list(headers), content=body) as heard:
+                    return heard.status, await _read_all(heard.aiter_stream(), bytes_max), ""
+        except AddressRefused:
+            fault = "address-refused"
+        except (TimeoutError, httpcore.TimeoutException):
+            fault = "timeout"
+        except ssl.SSLError:
+            fault = "tls-failed"
+        except (httpcore.ConnectError, OSError):
+            fault = "unreachable"
+        except (httpcore.ProtocolError, httpcore.NetworkError, ValueError, KeyError):
+            fault = "answer-broken"
+        return 0, b"", fault
+
     async def _ask(self, url: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, int]:
         pool = self._pools[url.partition(":")[0]]
         async with pool.stream("POST", url, headers=headers, content=body) as response:
@@ -206,6 +236,16 @@ class Outside:
         """Let go of the connections."""
         for pool in self._pools.values():
             await pool.aclose()
+
+
+async def _read_all(parts: AsyncIterator[bytes], bytes_max: int) -> bytes:
+    """Read an answer to its end. Raises: ValueError where it is longer than that."""
+    taken = bytearray()
+    async for part in parts:
+        taken += part
+        if len(taken) > bytes_max:
+            raise ValueError("too long")
+    return bytes(taken)
 
 
 async def _read_some(parts: AsyncIterator[bytes]) -> None:

@@ -10,6 +10,7 @@ from farthing.services.context import Context
 from farthing.services.event_feed import EventFeed
 from farthing.services.movements import Movements
 from farthing.services.notices import Notices
+from farthing.services.organisation import Organisation
 from farthing.services.payments import Payments
 from farthing.services.people import People
 from farthing.services.sessions import Sessions
@@ -32,8 +33,9 @@ class Desk:
     """The services of one running hub.
 
     Shape: `streams` has places for long answers, `feed` the events that they tell; lists are
-           made in `turns`; `movements` go by `rails`; `metrics` writes the page of metrics; `fault`
-           says in a word why payments cannot be taken now, nothing if they can.
+           made in `turns`; `organisation` is what people sign in by; `movements` go by `rails`;
+           `metrics` writes the page of metrics; `fault` says in a word why payments cannot be
+           taken now, nothing if they can.
     """
 
     ctx: Context
@@ -53,6 +55,7 @@ class Desk:
     movements: Movements = field(init=False)
     rails: Mapping[str, Rail] = field(default_factory=dict[str, Rail])
     turns: Turns = field(default_factory=Turns)
+    organisation: Organisation | None = None
 
     def __post_init__(self) -> None:
         """Open the places that the configuration allows."""

@@ -23,6 +23,7 @@ from farthing.core.signed_in import (
     Answered,
     Confirmed,
     EndSessions,
+    Seen,
     SignIn,
     session_hash,
 )
@@ -146,6 +147,15 @@ class People:
         challenge, until_ns = self._challenges.read(proof.ticket, _whole(visitor, act))
         count = check_request(site, challenge, proof.answer, passkey)
         return self._once(unit, proof, person.id, act["act"], passkey, count, until_ns)
+
+    async def proven(
+        self, site: Site, visitor: Visitor, act: Mapping[str, str], proof: Proof
+    ) -> None:
+        """See that the visitor has just confirmed an act; it counts once.
+
+        Raises: as `confirmed`; Conflict `challenge-used`.
+        """
+        await self._do(await self.confirmed(site, visitor, act, proof, Seen(visitor.session.hash)))
 
     async def begin_adding(self, site: Site, visitor: Visitor) -> dict[str, Any]:
         """Give what a browser needs to make one more passkey for the visitor."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from farthing.clock import NS
 from farthing.codec import to_base64url
+from farthing.core.identities import IDENTITIES, Identity
 from farthing.core.owners import OWNERS, OwnerRecord, Principal, Scope
 from farthing.core.people import (
     PASSKEYS,
@@ -72,25 +73,29 @@ class Register:
             return None
         digest, now_ns = session_hash(secret), self._ctx.clock()
 
-        def work(tx: Tx) -> tuple[SignedIn, Person, Passkey, OwnerRecord] | None:
+        def work(tx: Tx) -> tuple[SignedIn, Person, Passkey | Identity, OwnerRecord] | None:
             session = one(tx, SIGNED_IN, digest)
             person = one(tx, PEOPLE, session.person) if session is not None else None
             if session is None or person is None:
                 return None
-            passkey = present(one(tx, PASSKEYS, session.passkey), "passkeys are kept")
             owner = present(one(tx, OWNERS, person.owner), "owners are kept")
-            return session, person, passkey, owner
+            return session, person, _began_by(tx, session), owner
 
         found = await self._ctx.database.read(work)
         if found is None:
             return None
-        session, person, passkey, owner = found
-        if person.removed_ns or passkey.removed_ns or not session.holds_at(now_ns):
+        session, person, means, owner = found
+        if person.removed_ns or means.removed_ns or not session.holds_at(now_ns):
             return None
         if now_ns - session.seen_ns > SEEN_EVERY_SECONDS * NS:
             await self._ctx.books.commit_one(Seen(digest))
         csrf = hmac.digest(secret.encode(), b"farthing-csrf-1", "sha256")
         return Visitor(person, owner, session, to_base64url(csrf))
+
+    async def identities(self, person: str) -> list[Identity]:
+        """List by which identities a person signs in."""
+        found = await self._ctx.database.read(lambda tx: _of_person(tx, IDENTITIES, person))
+        return [one for one in found if not one.removed_ns]
 
     async def sessions(self, person: str) -> list[SignedIn]:
         """List where a person is signed in now, newest first."""
@@ -146,6 +151,13 @@ class Register:
         if passkey is None or person is None or passkey.removed_ns or person.removed_ns:
             raise Unauthenticated("bad-passkey", "this passkey is not known here")
         return passkey, person
+
+
+def _began_by(tx: Tx, session: SignedIn) -> Passkey | Identity:
+    """Read what a session began with: it ends when that is taken away."""
+    if session.identity:
+        return present(one(tx, IDENTITIES, session.identity), "identities are kept")
+    return present(one(tx, PASSKEYS, session.passkey), "passkeys are kept")
 
 
 def _of_person(tx: Tx, table: Any, person: str) -> list[Any]:

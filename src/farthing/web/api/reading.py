@@ -27,6 +27,8 @@ def read_headers(raw: RawHeaders) -> dict[str, str]:
 def read_query(raw: bytes, known: Mapping[str, str]) -> dict[str, str]:
     """Read a query strictly: each name once, and only those that the endpoint knows.
 
+    Shape:  where `*` is known others may stand there as well, which somebody else wrote.
+
     Raises: Malformed `malformed-query`, `unknown-parameter`; HttpProblem with 414.
     """
     if not raw:
@@ -49,7 +51,7 @@ def read_query(raw: bytes, known: Mapping[str, str]) -> dict[str, str]:
     if any("\0" in value for value in query.values()):
         raise Malformed("malformed-query", "NUL is not allowed in text")
     for name in query:
-        if name not in known:
+        if name not in known and "*" not in known:
             raise Malformed("unknown-parameter", _nearest(name, known))
     return query
 

@@ -15,12 +15,15 @@ async def account_page(visit: Visit) -> Reply:
 
 async def _page(visit: Visit, codes: list[str] | None = None) -> Reply:
     people, person = visit.call.desk.people, visit.me.person.id
+    there = visit.call.desk.organisation
     return visit.page(
         "account.html",
         passkeys=await people.register.passkeys(person),
         sessions=[(to_base64url(one.hash), one) for one in await people.register.sessions(person)],
         left=len(await people.register.recovery_codes(person)),
         codes=codes or [],
+        organisation=there.name if there else "",
+        identities=await people.register.identities(person) if there else [],
     )
 
 

@@ -17,6 +17,7 @@ from farthing.web.pages import (
     metered,
     money,
     noticing,
+    organisation,
     people,
     pricing,
     pushing,
@@ -68,6 +69,15 @@ def _show(
     return Endpoint("GET", path, name, name, handler, scopes=None, query=query or {}, media=HTML)
 
 
+def _with(path: str, name: str, handler: Handler, query: dict[str, str]) -> Endpoint:
+    return Endpoint("GET", path, name, name, handler, scopes=None, query=query, media=HTML)
+
+
+def _came(path: str, name: str, handler: Handler) -> Endpoint:
+    """Give where a browser comes back to. Source: RFC 6749, 4.1.2: what is unknown is ignored."""
+    return _with(path, name, handler, {"*": "Whatever the organisation writes there."})
+
+
 def _stream(path: str, name: str, handler: Handler) -> Endpoint:
     query, media = {"after": "Go on after this event."}, "text/event-stream"
     return Endpoint(
@@ -87,12 +97,17 @@ def _post(path: str, name: str, handler: Handler, media: str = HTML) -> Endpoint
 
 PAGES = [
     _show("/", "page_front", anybody(sign_in.front)),
-    _show("/sign-in", "page_sign_in", anybody(sign_in.sign_in_page)),
+    _with("/sign-in", "page_sign_in", anybody(sign_in.sign_in_page), {"out": "Signed out."}),
     _show("/join", "page_join", anybody(sign_in.join_page)),
     _post("/sign-in/begin", "page_sign_in_begin", anybody(sign_in.begin_sign_in), _JSON),
     _post("/sign-in/finish", "page_sign_in_finish", anybody(sign_in.finish_sign_in), _JSON),
     _post("/join/begin", "page_join_begin", anybody(sign_in.begin_joining), _JSON),
     _post("/join/finish", "page_join_finish", anybody(sign_in.finish_joining), _JSON),
+    _show("/sign-in/organisation", "page_leave", anybody(organisation.leave)),
+    _came("/sign-in/organisation/back", "page_come_back", anybody(organisation.come_back)),
+    _show("/sign-in/organisation/out", "page_leave_for_good", anybody(organisation.leave_for_good)),
+    _post("/account/organisation/tie", "page_tie", by_form(organisation.begin_tying)),
+    _post("/account/organisation/untie", "page_untie", by_form(organisation.untie)),
     _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
     _stream("/wallet/live", "page_live", signed_in(live.live)),

@@ -19,7 +19,9 @@ async def sign_in_page(visit: Visit) -> Reply:
     """Show how to sign in."""
     if visit.visitor is not None:
         return visit.go(WALLET)
-    return visit.page("sign_in.html")
+    there = visit.call.desk.organisation
+    out = "out" in visit.call.query
+    return visit.page("sign_in.html", organisation=there.name if there else "", out=out)
 
 
 async def join_page(visit: Visit) -> Reply:
@@ -65,7 +67,8 @@ def _let_in(visit: Visit, secret: str) -> Reply:
 async def sign_out(visit: Visit, _form: dict[str, str]) -> Reply:
     """Sign out of this browser."""
     await visit.call.desk.people.sign_out(visit.me, [visit.me.session.hash])
-    return visit.go("/sign-in", [cookie(visit.site, "", 0)])
+    where = "/sign-in?out=1" if visit.me.session.identity else "/sign-in"
+    return visit.go(where, [cookie(visit.site, "", 0)])
 
 
 async def short(visit: Visit) -> Reply:

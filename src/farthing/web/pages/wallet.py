@@ -180,7 +180,9 @@ async def _act(visit: Visit, act: str, subject: str) -> Act:
         return await refunding.act_of(visit, subject)
     if act in ("link-person", "remove-person"):
         return await people.act_of(visit, act, subject)
-    if act in ("recovery-codes", "add-passkey", "make-key"):
+    if act == "unlink-organisation":
+        return {"act": act, "identity": subject}
+    if act in ("link-organisation", "recovery-codes", "add-passkey", "make-key"):
         return {"act": act}
     raise Malformed("malformed-form", "there is no such act to confirm")
 
