@@ -102,7 +102,7 @@ async def test_an_asset_is_stated_by_the_first_account_in_it(world, database):
     assert str((await audit(database, None)).fault).startswith("asset USD: ")
 
 
-UNKNOWN_TO_IT = ("passkeys", "sign_in_codes")
+UNKNOWN_TO_IT = ("passkeys", "sign_in_codes", "identities")
 NEVER_STATED = "SELECT COUNT(*) FROM cases WHERE state = 'open'"
 """What follows from its payment needs no statement of its own."""
 

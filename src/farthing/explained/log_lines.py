@@ -458,6 +458,7 @@ FACTS: dict[str, str] = {
     "transfers": "how many transfers a commit made",
     "until": "when orders are in time again",
     "upstream": "the address of the service behind the proxy",
+    "status": "the answer's HTTP status",
     "url": "where it is reached",
     "vouchers": "how many vouchers",
     "wanted": "how many were configured",
