@@ -13,7 +13,8 @@ from .browser import HTML, ORIGIN, Browser
 
 ANYBODYS = {"/", "/sign-in", "/join", "/offline", "/sw.js", "/static/{version}/{file}",
             "/notices/stop/{ticket}", "/a/{ask}",
-            "/sign-in/organisation", "/sign-in/organisation/back", "/sign-in/organisation/out",}  # fmt: skip
+            "/sign-in/organisation", "/sign-in/organisation/back",
+            "/sign-in/organisation/out"}  # fmt: skip
 """What is there for who is not signed in."""
 BY_LINK = {"/notices/stop/{ticket}"}
 """Where the link is the proof, and no session is looked at."""

@@ -19,7 +19,8 @@ NASTY = "<img src=x onerror=alert(1)>\"'{{7*7}}</script>"
 OURS = re.compile(r"(/|#|$)")
 SILENT = {"/", "/sign-in", "/join", "/offline", "/sw.js", "/static/{version}/{file}", "/push/key",
           "/notices/stop/{ticket}", "/a/{ask}", "/wallet/live", "/shop/statements.csv",
-          "/sign-in/organisation", "/sign-in/organisation/back", "/sign-in/organisation/out",}  # fmt: skip
+          "/sign-in/organisation", "/sign-in/organisation/back",
+          "/sign-in/organisation/out"}  # fmt: skip
 """What is no page, or shows nothing that anybody wrote; live rows are tried in a real browser."""
 LINKS = {"href", "src", "action", "formaction", "content"}
 
