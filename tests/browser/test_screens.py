@@ -51,6 +51,7 @@ def pages(street: Street) -> Iterator[tuple[str, str]]:
     yield "stuck", "/console/stuck"
     yield "cases", "/console/cases"
     yield "case", f"/console/cases/{street.case}"
+    yield "risk", "/console/risk"
     yield "people", "/console/people"
     yield "log", "/console/log"
     yield "account", "/account"
