@@ -30,7 +30,9 @@ class Signal:
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiting)
         try:
-            await asyncio.wait_for(waiting, seconds)
+            # `wait_for` would lose a cancel that comes in the moment in which the signal is given.
+            async with asyncio.timeout(seconds):
+                await waiting
         except TimeoutError:
             return False
         finally:
