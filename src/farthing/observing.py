@@ -72,6 +72,8 @@ class Observed(NamedTuple):
         put("farthing_holds_open", standing.holds)
         put("farthing_hold_overdue_seconds", max(0, overdue) / NS)
         put("farthing_asks_waiting", standing.asks)
+        for state, count in standing.cases.items():
+            put("farthing_cases_waiting", count, state)
         put("farthing_database_bytes", standing.bytes or file_bytes(books_file(config)))
         put("farthing_books_queue_units", self.books.queued)
         put("farthing_books_queue_units_max", QUEUE_MAX)

@@ -11,6 +11,7 @@ from farthing.observe.table import EVERY, HUB
 from farthing.services.audit_note import AuditNote, note_file, read_note, write_note
 from farthing.settings import Config
 from farthing.web.metrics_page import MetricsPage
+from tests.web.api.test_cases import decide, flagged, watched
 from tests.web.api.town import LOCAL, NOBODY, open_town
 
 from .reading import families, samples, value
@@ -197,3 +198,20 @@ async def test_the_page_beside_answers_to_this_machine_alone(tmp_path: Path):
 def test_a_hub_counts_nothing_before_it_is_asked_to():
     assert Config().metrics.listen == ""
     assert Config().tracing.endpoint == ""
+
+
+async def test_what_rules_flag_and_nobody_has_decided_is_counted(tmp_path: Path):
+    async with open_town(tmp_path, config=watched(tmp_path)) as town:
+        case = await flagged(town)
+        await town.ask("POST", "/v1/payments", town.payment(1000, payee="elsewhere"))
+        page = await page_of(town)
+        flags = "farthing_risk_flags_total"
+        assert value(page, flags, rule="new_payee", act="ask") == 1
+        assert value(page, flags, rule="new_payee", act="refuse") == 1
+        assert value(page, flags, rule="spike", act="refuse") == 1
+        assert value(page, "farthing_events_total", kind="payment.flagged") == 2
+        assert value(page, "farthing_cases_waiting", state="open") == 2
+        await decide(town, case)
+        page = await page_of(town)
+        assert value(page, "farthing_cases_waiting", state="open") == 1
+        assert value(page, "farthing_events_total", kind="case.decided") == 1

@@ -6,19 +6,21 @@ from typing import Any
 import msgspec
 
 from farthing.books.memory import RecordKey
-from farthing.core.events import OF_PAYMENTS, PER_LEAF, Event
+from farthing.core.events import OF_PAYMENTS, PER_LEAF, Event, Kind
 from farthing.core.payments import PAYMENTS
 from farthing.core.records import Write
 
+_FLAGGED = Kind.PAYMENT_FLAGGED.value
+
 
 def happened(events: Sequence[Event], written: Mapping[RecordKey, Write]) -> list[Event]:
-    """Give the first event of each fact, with what is counted of it where its body is empty."""
+    """Give the first event of each fact, and each flag, with what is counted where it is empty."""
     return [
         _told(event, written[PAYMENTS.name, event.subject].row)
         if event.kind in OF_PAYMENTS and not event.body
         else event
         for event in events
-        if not event.number % PER_LEAF
+        if not event.number % PER_LEAF or event.kind == _FLAGGED
     ]
 
 

@@ -91,5 +91,6 @@ def _body(payment: Payment) -> dict[str, str]:
         act=flag.act.value,
         would=flag.would.value,
         typologies=", ".join(flag.typologies),
+        rules=", ".join(reason.rule for reason in flag.reasons),
         reasons="; ".join(reason.said for reason in flag.reasons),
     )

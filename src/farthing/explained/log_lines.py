@@ -501,6 +501,7 @@ OF_EVENTS: dict[str, str] = {
     "refunded": "smallest units refunded so far",
     "roles": "what a person may do",
     "revision": "how often the mandate was written",
+    "rules": "which rules spoke, in the order of their reasons",
     "scopes": "what an API key may do",
     "state": "the state that the payment came into",
     "subject": "the id of what it happened to",

@@ -20,6 +20,7 @@ _STATES = {
     if kind.value.startswith("payment.")
 }
 _CAPTURED = Kind.PAYMENT_CAPTURED.value
+_FLAGGED = Kind.PAYMENT_FLAGGED.value
 
 
 class HubWatch:
@@ -36,6 +37,7 @@ class HubWatch:
         self._steps = Steps(seconds, failures, PAYMENT_STEPS, tracing)
         self._payments = board.tally("farthing_payments_total")
         self._captured = board.tally("farthing_captured_units_total")
+        self._flags = board.tally("farthing_risk_flags_total")
         events = board.tally("farthing_events_total")
         self._events = {kind.value: events.at(kind.value) for kind in Kind}
         self._commit_seconds = board.spread("farthing_commit_seconds").at()
@@ -85,6 +87,13 @@ class HubWatch:
             # What two owners may know is two events; the first alone is counted.
             if not event.number % PER_LEAF:
                 self._happened(event.kind, event.body)
+            elif event.kind == _FLAGGED:  # It comes after what became of its payment.
+                self._flagged(event.body)
+
+    def _flagged(self, body: Mapping[str, Any]) -> None:
+        self._events[_FLAGGED][0] += 1
+        for rule in body["rules"].split(", "):
+            self._flags.at(rule, body["act"])[0] += 1
 
     def _happened(self, kind: str, body: Mapping[str, Any]) -> None:
         self._events[kind][0] += 1

@@ -114,6 +114,19 @@ HUB = (
         "How long ago the oldest open hold should have ended; 0 if none should",
     ),
     Metric("farthing_asks_waiting", "gauge", "Payments that await their owner"),
+    Metric(
+        "farthing_cases_waiting",
+        "gauge",
+        "Cases that nobody has decided: `open`, or `proposed` and waiting for a second person",
+        ("state",),
+    ),
+    Metric(
+        "farthing_risk_flags_total",
+        "counter",
+        "How often a rule was among the reasons of a flag; `act` is what was done: allow (it was"
+        " only watched), ask or refuse",
+        ("rule", "act"),
+    ),
     Metric("farthing_worker_rounds_total", "counter", "Rounds of the worker that went well"),
     Metric("farthing_worker_failures_total", "counter", "Rounds of the worker that failed"),
     Metric(

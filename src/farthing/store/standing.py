@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from farthing.store.cases import waiting
 from farthing.store.database import Tx
 
 
@@ -14,6 +15,7 @@ class Standing(NamedTuple):
     hold_ends_ns: int
     asks: int
     bytes: int
+    cases: dict[str, int]
 
 
 def read_standing(tx: Tx, dialect: str) -> Standing:
@@ -30,7 +32,7 @@ def read_standing(tx: Tx, dialect: str) -> Standing:
     size = 0
     if dialect == "postgresql":
         size = tx.rows("SELECT pg_database_size(current_database())")[0][0]
-    return Standing(schema, commits, holds, ends, asks, size)
+    return Standing(schema, commits, holds, ends, asks, size, waiting(tx))
 
 
 def books_time_ns(tx: Tx) -> int:
