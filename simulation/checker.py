@@ -15,6 +15,7 @@ from simulation.check_history import history_faults
 from simulation.check_ledger import ledger_faults
 from simulation.check_owners import owner_faults
 from simulation.check_payments import payment_faults
+from simulation.check_risk import risk_faults
 from simulation.check_sessions import session_faults
 from simulation.check_shop import shop_faults
 
@@ -46,5 +47,6 @@ def _faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
     yield from owner_faults(history, rows)
     yield from ask_faults(history, rows)
     yield from fee_faults(history, rows)
+    yield from risk_faults(history, rows)
     yield from shop_faults(history, rows)
     yield from history_faults(history, rows)

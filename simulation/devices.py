@@ -19,7 +19,7 @@ class Device:
     """A machine that signs orders.
 
     Shape: `skew_seconds` is how wrong its clock is; where it `asks`, its owner is asked above some
-           amount, and `awaiting` has what waits for that.
+           amount, and `awaiting` has what waits for that; where it is `judged`, of any amount.
     """
 
     def __init__(self, account: str, luck: Random) -> None:
@@ -28,7 +28,8 @@ class Device:
         self.signer = Ed25519Signer(luck.randbytes(32))
         self._signers: dict[str, Ed25519Signer] = {}
         self.skew_seconds = 0.0
-        self.asks, self.awaiting = False, dict[str, dict[str, Any]]()
+        self.asks, self.judged = False, False
+        self.awaiting = dict[str, dict[str, Any]]()
 
     def new_key(self) -> Ed25519Signer:
         """Make another key."""
@@ -59,7 +60,8 @@ class Device:
 
     def thing(self, amount: int) -> str:
         """Say what is bought, where its owner may be asked: equal asks would be one."""
-        return f"thing {self.luck.getrandbits(40)}" if self.asks and amount > ASKED_ABOVE else ""
+        is_asked = self.asks and amount > ASKED_ABOVE
+        return f"thing {self.luck.getrandbits(40)}" if self.judged or is_asked else ""
 
     def signed(self, order: Order) -> dict[str, Any]:
         """Sign an order, as a request's body."""

@@ -13,10 +13,11 @@ from farthing.clock import NS
 from farthing.config import Config
 from farthing.errors import Unavailable
 from farthing.hub_keys import KeyRing
-from farthing.settings import BooksSettings, FeeSettings, LimitSettings
+from farthing.settings import BooksSettings, FeeSettings, LimitSettings, RiskSettings
 from farthing.web.app import HubApp, LocalOperator
 from simulation.disk import Disk
 from simulation.heads import lose_end
+from simulation.judging import Judging
 from simulation.loop import SeededLoop, at_place
 from simulation.stillness import STILL
 from simulation.turns import Turns
@@ -55,11 +56,21 @@ class HubMachine:
     """
 
     def __init__(
-        self, name: str, folder: Path, loop: SeededLoop, luck: Random, watcher: Watcher
+        self,
+        name: str,
+        folder: Path,
+        loop: SeededLoop,
+        luck: Random,
+        watcher: Watcher,
+        judging: Judging | None = None,
     ) -> None:
+        self.judging = judging
         self.name, self.loop, self._luck, self._watcher = name, loop, luck, watcher
         self._config = Config(
-            folder=str(folder), books=BooksSettings(own_process="never"), limits=_LIMITS
+            folder=str(folder),
+            books=BooksSettings(own_process="never"),
+            limits=_LIMITS,
+            risk=RiskSettings() if judging is None else judging.settings(),
         )
         disk_luck = Random(luck.random())
         self.disk = Disk(

@@ -21,8 +21,9 @@ def mandate_of(owner: str, largest: int | None = None, *, asks: bool = False) ->
     """Write a mandate's terms: a budget for the day, perhaps a largest payment, or to be asked."""
     budget = {"name": "day", "per": "day", "limit": str(BUDGET)}
     terms: dict[str, Any] = {"asset": "USD", "owner": owner, "budgets": [budget]}
+    terms["ask_seconds"] = _ASK_SECONDS  # Also where only what is odd is asked about.
     if asks:
-        terms |= {"ask_above": str(ASKED_ABOVE), "ask_seconds": _ASK_SECONDS}
+        terms["ask_above"] = str(ASKED_ABOVE)
     return terms if largest is None else terms | {"largest": str(largest)}
 
 

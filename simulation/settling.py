@@ -82,7 +82,7 @@ class Settler:
         town, hub = self._town, self._hub
         of = await self._owner(f"owner of {name}")
         device = Device(await self._account(of, _FUNDS), town.luck)
-        device.hub, device.asks = hub.identity, asks
+        device.hub, device.asks, device.judged = hub.identity, asks, hub.judging is not None
         if asks:
             town.note("asks", account=device.account, hub=hub.name)
         device.mandate = (await self._made("/v1/mandates", mandate_of(of, asks=asks)))["id"]

@@ -14,6 +14,7 @@ from random import Random
 from simulation.checker import check
 from simulation.faults import OFTEN, Faults
 from simulation.hubs import HubMachine
+from simulation.judging import judging_of
 from simulation.logs import Errors
 from simulation.loop import SeededLoop, at_place
 from simulation.misfortune import Misfortune
@@ -63,7 +64,9 @@ class Story:
 
     def _hub(self, name: str, folder: Path) -> HubMachine:
         folder.mkdir()
-        return HubMachine(name, folder, self.loop, Random(f"{name} {self.seed}"), self)
+        judging = judging_of(Random(f"{name} judges {self.seed}"))
+        luck = Random(f"{name} {self.seed}")
+        return HubMachine(name, folder, self.loop, luck, self, judging)
 
     async def run(self) -> None:
         """Tell it to its end, or to where it cannot go on."""
@@ -101,6 +104,8 @@ class Story:
         people: list[Person] = []
         for hub in self.hubs:
             await hub.open()
+            if hub.judging is not None:
+                self.town.note("judges", hub=hub.name, **hub.judging._asdict())
             people += await Settler(self.town, hub).people(with_fee=hub is self.hubs[0])
         self.faults.calm = False
         work = [self.loop.create_task(one.run(), context=at_place(one.name)) for one in people]
