@@ -120,7 +120,13 @@ def _now_ms() -> int:
 def hub_in(folder: Path) -> Iterator[Hub]:
     """Serve a hub in a folder."""
     with HubProcess(
-        folder, FARTHING_RAILS_SIMULATED="true", FARTHING_RISK_MODE="on", **_PUSHES
+        folder,
+        FARTHING_RAILS_SIMULATED="true",
+        FARTHING_RISK_MODE="on",
+        FARTHING_OIDC_ISSUER="https://login.example",
+        FARTHING_OIDC_CLIENT_ID="farthing",
+        FARTHING_OIDC_NAME="Mill & Sons",
+        **_PUSHES,
     ) as process:
         yield Hub(process)
 
