@@ -47,6 +47,11 @@ def test_a_case_is_found_looked_at_and_decided(farthing: Terminal):
     assert late.code == Exit.CONFLICT
     assert "[case-decided]" in late.err
     assert farthing("cases", "decide", case, "fraud", "it is not", "--anew").code == 0
+    tried = json.loads(farthing("risk", "backtest", "--json").out)
+    assert tried["verdicts"] == {"fraud: allow": 1}
+    strict = str(farthing.home / "hub" / "farthing.toml")
+    tried = json.loads(farthing("risk", "backtest", "--rules", strict, "--json").out)
+    assert tried["verdicts"] == {"fraud: ask": 1}
     assert farthing("audit").code == 0
 
 

@@ -18,6 +18,8 @@ from farthing.opening import open_to_read
 from farthing.risk.orders import Risk
 from farthing.risk.settings import armed_by, read_risk, read_settings
 from farthing.services.backtest import Backtest, backtest
+from farthing.store.cases import labels
+from farthing.store.database import Tx
 from farthing.store.migrate import check_current
 from farthing.store.past_orders import past_orders
 from farthing.terminal.frame import command
@@ -35,7 +37,7 @@ _DAY_NS = 86_400 * NS
 
 def _lines(told: Any) -> Iterator[str]:
     yield f"{told['replayed']:,} orders replayed, {told['judged']:,} judged"
-    for name in ("acts", "would", "changed", "rules", "typologies", "failed"):
+    for name in ("acts", "would", "changed", "rules", "typologies", "verdicts", "failed"):
         if told[name]:
             counts = ", ".join(f"{what} {count:,}" for what, count in told[name].items())
             yield f"{_MEANINGS[name]}: {counts}"
@@ -60,6 +62,7 @@ _MEANINGS = {
     "changed": "paid unasked, and would not have been",
     "rules": "rules that spoke",
     "typologies": "typologies",
+    "verdicts": "of what people have decided",
     "failed": "rules that broke",
 }
 
@@ -89,7 +92,7 @@ async def backtest_risk(
         database = open_to_read(loaded, readers)
         try:
             check_current(database)
-            found: Backtest = await database.read(lambda tx: backtest(past_orders(tx), risk, since))
+            found: Backtest = await database.read(lambda tx: _replayed(tx, risk, since))
         finally:
             database.close()
     return msgspec.to_builtins(found)
@@ -138,6 +141,11 @@ def _risk(file: Path | None) -> Risk:
         return read_risk({})
     told = _told(file)
     return _at(file, lambda: read_risk(told))
+
+
+def _replayed(tx: Tx, risk: Risk, since_ns: int) -> Backtest:
+    verdicts = {label.payment: label.verdict for label in labels(tx)}
+    return backtest(past_orders(tx), risk, since_ns, verdicts)
 
 
 def _told(file: Path) -> Any:
