@@ -37,9 +37,9 @@ OF_THIS_MACHINE = {
 }
 """What a busy or full machine under the tests may be guilty of, where nothing has to last."""
 
-ELSEWHERE = ("tls_certificate_expiry", "meter_", "risk_model_usable")
+ELSEWHERE = ("tls_certificate_expiry", "meter_", "risk_model_usable", "risk_flags")
 """What only a hub with a certificate tells, a seller with meters (test_meter_metrics), and a hub
-that has seen enough for a model."""
+that has seen enough for a model, or something odd."""
 
 
 def expressions() -> list[str]:
