@@ -151,6 +151,23 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+_FAULTS: tuple[tuple[str, tuple[type[Exception], ...]], ...] = (
+    ("address-refused", (AddressRefused,)),
+    ("timeout", (TimeoutError, httpcore.TimeoutException)),
+    ("tls-failed", (ssl.SSLError,)),
+    ("unreachable", (httpcore.ConnectError, OSError)),
+    ("answer-broken", (httpcore.ProtocolError, httpcore.NetworkError)),
+)
+"""What went wrong, by what was raised; the first that fits, since some are kinds of others."""
+
+_FAILURES: tuple[type[Exception], ...] = tuple(kind for _, kinds in _FAULTS for kind in kinds)
+
+
+def _fault_of(failed: Exception) -> str:
+    fits = (fault for fault, kinds in _FAULTS if isinstance(failed, kinds))
+    return next(fits, "answer-broken")
+
+
 class Outside:
     """Posts to URLs that owners named.
 
@@ -184,16 +201,8 @@ class Outside:
             async with asyncio.timeout(self._seconds):
                 status, wait = await self._ask(url, headers, body)
             fault = "" if 200 <= status < 300 else "refused"
-        except AddressRefused:
-            fault = "address-refused"
-        except (TimeoutError, httpcore.TimeoutException):
-            fault = "timeout"
-        except ssl.SSLError:
-            fault = "tls-failed"
-        except (httpcore.ConnectError, OSError):
-            fault = "unreachable"
-        except (httpcore.ProtocolError, httpcore.NetworkError):
-            fault = "answer-broken"
+        except _FAILURES as failed:
+            fault = _fault_of(failed)
         return Posted(status, fault, round((time.monotonic() - began) * 1000), wait)
 
     async def ask(
@@ -208,23 +217,13 @@ class Outside:
 
         Shape: the status is 0 where nothing, or more than `bytes_max`, was answered.
         """
-        fault = ""
         try:
             async with asyncio.timeout(self._seconds):
                 pool = self._pools[url.partition(":")[0]]
                 async with pool.stream(method, url, headers=list(headers), content=body) as heard:
                     return heard.status, await _read_all(heard.aiter_stream(), bytes_max), ""
-        except AddressRefused:
-            fault = "address-refused"
-        except (TimeoutError, httpcore.TimeoutException):
-            fault = "timeout"
-        except ssl.SSLError:
-            fault = "tls-failed"
-        except (httpcore.ConnectError, OSError):
-            fault = "unreachable"
-        except (httpcore.ProtocolError, httpcore.NetworkError, ValueError, KeyError):
-            fault = "answer-broken"
-        return 0, b"", fault
+        except (*_FAILURES, ValueError, KeyError) as failed:
+            return 0, b"", _fault_of(failed)
 
     async def _ask(self, url: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, int]:
         pool = self._pools[url.partition(":")[0]]
