@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from farthing.core.prices import PriceList
+from farthing.web import settlement
 from farthing.web.answers import ANSWER_BYTES_MAX, Answers
 from farthing.web.caching import private
 from farthing.web.limits import Limits
@@ -73,6 +74,31 @@ def test_a_hold_that_was_lost_and_is_made_again_is_for_the_run_that_is_under_way
             answers = await asyncio.gather(first, client.get("/paid", headers=credential))
         assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"goods")] * 2
         assert (handler.runs, shop.spent, shop.earned) == (1, 1500, 1500)
+
+    asyncio.run(story())
+
+
+def test_what_was_to_be_given_back_of_a_lost_hold_is_not_taken_from_who_serves_anew(monkeypatch):
+    """Found by the simulation, seed 618050466: the seller had served, and was paid nothing."""
+    monkeypatch.setattr(settlement, "PATIENCE_SECONDS", (0.2,))
+
+    async def story():
+        shop, handler = Shop(), Counter(seconds=0.2)
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            first = asyncio.create_task(client.get("/paid", headers=credential))
+            await until(lambda: handler.runs == 1)
+            shop.hub.payments.clear()  # As a disk does that failed before it was written.
+            shop.hub.balances[shop.device] += 1500
+            shop.hub.fail("capture", settlement.ATTEMPTS)
+            shop.hub.fail("void")
+            assert (await first).status_code == 503
+            assert settlement.unheard() == 1
+            again = await client.get("/paid", headers=credential)
+            await until(lambda: not settlement.unheard())
+        assert (again.status_code, again.content) == (200, b"goods")
+        assert (shop.spent, shop.earned) == (1500, 1500)
+        assert "refund" not in shop.hub.calls
 
     asyncio.run(story())
 

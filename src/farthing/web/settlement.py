@@ -14,12 +14,19 @@ PAUSE_SECONDS = 0.1
 PATIENCE_SECONDS = (1, 5, 30, 60, 300, 600, 1200, 1200)
 """How long is waited between asking for money to be given back, while the hub is not heard."""
 
-_asking: set[asyncio.Task[None]] = set()
+_asking: dict[asyncio.Task[None], str] = {}
 
 
 def unheard() -> int:
     """Count what the hub has not yet been told to give back."""
     return len(_asking)
+
+
+def forget(payment: str) -> None:
+    """Ask no more for what was held before: that hold was lost, and the one made anew is served."""
+    for task, about in list(_asking.items()):
+        if about == payment:
+            task.cancel()
 
 
 async def capture(hub: Hub, payment: str) -> Authorisation:
@@ -65,8 +72,8 @@ async def _asked(ask: Callable[[], Awaitable[None]], payment: str) -> None:
     """Ask the hub, and go on asking where it was not heard: somebody's money is there."""
     if not await _was_heard(ask, payment):
         task = asyncio.create_task(_go_on_asking(ask, payment))
-        _asking.add(task)
-        task.add_done_callback(_asking.discard)
+        _asking[task] = payment
+        task.add_done_callback(_asking.pop)
 
 
 async def _go_on_asking(ask: Callable[[], Awaitable[None]], payment: str) -> None:

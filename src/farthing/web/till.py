@@ -19,6 +19,7 @@ from farthing.errors import Conflict, FarthingError, Forbidden, PaymentRefused, 
 from farthing.money import Amount, Asset
 from farthing.protocols.base import BadCredential, Language, Terms
 from farthing.services.hub import Authorisation, Hub, OnceKey
+from farthing.web import settlement
 from farthing.web.answers import Answers, Gates, Run
 from farthing.web.asgi import App, Receive, Scope, Send
 from farthing.web.body import whole
@@ -132,7 +133,10 @@ class Till:
             if run is None and not paid.fresh and self._ended != ended:
                 # Its run may have ended while the hub was asked, and given the money back.
                 paid = await self._authorise(deal)
-            if self._may_run(paid, run) or (run is None and self._may_rerun(deal, paid)):
+            anew = self._may_run(paid, run)
+            if anew or (run is None and self._may_rerun(deal, paid)):
+                if anew:
+                    settlement.forget(paid.payment)
                 ours = self._runs[paid.payment] = Run(deal.key)
                 return paid, None, ours
             return paid, run, None
