@@ -1,7 +1,6 @@
 """What happens by time: holds expire, asks reach their deadline, old answers are forgotten."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -22,6 +21,7 @@ from farthing.store.queries import (
     sessions_due,
     sessions_unsettled,
 )
+from farthing.tasks import end
 
 log = structlog.get_logger()
 _EVERY_SECONDS = 0.5
@@ -49,10 +49,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Stop looking."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -5,7 +5,6 @@ nobody waiting but itself. Where nobody has a webhook, one look every two second
 """
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,7 @@ from farthing.services.carrying import Carrier, Patience
 from farthing.services.context import Context
 from farthing.services.leases import Sole
 from farthing.store.webhooks import due_lanes, forget_deliveries, new_lanes
+from farthing.tasks import end
 
 log = Log("webhooks")
 
@@ -62,12 +62,7 @@ class Courier:
 
     async def stop(self) -> None:
         """End; what is on its way is sent again by whoever comes next."""
-        tasks = [*self._carrying.values(), *([self._task] if self._task else [])]
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(*self._carrying.values(), self._task)
         self._task = None
         await self._sole.give_back()
 

@@ -5,7 +5,6 @@ it; what two owners may know is told once.
 """
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Literal, TextIO
@@ -16,6 +15,7 @@ from farthing.clock import write_time_ns
 from farthing.core.events import Event
 from farthing.services.context import Context
 from farthing.store.queries import events_after, newest_event
+from farthing.tasks import end
 
 _AT_ONCE = 1000
 _PATIENCE_SECONDS = 0.5
@@ -41,9 +41,7 @@ class EventLog:
     async def stop(self) -> None:
         """Tell the rest, and stop."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             await self.tell()
 
     async def _run(self) -> None:

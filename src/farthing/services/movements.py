@@ -5,7 +5,6 @@ word. What the rail does not know is sent again under that reference.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 
 from farthing.core.movements import MOVEMENTS, Conclude, Movement, Said
@@ -16,6 +15,7 @@ from farthing.services.context import Context
 from farthing.services.leases import Sole
 from farthing.store.movements import looks_due
 from farthing.store.queries import one
+from farthing.tasks import end
 
 log = Log("rails")
 
@@ -84,10 +84,7 @@ class Movements:
 
     async def close(self) -> None:
         """Leave what is under way to whoever comes next."""
-        for task in list(self._going):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(*self._going)
 
 
 class Clerk:
@@ -105,9 +102,7 @@ class Clerk:
     async def stop(self) -> None:
         """End."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             await self._sole.give_back()
 
     async def _run(self) -> None:

@@ -5,7 +5,6 @@ that comes before all is read waits for the rest: it is judged as it would be at
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Protocol
@@ -13,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from farthing.errors import FarthingError
+from farthing.tasks import end
 
 log = structlog.get_logger()
 
@@ -51,10 +51,7 @@ class Recalling:
 
     async def stop(self) -> None:
         """Read no further."""
-        if self.done is not None:
-            self.done.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.done
+        await end(self.done)
 
     async def _run(self) -> None:
         try:

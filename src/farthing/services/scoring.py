@@ -6,7 +6,6 @@ who judges, where it is one reason among others.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -28,6 +27,7 @@ from farthing.services.model_shelf import Role, Shelf
 from farthing.services.scorers import REMARKABLE, Scorers
 from farthing.store.database import Tx
 from farthing.store.labels import labels
+from farthing.tasks import end
 from farthing.threads import Threads
 
 log = structlog.get_logger()
@@ -77,10 +77,7 @@ class Scoring:
 
     async def stop(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -5,7 +5,6 @@ those who are told by it. Where nobody is told anything, one look every two seco
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,6 +16,7 @@ from farthing.services.leases import Sole
 from farthing.services.notices import Notices
 from farthing.services.telling_lanes import Lanes
 from farthing.store.notices import forget_tries, stirred_lanes
+from farthing.tasks import end
 
 log = Log("notices")
 
@@ -53,10 +53,7 @@ class Teller:
 
     async def stop(self) -> None:
         """End; a notice that is being sent is sent to its end, for a while."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         self._task = None
         await self._notices.showing.stop()
         if self._telling:
