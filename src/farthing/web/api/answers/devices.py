@@ -1,0 +1,72 @@
+"""Devices, and what they may spend."""
+
+from typing import TypedDict
+
+
+class BudgetAnswer(TypedDict):
+    """A limit per period."""
+
+    name: str
+    per: str
+    limit: str
+    payees: list[str]
+    categories: list[str]
+
+
+class MandateAnswer(TypedDict):
+    """A mandate."""
+
+    id: str
+    owner: str
+    asset: str
+    name: str
+    largest: str | None
+    budgets: list[BudgetAnswer]
+    payees: list[str]
+    categories: list[str]
+    hours: list[str]
+    time_zone: str
+    expires: str | None
+    ask_above: str | None
+    two_above: str | None
+    ask_seconds: int
+    on_timeout: str
+    revision: int
+    revoked_at: str | None
+
+
+DeviceKeyAnswer = TypedDict(
+    "DeviceKeyAnswer", {"public_key": str, "from": str, "until": str | None}
+)
+
+
+class DeviceAnswer(TypedDict):
+    """A device."""
+
+    id: str
+    owner: str
+    account: str
+    mandate: str
+    name: str
+    keys: list[DeviceKeyAnswer]
+    created_at: str
+    revoked_at: str | None
+
+
+class InvitationAnswer(TypedDict):
+    """An invitation; its code is in this answer and nowhere else."""
+
+    id: str
+    code: str
+    expires: str
+
+
+class EnrolmentAnswer(TypedDict):
+    """What a newly enrolled device has to know."""
+
+    device: str
+    account: str
+    mandate: str
+    hub: str
+    root_key: str
+    assets: dict[str, int]
