@@ -262,7 +262,7 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "whether orders are judged; in `shadow` what is odd is recorded and stops nothing, `on`"
             " the owner is asked or the order refused"
         ),
-    ] = "off"
+    ] = "shadow"
     four_eyes: Annotated[
         bool, _told("whether a case is decided only once two people have said the same of it")
     ] = False
