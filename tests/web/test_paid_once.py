@@ -128,6 +128,30 @@ def test_who_asks_while_the_money_is_given_back_is_not_told_that_it_is_paid(monk
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("rerun", [0, 3])
+def test_who_asks_while_the_hub_is_not_heard_is_told_that_it_is_in_progress(monkeypatch, rerun):
+    """Found by the simulation, seed 468534485: it was told as paid, and then given back."""
+    monkeypatch.setattr(settlement, "PATIENCE_SECONDS", (0.3,))
+
+    async def story():
+        prices = PRICES.replace('["GET", "POST"]', f'["GET"]\nmode = "charge"\nrerun = {rerun}')
+        shop, handler = Shop(prices), Counter(status=404)
+        async with selling(shop, handler) as client:
+            credential = shop.sign(await client.get("/paid"))
+            shop.hub.fail("refund")
+            assert (await client.get("/paid", headers=credential)).status_code == 404
+            assert settlement.unheard() == 1
+            meanwhile = await client.get("/paid", headers=credential)
+            await until(lambda: not settlement.unheard())
+            later = await client.get("/paid", headers=credential)
+        assert (meanwhile.status_code, meanwhile.json()["code"]) == (409, "payment-in-progress")
+        assert meanwhile.headers["retry-after"] == "1"
+        assert (later.status_code, later.json()["code"]) == (402, "payment-refunded")
+        assert (handler.runs, shop.spent) == (1, 0)
+
+    asyncio.run(story())
+
+
 @pytest.mark.rule("farthing.one-run", on="middleware")
 def test_an_honest_retry_gets_the_first_answer():
     async def story():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from farthing.errors import Conflict, FarthingError, OutcomeUnknown, Unavailable
 from farthing.log_lines import Log
@@ -14,19 +15,23 @@ PAUSE_SECONDS = 0.1
 PATIENCE_SECONDS = (1, 5, 30, 60, 300, 600, 1200, 1200)
 """How long is waited between asking for money to be given back, while the hub is not heard."""
 
-_asking: dict[asyncio.Task[None], str] = {}
+_asking: dict[str, set[asyncio.Task[None]]] = {}
 
 
 def unheard() -> int:
     """Count what the hub has not yet been told to give back."""
-    return len(_asking)
+    return sum(map(len, _asking.values()))
+
+
+def is_unheard(payment: str) -> bool:
+    """Tell whether the hub is still to be told to give this payment's money back."""
+    return payment in _asking
 
 
 def forget(payment: str) -> None:
     """Ask no more for what was held before: that hold was lost, and the one made anew is served."""
-    for task, about in list(_asking.items()):
-        if about == payment:
-            task.cancel()
+    for task in _asking.get(payment, ()):
+        task.cancel()
 
 
 async def capture(hub: Hub, payment: str) -> Authorisation:
@@ -72,8 +77,14 @@ async def _asked(ask: Callable[[], Awaitable[None]], payment: str) -> None:
     """Ask the hub, and go on asking where it was not heard: somebody's money is there."""
     if not await _was_heard(ask, payment):
         task = asyncio.create_task(_go_on_asking(ask, payment))
-        _asking[task] = payment
-        task.add_done_callback(_asking.pop)
+        _asking.setdefault(payment, set()).add(task)
+        task.add_done_callback(partial(_asks_no_more, payment))
+
+
+def _asks_no_more(payment: str, task: asyncio.Task[None]) -> None:
+    _asking[payment].discard(task)
+    if not _asking[payment]:
+        del _asking[payment]
 
 
 async def _go_on_asking(ask: Callable[[], Awaitable[None]], payment: str) -> None:

@@ -189,7 +189,7 @@ class Till:
     def _may_rerun(self, deal: Deal, paid: Authorisation) -> bool:
         if paid.state != "captured" or paid.fresh or not deal.offer.rerun:
             return False
-        if self.answers.find(paid.payment, deal.key) is not None:
+        if self.answers.find(paid.payment, deal.key) or settlement.is_unheard(paid.payment):
             return False
         age_ms = self._clock() // 1_000_000 - ids.time_ms(ids.number("pay", paid.payment))
         if age_ms > RERUN_SECONDS * 1000:
@@ -246,10 +246,10 @@ class Till:
         more = {"payment": paid.payment, "status_url": where}
         if paid.state == "awaiting":
             return self._awaiting(paid, where, more)
-        run = self._runs.get(paid.payment)
-        if paid.state == "held" or (run is not None and not run.over.done()):
+        if paid.state == "held" or self._is_served_or_given_back(paid.payment):
             wait = paid.retry_after_seconds or 1
-            problem = Conflict("payment-in-progress", "this payment is being served now", **more)
+            detail = "this payment is being served now, or its money given back"
+            problem = Conflict("payment-in-progress", detail, **more)
             return problem_answer(problem, [("retry-after", str(wait))])
         if paid.state == "captured":
             return problem_answer(
@@ -263,6 +263,10 @@ class Till:
         code = paid.reason or f"payment-{paid.state}"
         detail = paid.detail or f"this payment is {paid.state}; no money was kept"
         return self._refused(deal, BadCredential(code, detail, payment=paid.payment))
+
+    def _is_served_or_given_back(self, payment: str) -> bool:
+        run = self._runs.get(payment)
+        return (run is not None and not run.over.done()) or settlement.is_unheard(payment)
 
     def _awaiting(self, paid: Authorisation, where: str, more: dict[str, str]) -> Answer:
         wait = paid.retry_after_seconds or _OWNER_RETRY_SECONDS
