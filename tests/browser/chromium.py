@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -13,11 +14,16 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from farthing.clock import parse_time
 from farthing.codec import to_base64url
 from farthing.core.devices import enrolment_bytes
+from farthing.core.notices import Class
 from farthing.core.orders import Order, SignedOrder
 from farthing.ids import encode, fresh
 from farthing.keys import Signer, new_signer
+from farthing.opening import key_ring
+from farthing.services.notices import Notices
+from farthing.settings import Config
 from tests.e2e.hub_process import HubProcess
 from tests.web.api.town import body_of
+from tests.web.pages.provider import CLIENT, providing
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 _PUSHES = {"FARTHING_NOTICES_ALLOW_NETWORKS": "127.0.0.0/8"}
@@ -104,6 +110,14 @@ class Hub:
         """Invite somebody, who may have more roles than an owner's."""
         return self.link_as(owner, name, "owner", *more)
 
+    def stop_link(self, name: str, about: Class) -> str:
+        """Write the link that is in somebody's notices, and turns those about this off."""
+        ring = key_ring(Config(folder=str(self.process.home)))
+        people = self.ask("GET", "/v1/people?limit=500")["items"]
+        [person] = [one["id"] for one in people if one["name"] == name][:1]
+        notices = Notices(cast(Any, None), {}, self.url, ring.notice_secret, {})
+        return notices.stop_url(person, about)
+
     def link_as(self, owner: str, name: str, *roles: str) -> str:
         """Invite somebody in these roles."""
         body = {"name": name, "roles": list(roles), "owner": owner}
@@ -111,23 +125,25 @@ class Hub:
 
 
 def _now_ms() -> int:
-    import time
-
     return time.time_ns() // 1_000_000
 
 
 @contextlib.contextmanager
 def hub_in(folder: Path) -> Iterator[Hub]:
-    """Serve a hub in a folder."""
-    with HubProcess(
-        folder,
-        FARTHING_RAILS_SIMULATED="true",
-        FARTHING_RISK_MODE="on",
-        FARTHING_OIDC_ISSUER="https://login.example",
-        FARTHING_OIDC_CLIENT_ID="farthing",
-        FARTHING_OIDC_NAME="Mill & Sons",
-        **_PUSHES,
-    ) as process:
+    """Serve a hub in a folder, whose people may sign in at an organisation as well."""
+    with (
+        providing(lambda: int(time.time())) as provider,
+        HubProcess(
+            folder,
+            FARTHING_RAILS_SIMULATED="true",
+            FARTHING_RISK_MODE="on",
+            FARTHING_OIDC_ISSUER=provider.issuer,
+            FARTHING_OIDC_CLIENT_ID=CLIENT,
+            FARTHING_OIDC_NAME="Mill & Sons",
+            FARTHING_OIDC_ALLOW_NETWORKS="127.0.0.0/8",
+            **_PUSHES,
+        ) as process,
+    ):
         yield Hub(process)
 
 

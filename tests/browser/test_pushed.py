@@ -118,7 +118,7 @@ def subscribed(ada: Person, hub: Hub, place: str, browser: Subscriber) -> Phone:
     phone, page = Phone(ada, hub), ada.page
     page.goto(f"{hub.url}/account/notices")
     page.get_by_label("Show amounts and names").check()
-    page.get_by_role("button", name="Keep it so").click()
+    page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Tell me in this browser").click()
     expect(page.locator("#where-head + .plain")).to_contain_text("in a browser")
     return phone

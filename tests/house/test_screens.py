@@ -4,8 +4,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import farthing
+
 DOCS = Path(__file__).parents[2] / "docs"
 SCREENS = Path(__file__).parents[1] / "browser"
+TEMPLATES = Path(farthing.__file__).parent / "web" / "pages" / "templates"
 KINDS = {f"{width}-{light}" for width in ("390", "1280") for light in ("light", "dark")}
 LOOKED = re.compile(r'look\("([\w-]+)"\)|yield "([\w-]+)", |\("([\w-]+)", f?"/')
 """How the tests that look at pages name them."""
@@ -26,6 +29,16 @@ def test_every_page_that_tests_look_at_is_pictured_for_phone_and_desktop_by_day_
     assert len(looked) > 35
     assert {name: kinds for name, kinds in pictures().items() if kinds != KINDS} == {}
     assert looked | {"sign-in", "join", "offline"} == set(pictures())
+
+
+def test_every_page_that_there_is_has_a_picture_of_its_name():
+    pages = {
+        file.stem.replace("_", "-")
+        for file in TEMPLATES.glob("*.html")
+        if '{% extends "base.html" %}' in file.read_text()
+    }
+    assert len(pages) > 30
+    assert pages - set(pictures()) == set()
 
 
 def test_every_picture_stands_in_the_documentation_and_says_what_it_shows():

@@ -10,7 +10,7 @@ from farthing.demo.tally import Tally
 from farthing.device.outcomes import Paid
 from farthing.errors import Malformed
 from farthing.money import Amount
-from farthing.opening import key_ring, open_database
+from farthing.opening import key_ring, open_database, open_to_read
 from farthing.services.audit import Report, audit
 from farthing.services.heads import HeadsFile
 from farthing.settings import Config
@@ -52,10 +52,10 @@ class Result:
         }
 
 
-async def audit_books(config: Config) -> Report:
-    """Audit the books of a hub that has stopped, from nothing but its files."""
+async def audit_books(config: Config, *, beside: bool = False) -> Report:
+    """Audit the books of a hub that has stopped, or beside it, from nothing but its files."""
     with Threads(1) as readers:
-        database = open_database(config, readers)
+        database = (open_to_read if beside else open_database)(config, readers)
         try:
             heads = HeadsFile(config.path(config.audit.heads_path))
             return await audit(database, key_ring(config).root_public(), heads)

@@ -13,6 +13,7 @@ import httpx
 from farthing.app import Hub, open_hub
 from farthing.cli.local import ask
 from farthing.cli.serving import initialise
+from farthing.clock import system_clock
 from farthing.demo.cast import ASSETS, CAST, SHOPS, Allowed, Part
 from farthing.demo.finale import Result, audit_books, judge
 from farthing.demo.fleet import Buyer, pause
@@ -21,11 +22,13 @@ from farthing.demo.servers import Served
 from farthing.demo.shops import Seller, open_shop
 from farthing.demo.tally import Tally
 from farthing.demo.web import trust
+from farthing.demo.yard import Ground, Yard
 from farthing.device.enrolment import enrol
 from farthing.device.purse import Purse
 from farthing.errors import FarthingError
 from farthing.money import parse_price
-from farthing.settings import Config, RailSettings
+from farthing.services.audit_note import AuditNote, write_note
+from farthing.settings import Config, RailSettings, RiskSettings, WebhookSettings
 from farthing.web.app import HubApp
 
 _STAGGER_SECONDS = 0.04
@@ -57,12 +60,18 @@ class Demo:
             temporary = tempfile.TemporaryDirectory(prefix="farthing-demo-")
             self._folder = Path(self._stack.enter_context(temporary))
             rails = RailSettings(simulated=True)
-            self.config = Config(folder=str(self._folder / "hub"), rails=rails)
+            self.config = Config(
+                folder=str(self._folder / "hub"),
+                rails=rails,
+                risk=RiskSettings(mode="shadow"),  # Rules look on: here the mandates are on show.
+                webhooks=WebhookSettings(allow_networks=["127.0.0.0/8"]),
+            )
             await self._stack.enter_async_context(self._open)
             await self._open_hub()
             await self._open_shops()
             await self._enrol_fleet()
             await self._operator.look()
+            await self._audit()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -86,6 +95,7 @@ class Demo:
                 for i, part in enumerate(CAST):
                     buyer = Buyer(part, self._purses[part.name], self._shops, self.tally)
                     together.create_task(buyer.live(self.stop, i * _STAGGER_SECONDS))
+                together.create_task(self._yard.live(self.stop))
                 for work in (self._owner.revoke, self._operator.top_up, self._operator.watch):
                     together.create_task(self._heeded(work(self.stop)))
                 together.create_task(self._time())
@@ -121,6 +131,12 @@ class Demo:
         self.result = judge(self.tally, report, root_key)
         return self.result
 
+    async def _audit(self) -> None:
+        """Have the books audited beside the running hub, as an operator does every night."""
+        report = await audit_books(self.config, beside=True)
+        note = AuditNote(report.ok, system_clock(), report.commits, report.text)
+        write_note(self.config, note)
+
     async def _open_hub(self) -> None:
         made = await initialise(self.config, "the operator", "UTC")
         self.tally.hub_id = made["hub"]
@@ -154,9 +170,15 @@ class Demo:
         client = await self._client_of(key)
         self._owner = FleetOwner(client, devices, self.tally, self._wallet_is_open)
         await self._invite(owner)
+        seller = await self._client_of(await self._key(owner, ["seller"]))
+        ids = (self._hub_url, self.tally.hub_id, self._folder, owner)
+        self._yard = Yard(Ground(*ids, operator=self._client, seller=seller), self.tally)
+        await self._yard.open(self._open)
 
     async def _invite(self, owner: str) -> None:
         """Let whoever watches into the fleet's wallet, and the console."""
+        bea = {"owner": owner, "name": "Bea", "roles": ["owner"]}
+        await ask(self._client, "POST", "/v1/people", bea)
         body = {"owner": owner, "name": "You", "roles": ["owner", "operator"]}
         made = await ask(self._client, "POST", "/v1/people", body)
         self._person, code = made["id"], made["link"].partition("#")[2]

@@ -1,15 +1,22 @@
 """What rules said lately: of flagged payments, and of those that somebody has looked at."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from farthing import ids
 from farthing.core.cases import Verdict
-from farthing.core.flags import read_flag
+from farthing.core.flags import Flag, read_flag
 from farthing.store.database import Tx
 
 FLAGGED_MAX, ORDERS_MAX = 5_000, 200_000
 """The newest that are counted: more would keep others waiting."""
+
+_FLAGGED = (
+    "SELECT payments.risk, cases.verdict, cases.state, cases.id FROM cases"
+    " JOIN payments ON payments.id = cases.payment"
+    " WHERE cases.id >= ? ORDER BY cases.id DESC LIMIT ?"
+)
 
 
 @dataclass(slots=True)
@@ -44,20 +51,29 @@ class Lately:
     whole: bool = True
 
 
+def flagged(tx: Tx, since_ns: int, wanted: Callable[[Flag], bool], limit: int) -> list[str]:
+    """List the cases since a moment whose flag is as wanted, newest first.
+
+    Shape: of as many as `lately` counts, so that what it counts is what is listed.
+    """
+    rows = tx.rows(_FLAGGED, (ids.name("cas", _begins(since_ns)), FLAGGED_MAX))
+    flags = ((case, read_flag(risk)) for risk, _, _, case in rows)
+    return [case for case, flag in flags if flag is not None and wanted(flag)][:limit]
+
+
 def lately(tx: Tx, since_ns: int) -> Lately:
     """Count what was flagged since a moment, newest first."""
-    begins = since_ns // 1_000_000 << 80
-    rows = tx.rows(
-        "SELECT payments.risk, cases.verdict, cases.state FROM cases"
-        " JOIN payments ON payments.id = cases.payment"
-        " WHERE cases.id >= ? ORDER BY cases.id DESC LIMIT ?",
-        (ids.name("cas", begins), FLAGGED_MAX),
-    )
+    begins = _begins(since_ns)
+    rows = tx.rows(_FLAGGED, (ids.name("cas", begins), FLAGGED_MAX))
     found = Lately(orders=_orders(tx, ids.name("pay", begins)))
     found.whole = len(rows) < FLAGGED_MAX and found.orders < ORDERS_MAX
-    for risk, verdict, state in rows:
+    for risk, verdict, state, _ in rows:
         _add(found, risk, verdict if state == "decided" else "")
     return found
+
+
+def _begins(since_ns: int) -> int:
+    return since_ns // 1_000_000 << 80
 
 
 def _add(found: Lately, risk: str, verdict: str) -> None:

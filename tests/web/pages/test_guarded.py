@@ -186,7 +186,10 @@ async def test_the_console_is_for_who_looks_after_the_hub_and_is_not_there_for_o
         assert held["payment"] in shown
         assert 'href="/console"' in shown
         assert "person.signed_in" in shown
-        assert 'state=held">held</a></td><td class="figure">1</td>' in shown
+        assert (
+            'state=held">held</a></td><td class="figure"><a href="/console/motion?state=held">1</a>'
+            in shown
+        )
 
 
 async def test_sessions_are_listed_and_ended(tmp_path: Path):

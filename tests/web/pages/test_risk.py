@@ -1,5 +1,6 @@
 """Rules in the console: how each is set, what it said lately, and whether it was right."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ async def test_a_rule_is_shown_with_how_often_it_spoke_and_what_that_came_to(tmp
         await decide(town, case)
         shown = plain((await grace.page("/console/risk")).text)
         assert "1 50.00 % fraud: 1 of 1" in shown
+
+
+async def test_each_figure_leads_to_the_cases_that_it_counts(tmp_path: Path):
+    async with open_town(tmp_path, config=watched(tmp_path)) as town:
+        case = await flagged(town)
+        grace = await operator(town)
+        links = re.findall(
+            r'href="(/console/cases\?lately=[^"]+)">(\d+)<',
+            (await grace.page("/console/risk")).text,
+        )
+        assert {link.partition("=")[2].partition(":")[0] for link, _ in links} == {
+            "all", "rule", "act", "like",
+        }  # fmt: skip
+        for link, count in links:
+            shown = (await grace.page(link)).text
+            assert shown.count('<li class="row') == int(count), link
+            assert (f"/console/cases/{case['id']}" in shown) == (count == "1"), link
+        odd = await grace.page("/console/cases?lately=who:ada")
+        assert odd.status_code == 400
 
 
 @pytest.mark.parametrize(

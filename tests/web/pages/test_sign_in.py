@@ -31,7 +31,7 @@ async def test_a_person_joins_by_a_link_and_sees_the_balance(tmp_path: Path):
         assert joined.json() == {"go": "/wallet"}
         shown = await ada.page("/wallet")
         assert shown.status_code == 200
-        assert '$1<span class="minor">.00</span>' in shown.text
+        assert '1<span class="part"><span class="minor">.00</span></span>' in shown.text
         assert (await ada.page("/")).headers["location"] == "/wallet"
 
 

@@ -27,6 +27,6 @@ async def test_a_devices_own_page_does_not_name_it_at_each_payment(tmp_path: Pat
         await town.pay()
         wallet = (await ada.page("/wallet")).text
         shown = (await ada.page(f"/wallet/devices/{town.machines['meter'].id}")).text
-    assert "meter · <" in wallet
-    assert "meter · <" not in shown
+    assert "meter → " in wallet
+    assert "meter → " not in shown
     assert "Paid · " in shown

@@ -7,6 +7,7 @@ import pytest
 from farthing.core.refusals import Refusal
 from farthing.money import Asset
 from farthing.web.pages.figures import Figures
+from farthing.web.pages.render import Renderer
 from farthing.web.pages.words import chosen, languages, words
 
 ASSETS = {"USD": Asset("USD", 6), "JPY": Asset("JPY", 0), "KWH": Asset("KWH", 3)}
@@ -65,6 +66,29 @@ def test_an_amount_is_written_whole_and_never_rounded(
 
 def test_the_noughts_before_a_small_amount_step_back():
     small = Figures("en", ASSETS).markup(1500, "USD")
-    assert '<span class="noughts">$0.00</span>15<' in small
+    assert '0</span><span class="part"><span class="noughts">.00</span>15<' in small
     large = Figures("en", ASSETS).markup(4_200_000, "USD")
-    assert '$4<span class="minor">.20</span>' in large
+    assert '4<span class="part"><span class="minor">.20</span></span>' in large
+
+
+@pytest.mark.parametrize(
+    ("language", "units", "code", "places", "part", "unit"),
+    [
+        ("en", 1500, "USD", 4, ".0015", "$"), ("de", 4_200_000, "USD", 2, ",20", "\u202f$"),
+        ("en", 1, "USD", 6, ".000001", "$"), ("en", 5, "JPY", 0, "", "\u202fJPY"),
+    ],
+)  # fmt: skip
+def test_an_amount_says_how_long_the_part_after_its_point_is_and_sets_its_unit_apart(
+    language: str, units: int, code: str, places: int, part: str, unit: str
+):
+    written = Figures(language, ASSETS).markup(units, code, "+")
+    assert f'<span class="amount p{places}">+' in written
+    assert f'<span class="unit">{unit}</span>' in written
+    after = re.sub(r"<[^>]+>", "", written.partition('<span class="part">')[2])
+    assert after.removesuffix(unit) == part
+
+
+def test_a_name_that_runs_from_right_to_left_is_set_apart_and_no_other():
+    renderer = Renderer("en", ASSETS)
+    said = renderer.say("who.out", device="מטען 7", payee="<Gauges>")
+    assert said == "\u2068מטען 7\u2069 → &lt;Gauges&gt;"

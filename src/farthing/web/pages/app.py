@@ -111,6 +111,7 @@ PAGES = [
     _post("/account/organisation/untie", "page_untie", by_form(organisation.untie)),
     _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
     _show("/wallet", "page_wallet", signed_in(wallet.wallet_page)),
+    _post("/wallet/accounts/open", "page_open_account", by_guardian(wallet.open_account)),
     _stream("/wallet/live", "page_live", signed_in(live.live)),
     _show("/wallet/money", "page_money", signed_in(money.money_page)),
     _post("/wallet/money/in", "page_bring_in", by_guardian(money.bring_in)),

@@ -7,16 +7,20 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.devices import DEVICES, Device
+from farthing.core.flags import read_flag
+from farthing.core.judgements import Act
 from farthing.core.ledger import Account
 from farthing.core.mandates import MANDATES, Mandate
 from farthing.core.owners import OWNERS, OwnerRecord
 from farthing.core.payments import PAYMENTS, Payment, State
 from farthing.core.people import PEOPLE
 from farthing.core.said import read_said
+from farthing.core.sessions import is_deposit, opening_of
+from farthing.errors import Malformed
 from farthing.services.context import Context
 from farthing.store.accounts import account_counters
 from farthing.store.database import Tx
-from farthing.store.queries import newest_event, one, page
+from farthing.store.queries import newest_event, page
 
 ROWS = 30
 SALES = 12
@@ -26,12 +30,13 @@ _ACCOUNTS_MAX, _DEVICES_MAX = 100, 100
 
 @dataclass(slots=True)
 class Balance:
-    """What an owner has of one asset. Units: smallest units."""
+    """What an owner has of one asset. Units: smallest units. Shape: `account` is the oldest."""
 
     asset: str
     available: int = 0
     held: int = 0
     incoming: int = 0
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Line:
 
     Shape: `other` names the other side where it may be known; `machine` the device, where it is
            the owner's own; `mine` tells which sides are the owner's: `out`, `in` or `both`;
-           `approved` names by their ids who has approved what still waits for one more.
+           `approved` names by their ids who has approved what still waits for one more; `mandate`
+           is what the owner's own ask was made by.
     """
 
     payment: Payment
@@ -67,6 +73,37 @@ class Line:
     machine: str
     now_ns: int
     approved: Mapping[str, str] = field(default_factory=dict[str, str])
+    mandate: Mandate | None = None
+
+    @property
+    def thing(self) -> str:
+        """Name what was bought, as far as its order says; empty where it does not."""
+        payment = self.payment
+        if not is_deposit(payment.resource):
+            return payment.resource or payment.category
+        try:
+            opening = opening_of(payment.resource)
+        except Malformed:
+            return payment.category
+        return opening.purpose if opening is not None else payment.category
+
+    @property
+    def why(self) -> tuple[str, int]:
+        """Name the limit that made it ask, and give it; the first is empty where none did.
+
+        Units: smallest units.
+        """
+        mandate, amount = self.mandate, self.payment.amount
+        limits = () if mandate is None else (("two", mandate.two_above), ("why", mandate.ask_above))
+        told = ((name, limit) for name, limit in limits if limit is not None and amount > limit)
+        return next(told, ("", 0))
+
+    @property
+    def odd(self) -> str:
+        """Say what looked odd to rules that had the owner asked."""
+        flag = read_flag(self.payment.risk)
+        asked = flag is not None and flag.act is Act.ASK
+        return "; ".join(one.said for one in flag.reasons if one.acts) if flag and asked else ""
 
     @property
     def state(self) -> str:
@@ -144,7 +181,9 @@ class Book:
         for record in page(tx, ACCOUNTS, {"owner": self._owner}, limit=_ACCOUNTS_MAX):
             counters = account_counters(tx, ids.number("acc", record.id))
             if counters is not None:
-                _add(found.setdefault(record.asset, Balance(record.asset)), counters)
+                balance = found.setdefault(record.asset, Balance(record.asset))
+                balance.account = record.id
+                _add(balance, counters)
         return sorted(found.values(), key=lambda one: -one.available)
 
     def _newest(self, tx: Tx) -> list[Payment]:
@@ -174,16 +213,24 @@ class Book:
         owners = tx.fetch(OWNERS, list({row.payee_owner for row in payments}))
         accounts = tx.fetch(ACCOUNTS, list({row.payee for row in payments}))
         lines = [self._line(row, devices, owners, accounts, now_ns) for row in payments]
-        return [self._with_first(tx, line) for line in lines]
+        asks = [row.device for row in payments if self._asks(row)]
+        under = {ident: devices[ident].mandate for ident in asks if ident in devices}
+        mandates = tx.fetch(MANDATES, list(set(under.values()))) if under else {}
+        return [
+            self._asked(tx, line, mandates.get(under.get(line.payment.device, "")))
+            for line in lines
+        ]
 
-    def _with_first(self, tx: Tx, line: Line) -> Line:
-        """Add who has approved what waits for a second person."""
-        row = line.payment
-        if not row.answers or row.state is not State.AWAITING or row.owner != self._owner:
+    def _asks(self, row: Payment) -> bool:
+        return row.state is State.AWAITING and row.owner == self._owner
+
+    def _asked(self, tx: Tx, line: Line, mandate: Mandate | None) -> Line:
+        """Add to what waits what it was asked by, and who has approved it already."""
+        if not self._asks(line.payment):
             return line
-        people = tx.fetch(PEOPLE, [said.who for said in read_said(row.answers)])
+        people = tx.fetch(PEOPLE, [said.who for said in read_said(line.payment.answers)])
         here = {who: one.name for who, one in people.items() if not one.removed_ns}
-        return replace(line, approved=here)
+        return replace(line, approved=here, mandate=mandate)
 
     def _line(
         self,
@@ -260,15 +307,6 @@ class Book:
             lambda tx: page(tx, PEOPLE, where, limit=_ACCOUNTS_MAX)
         )
         return sum(not person.is_ward for person in found)
-
-    async def mandate_of(self, device: str) -> Mandate | None:
-        """Read the mandate that one of the owner's devices is under."""
-
-        def work(tx: Tx) -> Mandate | None:
-            found = one(tx, DEVICES, device)
-            return one(tx, MANDATES, found.mandate) if found is not None else None
-
-        return await self._ctx.database.read(work)
 
 
 def seconds_between(start_ns: int, end_ns: int) -> int:

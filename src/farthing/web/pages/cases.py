@@ -1,9 +1,10 @@
 """Cases, for who looks after the hub: the queue, one of them, and what somebody says it was."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from farthing.clock import NS
 from farthing.codec import canonical_json, to_base64url
 from farthing.core.accounts import ACCOUNTS
 from farthing.core.cases import (
@@ -24,6 +25,7 @@ from farthing.services.cases import CaseFile, case_file
 from farthing.store.cases import waiting
 from farthing.store.database import Tx
 from farthing.store.queries import page
+from farthing.store.risk_figures import flagged
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.approvals import terms_act
 from farthing.web.pages.confirming import confirmed
@@ -32,8 +34,12 @@ from farthing.web.pages.place import one_line
 from farthing.web.pages.visit import Visit
 
 HERE = "/console/cases"
-QUERY = {"state": "How far they are: open, proposed or decided.", "before": "Before this case."}
-LISTED = 40
+QUERY = {
+    "state": "How far they are: open, proposed or decided.",
+    "before": "Before this case.",
+    "lately": "Those that the page of rules counts: `all`, `rule:…`, `act:…`, `would:…` or `like:…`.",
+}
+LISTED, DAYS = 40, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ async def cases_page(visit: Visit) -> Reply:
 
     Raises: Malformed `malformed-form`.
     """
+    if counted := one_line(visit.call.query.get("lately", ""), 80):
+        return await _counted_page(visit, counted)
     state = visit.call.query.get("state", Standing.OPEN.value)
     if state not in set(Standing):
         raise Malformed("malformed-form", f"state is one of {', '.join(Standing)}")
@@ -87,9 +95,48 @@ async def cases_page(visit: Visit) -> Reply:
 
     rows, counts, names = await visit.call.desk.ctx.database.read(work)
     older = rows[-1].case.id if len(rows) == LISTED else ""
+    return _listed(visit, rows, counts, names, state=state, older=older, counted="")
+
+
+async def _counted_page(visit: Visit, counted: str) -> Reply:
+    """Show the cases that one figure of the page of rules is made of, however far they are."""
+    since_ns = max(0, visit.call.desk.ctx.clock() - DAYS * 86_400 * NS)
+    wanted = _wanted(counted)
+
+    def work(tx: Tx) -> tuple[list[Row], dict[str, int], dict[str, str]]:
+        found = tx.fetch(CASES, flagged(tx, since_ns, wanted, LISTED))
+        cases = sorted(found.values(), key=lambda case: case.id, reverse=True)
+        payments = tx.fetch(PAYMENTS, [case.payment for case in cases])
+        rows = [_row(case, payments[case.payment]) for case in cases]
+        return rows, waiting(tx), _names(tx, payments.values(), cases)
+
+    async with visit.call.desk.turns.turn(visit.me.person.id):
+        rows, counts, names = await visit.call.desk.ctx.database.read(work)
+    return _listed(visit, rows, counts, names, state="", older="", counted=counted)
+
+
+def _wanted(counted: str) -> Callable[[Flag], bool]:
+    """Read which flags one figure counts. Raises: Malformed `malformed-form`."""
+    what, _, name = counted.partition(":")
+    tests: dict[str, Callable[[Flag], bool]] = {
+        "all": lambda _flag: True,
+        "rule": lambda flag: any(one.rule == name for one in flag.reasons),
+        "act": lambda flag: flag.act.value == name,
+        "would": lambda flag: flag.would is not flag.act and flag.would.value == name,
+        "like": lambda flag: name in flag.typologies,
+    }
+    if what not in tests:
+        raise Malformed("malformed-form", f"lately is one of {', '.join(tests)}")
+    return tests[what]
+
+
+def _listed(
+    visit: Visit, rows: list[Row], counts: dict[str, int], names: dict[str, str], **more: str
+) -> Reply:
+    risk = visit.call.desk.config.risk
     return visit.page(
-        "cases.html", rows=rows, counts=counts, names=names, state=state, older=older,
-        mode=visit.call.desk.config.risk.mode, four_eyes=visit.call.desk.config.risk.four_eyes,
+        "cases.html", rows=rows, counts=counts, names=names, most=LISTED, days=DAYS,
+        mode=risk.mode, four_eyes=risk.four_eyes, **more,
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """The console: how the hub is, how fast, what is in motion, how its books stand, what is stuck."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from farthing import ids
+from farthing.core.accounts import ACCOUNTS, AccountRecord
 from farthing.core.events import Event
 from farthing.core.owners import OWNERS
 from farthing.core.payments import PAYMENTS
@@ -10,6 +12,7 @@ from farthing.errors import Malformed
 from farthing.services.audit_note import read_note
 from farthing.services.books_clock import BEHIND_SECONDS_MAX, seconds_behind
 from farthing.services.event_log import once_each
+from farthing.store.accounts import account_counters
 from farthing.store.database import Tx
 from farthing.store.history import newest_head
 from farthing.store.overview import (
@@ -30,7 +33,8 @@ from farthing.web.api.streams import event_number
 from farthing.web.pages.place import one_line
 from farthing.web.pages.visit import Visit
 
-MOTION_QUERY = {"state": "What is in motion: held, awaiting, sessions or unsettled."}
+_STATES = ("held", "awaiting", "sessions", "unsettled", "accounts")
+MOTION_QUERY = {"state": f"What is in motion, or where it lies: {', '.join(_STATES)}."}
 LOG_QUERY = {"find": "How a kind begins, or a whole subject.", "before": "Before this event."}
 _EVENTS, _LOGGED, _LISTED = 15, 40, 50
 _FIND_MAX = 60
@@ -49,6 +53,14 @@ class Looked:
     owed: dict[str, int]
     stuck: Stuck
     events: list[Event]
+
+
+class Held(NamedTuple):
+    """An account, and what it holds. Units: smallest units; `held` is part of `units`."""
+
+    record: AccountRecord
+    units: int
+    held: int
 
 
 async def console_page(visit: Visit) -> Reply:
@@ -96,19 +108,22 @@ async def stuck_page(visit: Visit) -> Reply:
 
 
 async def motion_page(visit: Visit) -> Reply:
-    """Show the payments or sessions that one figure of the overview is made of.
+    """Show the payments, sessions or accounts that one figure of the overview is made of.
 
     Raises: Malformed.
     """
     state = visit.call.query.get("state", "held")
-    if state not in ("held", "awaiting", "sessions", "unsettled"):
-        raise Malformed("malformed-form", "state is held, awaiting, sessions or unsettled")
+    if state not in _STATES:
+        raise Malformed("malformed-form", f"state is one of {', '.join(_STATES)}")
     rows, names = await visit.call.desk.ctx.database.read(lambda tx: _in_motion(tx, state))
-    return visit.page("motion.html", state=state, rows=rows, names=names, most=_LISTED)
+    more = {"states": _STATES, "most": _LISTED}
+    return visit.page("motion.html", state=state, rows=rows, names=names, **more)
 
 
 def _in_motion(tx: Tx, state: str) -> tuple[list[Any], dict[str, str]]:
     rows: list[Any]
+    if state == "accounts":
+        return _held(tx)
     if state == "sessions":
         rows = open_sessions(tx, _LISTED)
     elif state == "unsettled":
@@ -117,6 +132,20 @@ def _in_motion(tx: Tx, state: str) -> tuple[list[Any], dict[str, str]]:
         rows = page(tx, PAYMENTS, {"state": state}, limit=_LISTED)
     owners = tx.fetch(OWNERS, list({side for row in rows for side in (row.owner, row.payee_owner)}))
     return rows, {ident: owner.name for ident, owner in owners.items()}
+
+
+def _held(tx: Tx) -> tuple[list[Any], dict[str, str]]:
+    """List the newest accounts, each with its balance and what of it is on hold."""
+    records = page(tx, ACCOUNTS, {}, limit=_LISTED)
+    found = [(one, account_counters(tx, ids.number("acc", one.id))) for one in records]
+    rows = [
+        Held(one, had.credits_posted - had.debits_posted, had.debits_pending)
+        for one, had in found
+        if had is not None
+    ]
+    return rows, {
+        one.id: one.name for one in tx.fetch(OWNERS, [row.record.owner for row in rows]).values()
+    }
 
 
 async def log_page(visit: Visit) -> Reply:

@@ -12,6 +12,7 @@ _AFTER = frozenset({"de"})
 _MINUS = "\u2212"
 _NARROW = "\u202f"
 _PLACES_LEAST = 2
+_LONG, _LONGEST = 10, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +55,40 @@ class Figures:
     def markup(self, units: int, code: str, sign: str = "") -> Markup:
         """Write an amount for a page: the small part in a smaller weight.
 
-        Shape: `sign` is put before it: a plus or a minus of what came or went.
+        Shape: `sign` is put before it: a plus or a minus of what came or went. What follows the
+               point is a part of its own, and the amount says how long that is, so that a column
+               stands at the point; so is what counts it, which a column has once, above it.
         """
         before, whole, rest, after = self.parts(units, code)
+        minus, symbol = before[: units < 0], before[units < 0 :]
+        front = Markup('<span class="unit">{}</span>').format(symbol) if symbol else Markup("")
+        back = Markup('<span class="unit">{}</span>').format(after) if after else Markup("")
+        front = escape(minus) + front + whole
         if whole == "0":  # What there is of it is what counts: the noughts before it step back.
             digits = rest.lstrip(".,0")
-            lead, rest = f"{before}0{rest.removesuffix(digits)}", digits
-            small, strong = Markup('<span class="noughts">{}</span>').format(lead), escape(rest)
+            front = _span("noughts", front)
+            part = _span("noughts", escape(rest.removesuffix(digits))) + digits
         else:
-            strong = escape(before + whole)
-            small = Markup('<span class="minor">{}</span>').format(rest) if rest else Markup("")
-        parts = (small, strong) if whole == "0" else (strong, small)
-        return Markup('<span class="amount">{}{}{}{}</span>').format(
-            escape(sign), *parts, escape(after)
+            part = _span("minor", escape(rest))
+        names = f"amount p{max(0, len(rest) - 1)}{_length(sign + before + whole + rest + after)}"
+        return Markup('<span class="{}">{}<span class="part">{}{}</span></span>').format(
+            names, escape(sign) + front, part, back
         )
 
-    def moment(self, ns: int) -> Markup:
-        """Write a moment; the page's script says how long ago that is."""
-        exact = write_time_ns(ns)[:19].replace("T", " ") + " UTC"
+    def moment(self, ns: int, *, exactly: bool = False) -> Markup:
+        """Write a moment; the page's script says how long ago that is, or exactly when."""
         iso = write_time_ns(ns)
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, exact, exact[:16])
+        exact = iso[:19].replace("T", " ") + " UTC"
+        mark = Markup(" data-exact") if exactly else Markup("")
+        text = exact if exactly else exact[:16]
+        return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, exact, mark, text)
+
+
+def _length(text: str) -> str:
+    """Name how long an amount is, where it would be too wide for a phone at its full size."""
+    return " longest" if len(text) > _LONGEST else " long" if len(text) > _LONG else ""
+
+
+def _span(name: str, text: Markup) -> Markup:
+    """Mark a piece of an amount, where there is one."""
+    return Markup('<span class="{}">{}</span>').format(name, text) if text else text

@@ -7,9 +7,8 @@ from farthing.risk.settings import rule_names
 from farthing.settings import RiskSettings
 from farthing.store.risk_figures import Lately, Spoken, lately
 from farthing.web.api.endpoint import Reply
+from farthing.web.pages.cases import DAYS
 from farthing.web.pages.visit import Visit
-
-DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)

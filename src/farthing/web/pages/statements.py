@@ -57,11 +57,11 @@ async def statement_page(visit: Visit) -> Reply:
     """
     accounts = await _accounts(visit)
     if not accounts:
-        return visit.page("statement.html", accounts=accounts)
+        return visit.page("statements.html", accounts=accounts)
     asked = _asked(visit, accounts)
     statement = await _reckoned(visit, asked, SHOWN)
     return visit.page(
-        "statement.html",
+        "statements.html",
         accounts=accounts,
         asked=asked,
         statement=statement,

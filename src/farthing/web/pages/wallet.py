@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from farthing.core.accounts import SetAccountState
+from farthing.core.accounts import OpenAccount, SetAccountState
 from farthing.core.answers import AnswerAsk
 from farthing.core.devices import RevokeDevice
-from farthing.core.mandates import Mandate, needs_two
 from farthing.core.payments import Payment, State
 from farthing.core.said import By, Means
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
@@ -35,7 +34,21 @@ async def wallet_page(visit: Visit) -> Reply:
     """Show the wallet."""
     book = book_of(visit)
     since = await book.newest()  # First: what happens meanwhile is told, if twice.
-    return visit.page("wallet.html", wallet=await book.wallet(), since=since, **asking(visit))
+    assets = list(visit.call.desk.ctx.assets)
+    more = {"wallet": await book.wallet(), "since": since, "assets": assets}
+    return visit.page("wallet.html", **more, **asking(visit))
+
+
+async def open_account(visit: Visit, form: dict[str, str]) -> Reply:
+    """Open a first account, to have something to hold money; a program opens further ones.
+
+    Raises: Missing `unknown-asset`.
+    """
+    ctx, owner = visit.call.desk.ctx, visit.me.person.owner
+    if not await book_of(visit).balances():
+        unit = OpenAccount(ctx.fresh_name("acc"), owner, form.get("asset", ""), "wallet")
+        await ctx.books.commit_one(unit, owner)
+    return visit.go("/wallet")
 
 
 def asking(visit: Visit) -> dict[str, Any]:
@@ -74,18 +87,12 @@ async def payment_page(visit: Visit) -> Reply:
     line = await _line(visit)
     payment = line.payment
     if payment.state is State.AWAITING and payment.owner == visit.me.person.owner:
-        mandate = await book_of(visit).mandate_of(payment.device)
         said = await answered(visit, payment)
-        asked = {"mandate": mandate, "two": _by_two, "answered": said}
-        return visit.page("ask.html", line=line, **asked, **asking(visit))
+        return visit.page("ask.html", line=line, answered=said, **asking(visit))
     receipt = await visit.call.desk.payments.receipt(payment)
     root = visit.call.desk.ctx.identity.root_public
     said = await answered(visit, payment)
     return visit.page("receipt.html", line=line, receipt=receipt, root=root, answered=said)
-
-
-def _by_two(mandate: Mandate, payment: Payment) -> bool:
-    return needs_two(mandate, payment.amount)
 
 
 async def answer(visit: Visit, form: dict[str, str]) -> Reply:

@@ -88,19 +88,28 @@ const ago = new Intl.RelativeTimeFormat(page.lang, { numeric: "auto", style: "sh
 const date = new Intl.DateTimeFormat(page.lang, { dateStyle: "medium", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat(page.lang, { dateStyle: "full", timeStyle: "medium" });
 
-function relate(time) {
-  const then = new Date(time.dateTime);
+function since(then) {
   let much = (then - Date.now()) / 1000;
-  time.title = exact.format(then);
   for (const [unit, size] of steps) {
-    if (Math.abs(much) < size) {
-      time.textContent = ago.format(unit === "second" ? Math.min(0, Math.ceil(much / 10) * 10) : Math.trunc(much), unit);
-      return;
-    }
+    if (Math.abs(much) < size) return ago.format(unit === "second" ? Math.min(0, Math.ceil(much / 10) * 10) : Math.trunc(much), unit);
     much /= size;
   }
-  time.textContent = date.format(then);
+  return date.format(then);
 }
+
+function relate(time) {
+  const then = new Date(time.dateTime), whole = time.hasAttribute("data-exact");
+  time.title = whole ? since(then) : exact.format(then);
+  time.textContent = whole ? exact.format(then) : since(then);
+}
+
+// Where there is nothing to hover with, a tap says exactly when; on a receipt that stands there.
+document.addEventListener("click", ({ target }) => {
+  const time = target.closest("time");
+  if (!time || time.closest("a")) return;
+  time.toggleAttribute("data-exact");
+  relate(time);
+});
 
 const relateAll = () => document.querySelectorAll("time").forEach(relate);
 relateAll();
@@ -121,6 +130,11 @@ const piece = (html) => {
 };
 const FEED_MAX = 60;
 
+// What a column counts stands above it once, while all of it is counted in the same.
+function counted(list) {
+  if (new Set([...list.children].map((row) => row.dataset.asset)).size > 1) list.classList.remove("one");
+}
+
 function placed(list, row, key) {
   const before = list.querySelector(`[data-${key}="${CSS.escape(row.dataset[key])}"]`);
   if (before) return before.replaceWith(row);
@@ -134,7 +148,10 @@ function news(told) {
   const before = balance.textContent;
   balance.innerHTML = told.balance;
   balance.classList.toggle("changed", balance.textContent !== before);
-  if (list && told.moved !== undefined) list.innerHTML = told.moved;
+  if (list && told.moved !== undefined) {
+    list.innerHTML = told.moved;
+    counted(list);
+  }
   if (document.querySelector("#feed")) payments(told);
   relateAll();
 }
@@ -147,6 +164,7 @@ function payments(told) {
   }
   for (const { html } of told.asks) placed(asks, piece(html), "ask");
   while (feed.children.length > FEED_MAX) feed.lastElementChild.remove();
+  counted(feed);
   document.querySelector("#feed-none").hidden = feed.children.length > 0;
   box.hidden = asks.children.length === 0;
   if (told.asks.length) document.querySelector("#said").textContent = box.querySelector("h2").textContent;
