@@ -112,7 +112,7 @@ class Hub:
 
     def stop_link(self, name: str, about: Class) -> str:
         """Write the link that is in somebody's notices, and turns those about this off."""
-        ring = key_ring(Config(folder=str(self.process.home)))
+        ring = key_ring(Config(folder=str(self.process.made["folder"])))
         people = self.ask("GET", "/v1/people?limit=500")["items"]
         [person] = [one["id"] for one in people if one["name"] == name][:1]
         notices = Notices(cast(Any, None), {}, self.url, ring.notice_secret, {})

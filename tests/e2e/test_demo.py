@@ -1,5 +1,6 @@
 """The demo as a person starts it: what it prints, how it ends, and that it leaves nothing."""
 
+import asyncio
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from contextlib import closing
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -19,11 +21,13 @@ from farthing.demo.cast import CAST, TOPPED_UP
 from farthing.demo.finale import check_receipt
 from farthing.demo.lines import Lines
 from farthing.demo.mill import factorised, primes_below
+from farthing.demo.stage import Demo
 from farthing.demo.tally import Tally, quantile
 from farthing.demo.view import frame
 from farthing.demo.words import REASONS, aligned, milliseconds, number
 from farthing.device.outcomes import Paid
 from farthing.money import Amount, Asset
+from tests.web.pages.authenticator import Authenticator
 
 USD = Asset("USD", 6)
 
@@ -136,6 +140,40 @@ def test_plain_lines_come_without_control_characters(start):
     assert "paid     Charger 7 -> Gauges load  0.0001 USD" in out
     assert re.search(r"wallet   http://localhost:[0-9]+/join#[\w-]{43}\n", out)
     assert "verified offline" in out
+
+
+FILLED = {
+    "/wallet": 5, "/wallet/devices": 12, "/wallet/money": 4, "/shop": 3, "/shop/statements": 5,
+    "/shop/usage": 1, "/shop/keys": 2, "/console": 10, "/console/motion?state=sessions": 1,
+    "/console/motion?state=accounts": 15, "/console/stuck": 1, "/console/cases": 1,
+    "/console/risk": 9, "/console/people": 2, "/console/log": 15,
+}  # fmt: skip
+"""How many rows each page has at least, of what the running fleet did."""
+ROWS = re.compile(r'<li class="(?:row|machine|line|meter|ask)[ "]|<tr><td')
+
+
+async def test_the_pages_of_the_demo_are_filled_by_the_running_fleet():
+    async with Demo(60) as demo:
+        running = asyncio.create_task(demo.run())
+        origin, _, code = demo.tally.wallet.partition("/join#")
+        key, fields = Authenticator(origin), {"origin": origin, "accept": "text/html"}
+        async with httpx.AsyncClient(base_url=origin, headers=fields) as http:
+            told = await http.post("/join/begin", json={"code": code})
+            made = {"code": code, **key.make(told.json())}
+            assert (await http.post("/join/finish", json=made)).status_code == 200
+            short, deadline = FILLED, time.monotonic() + 30
+            while short and time.monotonic() < deadline:
+                await asyncio.sleep(0.3)
+                pages = {path: (await http.get(path)).text for path in short}
+                short = {
+                    path: len(ROWS.findall(page))
+                    for path, page in pages.items()
+                    if len(ROWS.findall(page)) < FILLED[path]
+                }
+            assert short == {}
+        demo.stop.set()
+        assert (await running).ok
+        assert demo.tally.troubles == []
 
 
 def played() -> Tally:

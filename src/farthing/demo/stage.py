@@ -14,6 +14,7 @@ from farthing.app import Hub, open_hub
 from farthing.cli.local import ask
 from farthing.cli.serving import initialise
 from farthing.clock import system_clock
+from farthing.delivering import delivering
 from farthing.demo.cast import ASSETS, CAST, SHOPS, Allowed, Part
 from farthing.demo.finale import Result, audit_books, judge
 from farthing.demo.fleet import Buyer, pause
@@ -33,6 +34,8 @@ from farthing.web.app import HubApp
 
 _STAGGER_SECONDS = 0.04
 _LOOK_SECONDS = 0.5
+_RISK = RiskSettings(mode="shadow", rules={"velocity": {"orders_per_minute_max": 12}})
+"""Rules look on, as here the mandates are on show; busy devices have cases."""
 
 
 class Demo:
@@ -63,7 +66,7 @@ class Demo:
             self.config = Config(
                 folder=str(self._folder / "hub"),
                 rails=rails,
-                risk=RiskSettings(mode="shadow"),  # Rules look on: here the mandates are on show.
+                risk=_RISK,
                 webhooks=WebhookSettings(allow_networks=["127.0.0.0/8"]),
             )
             await self._stack.enter_async_context(self._open)
@@ -142,6 +145,7 @@ class Demo:
         self.tally.hub_id = made["hub"]
         self._hub = hub = await open_hub(self.config)
         self._open.push_async_callback(hub.close)
+        await self._open.enter_async_context(delivering(hub))
         served = await Served(HubApp(hub.desk)).start()
         self._open.push_async_callback(served.stop)
         self._open.callback(_end_streams, hub)

@@ -90,5 +90,6 @@ def test_an_amount_says_how_long_the_part_after_its_point_is_and_sets_its_unit_a
 
 def test_a_name_that_runs_from_right_to_left_is_set_apart_and_no_other():
     renderer = Renderer("en", ASSETS)
-    said = renderer.say("who.out", device="מטען 7", payee="<Gauges>")
-    assert said == "\u2068מטען 7\u2069 → &lt;Gauges&gt;"
+    name = "\u05d0\u05d1 7"
+    said = renderer.say("who.out", device=name, payee="<Gauges>")
+    assert said == f"\u2068{name}\u2069 → &lt;Gauges&gt;"

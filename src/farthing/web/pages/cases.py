@@ -37,7 +37,7 @@ HERE = "/console/cases"
 QUERY = {
     "state": "How far they are: open, proposed or decided.",
     "before": "Before this case.",
-    "lately": "Those that the page of rules counts: `all`, `rule:…`, `act:…`, `would:…` or `like:…`.",
+    "lately": "What the page of rules counts: `all`, `rule:…`, `act:…`, `would:…` or `like:…`.",
 }
 LISTED, DAYS = 40, 7
 

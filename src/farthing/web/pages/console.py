@@ -36,7 +36,7 @@ from farthing.web.pages.visit import Visit
 _STATES = ("held", "awaiting", "sessions", "unsettled", "accounts")
 MOTION_QUERY = {"state": f"What is in motion, or where it lies: {', '.join(_STATES)}."}
 LOG_QUERY = {"find": "How a kind begins, or a whole subject.", "before": "Before this event."}
-_EVENTS, _LOGGED, _LISTED = 15, 40, 50
+_EVENTS, _LOGGED, _LISTED = 15, 30, 50
 _FIND_MAX = 60
 
 

@@ -12,7 +12,7 @@ _AFTER = frozenset({"de"})
 _MINUS = "\u2212"
 _NARROW = "\u202f"
 _PLACES_LEAST = 2
-_LONG, _LONGEST = 10, 16
+_LENGTHS = ((13, "longest"), (10, "longer"), (7, "long"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Figures:
 
 def _length(text: str) -> str:
     """Name how long an amount is, where it would be too wide for a phone at its full size."""
-    return " longest" if len(text) > _LONGEST else " long" if len(text) > _LONG else ""
+    return next((f" {name}" for most, name in _LENGTHS if len(text) > most), "")
 
 
 def _span(name: str, text: Markup) -> Markup:
