@@ -51,6 +51,10 @@ class Row:
     flag: Flag
 
 
+_Found = tuple[list[Row], dict[str, int], dict[str, str]]
+"""Rows, how many wait, and names by ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What somebody is about to say of a case."""
@@ -87,15 +91,15 @@ async def cases_page(visit: Visit) -> Reply:
         raise Malformed("malformed-form", f"state is one of {', '.join(Standing)}")
     before = one_line(visit.call.query.get("before", ""), 40)
 
-    def work(tx: Tx) -> tuple[list[Row], dict[str, int], dict[str, str]]:
+    def work(tx: Tx) -> _Found:
         cases = page(tx, CASES, {"state": state}, after=before, limit=LISTED)
         payments = tx.fetch(PAYMENTS, [case.payment for case in cases])
         rows = [_row(case, payments[case.payment]) for case in cases]
         return rows, waiting(tx), _names(tx, payments.values(), cases)
 
-    rows, counts, names = await visit.call.desk.ctx.database.read(work)
-    older = rows[-1].case.id if len(rows) == LISTED else ""
-    return _listed(visit, rows, counts, names, state=state, older=older, counted="")
+    found = await visit.call.desk.ctx.database.read(work)
+    older = found[0][-1].case.id if len(found[0]) == LISTED else ""
+    return _listed(visit, found, state=state, older=older)
 
 
 async def _counted_page(visit: Visit, counted: str) -> Reply:
@@ -103,7 +107,7 @@ async def _counted_page(visit: Visit, counted: str) -> Reply:
     since_ns = max(0, visit.call.desk.ctx.clock() - DAYS * 86_400 * NS)
     wanted = _wanted(counted)
 
-    def work(tx: Tx) -> tuple[list[Row], dict[str, int], dict[str, str]]:
+    def work(tx: Tx) -> _Found:
         found = tx.fetch(CASES, flagged(tx, since_ns, wanted, LISTED))
         cases = sorted(found.values(), key=lambda case: case.id, reverse=True)
         payments = tx.fetch(PAYMENTS, [case.payment for case in cases])
@@ -111,8 +115,8 @@ async def _counted_page(visit: Visit, counted: str) -> Reply:
         return rows, waiting(tx), _names(tx, payments.values(), cases)
 
     async with visit.call.desk.turns.turn(visit.me.person.id):
-        rows, counts, names = await visit.call.desk.ctx.database.read(work)
-    return _listed(visit, rows, counts, names, state="", older="", counted=counted)
+        found = await visit.call.desk.ctx.database.read(work)
+    return _listed(visit, found, counted=counted)
 
 
 def _wanted(counted: str) -> Callable[[Flag], bool]:
@@ -131,12 +135,13 @@ def _wanted(counted: str) -> Callable[[Flag], bool]:
 
 
 def _listed(
-    visit: Visit, rows: list[Row], counts: dict[str, int], names: dict[str, str], **more: str
+    visit: Visit, found: _Found, *, state: str = "", older: str = "", counted: str = ""
 ) -> Reply:
+    rows, counts, names = found
     risk = visit.call.desk.config.risk
     return visit.page(
         "cases.html", rows=rows, counts=counts, names=names, most=LISTED, days=DAYS,
-        mode=risk.mode, four_eyes=risk.four_eyes, **more,
+        mode=risk.mode, four_eyes=risk.four_eyes, state=state, older=older, counted=counted,
     )  # fmt: skip
 
 

@@ -116,8 +116,9 @@ async def motion_page(visit: Visit) -> Reply:
     if state not in _STATES:
         raise Malformed("malformed-form", f"state is one of {', '.join(_STATES)}")
     rows, names = await visit.call.desk.ctx.database.read(lambda tx: _in_motion(tx, state))
-    more = {"states": _STATES, "most": _LISTED}
-    return visit.page("motion.html", state=state, rows=rows, names=names, **more)
+    return visit.page(
+        "motion.html", state=state, states=_STATES, rows=rows, names=names, most=_LISTED
+    )
 
 
 def _in_motion(tx: Tx, state: str) -> tuple[list[Any], dict[str, str]]:

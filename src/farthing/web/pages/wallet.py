@@ -19,8 +19,9 @@ from farthing.web.pages.approvals import (
     terms_act,
     terms_of,
 )
-from farthing.web.pages.book import Book, Line, Machine, seconds_between
+from farthing.web.pages.book import Book, Machine, seconds_between
 from farthing.web.pages.forms import proof_of, read_object, text_in
+from farthing.web.pages.lines import Line
 from farthing.web.pages.mandate_words import sentences
 from farthing.web.pages.visit import Visit, need_guardian
 
