@@ -82,17 +82,17 @@ def test_amounts_stand_at_the_point_and_their_currency_above_them_once(
     owner = hub.owner("Pointed")
     till = hub.account(hub.owner("Gauges"), "till")
     pump = hub.enrol(owner, hub.account(owner, "fleet", 90_000_000), "Pump 1")
-    for amount in (120, 2_250_000, 12_300, 10_000_000):
+    for amount in (120, 2_250_000, 12_300, 10_000_000, 95_000_000):  # The last is refused.
         hub.pay(pump, till, amount)
     with chromium.person() as ada:
         page = ada.join(hub.link(owner, "Ada"))
         parts = page.locator("#feed .part")
-        assert parts.count() == 4
+        assert parts.count() == 5
         assert len({round(one["x"]) for one in map(box_of, parts.all())}) == 1
         assert page.locator(".head .asset").inner_text() == "USD"
         assert {one["width"] for one in map(box_of, page.locator("#feed .unit").all())} == {1}
         hub.pay(pump, till, 1_000_001)  # What comes later moves the point of all.
-        expect(parts).to_have_count(5)
+        expect(parts).to_have_count(6)
         assert len({round(one["x"]) for one in map(box_of, parts.all())}) == 1
 
 
