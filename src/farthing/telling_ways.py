@@ -64,7 +64,7 @@ def _text_messages(config: Config) -> Way:
 def _services(config: Config) -> Way:
     from farthing.notifiers.apprise import Services  # noqa: PLC0415 - where it is wanted
 
-    return Services(config.notices.apprise_schemes)
+    return Services(config.notices.apprise_schemes, Networks(config.notices.allow_networks))
 
 
 class Later:

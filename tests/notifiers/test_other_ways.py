@@ -44,7 +44,7 @@ def test_a_program_in_the_hubs_own_network_is_told_nothing(url):
 async def test_apprise_tells_by_a_service_that_the_operator_allows():
     with receiving() as receiver:
         place = receiver.url.replace("http://", "json://")
-        way = Services(["json"])
+        way = Services(["json"], Networks(["127.0.0.0/8"]))
         way.check(place, "")
         assert (await way.tell(place, "", NOTICE)).delivered
         receiver.answers = lambda _got: 500
@@ -68,5 +68,26 @@ async def test_apprise_tells_by_a_service_that_the_operator_allows():
 )
 def test_apprise_goes_nowhere_else(place, code):
     with pytest.raises(Malformed) as refused:
-        Services(["tgram"]).check(place, "")
+        Services(["tgram"], Networks(["10.0.0.0/8"])).check(place, "")
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["ntfys://10.0.0.1/a", "ntfys://localhost/a", "ntfys://[::1]:8402/a", "json://hub.example/a",
+     "ntfys://u:p@10.0.0.1/a", "ntfys://a/b?mode=private", "jsons://169.254.169.254/latest"],
+)  # fmt: skip
+def test_apprise_leads_to_no_host_that_a_person_names(place):
+    with pytest.raises(Malformed) as refused:
+        Services(["ntfys", "json", "jsons"], Networks(["192.0.2.0/24"])).check(place, "")
+    assert refused.value.code == "url-refused"
+
+
+def test_apprise_leads_to_its_services_and_to_the_operators_own_networks():
+    way = Services(["ntfys", "tgram"], Networks(["10.0.0.0/8"]))
+    for place in (
+        "ntfys://a-topic",
+        "ntfys://10.0.0.1/a",
+        "tgram://123456789:abcdefg_hijklmnop/12315544/",
+    ):
+        way.check(place, "")

@@ -2,16 +2,20 @@
 
 A URL of Apprise can lead anywhere, into the hub's own network too, and Apprise connects by itself.
 So a person chooses only among schemes that the operator allows: those of a service with a fixed
-address of its own, such as `tgram` or `ntfys`. Needs `farthing[apprise]`.
+address of its own, such as `tgram`. Where a scheme lets a person name a host, as `ntfys` does
+beside its own service, only an address is taken that the operator allows as well: a name may mean
+another address by the time Apprise looks it up. Needs `farthing[apprise]`.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from farthing.errors import Malformed, PlugMissing
 from farthing.notifiers.base import Notice, Posted
+from farthing.notifiers.outside import Networks
 
 try:
     import apprise
@@ -22,10 +26,16 @@ _SECONDS = 30.0
 
 
 class Services:
-    """What Apprise knows, as a way of telling somebody. Shape: `schemes` may be used."""
+    """What Apprise knows, as a way of telling somebody.
 
-    def __init__(self, schemes: Sequence[str], seconds: float = _SECONDS) -> None:
-        self._schemes, self._seconds = frozenset(schemes), seconds
+    Shape: `schemes` may be used, and lead to hosts in the operator's own `networks` alone.
+    """
+
+    def __init__(
+        self, schemes: Sequence[str], networks: Networks, seconds: float = _SECONDS
+    ) -> None:
+        self._schemes, self._networks = frozenset(schemes), networks
+        self._seconds = seconds
 
     def check(self, place: str, keys: str) -> None:  # noqa: ARG002
         """Look at a URL. Raises: Malformed `malformed-address`, `url-refused`."""
@@ -33,8 +43,18 @@ class Services:
         if scheme not in self._schemes:
             allowed = ", ".join(sorted(self._schemes)) or "none"
             raise Malformed("url-refused", f"the operator allows: {allowed}")
-        if not place.isascii() or not place.isprintable() or _made(place) is None:
+        service = _made(place) if place.isascii() and place.isprintable() else None
+        if service is None:
             raise Malformed("malformed-address", "give a URL as Apprise has it: tgram://token/chat")
+        if _names_host(service) and not self._may_lead_to(service.host):
+            raise Malformed("url-refused", "a host of your own is taken by an address in a network"
+                            " that the operator allows, and by no name")  # fmt: skip
+
+    def _may_lead_to(self, host: str) -> bool:
+        try:
+            return self._networks.configured(ip_address(host.strip("[]")))
+        except ValueError:
+            return False
 
     async def tell(self, place: str, keys: str, notice: Notice) -> Posted:  # noqa: ARG002
         """Tell it once."""
@@ -56,6 +76,12 @@ def _made(place: str) -> Any:
     asset = apprise.AppriseAsset(plugin_paths=[])
     library: Any = apprise.Apprise
     return library.instantiate(place, asset=asset, suppress_exceptions=True)
+
+
+def _names_host(service: Any) -> bool:
+    """Tell whether a URL says where its service is, and not only who one is there."""
+    theirs = getattr(service, "mode", "") == "cloud"  # As ntfy calls its own.
+    return not theirs and any("{host}" in each for each in service.templates)
 
 
 def _notify(place: str, notice: Notice) -> bool:
