@@ -16,6 +16,7 @@ from pathlib import Path
 from farthing import secret_files
 from farthing.bounded import read_file
 from farthing.errors import BadConfig, Malformed
+from farthing.folders import private_folder
 from farthing.keys import (
     Signer,
     check_public_key,
@@ -85,7 +86,7 @@ class KeyRing:
         file = self.folder / _CHALLENGE
         before = [one.hex() for one in self.challenge_secrets()[:1]] if file.exists() else []
         lines = "\n".join([secrets.token_hex(32), *before]) + "\n"
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.folder)
         secret_files.replace_secret(file, lines.encode(), self._seal_with())
 
     def reseal(self, passphrase: bytes | None) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from farthing import sealing
 from farthing.bounded import read_file
 from farthing.errors import BadConfig, Malformed
+from farthing.folders import private_folder
 from farthing.sealing import Passphrase
 
 _OPEN_TO_OTHERS = 0o077
@@ -43,7 +44,7 @@ def write_secret(path: Path, plain: bytes, passphrase: bytes | None = None) -> N
 
     Raises: FileExistsError; a secret is never overwritten.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     _write(path, plain if passphrase is None else sealing.seal(plain, passphrase), os.O_EXCL)
     sync_folder(path.parent)
 

@@ -14,6 +14,7 @@ from farthing.clock import system_clock
 from farthing.config import load_config
 from farthing.device.hub_calls import check_private
 from farthing.errors import BadConfig, InvariantBroken, Malformed, Unavailable
+from farthing.folders import private_folder
 from farthing.money import Asset
 from farthing.opening import key_ring
 from farthing.protocols.mpp import Mpp
@@ -192,7 +193,7 @@ def challenge_secrets(config: Config) -> list[bytes]:
     """Give the secrets that bind challenges: the hub's here, else this seller's own."""
     ring = key_ring(config)
     if not (ring.folder / "challenge.key").exists():
-        ring.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(ring.folder)
         ring.rotate_challenge_secret()
     return ring.challenge_secrets()
 

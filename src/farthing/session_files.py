@@ -20,6 +20,7 @@ from farthing.core.ladders import Climber, KeptLadder, new_ladder
 from farthing.core.ticks import VALUE_BYTES, Tick, write_tick
 from farthing.core.vouchers import Agreed, Claims, session_alias, sign_voucher
 from farthing.errors import Conflict, Malformed, Missing, PaymentRefused, present
+from farthing.folders import private_folder
 from farthing.ids import number as id_number
 from farthing.keys import Signer
 from farthing.money import UNITS_MAX, MalformedAmount
@@ -82,7 +83,7 @@ class SessionFiles:
     def __init__(self, path: Path, fresh: Callable[[int], bytes] = secrets.token_bytes) -> None:
         self._path, self._fresh = path, fresh
         self._climbers: dict[str, tuple[KeptLadder, Climber]] = {}
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path)
 
     def keep(self, kept: Kept) -> None:
         """Write a session's file: it and its name are on disk when this returns.

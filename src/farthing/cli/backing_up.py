@@ -20,6 +20,7 @@ from farthing.clock import write_time
 from farthing.codec import to_base64url
 from farthing.config import load_config
 from farthing.errors import BadConfig, Conflict
+from farthing.folders import private_folder
 from farthing.hub_keys import KeyRing
 from farthing.keys import fingerprint
 from farthing.opening import key_ring
@@ -170,7 +171,7 @@ def _on_sqlite(config: Config) -> Config:
 
 def _books(config: Config) -> Path:
     books = config.path(config.books.path)
-    books.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(books.parent)
     return books
 
 
@@ -263,7 +264,7 @@ def _put_in_place(folder: Path, config: Config, keys: dict[str, bytes]) -> int:
         shutil.move(folder / copies.HEADS, heads)
     (folder / copies.BOOKS).replace(books)
     ring = key_ring(config)
-    ring.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(ring.folder)
     for name, raw in keys.items():
         path = ring.folder / Path(name).name
         path.touch(mode=0o600)

@@ -15,6 +15,7 @@ from farthing.cli.local import is_running
 from farthing.cli.options import ConfigOption
 from farthing.config import load_config
 from farthing.errors import BadConfig
+from farthing.folders import private_folder
 from farthing.opening import key_ring, open_cluster, open_database
 from farthing.services.moving import (
     Sheet,
@@ -155,7 +156,7 @@ def _copy_file(old: Config, new: Config) -> None:
         detail = "name another [books] path for the records: the old books stay as they are"
         raise BadConfig("books-cannot-move", detail)
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(target.parent)
         with progress_bar("copying") as on_progress:
             copy_books(source, target, on_progress)
 

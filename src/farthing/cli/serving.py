@@ -20,6 +20,7 @@ from farthing.cli.workers import WORKERS_MAX, check_workers, serve_with_workers
 from farthing.config import load_config
 from farthing.core.periods import check_zone
 from farthing.errors import BadConfig, Malformed
+from farthing.folders import private_folder
 from farthing.logs import configure_logs
 from farthing.misfits import misfit
 from farthing.opening import key_ring, open_to_read, passphrase_of
@@ -94,7 +95,7 @@ async def initialise(config: Config, owner: str, time_zone: str) -> dict[str, An
     _check_owner(wanted)
     if is_running(config):
         raise BadConfig("hub-exists", there)
-    config.path(".").mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(config.path("."))
     # Keys without an owner are of an `init` that could not reach its books: it goes on here.
     if ring.exists and _has_owner(config):
         raise BadConfig("hub-exists", there)

@@ -18,6 +18,7 @@ import msgspec
 
 from farthing.bounded import read_file
 from farthing.errors import Malformed
+from farthing.folders import private_folder
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ class FolderJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path)
 
     def write(self, entry: Entry) -> Claimed:
         """Keep a new entry: the file and its name are on disk when this returns."""

@@ -17,6 +17,7 @@ from farthing.bounded import read_file
 from farthing.core.orders import Order, SignedOrder
 from farthing.device.journal import FolderJournal, Journal, MemoryJournal
 from farthing.errors import Malformed, ensure
+from farthing.folders import private_folder
 from farthing.money import Amount, Asset, parse_price
 from farthing.passphrases import KeysPassphrase
 from farthing.sealing import Passphrase
@@ -145,7 +146,7 @@ def open_purse(path: Path, passphrase: Passphrase | None = None) -> Purse:
 
 def save_membership(path: Path, membership: Membership) -> None:
     """Write `purse.json` whole or not at all."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path)
     draft = path / f"{_FILE}.draft"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -22,6 +22,7 @@ from farthing.core.heads import head_line, lost_heads, misplaced_head, read_head
 from farthing.core.identity import CERTIFICATES, certificate_fault
 from farthing.core.owners import OPERATOR_OWNER
 from farthing.errors import BadConfig, Malformed
+from farthing.folders import private_folder
 from farthing.store.audit_rows import head_digests, head_seals
 from farthing.store.database import Tx
 from farthing.store.history import proof_of
@@ -131,7 +132,7 @@ class HeadsFile:
                 return self._file, size
             os.close(self._file)  # Another process has rotated it.
             self._file = None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         _drop_torn_line(self._file)
         return self._file, os.fstat(self._file).st_size

@@ -15,6 +15,7 @@ from farthing.bounded import read_file
 from farthing.clock import NS, Clock
 from farthing.codec import canonical_json, from_base64url, to_base64url
 from farthing.errors import Conflict, Malformed, Missing
+from farthing.folders import private_folder
 from farthing.keys import Signer, verify
 from farthing.risk.kept import BYTES_MAX, Kept, digest_of, name_of, read_kept, write_kept
 from farthing.settings import Config
@@ -138,7 +139,7 @@ class Shelf:
         """Keep a model, and name it."""
         raw = write_kept(kept)
         name = name_of(kept.card.kind, raw)
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.folder)
         secret_files.replace_secret(self.folder / f"{name}.json", raw)
         return name
 

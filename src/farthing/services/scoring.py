@@ -19,6 +19,7 @@ from farthing.clock import NS
 from farthing.core.judgements import Kept, Ordered, Ranked
 from farthing.core.payments import PAYMENTS
 from farthing.errors import FarthingError
+from farthing.folders import private_folder
 from farthing.risk.orders import REACH
 from farthing.risk.traits import Traits
 from farthing.services.context import Context
@@ -172,7 +173,7 @@ class Scoring:
 def append(file: Path, lines: bytes) -> None:
     """Add lines to a file of scores; a long one is put aside, and the one before it forgotten."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(file.parent)
         if file.exists() and file.stat().st_size > _WRITTEN_BYTES_MAX:
             file.replace(file.with_suffix(".old.jsonl"))
         with file.open("ab") as opened:

@@ -13,6 +13,7 @@ import apsw
 
 from farthing.core.records import Row, Table
 from farthing.errors import BadConfig, Unavailable
+from farthing.folders import private_folder
 from farthing.store.database import RowStream, Tx, nothing
 from farthing.store.mapping import mapping
 from farthing.store.names import Names
@@ -262,7 +263,7 @@ def take_lock(path: Path) -> int:
 
     Raises: Unavailable `store-locked`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
