@@ -10,6 +10,7 @@ from farthing import ids
 from farthing.core.accounts import SetAccountState
 from farthing.core.movements import MOVEMENTS, Conclude, Direction, Intend, Said, rail_account
 from farthing.errors import Conflict
+from farthing.money import UNITS_MAX
 from farthing.rails.simulated import Simulated
 from farthing.services.audit import audit
 from farthing.services.movements import Movements
@@ -23,7 +24,7 @@ PLACES = ("ok", "fail", "slow", "unclear", "lost")
 NEVER = 10**9
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -259,3 +260,44 @@ async def test_a_rails_last_word_stands(world, tmp_path):
     again = await world.do(Conclude(ident, Said.FAILED, "y", "no", 1))
     assert again == settled
     assert not await world.database.read(lambda tx: looks_due(tx, 2**62, 9))
+
+
+async def test_what_cannot_be_counted_is_refused_and_keeps_nobody_waiting(world, tmp_path):
+    story = Story(world, Simulated(tmp_path / "rail.log"), 0)
+    await story.begin()
+    greedy, modest = story.accounts
+
+    async def top_up(account: str, units: int) -> str:
+        ident = ids.name("top", world.fresh())
+        unit = Intend(ident, None, Direction.TOP_UP, account, "USD", units, "simulated", "ok")
+        return (await world.do(unit)).id
+
+    both = [await top_up(greedy, UNITS_MAX - FUNDS), await top_up(modest, 2 * FUNDS)]
+    world.clock.move(60)
+    assert await story.movements.look() == len(both)
+    stands = {one.id: (one.state, one.booked) for one in await story.known()}
+    assert set(stands.values()) == {(Said.SETTLED, True), (Said.SETTLED, False)}
+    with pytest.raises(Conflict) as refused:
+        await top_up(greedy, UNITS_MAX)
+    assert refused.value.code == "credit-impossible"
+
+
+async def test_a_movement_that_cannot_go_on_keeps_the_others_going(world, tmp_path):
+    story = Story(world, Simulated(tmp_path / "rail.log"), 0)
+    await story.begin()
+    made = [ids.name("top", world.fresh()) for _ in range(3)]
+    for ident in made:
+        account = story.accounts[0]
+        unit = Intend(ident, None, Direction.TOP_UP, account, "USD", 5, "simulated", "ok")
+        await world.do(unit)
+    look_up = story.mortal.look_up
+
+    async def broken(reference: str) -> Any:
+        if reference == made[0]:
+            raise ZeroDivisionError
+        return await look_up(reference)
+
+    story.mortal.look_up = broken
+    world.clock.move(60)
+    await story.movements.look()
+    assert {one.id for one in await story.known() if one.booked} == set(made[1:])

@@ -28,6 +28,7 @@ from farthing.core.facts import body_of, state_change
 from farthing.core.ledger import Account, AccountFlags, Transfer, TransferFlags, TransferResult
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, ensure, present
+from farthing.money import UNITS_MAX
 
 FIRST_LOOK_SECONDS = 10
 """Whoever began it asks the rail at once; somebody else looks after it only later."""
@@ -199,6 +200,8 @@ class Intend:
             raise Conflict("account-frozen", "this account is frozen or closed")
         movement = self._begun(record, view.now_ns)
         if self.direction is Direction.TOP_UP:
+            if not _fits(view, movement):
+                raise Conflict("credit-impossible", "that is more than can be counted here")
             return self._written(view, movement)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Movement]:
@@ -236,6 +239,15 @@ class Intend:
         return msgspec.structs.replace(made, writes=[*made.writes, Write(LOOKS, look)])
 
 
+def _fits(view: View, movement: Movement) -> bool:
+    """Tell whether a top-up could be booked now: what comes in is counted in 63 bits."""
+    account = present(view.account(ids.number("acc", movement.account)), "an account stays")
+    rail = view.account(rail_account(movement.rail, movement.ledger).id)
+    owed = 0 if rail is None else rail.debits_posted + rail.debits_pending
+    largest = max(owed, account.credits_posted + account.credits_pending)
+    return largest + movement.units <= UNITS_MAX
+
+
 @dataclass(frozen=True, slots=True)
 class Conclude:
     """Record what a rail said, and let the ledger follow where it is the last word.
@@ -267,6 +279,8 @@ class Conclude:
             return self._waits(view, movement, after)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Movement]:
+            if any(one.name.startswith("OVERFLOWS") for each in results for one in each):
+                return self._waits(view, movement, after)  # Until there is room for it.
             made = all(one is TransferResult.CREATED for each in results for one in each)
             ensure(made, f"the ledger takes what the rail said of {self.id}")
             booked = msgspec.structs.replace(after, booked=True)
@@ -291,7 +305,7 @@ class Conclude:
         return bool(account.flags & AccountFlags.CLOSED)
 
     def _waits(self, view: View, movement: Movement, after: Movement) -> Outcome[Movement]:
-        """Ask again later, or book later where the account is frozen now."""
+        """Ask again later, or book later where the account cannot take it now."""
         if after is movement:
             return Outcome(movement, [self._look(view, over=False)])
         return self._written(view, after, "waits", over=False)

@@ -33,13 +33,13 @@ class Movements:
 
     def begin(self, ident: str) -> None:
         """Ask the rail about what was just intended, while its asker is answered already."""
-        task = asyncio.create_task(self._begun(ident))
+        task = asyncio.create_task(self._stepped(ident, 0))
         self._going.add(task)
         task.add_done_callback(self._going.discard)
 
-    async def _begun(self, ident: str) -> None:
+    async def _stepped(self, ident: str, attempts: int) -> None:
         try:
-            await self.step(ident, 0)
+            await self.step(ident, attempts)
         except FarthingError as error:
             log.info("rails.postponed", code=error.code)
         except Exception as fault:
@@ -71,11 +71,14 @@ class Movements:
             return Report(Said.UNKNOWN)
 
     async def look(self) -> int:
-        """Take every movement that is due one step further, and tell how many there were."""
+        """Take every movement that is due one step further, and tell how many there were.
+
+        Shape: one that cannot be taken further keeps none of the others waiting.
+        """
         now = self._ctx.clock()
         due = await self._ctx.database.read(lambda tx: looks_due(tx, now, _AT_ONCE))
         for look in due:
-            await self.step(look.id, look.attempts)
+            await self._stepped(look.id, look.attempts)
         return len(due)
 
     async def quiet(self) -> None:
