@@ -123,11 +123,15 @@ class InvitePerson:
 
 @dataclass(frozen=True, slots=True)
 class LinkPerson:
-    """Make another link for somebody, who may have lost every passkey."""
+    """Make another link for somebody, who may have lost every passkey.
+
+    Shape: older links, which were found, are good no more: one of them may be what was lost.
+    """
 
     person: str
     code: bytes
     seconds: int
+    older: Sequence[bytes] = ()
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
@@ -136,7 +140,7 @@ class LinkPerson:
         person = require_person(view, self.person)
         fact = Fact(person.owner, Kind.PERSON_INVITED, person.id, {})
         link = _link(view, self.code, person.id, self.seconds)
-        return state_change(view, person, [fact], [link])
+        return state_change(view, person, [fact], [link, *_spent(view, self.older)])
 
 
 def _link(view: View, code: bytes, person: str, seconds: int) -> Write:
@@ -243,15 +247,19 @@ class MakeRecoveryCodes:
         """Write the new ones and spend the old."""
         person = require_person(view, self.person)
         made = [SignInCode(code, person.id, "recovery", view.now_ns) for code in self.codes]
-        found = [view.get(SIGN_IN_CODES, code) for code in self.older]
-        spent = [
-            msgspec.structs.replace(code, used_ns=view.now_ns)
-            for code in found
-            if code is not None and not code.used_ns
-        ]
         fact = Fact(person.owner, Kind.RECOVERY_CODES_MADE, person.id, {})
-        writes = [Write(SIGN_IN_CODES, code) for code in (*made, *spent)]
-        return state_change(view, person, [fact], writes)
+        writes = [Write(SIGN_IN_CODES, code) for code in made]
+        return state_change(view, person, [fact], [*writes, *_spent(view, self.older)])
+
+
+def _spent(view: View, codes: Sequence[bytes]) -> list[Write]:
+    """Use up what is still good of these codes."""
+    found = [view.get(SIGN_IN_CODES, code) for code in codes]
+    return [
+        Write(SIGN_IN_CODES, msgspec.structs.replace(code, used_ns=view.now_ns))
+        for code in found
+        if code is not None and not code.used_ns
+    ]
 
 
 def usable_passkey(view: View, ident: str) -> tuple[Passkey, Person]:

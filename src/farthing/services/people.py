@@ -70,10 +70,11 @@ class People:
         person = Person(self._ctx.fresh_name("per"), owner, name, kept, 0)
         return InvitePerson(person, sign_in_code_hash(code), LINK_SECONDS), code
 
-    def linking(self, person: str) -> tuple[LinkPerson, str]:
+    async def linking(self, person: str) -> tuple[LinkPerson, str]:
         """Give the unit that makes another link for somebody who may have lost every passkey."""
         code = new_secret(self._ctx.random_bits)
-        return LinkPerson(person, sign_in_code_hash(code), LINK_SECONDS), code
+        older = [link.hash for link in await self.register.links(person)]
+        return LinkPerson(person, sign_in_code_hash(code), LINK_SECONDS, older), code
 
     async def begin_joining(self, site: Site, code: str) -> dict[str, Any]:
         """Give what a browser needs to make a passkey for whom this code is.
@@ -88,14 +89,14 @@ class People:
     ) -> tuple[Person, str]:
         """Add a passkey by a code, which is used up, and sign in with it.
 
-        Shape:  the secret of the new session. A recovery code ends every other session: whoever
-                lost a passkey may have lost a signed-in browser with it.
+        Shape:  the secret of the new session. Every other session ends: whoever lost a passkey may
+                have lost a signed-in browser with it.
         Raises: Forbidden; Unauthenticated; Conflict.
         """
         found, person = await self.register.of_code(code)
         made, until_ns = self._made(site, proof, _joining(code))
         passkey = Passkey(made.id, person.id, made.public_key, agent, made.sign_count, 0)
-        others = await self.register.sessions(person.id) if found.kind == "recovery" else []
+        others = await self.register.sessions(person.id)
         if others:  # Before the code is used up: a hub that dies in between leaves nobody in.
             await self._do(EndSessions(person.id, [session.hash for session in others]))
         unit = AddPasskey(passkey, found.hash)

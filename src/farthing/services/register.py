@@ -112,8 +112,15 @@ class Register:
 
     async def recovery_codes(self, person: str) -> list[SignInCode]:
         """List the recovery codes that are still good."""
+        return await self._unused(person, "recovery")
+
+    async def links(self, person: str) -> list[SignInCode]:
+        """List the links that were made for a person and not used yet."""
+        return await self._unused(person, "link")
+
+    async def _unused(self, person: str, kind: str) -> list[SignInCode]:
         found = await self._ctx.database.read(lambda tx: _of_person(tx, SIGN_IN_CODES, person))
-        return [code for code in found if code.kind == "recovery" and not code.used_ns]
+        return [code for code in found if code.kind == kind and not code.used_ns]
 
     async def of_code(self, code: str) -> tuple[SignInCode, Person]:
         """Find a code that may be used now, and for whom it is.

@@ -101,6 +101,19 @@ async def test_another_link_lets_one_back_in_who_lost_every_passkey(tmp_path: Pa
         anew = Browser(town)
         assert (await anew.join(link.partition("#")[2])).status_code == 200
         assert (await anew.page("/wallet")).status_code == 200
+        assert (await ada.page("/wallet")).status_code == 303  # That browser may be lost as well.
+
+
+async def test_another_link_takes_the_place_of_those_before(tmp_path: Path):
+    async with opened(tmp_path) as (town, ada):
+        first = await ada.invited()
+        path = f"/v1/people/{ada.person['id']}/links"
+        second, third = [
+            (await town.made("POST", path, who=LOCAL))["link"].partition("#")[2] for _ in range(2)
+        ]
+        codes = (first, second, third)
+        told = [(await ada.post("/join/begin", {"code": code})).status_code for code in codes]
+        assert told == [403, 403, 200]
 
 
 @pytest.mark.rule("asvs.7.4", on="hub")
@@ -222,6 +235,15 @@ async def test_a_foreign_name_that_leads_here_is_refused(tmp_path: Path):
         for host in ("evil.example", "localhost.evil.example:8402", "10.0.0.7:8402"):
             refused = await ada.http.get("/sign-in", headers={"host": host, "accept": "text/html"})
             assert refused.status_code == 421, host
+
+
+async def test_what_is_no_host_is_refused_and_no_fault_of_ours(tmp_path: Path):
+    async with opened(tmp_path) as (_, ada):
+        for host in ("localhost:65536", "127.0.0.1:99999", "[1.2.3.4]:8402", "[:::]"):
+            for path in ("/", "/sign-in", "/v1/hub"):
+                refused = await ada.http.get(path, headers={"host": host})
+                told = (refused.status_code, refused.json()["code"])
+                assert told == (400, "bad-host"), (host, path)
 
 
 def test_a_hub_with_a_public_url_names_it_in_links():

@@ -27,7 +27,7 @@ async def invite_person(call: Call) -> Reply:
 
 async def link_person(call: Call) -> Reply:
     """Give another link to somebody who may have lost every passkey."""
-    unit, code = call.desk.people.linking(call.path["person"])
+    unit, code = await call.desk.people.linking(call.path["person"])
     return await call.once(unit, partial(_with_link, _link(call, code)), status=201, secret=True)
 
 

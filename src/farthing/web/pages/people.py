@@ -78,7 +78,7 @@ async def link_again(visit: Visit, form: dict[str, str]) -> Reply:
     Raises: Unauthenticated `passkey-needed`; Missing.
     """
     person = await _person(visit, form.get("person", ""))
-    unit, code = visit.call.desk.people.linking(person.id)
+    unit, code = await visit.call.desk.people.linking(person.id)
     await confirmed(visit, form, _about("link-person", person), unit)
     return _shown(visit, person.name, code)
 
