@@ -56,6 +56,9 @@ def test_an_ambiguous_path_is_refused_before_any_handler(target):
         (b"GET /free HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         (b"GET /free HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
         (b"GET /free HTTP/1.1\r\nHost: a/b@c\r\n\r\n", 400),
+        (b"GET /free HTTP/1.1\r\nHost: a:65536\r\n\r\n", 400),
+        (b"GET /free HTTP/1.1\r\nHost: [1.2.3.4]\r\n\r\n", 400),
+        (b"GET /free HTTP/1.1\r\nHost: " + b"a" * 300 + b"\r\n\r\n", 400),
         (
             b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             400,
@@ -72,6 +75,7 @@ def test_an_ambiguous_path_is_refused_before_any_handler(target):
             501,
         ),
         (b"NONSENSE\r\n\r\n", 400),
+        (b"CONNECT shop:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ],
 )
 def test_an_odd_request_is_refused_with_a_problem(request_bytes, status):
@@ -79,6 +83,22 @@ def test_an_odd_request_is_refused_with_a_problem(request_bytes, status):
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer
     assert b"application/problem+json" in answer
     assert handler.runs == 0
+
+
+def test_a_target_that_is_none_is_told_so_on_a_connection_that_was_used_before():
+    async def story() -> bytes:
+        async with serving(Shop().paywall.wrap(Counter())) as url:
+            host, port = url.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /free HTTP/1.1\r\nHost: a\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.read(65536)
+            writer.write(b"CONNECT shop:80 HTTP/1.1\r\nHost: a\r\n\r\n")
+            told = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            return told
+
+    assert asyncio.run(story()).startswith(b"HTTP/1.1 400 ")
 
 
 def test_headers_without_end_are_cut_off_before_they_fill_memory():

@@ -7,6 +7,8 @@ what passes is handed on in the spelling that was looked up.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +25,8 @@ TARGET = "farthing.target"
 READ = "farthing.read"
 """Marks a request that was read strictly already: fields that only we set are ours by then."""
 
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?")
+_HOST_BYTES_MAX, _PORT_MAX = 255, 65_535
 _CODING = b"transfer-encoding"
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _REWRITES = frozenset(
@@ -164,9 +167,21 @@ def _raw_path(scope: Scope) -> bytes:
 def _one_host(hosts: Sequence[bytes], version: str) -> str:
     if hosts in ([], [b""]) and version in _OLD:
         return ""
-    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+    if len(hosts) != 1 or len(hosts[0]) > _HOST_BYTES_MAX or not _is_host(hosts[0]):
         raise Malformed("bad-host", "send exactly one Host with a name or an address")
     return hosts[0].decode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _is_host(raw: bytes) -> bool:
+    """Tell whether this names a host, as whoever takes it apart later will have it too."""
+    read = _HOST.fullmatch(raw)
+    if read is None or int(read[2] or 0) > _PORT_MAX:
+        return False
+    try:
+        return read[1] is None or bool(IPv6Address(read[1].decode("ascii")))
+    except AddressValueError:
+        return False
 
 
 def _framing(lengths: Sequence[bytes], codings: Sequence[bytes], version: str) -> int | None:

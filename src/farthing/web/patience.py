@@ -79,9 +79,9 @@ class Patient(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Wait for a body."""
-        self._head_since, self._body_since, self._came = None, self.loop.time(), 0
+        """Wait for a body. Shape: of a head that cannot be served none comes."""
         super().on_headers_complete()
+        self._head_since, self._body_since, self._came = None, self.loop.time(), 0
 
     def on_body(self, body: bytes) -> None:
         """Give whoever sends enough its time anew."""

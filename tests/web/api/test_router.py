@@ -45,7 +45,7 @@ async def test_without_a_configured_url_a_signature_is_for_the_host_called(tmp_p
     async with open_town(tmp_path) as town:
         assert await ask_signed(town, "hub.test", "hub.test") == 200
         assert await ask_signed(town, "hub.test", "other.test") == 401
-        assert await ask_signed(town, "hub.test", "[1]") == 401  # Which is no address.
+        assert await ask_signed(town, "hub.test", "[1]") == 400  # Which is no address.
 
 
 def odd_endpoints(raises: Exception) -> list[Endpoint]:
@@ -200,3 +200,28 @@ async def test_what_is_under_way_while_the_hub_lets_go_is_told_to_come_again(tmp
             assert (answer.status_code, answer.json()["code"]) == (503, "books-closed")
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_socket_from_no_origin_of_ours_is_refused_whatever_is_called_one(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        for origin in (b"https://evil.example", b"null", b"http://[", b"hub.test", b"//"):
+            told: list[Any] = []
+
+            async def connect() -> Any:
+                return {"type": "websocket.connect"}
+
+            async def tell(message: Any, told: list[Any] = told) -> None:
+                told.append(message)
+
+            scope: Any = {
+                "type": "websocket",
+                "path": "/v1/vouchers",
+                "raw_path": b"/v1/vouchers",
+                "query_string": b"",
+                "headers": [(b"host", b"hub.test"), (b"origin", origin)],
+                "client": ("192.0.2.1", 1),
+                "extensions": {"websocket.http.response": {}},
+            }
+            await HubApp(town.hub.desk)(scope, connect, tell)
+            assert told[0]["status"] == 403, origin
+            assert b'"foreign-origin"' in told[1]["body"]

@@ -4,7 +4,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -128,7 +127,7 @@ class Router:
 
         Source: RFC 6455, section 10.2; ASVS 4.4.2.
         """
-        if origin and urlsplit(origin).netloc.lower() != (self._authority or None):
+        if origin and origin.partition("://")[2].lower() != (self._authority or None):
             raise Forbidden("foreign-origin", "a page of another origin opens no socket here")
 
     async def _serve(

@@ -43,11 +43,8 @@ def host_of(scope: Scope, headers: Mapping[str, str]) -> str:
 
 
 def _name_in(host: str) -> str:
-    """Give the name in a Host field, without its port; nothing of one that is no host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:  # Such as half an IPv6 address.
-        return ""
+    """Give the name in a Host field, without its port."""
+    return urlsplit(f"//{host}").hostname or ""
 
 
 def raw_path(scope: Scope) -> str:
