@@ -228,8 +228,9 @@ def look_back(tx: Tx, before: int, text: str, limit: int) -> Found:
     """
     also, values = "", list[Any]()
     if text:
-        also = "(substr(events.kind, 1, ?) = ? OR events.subject = ? OR leaves.subject = ?)"
-        values = [len(text), text, text, _of_payment(text)]
+        begins = f"substr(events.kind, 1, {len(text)}) = ?"
+        also = f"({begins} OR events.subject = ? OR leaves.subject = ?)"
+        values = [text, text, _of_payment(text)]
     after = max(0, before - _SPAN)
     events = events_between(tx, after, before, limit, also, values)
     if len(events) == limit:

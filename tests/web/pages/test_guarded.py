@@ -68,6 +68,13 @@ async def test_a_form_without_an_origin_or_with_anothers_mark_changes_nothing(tm
         assert not await frozen(town)
 
 
+async def test_a_form_with_a_nul_in_it_is_refused_as_no_database_takes_one(tmp_path: Path):
+    async with visited(tmp_path) as (_, ada):
+        for key in ("\0", "key_\0"):
+            refused = await ada.submit("/shop/keys/revoke", {"key": key}, accept="*/*")
+            assert (refused.status_code, refused.json()["code"]) == (400, "malformed-form")
+
+
 async def test_a_script_without_the_mark_gets_no_challenge(tmp_path: Path):
     async with visited(tmp_path) as (_, ada):
         told = await ada.post("/proofs", {"act": "recovery-codes", "subject": ""})

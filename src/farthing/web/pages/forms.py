@@ -35,6 +35,8 @@ def read_form(call: Call) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise Malformed("malformed-form", "a field stands twice in the form")
+    if any("\0" in value for value in fields.values()):
+        raise Malformed("malformed-form", "NUL is not allowed in text")
     return fields
 
 
