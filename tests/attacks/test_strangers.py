@@ -23,6 +23,7 @@ OTHERS = [
     ("POST", "/v1/accounts/{purse}/close", None, "seller.owner"),
     ("GET", "/v1/accounts/{purse}", None, "seller.read"),
     ("POST", "/v1/mandates/{mandate}/revoke", None, "seller.owner"),
+    ("POST", "/v1/mandates/{mandate}/decline", None, "seller.owner"),
     ("GET", "/v1/mandates/{mandate}", None, "seller.read"),
     ("PUT", "/v1/mandates/{mandate}", {"asset": "USD"}, "seller.owner"),
     ("POST", "/v1/devices/{meter}/revoke", None, "seller.owner"),

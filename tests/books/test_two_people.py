@@ -1,6 +1,7 @@
 """Above a mandate's line two different people approve; a denial by either ends it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -119,7 +120,7 @@ async def test_the_line_is_the_mandates_as_it_is_when_the_answer_comes(world):
     spender, _, ident, ada, bea = await asking(world)
     await says(world, ident, ada)
     owner, mandate = spender.device.owner, spender.device.mandate
-    await world.do(world.set_mandate(owner, ident=mandate, two_above=50))
+    await world.do(replace(world.set_mandate(owner, ident=mandate, two_above=50), agreed={}))
     assert await says(world, ident, ada) is State.HELD  # One is enough now.
     spender, _, ident, ada, bea = await asking(world, two_above=None, ask_above=5)
     owner, mandate = spender.device.owner, spender.device.mandate

@@ -6,6 +6,7 @@ What is asked is gathered and committed together; the model is asked one after t
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -271,7 +272,7 @@ class PaymentsMachine(RuleBasedStateMachine):
 
     def _limits(self, spender: int, day: int, tea: int) -> Any:
         device = self.spenders[spender].device
-        return self.world.set_mandate(
+        changed = self.world.set_mandate(
             device.owner,
             *budgets(day, tea),
             ident=device.mandate,
@@ -281,6 +282,7 @@ class PaymentsMachine(RuleBasedStateMachine):
             ask_seconds=ASK_SECONDS,
             on_timeout="allow" if self.model.terms[spender].allows_in_silence else "refuse",
         )
+        return replace(changed, agreed={})  # Both want it so.
 
     @rule(seed=st.integers(0, 2**32 - 1))
     def be_busy(self, seed: int) -> None:

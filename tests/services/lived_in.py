@@ -4,6 +4,7 @@ from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import SetAccountState
 from farthing.core.addresses import AddAddress, ProveAddress, RemoveAddress
+from farthing.core.agreeing import AgreeToMandate, DeclineMandate, ProposeMandate, agreement_of
 from farthing.core.answers import AnswerAsk
 from farthing.core.cases import DecideCase, Verdict, case_name
 from farthing.core.closing import CloseSession, EndSession
@@ -89,7 +90,7 @@ async def live(world, signer):
     asked = [(await paid(world, buyer, shop, 3_100 + i, hold=60)).id for i in range(3)]
     await world.do(AnswerAsk(asked[0], None, "deny", By(Means.KEY, "key_eve")))
     await world.do(AnswerAsk(asked[1], None, "approve", await answerer(world, buyer)))
-    await by_two(world, shop)
+    guarded = await by_two(world, shop)
     await world.do(world.cancel(buyer, world.order(buyer, shop, 70)))
     unwanted = world.pay(buyer, shop, 3_200, hold=60)
     await world.do(unwanted)
@@ -106,6 +107,7 @@ async def live(world, signer):
     await draw(world, shop)
     await give_fees(world, buyer, shop)
     await flag(world, buyer, shop)
+    await loosen(world, *guarded)
     return {"refused": refused.id, "held": waiting, "shop": shop}
 
 
@@ -118,6 +120,20 @@ async def by_two(world, shop):
         await world.do(AnswerAsk(ident, None, "approve", ada))
     await world.do(AnswerAsk(asked[0], None, "approve", bea))
     await world.do(AnswerAsk(asked[1], None, "deny", bea))
+    return buyer, ada, bea
+
+
+async def loosen(world, buyer, ada, bea):
+    """Want the line higher, thrice: once it is agreed to, once declined, and once it waits."""
+    owner, ident = buyer.device.owner, buyer.device.mandate
+    agreed, declined, waits = (
+        world.set_mandate(owner, ident=ident, two_above=line).wanted for line in (50, 60, 70)
+    )
+    kept = await world.do(ProposeMandate(agreed, ada.who, 1))
+    await world.do(AgreeToMandate(ident, bea.who, agreement_of(kept), world.fresh()))
+    await world.do(ProposeMandate(declined, ada.who, 2))
+    await world.do(DeclineMandate(ident, None, bea))
+    await world.do(ProposeMandate(waits, ada.who, 2))
 
 
 async def draw(world, shop):

@@ -160,6 +160,18 @@ def list_mandates(config: ConfigOption = None) -> Any:
     return Answer(items, views.mandates(assets_of(config)))
 
 
+@command(mandates_app, "decline", elsewhere=True)
+def decline_mandate(
+    mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None
+) -> Any:
+    """Decline what one of two people wants of a mandate.
+
+    Example: farthing mandates decline man_01j…
+    """
+    made = ask_hub("POST", f"/v1/mandates/{in_path(mandate)}/decline", config=config)
+    return Answer(made, lambda m: views.mandates(assets_of(config))([m]))
+
+
 @command(mandates_app, "revoke", elsewhere=True)
 def revoke_mandate(
     mandate: Annotated[str, typer.Argument(help="man_…")], config: ConfigOption = None

@@ -119,9 +119,19 @@ def _allows(mandate: Row, assets: dict[str, Asset]) -> str:
     told += [f"asks above {money_text(line, code, assets)}"] if line else []
     if two := mandate["two_above"]:
         told.append(f"asks two people above {money_text(two, code, assets)}")
+    if proposed := mandate["proposed"]:
+        told.append(f"{proposed['by']} wants {_line_wanted(proposed['wanted'], assets)}")
     told += [f"only {', '.join(mandate[rule])}" for rule in _LISTS if mandate[rule]]
     told += [f"until {mandate['expires']}"] if mandate["expires"] else []
     return ", ".join(told) or f"anything in {code}"
+
+
+def _line_wanted(wanted: Row, assets: dict[str, Asset]) -> str:
+    """Say from where on two people are wanted by who wants it otherwise."""
+    two = wanted["two_above"]
+    return (
+        f"two people above {money_text(two, wanted['asset'], assets)}" if two else "no second one"
+    )
 
 
 _LISTS = ("payees", "categories", "hours")

@@ -11,6 +11,7 @@ from farthing.core.accounts import require_account
 from farthing.core.decisions import Outcome, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
+from farthing.core.lines import loosens, need_two_people
 from farthing.core.mandates import MANDATES
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Forbidden, Missing
@@ -81,12 +82,14 @@ class InviteDevice:
     """Make a one-time code for a device that will spend from `account` under `mandate`.
 
     Shape: it lasts for `seconds` of the books' time, which a clock that was ahead for a while has
-           left behind; without them until the invitation's own end.
+           left behind; without them until the invitation's own end. `two_above` is the lowest line
+           of the devices that the account has had: a further one is under it as well.
     """
 
     invitation: Invitation
     by: str | None
     seconds: int | None = None
+    two_above: int | None = None
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
@@ -101,6 +104,8 @@ class InviteDevice:
             raise Conflict("asset-mismatch", f"the mandate is in {mandate.asset}")
         if mandate.revoked_ns:
             raise Conflict("mandate-revoked", "this mandate is revoked; make a new one")
+        if loosens(self.two_above, mandate.two_above):
+            raise need_two_people()
         ends = wanted.expires_ns if self.seconds is None else view.now_ns + self.seconds * NS
         kept = msgspec.structs.replace(wanted, owner=account.owner, expires_ns=ends)
         fact = Fact(account.owner, Kind.DEVICE_INVITED, wanted.id, body_of(account=account.id))
@@ -226,6 +231,9 @@ class AssignMandate:
             raise Missing("no-such-mandate", "there is no such mandate here")
         if mandate.asset != require_account(view, device.account, None).asset:
             raise Conflict("asset-mismatch", f"the mandate is in {mandate.asset}")
+        before = view.get(MANDATES, device.mandate)
+        if before is not None and loosens(before.two_above, mandate.two_above):
+            raise need_two_people()
         after = msgspec.structs.replace(device, mandate=self.mandate)
         body = body_of(device=device.id)
         fact = Fact(device.owner, Kind.MANDATE_SET, self.mandate, body)

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     DEVICE_REVOKED = "device.revoked"
     MANDATE_SET = "mandate.set"
     MANDATE_REVOKED = "mandate.revoked"
+    MANDATE_PROPOSED = "mandate.proposed"
+    MANDATE_DECLINED = "mandate.declined"
     OFFER_SET = "offer.set"
     OFFER_WITHDRAWN = "offer.withdrawn"
     PERSON_INVITED = "person.invited"
@@ -95,6 +97,8 @@ EXPLAINED: dict[Kind, str] = {
     Kind.DEVICE_REVOKED: "a device was revoked",
     Kind.MANDATE_SET: "a mandate was made or changed, or a device was put under it",
     Kind.MANDATE_REVOKED: "a mandate was revoked",
+    Kind.MANDATE_PROPOSED: "one person wants of a mandate what takes two people",
+    Kind.MANDATE_DECLINED: "what one person wanted of a mandate is not to be; it is as it was",
     Kind.OFFER_SET: "an offer was put up or changed",
     Kind.OFFER_WITHDRAWN: "an offer was withdrawn",
     Kind.PERSON_INVITED: "a one-time link was made for a person to sign in with",

@@ -1,6 +1,6 @@
 """Mandates: what an owner permits a device, and its budgets, which are accounts in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -19,6 +19,7 @@ from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
 from farthing.core.ledger import Account, AccountFlags, Transfer, TransferResult, linked
+from farthing.core.lines import loosens, need_two_people
 from farthing.core.periods import ZoneChange, period_at, within_hours
 from farthing.core.records import Read, Table, Write
 from farthing.core.refusals import Refusal
@@ -55,7 +56,8 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     Units: `largest`, `ask_above` and `two_above` count smallest units; `expires` is Unix seconds,
            0 for never.
     Shape: empty lists allow everything; `ask_above` None never asks the owner; above `two_above`
-           two different people have to approve, and None never wants a second one.
+           two different people have to approve, and None never wants a second one; `proposed` is
+           what one of them wants it to be (`core/agreeing.py`), empty where nobody does.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
     created_ns: int = 0
     revoked_ns: int = 0
     two_above: int | None = None
+    proposed: str = ""
 
     @property
     def zone(self) -> str:
@@ -198,7 +201,9 @@ def adjustment(view: View, line: BudgetLine, ident: int) -> Transfer | None:
 class SetMandate:
     """Make a mandate, or change one: the new limits count what was spent this period.
 
-    Shape: `revision` is of the mandate that is to be changed; 0 changes whichever there is.
+    Shape: `revision` is of the mandate that is to be changed; 0 changes whichever there is. One
+           person, or a key, makes two people approve and does not stop it: `agreed` says which two
+           did.
     """
 
     wanted: Mandate
@@ -208,6 +213,7 @@ class SetMandate:
     revision: int = 0
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
+    agreed: Mapping[str, str] | None = None
 
     def plan(self, view: View) -> Plan[Mandate]:
         """Set it whole; budgets in use are set to what the new limit leaves."""
@@ -225,7 +231,8 @@ class SetMandate:
             transfer = adjustment(view, line, ids.place(self.change, i + 1))
             if transfer is not None:
                 adjustments.append(transfer)
-        fact = Fact(mandate.owner, Kind.MANDATE_SET, mandate.id, body_of(revision=mandate.revision))
+        body = body_of(revision=mandate.revision) | dict(self.agreed or {})
+        fact = Fact(mandate.owner, Kind.MANDATE_SET, mandate.id, body)
 
         def then(results: list[list[TransferResult]]) -> Outcome[Mandate]:
             _check_adjusted(results[0] if results else [])
@@ -247,6 +254,8 @@ class SetMandate:
             raise Conflict("asset-mismatch", f"this mandate is in {before.asset}")
         if self.revision not in (0, before.revision):
             raise Conflict("mandate-changed", "it was changed meanwhile; look at it again")
+        if self.agreed is None and loosens(before.two_above, self.wanted.two_above):
+            raise need_two_people()
         return msgspec.structs.replace(
             self.wanted,
             owner=before.owner,
@@ -254,6 +263,7 @@ class SetMandate:
             revision=before.revision + 1,
             created_ns=before.created_ns,
             revoked_ns=before.revoked_ns,
+            proposed="",
         )
 
 

@@ -46,6 +46,11 @@ OPERATOR = By(Means.OPERATOR)
 DEADLINE = By(Means.DEADLINE)
 
 
+def by_key(name: str) -> By:
+    """Give how somebody answers over the API: with a key, or by the hub's own socket."""
+    return By(Means.KEY, name) if name.startswith("key_") else OPERATOR
+
+
 class Said(msgspec.Struct, frozen=True):
     """One answer. Units: `at_ns` is the book's time."""
 

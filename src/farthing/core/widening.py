@@ -6,9 +6,8 @@ who widens one does. Where it is not plain that a change only narrows, it counts
 
 from collections.abc import Sequence
 
+from farthing.core.lines import NEVER, line_of, loosens
 from farthing.core.mandates import Budget, Mandate
-
-NEVER = 2**62
 
 
 def widens(before: Mandate, after: Mandate) -> bool:
@@ -16,7 +15,7 @@ def widens(before: Mandate, after: Mandate) -> bool:
     return not (
         after.largest <= before.largest
         and _asks_above(after) <= _asks_above(before)
-        and _line(after.two_above) <= _line(before.two_above)
+        and not loosens(before.two_above, after.two_above)
         and _fewer(before.payees, after.payees)
         and _fewer(before.categories, after.categories)
         and _fewer(before.hours, after.hours)
@@ -29,11 +28,7 @@ def widens(before: Mandate, after: Mandate) -> bool:
 
 def _asks_above(mandate: Mandate) -> int:
     """Give the amount above which anybody is asked: where two have to approve, they are."""
-    return min(_line(mandate.ask_above), _line(mandate.two_above))
-
-
-def _line(above: int | None) -> int:
-    return NEVER if above is None else above
+    return min(line_of(mandate.ask_above), line_of(mandate.two_above))
 
 
 def _fewer(before: Sequence[str], after: Sequence[str]) -> bool:

@@ -32,6 +32,6 @@ HINTS = {
     "person-incomplete": "Give a name, and at least one of owner and operator.",
     "reason-missing": "Say in a sentence why it was what you say.",
     "reason-too-long": "Say it in at most a thousand characters.",
-    "two-people-needed": "Two people approve it on the page of the payment; a key may deny it.",
+    "two-people-needed": "Two people say yes, each on its page in the wallet; a key may say no.",
     "too-many-passkeys": "Remove a passkey that is not used any more.",
 }

@@ -67,6 +67,8 @@ _KINDS = {
         "account.closed": "An account was closed",
         "mandate.set": "What a device may spend was changed",
         "mandate.revoked": "A mandate was revoked",
+        "mandate.proposed": "Somebody wants two people to approve less; it takes a second one",
+        "mandate.declined": "What somebody wanted of two-person approval was declined",
         "offer.set": "An offer was put up or changed",
         "offer.withdrawn": "An offer was withdrawn",
         "payment.refused": "A payment was refused",
@@ -113,6 +115,8 @@ _KINDS = {
         "account.closed": "Ein Konto wurde geschlossen",
         "mandate.set": "Was ein Gerät ausgeben darf, wurde geändert",
         "mandate.revoked": "Ein Mandat wurde widerrufen",
+        "mandate.proposed": "Jemand will, dass seltener zwei zustimmen; ein Zweiter entscheidet",
+        "mandate.declined": "Eine gewünschte Lockerung der Zustimmung zu zweit wurde abgelehnt",
         "offer.set": "Ein Angebot wurde eingestellt oder geändert",
         "offer.withdrawn": "Ein Angebot wurde zurückgezogen",
         "payment.refused": "Eine Zahlung wurde abgelehnt",
@@ -186,6 +190,17 @@ def answers_written(language: str) -> Sequence[Action]:
     """Write what an ask can be answered with."""
     *_, approve, deny = _SENTENCES[_of(language)]
     return Action("approve", approve), Action("deny", deny)
+
+
+_MORE = {
+    "en": ("Where and how", "Stop these"),
+    "de": ("Wohin und wie", "Abbestellen"),
+}
+
+
+def more_written(language: str, *, stops: bool) -> Action:
+    """Write what leads to where a notice's like is stopped, or told otherwise."""
+    return Action("more", _MORE[_of(language)][stops])
 
 
 _UNITS = {

@@ -1,6 +1,8 @@
 """Reading an ID token: signed by the issuer's published key, for us, now, for this very request.
+And a logout token, which is for none.
 
-Source: OpenID Connect Core 1.0, sections 3.1.3.6 and 3.1.3.7; RFC 8725 (JWT best practices).
+Source: OpenID Connect Core 1.0, sections 3.1.3.6 and 3.1.3.7; OpenID Connect Back-Channel Logout
+1.0, section 2.6; RFC 8725 (JWT best practices).
 """
 
 import base64
@@ -69,11 +71,7 @@ def read_id_token(
     Shape:  `keys` are of the issuer's key set, as it publishes them.
     Raises: Unauthenticated `bad-id-token`; UnknownKey.
     """
-    header = _header(token)
-    algorithm = header["alg"]
-    claims = _claims(_verified(token, _key_of(header, keys), algorithm))
-    _check_whom(claims, expected)
-    _check_when(claims, now_s)
+    algorithm, claims = _signed(token, keys, expected, now_s)
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(
         nonce.encode(), expected.nonce.encode()
@@ -82,6 +80,39 @@ def read_id_token(
     if "at_hash" in claims:
         _check_at_hash(claims["at_hash"], expected.access_token, algorithm)
     return claims
+
+
+def read_logout_token(
+    token: str, keys: Sequence[Mapping[str, Any]], expected: Expected, now_s: int
+) -> dict[str, Any]:
+    """Give the claims of a token that says whom the issuer has signed out.
+
+    Shape:  one that names a session alone (`sid`), and nobody, is not taken.
+    Raises: Unauthenticated `bad-id-token`; UnknownKey.
+    """
+    _, claims = _signed(token, keys, expected, now_s)
+    events: Any = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(_SIGNED_OUT), dict):  # pyright: ignore[reportUnknownMemberType]
+        raise _bad("it signs nobody out")
+    if "nonce" in claims:
+        raise _bad("it is an ID token")
+    if not isinstance(claims.get("jti"), str) or not 0 < len(claims["jti"]) <= _SUBJECT_MAX:
+        raise _bad("it has no name of its own")
+    return claims
+
+
+_SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+def _signed(
+    token: str, keys: Sequence[Mapping[str, Any]], expected: Expected, now_s: int
+) -> tuple[str, dict[str, Any]]:
+    """Give the algorithm and the claims of a token that is signed, for us, and of this time."""
+    header = _header(token)
+    claims = _claims(_verified(token, _key_of(header, keys), header["alg"]))
+    _check_whom(claims, expected)
+    _check_when(claims, now_s)
+    return header["alg"], claims
 
 
 def _bad(why: str) -> Unauthenticated:

@@ -12,9 +12,11 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from farthing.clock import NS
 from farthing.codec import from_base64url, to_base64url
 from farthing.core.decisions import Unit
 from farthing.core.identities import (
+    IDENTITIES,
     LinkIdentity,
     SignInByIdentity,
     UnlinkIdentity,
@@ -25,10 +27,12 @@ from farthing.core.signed_in import Answered, Confirmed, EndSessions, session_ha
 from farthing.errors import Unauthenticated
 from farthing.services.challenges import SECONDS, Challenges
 from farthing.services.context import Context
+from farthing.services.id_tokens import AGE_SECONDS_MAX, SKEW_SECONDS
 from farthing.services.provider import Provider
 from farthing.services.register import Register, Visitor
 from farthing.services.secrets import new_secret
 from farthing.settings import OidcSettings
+from farthing.store.queries import one
 
 T = TypeVar("T")
 
@@ -134,6 +138,24 @@ class Organisation:
         """Give the unit that unties an identity."""
         return UnlinkIdentity(identity, visitor.person.id)
 
+    async def signed_out(self, token: str) -> None:
+        """End the sessions that began by whom the provider has signed out; a token counts once.
+
+        Shape:  who is not here, or signed in nowhere, is signed out already.
+        Raises: Unauthenticated `bad-id-token`; Conflict `challenge-used`; Unavailable.
+        """
+        claims = await self._provider.signed_out(token)
+        identity = self._identity(claims)
+        known = await self._ctx.database.read(lambda tx: one(tx, IDENTITIES, identity))
+        if known is None:
+            return
+        sessions = await self._register.sessions(known.person)
+        ended = [each.hash for each in sessions if each.identity == identity]
+        name = hashlib.sha256(b"farthing-signed-out-1\n" + claims["jti"].encode()).digest()
+        until_ns = self._ctx.clock() + (AGE_SECONDS_MAX + 2 * SKEW_SECONDS) * NS
+        answered = Answered(name, known.person, "organisation-out", "", until_ns)
+        await self._do(Confirmed(EndSessions(known.person, ended), answered, 0))
+
     async def sign_out_url(self, origin: str) -> str:
         """Write where one signs out at the organisation as well; empty where there is no such."""
         return await self._provider.sign_out_url(f"{origin}/sign-in")
@@ -146,7 +168,8 @@ class Organisation:
         drawn = self._drawn(challenge)
         if not hmac.compare_digest(back.state.encode(), drawn["state"].encode()):
             raise Unauthenticated("bad-challenge", "this was begun in another browser")
-        if back.issuer and back.issuer != self._provider.issuer:
+        named = bool(back.issuer) or await self._provider.names_itself()
+        if named and back.issuer != self._provider.issuer:
             raise Unauthenticated("organisation-refused", "somebody else answered")
         if back.error or not back.code:
             raise Unauthenticated("organisation-refused", "your organisation did not sign you in")

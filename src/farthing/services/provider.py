@@ -16,7 +16,7 @@ import msgspec
 from farthing.clock import NS
 from farthing.errors import Unauthenticated, Unavailable
 from farthing.log_lines import Log
-from farthing.services.id_tokens import Expected, UnknownKey, read_id_token
+from farthing.services.id_tokens import Expected, UnknownKey, read_id_token, read_logout_token
 
 log = Log("organisation")
 
@@ -48,6 +48,7 @@ class Document(msgspec.Struct, frozen=True):
     end_session_endpoint: str = ""
     code_challenge_methods_supported: tuple[str, ...] = ("S256",)
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    authorization_response_iss_parameter_supported: bool = False
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -93,6 +94,10 @@ class Provider:
             if parts.scheme not in ("https", secured) or not parts.netloc or parts.fragment:
                 raise _unreachable("its document names an address that is not secured")
 
+    async def names_itself(self) -> bool:
+        """Tell whether whoever comes back from it brings its name (RFC 9207)."""
+        return (await self.document()).authorization_response_iss_parameter_supported
+
     async def sign_in_url(self, given: dict[str, str]) -> str:
         """Write where a browser is sent to sign in."""
         document = await self.document()
@@ -114,17 +119,27 @@ class Provider:
 
         Raises: Unauthenticated `organisation-refused`, `bad-id-token`; Unavailable.
         """
-        document = await self.document()
-        tokens = await self._tokens(document, code, verifier, back)
+        tokens = await self._tokens(await self.document(), code, verifier, back)
         expected = Expected(self.issuer, self.client, nonce, tokens.access_token)
         now_s = self._clock() // NS
+        return await self._held(lambda keys: read_id_token(tokens.id_token, keys, expected, now_s))
+
+    async def signed_out(self, token: str) -> dict[str, Any]:
+        """Read whom it has signed out.
+
+        Raises: Unauthenticated `bad-id-token`; Unavailable.
+        """
+        expected, now_s = Expected(self.issuer, self.client, ""), self._clock() // NS
+        return await self._held(lambda keys: read_logout_token(token, keys, expected, now_s))
+
+    async def _held(self, read: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> dict[str, Any]:
+        document = await self.document()
         try:
-            return read_id_token(tokens.id_token, await self._known(document), expected, now_s)
+            return read(await self._known(document))
         except UnknownKey:
             pass  # The provider may have a new one.
         try:
-            keys = await self._known(document, anew=True)
-            return read_id_token(tokens.id_token, keys, expected, now_s)
+            return read(await self._known(document, anew=True))
         except UnknownKey:
             detail = "what your organisation sent does not hold: nobody knows its key"
             raise Unauthenticated("bad-id-token", detail) from None

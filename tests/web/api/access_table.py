@@ -75,6 +75,7 @@ GET  /v1/mandates                       | owner seller read        | | shows the
 GET  /v1/mandates/{mandate}             | owner seller read        | owner
 PUT  /v1/mandates/{mandate}             | owner                    | owner
 POST /v1/mandates/{mandate}/revoke      | owner                    | owner
+POST /v1/mandates/{mandate}/decline     | owner                    | owner
 POST /v1/devices/invitations            | owner                    | owner
 POST /v1/devices/enrol                  | anybody                  | | with a code, once
 GET  /v1/devices                        | owner seller read        | | shows the asker's own

@@ -100,6 +100,22 @@ class Provider:
             return f"{whole}.{b64(mac)}"
         return jws.serialize_compact(header, payload, key, algorithms=[header["alg"]])
 
+    def signs_out(self, **told: Any) -> str:
+        """Make a logout token: of whom it says, for the hub."""
+        now = self.now_s()
+        header: dict[str, Any] = {"alg": "RS256", "kid": self.signs, "typ": "logout+jwt"}
+        events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        claims = {
+            "iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 120, "jti": "first",
+            "events": events, "sub": self.claims["sub"],
+        } | told  # fmt: skip
+        self.spoil(header, claims)
+        payload = json.dumps(claims).encode()
+        if header["alg"] == "none":
+            return f"{b64(json.dumps(header).encode())}.{b64(payload)}."
+        key = self.keys[self.signs]
+        return jws.serialize_compact(header, payload, key, algorithms=[header["alg"]])
+
 
 @contextlib.contextmanager
 def providing(now_s: Callable[[], int]) -> Iterator[Provider]:

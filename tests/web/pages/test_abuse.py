@@ -16,8 +16,8 @@ ANYBODYS = {"/", "/sign-in", "/join", "/offline", "/sw.js", "/static/{version}/{
             "/sign-in/organisation", "/sign-in/organisation/back",
             "/sign-in/organisation/out"}  # fmt: skip
 """What is there for who is not signed in."""
-BY_LINK = {"/notices/stop/{ticket}"}
-"""Where the link is the proof, and no session is looked at."""
+BY_LINK = {"/notices/stop/{ticket}", "/sign-in/organisation/told-out"}
+"""Where the link, or a signed token, is the proof, and no session is looked at."""
 
 
 def filled(endpoint: Endpoint) -> str:

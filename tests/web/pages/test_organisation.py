@@ -1,6 +1,7 @@
 """People sign in by their organisation: for this browser, once, as who they are, or not at all."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ from joserfc import jwk
 from farthing.app import open_hub
 from farthing.codec import canonical_json
 from farthing.core.events import Kind
+from farthing.core.payments import PAYMENTS
 from farthing.errors import BadConfig
 from farthing.opening import key_ring
 from farthing.settings import OidcSettings
-from farthing.store.queries import events_after
+from farthing.store.queries import events_after, page
 from farthing.testing.worlds import HandClock
 from tests.web.api.town import LOCAL, Town, changed, config_in, open_town
 
 from .browser import Browser
 from .provider import CLIENT, SECRET, Provider, providing
+from .test_approving import Asked
 
 BACK = "/sign-in/organisation/back"
 
@@ -414,3 +417,113 @@ async def test_an_issuer_that_may_not_be_asked_is_refused_at_the_start(tmp_path:
     key_ring(config).create()
     with pytest.raises(BadConfig):
         await open_hub(config)
+
+
+OUT = "/sign-in/organisation/told-out"
+_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+async def tells_out(firm: Firm, token: str) -> Any:
+    """Tell the hub that somebody is signed out, as a provider does: no browser, no origin."""
+    return await Browser(firm.town).http.post(OUT, data={"logout_token": token})
+
+
+async def test_whom_the_provider_signs_out_is_out_at_once_and_nobody_else_is(tmp_path: Path):
+    async with bringing_in(tmp_path) as firm:
+        phone, bea = Browser(firm.town), Browser(firm.town)
+        await firm.signs_in()
+        await firm.signs_in(phone)
+        firm.provider.claims["sub"] = "bea@work"
+        await firm.signs_in(bea)
+        firm.provider.claims["sub"] = "ada@work"
+        told = await tells_out(firm, firm.provider.signs_out())
+        assert (told.status_code, told.headers["cache-control"]) == (200, "no-store")
+        here = [await firm.is_in(who) for who in (firm.ada, phone, bea)]
+        assert here == [False, False, True]
+        await firm.signs_in()
+        again = await tells_out(firm, firm.provider.signs_out())  # The same one, once more.
+        assert (again.status_code, await firm.is_in()) == (409, True)
+        assert (await tells_out(firm, firm.provider.signs_out(jti="second"))).status_code == 200
+        assert not await firm.is_in()
+        nobody = firm.provider.signs_out(jti="third", sub="cid@work")
+        assert (await tells_out(firm, nobody)).status_code == 200
+
+
+async def test_a_session_by_passkey_is_not_the_organisations_to_end(tmp_path: Path):
+    async with firm_in(tmp_path) as firm:
+        ada = await Browser(firm.town).joined()
+        assert (await firm.ties(ada)).status_code == 303
+        await firm.signs_in()
+        assert (await tells_out(firm, firm.provider.signs_out())).status_code == 200
+        assert [await firm.is_in(who) for who in (firm.ada, ada)] == [False, True]
+
+
+OUT_LIES: dict[str, Any] = {
+    name: lie for name, lie in LIES.items() if not re.search("nonce|access|public key", name)
+} | {
+    "no event": lambda _h, c: c.pop("events"),
+    "another event": lambda _h, c: c.update(events={"http://schemas.openid.net/event/x": {}}),
+    "an event that is no object": lambda _h, c: c.update(events={_EVENT: True}),
+    "events in a list": lambda _h, c: c.update(events=[_EVENT]),
+    "a nonce": lambda _h, c: c.update(nonce="x" * 43),
+    "no name of its own": lambda _h, c: c.pop("jti"),
+    "a session alone": lambda _h, c: c.update(sid=c.pop("sub")),
+}
+
+
+@pytest.mark.parametrize("lie", sorted(OUT_LIES))
+async def test_a_logout_token_that_does_not_hold_signs_nobody_out(tmp_path: Path, lie: str):
+    async with bringing_in(tmp_path) as firm:
+        await firm.signs_in()
+        firm.provider.spoil = OUT_LIES[lie]
+        told = await tells_out(firm, firm.provider.signs_out())
+        assert (told.status_code, told.json()["code"]) == (400, "bad-id-token")
+        assert await firm.is_in()
+
+
+async def test_an_id_token_signs_nobody_out_and_a_logout_token_signs_nobody_in(tmp_path: Path):
+    async with bringing_in(tmp_path) as firm:
+        await firm.signs_in()
+        assert (await tells_out(firm, firm.provider.made("x" * 43))).status_code == 400
+        for odd in ("", "x", "x" * 20_000):
+            assert (await tells_out(firm, odd)).status_code == 400
+        assert (await Browser(firm.town).http.post(OUT, json={})).status_code == 400
+        assert await firm.is_in()
+        other = Browser(firm.town)
+        firm.provider.token = lambda _token: firm.provider.signs_out()
+        assert (await firm.signs_in(other)).status_code == 401
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_an_answer_without_a_name_is_refused_where_the_provider_names_itself(
+    tmp_path: Path, says_so: bool
+):
+    async with bringing_in(tmp_path) as firm:
+        firm.provider.document["authorization_response_iss_parameter_supported"] = says_so
+        back = await firm.leaves()
+        del back["iss"]
+        assert (await firm.comes_back(back)).status_code == (401 if says_so else 303)
+        assert await firm.is_in() == (not says_so)
+        assert (await firm.signs_in()).status_code == 303
+
+
+async def test_whom_the_organisation_made_is_no_second_person_without_a_passkey(tmp_path: Path):
+    async with bringing_in(tmp_path) as firm:
+        town = firm.town
+        await town.enrol("big", "purse", await town.mandate(two_above="2000", ask_above="1"))
+        first, second = Asked(town, await Browser(town).joined()), Asked(town, firm.ada)
+        await firm.signs_in()
+        payment, small = await first.asks(3000), await first.asks(1500)
+        assert (await first.answer(payment)).status_code == 303
+        assert "data-needs-proof" in (await firm.ada.page(f"/wallet/payments/{payment}")).text
+        assert (await second.answer(payment)).status_code == 401
+        people = (await town.made("GET", "/v1/people", who=LOCAL))["items"]
+        [me] = [one["id"] for one in people if one["id"] != first.ada.person["id"]]
+        kept = await town.hub.ctx.database.read(lambda tx: page(tx, PAYMENTS, {"id": payment}))
+        ticket = town.hub.desk.notices.ask_ticket(me, kept[0], approves=True)
+        said = await firm.ada.post("/push/answer", {"ticket": ticket, "answer": "approve"})
+        assert (said.status_code, said.json()["code"]) == (401, "passkey-needed")
+        assert await first.state(payment) == "awaiting"
+        assert (await second.answer(payment, "deny")).status_code == 303
+        assert (await second.answer(small)).status_code == 303  # One is enough for that.
+        assert await first.state(small) == "captured"

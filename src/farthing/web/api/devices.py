@@ -21,6 +21,7 @@ from farthing.core.devices import (
 )
 from farthing.errors import Forbidden
 from farthing.keys import check_public_key, verify
+from farthing.store.lines import two_above_at
 from farthing.store.queries import one
 from farthing.web.api import answers, bodies, shapes
 from farthing.web.api.endpoint import Call, Endpoint, Reply
@@ -52,7 +53,8 @@ async def invite(call: Call) -> Reply:
     invitation = Invitation(
         code_hash(code), ctx.fresh_name("inv"), "", body.account, body.mandate, body.name, 0, ""
     )
-    unit = InviteDevice(invitation, call.asker.sees, body.seconds)
+    two_above = await ctx.database.read(lambda tx: two_above_at(tx, body.account))
+    unit = InviteDevice(invitation, call.asker.sees, body.seconds, two_above)
     return await call.once(unit, partial(_with_code, code), status=201, secret=True)
 
 

@@ -1,9 +1,14 @@
 """Mandates: what an owner permits its devices."""
 
+from collections.abc import Callable
+from functools import partial
+
 from farthing.clock import parse_time
+from farthing.core.agreeing import DeclineMandate
 from farthing.core.mandates import MANDATES, Budget, Mandate, RevokeMandate, SetMandate
 from farthing.core.owners import OWNERS
 from farthing.core.periods import ZoneChange, check_hours, check_per, check_zone
+from farthing.core.said import by_key
 from farthing.errors import Forbidden, Malformed
 from farthing.money import UNITS_MAX, parse_units
 from farthing.store.queries import one
@@ -19,18 +24,21 @@ async def set_mandate(call: Call) -> Reply:
     owner = await acting_owner(call, body.owner)
     wanted = await _mandate(call, body, call.desk.ctx.fresh_name("man"), owner)
     unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=True)
-    return await call.once(unit, shapes.show_mandate, status=201)
+    return await call.once(unit, _shown(call), status=201)
 
 
 async def change_mandate(call: Call) -> Reply:
-    """Set a mandate anew, whole; what was spent this period still counts."""
+    """Set a mandate anew, whole; what was spent this period still counts.
+
+    Raises: Forbidden `two-people-needed` where one person could approve what two had to.
+    """
     body = call.body(bodies.MandateBody)
     before = await own_row(call, MANDATES, call.path["mandate"], "mandate")
     if body.owner not in (None, before.owner):
         raise Forbidden("not-your-owner", "a mandate stays with its owner")
     wanted = await _mandate(call, body, before.id, before.owner)
     unit = SetMandate(wanted, call.asker.sees, call.desk.ctx.fresh(), creates=False)
-    return await call.once(unit, shapes.show_mandate)
+    return await call.once(unit, _shown(call))
 
 
 async def _mandate(call: Call, body: bodies.MandateBody, ident: str, owner: str) -> Mandate:
@@ -71,20 +79,29 @@ async def _mandate(call: Call, body: bodies.MandateBody, ident: str, owner: str)
 
 async def list_mandates(call: Call) -> Reply:
     """List mandates."""
-    return await list_table(call, MANDATES, "man", shapes.show_mandate)
+    return await list_table(call, MANDATES, "man", _shown(call))
 
 
 async def show_mandate(call: Call) -> Reply:
     """Show a mandate."""
-    return Reply(
-        shapes.show_mandate(await own_row(call, MANDATES, call.path["mandate"], "mandate"))
-    )
+    found = await own_row(call, MANDATES, call.path["mandate"], "mandate")
+    return Reply(_shown(call)(found))
 
 
 async def revoke_mandate(call: Call) -> Reply:
     """Revoke a mandate, from the next commit on."""
     unit = RevokeMandate(call.path["mandate"], call.asker.sees)
-    return await call.once(unit, shapes.show_mandate)
+    return await call.once(unit, _shown(call))
+
+
+async def decline_mandate(call: Call) -> Reply:
+    """Let what somebody wants of a mandate be."""
+    unit = DeclineMandate(call.path["mandate"], call.asker.sees, by_key(call.asker.name))
+    return await call.once(unit, _shown(call))
+
+
+def _shown(call: Call) -> Callable[[Mandate], answers.MandateAnswer]:
+    return partial(shapes.show_mandate, now_ns=call.desk.ctx.clock())
 
 
 ENDPOINTS = [
@@ -134,6 +151,15 @@ ENDPOINTS = [
         "revoke_mandate",
         "Revoke a mandate",
         revoke_mandate,
+        scopes=OWNER,
+        answer=answers.MandateAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/mandates/{mandate}/decline",
+        "decline_mandate",
+        "Decline what somebody wants of a mandate",
+        decline_mandate,
         scopes=OWNER,
         answer=answers.MandateAnswer,
     ),

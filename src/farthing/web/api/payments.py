@@ -13,7 +13,7 @@ from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
-from farthing.core.said import OPERATOR, By, Means
+from farthing.core.said import by_key
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
 from farthing.services.hub import Authorisation, OnceKey
@@ -154,8 +154,7 @@ async def deny(call: Call) -> Reply:
 
 async def _answered(call: Call, answer: Any) -> Reply:
     asker = call.asker
-    by = By(Means.KEY, asker.name) if asker.name.startswith("key_") else OPERATOR
-    unit = AnswerAsk(call.path["payment"], asker.sees, answer, by)
+    unit = AnswerAsk(call.path["payment"], asker.sees, answer, by_key(asker.name))
     return await call.once(unit, partial(_shown_at, call.desk.ctx.clock(), asker))
 
 

@@ -5,6 +5,7 @@ import msgspec
 from farthing.clock import NS, write_time, write_time_ns
 from farthing.codec import to_base64url
 from farthing.core.accounts import AccountRecord, balances
+from farthing.core.agreeing import proposed_of
 from farthing.core.devices import Device
 from farthing.core.events import Event
 from farthing.core.fees import Fee, FeeTerms, read_fees
@@ -75,8 +76,22 @@ def show_account(account: AccountRecord, counters: Account | None) -> answers.Ac
     return shown
 
 
-def show_mandate(mandate: Mandate) -> answers.MandateAnswer:
-    """Write a mandate."""
+def show_mandate(mandate: Mandate, now_ns: int) -> answers.MandateAnswer:
+    """Write a mandate, and what waits for a second person."""
+    found = proposed_of(mandate, now_ns)
+    proposed: answers.ProposedAnswer | None = None
+    if found is not None:
+        at, until = write_time_ns(found.at_ns), write_time_ns(found.ends_ns)
+        proposed = {
+            "by": found.who,
+            "at": at,
+            "until": until,
+            "wanted": _mandate_terms(found.wanted),
+        }
+    return {**_mandate_terms(mandate), "proposed": proposed}
+
+
+def _mandate_terms(mandate: Mandate) -> answers.MandateTerms:
     return {
         "id": mandate.id,
         "owner": mandate.owner,

@@ -9,6 +9,7 @@ from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
 from farthing.web.api.router import Router
 from farthing.web.pages import (
     account,
+    agreeing,
     cases,
     console,
     enrolling,
@@ -107,6 +108,7 @@ PAGES = [
     _show("/sign-in/organisation", "page_leave", anybody(organisation.leave)),
     _came("/sign-in/organisation/back", "page_come_back", anybody(organisation.come_back)),
     _show("/sign-in/organisation/out", "page_leave_for_good", anybody(organisation.leave_for_good)),
+    _post("/sign-in/organisation/told-out", "page_told_out", organisation.told_out),
     _post("/account/organisation/tie", "page_tie", by_form(organisation.begin_tying)),
     _post("/account/organisation/untie", "page_untie", by_form(organisation.untie)),
     _post("/sign-out", "page_sign_out", by_form(sign_in.sign_out)),
@@ -128,6 +130,8 @@ PAGES = [
         "/wallet/devices/{device}/limits/check", "page_check_limits", by_form(limits.check_limits)
     ),
     _post("/wallet/devices/{device}/limits/set", "page_set_limits", by_form(limits.set_limits)),
+    _post("/wallet/devices/{device}/limits/agree", "page_agree", by_guardian(agreeing.agree)),
+    _post("/wallet/devices/{device}/limits/decline", "page_decline", by_form(agreeing.decline)),
     _post("/wallet/devices/{device}/freeze", "page_freeze", by_form(wallet.freeze)),
     _post("/wallet/devices/{device}/unfreeze", "page_unfreeze", by_guardian(wallet.unfreeze)),
     _post("/wallet/devices/{device}/revoke", "page_revoke", by_guardian(wallet.revoke)),

@@ -16,7 +16,9 @@ def needs_passkey(config: Config, payment: Payment) -> bool:
     return limit is None or payment.amount > limit
 
 
-BY_TERMS = frozenset({"enrol-device", "change-limits", "pay-out", "invite-person", "decide-case"})
+BY_TERMS = frozenset(
+    {"enrol-device", "change-limits", "agree-limits", "pay-out", "invite-person", "decide-case"}
+)
 """Acts whose terms a page has read back: a passkey confirms the hash of those."""
 
 

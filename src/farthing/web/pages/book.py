@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from farthing import ids
 from farthing.clock import NS
 from farthing.core.accounts import ACCOUNTS, AccountRecord
+from farthing.core.agreeing import proposed_of
 from farthing.core.devices import DEVICES, Device
 from farthing.core.ledger import Account
 from farthing.core.mandates import MANDATES, Mandate
@@ -40,13 +41,15 @@ class Balance:
 class Machine:
     """A device with its mandate and the account it pays from.
 
-    Shape: `shared` names other devices that the same account pays for: they stop with it.
+    Shape: `shared` names other devices that the same account pays for: they stop with it; `waits`
+           says that somebody wants a change of the mandate that another person agrees to or not.
     """
 
     device: Device
     mandate: Mandate
     account: AccountRecord
     shared: Sequence[str] = ()
+    waits: bool = False
 
     @property
     def is_frozen(self) -> bool:
@@ -185,6 +188,7 @@ class Book:
         devices = page(tx, DEVICES, {"owner": self._owner}, limit=_DEVICES_MAX)
         accounts = tx.fetch(ACCOUNTS, list({device.account for device in devices}))
         mandates = tx.fetch(MANDATES, list({device.mandate for device in devices}))
+        now_ns = self._ctx.clock()
         return [
             Machine(
                 device,
@@ -197,6 +201,7 @@ class Book:
                     and other.id != device.id
                     and not other.revoked_ns
                 ],
+                proposed_of(mandates[device.mandate], now_ns) is not None,
             )
             for device in sorted(devices, key=lambda one: (one.revoked_ns > 0, one.name))
         ]

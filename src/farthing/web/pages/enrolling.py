@@ -15,6 +15,7 @@ from farthing.core.mandates import Budget, Mandate, SetMandate
 from farthing.core.periods import ZoneChange
 from farthing.errors import Malformed, Missing, Unauthenticated
 from farthing.money import UNITS_MAX
+from farthing.store.lines import two_above_at
 from farthing.web.api.devices import new_code
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.approvals import terms_act
@@ -81,10 +82,9 @@ async def make_device(visit: Visit, form: dict[str, str]) -> Reply:
     )
     code = new_code(ctx.random_bits)
     name = ctx.fresh_name("inv")
-    invitation = Invitation(
-        code_hash(code), name, "", terms.account.id, terms.mandate.id, terms.name, 0, ""
-    )
-    await ctx.books.commit_one(InviteDevice(invitation, owner, CODE_SECONDS), owner)
+    account, line = terms.account.id, terms.mandate.two_above
+    invitation = Invitation(code_hash(code), name, "", account, terms.mandate.id, terms.name, 0, "")
+    await ctx.books.commit_one(InviteDevice(invitation, owner, CODE_SECONDS, line), owner)
     url = people_url(visit.call.desk.config)
     return visit.page("code.html", code=code, url=url, name=terms.name, picture=_qr(url, code))
 
@@ -111,10 +111,15 @@ async def _read(visit: Visit, form: dict[str, str]) -> Terms:
         raise Malformed("malformed-form", "give the device a name")
     if told["per"] not in PERIODS:
         raise Malformed("malformed-form", "a budget is for a day, a week or a month")
-    return Terms(account, told["name"], _mandate(visit, told, account), told)
+    line = await visit.call.desk.ctx.database.read(lambda tx: two_above_at(tx, account.id))
+    told["two_above"] = "" if line is None else str(line)
+    return Terms(account, told["name"], _mandate(visit, told, account, line), told)
 
 
-def _mandate(visit: Visit, told: dict[str, str], account: AccountRecord) -> Mandate:
+def _mandate(
+    visit: Visit, told: dict[str, str], account: AccountRecord, line: int | None
+) -> Mandate:
+    """Make the mandate. A further device of an account is under the line that others have."""
     budget, largest, ask_above = (
         units_typed(visit, told[name], account.asset) for name in ("budget", "largest", "ask_above")
     )
@@ -128,4 +133,5 @@ def _mandate(visit: Visit, told: dict[str, str], account: AccountRecord) -> Mand
         budgets=budgets,
         zones=[ZoneChange(0, visit.me.owner.time_zone)],
         ask_above=ask_above,
+        two_above=line,
     )

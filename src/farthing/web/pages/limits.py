@@ -14,7 +14,9 @@ import msgspec
 from farthing import ids
 from farthing.clock import write_time
 from farthing.codec import canonical_json, to_base64url
+from farthing.core.agreeing import ProposeMandate
 from farthing.core.foreseen import Foreseen, foresee
+from farthing.core.lines import loosens
 from farthing.core.mandates import BUDGETS_MAX, Budget, Mandate, SetMandate
 from farthing.core.periods import check_hours
 from farthing.core.widening import widens
@@ -50,6 +52,11 @@ class Change:
     def widens(self) -> bool:
         """Whether it allows anything that it did not."""
         return widens(self.machine.mandate, self.wanted)
+
+    @property
+    def takes_two(self) -> bool:
+        """Whether another person has to agree: one alone could approve what two had to."""
+        return loosens(self.machine.mandate.two_above, self.wanted.two_above)
 
     def digest(self) -> str:
         """Hash what is to be: what is confirmed is this, and nothing else."""
@@ -93,12 +100,17 @@ async def check_limits(visit: Visit, form: dict[str, str]) -> Reply:
 async def set_limits(visit: Visit, form: dict[str, str]) -> Reply:
     """Set the limits, with a passkey where they allow more than before.
 
+    Shape:  what takes two people is kept until another one agrees.
+
     Raises: Unauthenticated `passkey-needed`; Conflict `mandate-changed`; Malformed; Missing.
     """
     change = await _read(visit, form)
     ctx, owner = visit.call.desk.ctx, visit.me.person.owner
     before = change.machine.mandate
-    unit = SetMandate(change.wanted, owner, ctx.fresh(), creates=False, revision=before.revision)
+    revision = before.revision
+    unit: Any = SetMandate(change.wanted, owner, ctx.fresh(), creates=False, revision=revision)
+    if change.takes_two:
+        unit = ProposeMandate(change.wanted, visit.me.person.id, revision)
     if change.widens:
         need_guardian(visit)
         proof = proof_of(form)
@@ -142,6 +154,7 @@ async def _read(visit: Visit, form: Mapping[str, str]) -> Change:
     told = _told(form, len(before.budgets))
     wanted = msgspec.structs.replace(
         before,
+        proposed="",
         largest=_limit(visit, told["largest"], before.asset),
         budgets=_budgets(visit, told, before),
         ask_above=units_typed(visit, told["ask_above"], before.asset),

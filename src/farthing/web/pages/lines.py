@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from farthing.core.flags import read_flag
 from farthing.core.judgements import Act
-from farthing.core.mandates import Mandate
+from farthing.core.mandates import Mandate, needs_two
 from farthing.core.payments import Payment, State
 from farthing.core.sessions import is_deposit, opening_of
 from farthing.errors import Malformed
@@ -51,6 +51,11 @@ class Line:
         limits = () if mandate is None else (("two", mandate.two_above), ("why", mandate.ask_above))
         told = ((name, limit) for name, limit in limits if limit is not None and amount > limit)
         return next(told, ("", 0))
+
+    @property
+    def two(self) -> bool:
+        """Whether two people have to approve it. Shape: of what asks."""
+        return self.mandate is not None and needs_two(self.mandate, self.payment.amount)
 
     @property
     def odd(self) -> str:

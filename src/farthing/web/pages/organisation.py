@@ -10,9 +10,10 @@ from farthing.errors import Missing, Unauthenticated
 from farthing.services.organisation import TICKET_SECONDS, Back, Leaving, Organisation
 from farthing.services.passkeys import Site
 from farthing.web.api.endpoint import Call, Reply
-from farthing.web.pages.forms import proof_of
+from farthing.web.pages.forms import proof_of, read_form
 from farthing.web.pages.place import agent_of, cookie, cookie_name
 from farthing.web.pages.visit import Visit
+from farthing.web.problems import HttpProblem
 
 _TICKET_MAX, _TOLD_MAX = 256, 4096
 _SIGNS_IN, _LINKS = "in.", "tie."
@@ -92,6 +93,23 @@ async def leave_for_good(visit: Visit) -> Reply:
     """Send a browser to where one signs out at the organisation as well."""
     url = await _organisation(visit).sign_out_url(visit.site.origin)
     return visit.go(url or "/sign-in")
+
+
+async def told_out(call: Call) -> Reply:
+    """End the sessions of whom the organisation has signed out: it asks, and no browser.
+
+    Raises: Missing; Malformed; HttpProblem `bad-id-token` with 400; Conflict; Unavailable.
+    Source: OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8.
+    """
+    organisation = call.desk.organisation
+    if organisation is None:
+        raise Missing("no-such-path", "nobody signs in by an organisation here")
+    token = read_form(call).get("logout_token", "")
+    try:
+        await organisation.signed_out(token)
+    except Unauthenticated as bad:
+        raise HttpProblem(400, bad.code, bad.detail) from None
+    return Reply(b"", 200, [(b"cache-control", b"no-store")], "text/plain")
 
 
 def _name(site: Site) -> str:

@@ -1,14 +1,16 @@
 """People and their roles, for who looks after the hub: invited, given a link again, removed."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from farthing.codec import canonical_json, to_base64url
 from farthing.core.owners import OWNERS, OwnerRecord
 from farthing.core.people import PEOPLE, Person, RemovePerson, Role
-from farthing.errors import Malformed, Missing
+from farthing.errors import Forbidden, Malformed, Missing
 from farthing.services.people import LINK_SECONDS
 from farthing.store.database import Tx
+from farthing.store.lines import has_lines
 from farthing.store.queries import one, page
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.approvals import Act, terms_act
@@ -66,6 +68,7 @@ async def invite(visit: Visit, form: dict[str, str]) -> Reply:
     Raises: Unauthenticated `passkey-needed`; Malformed; Missing.
     """
     invited = await _read(visit, form)
+    await _not_their_own(visit, invited.owner.id, invited.roles)
     people = visit.call.desk.people
     unit, code = people.inviting(invited.owner.id, invited.name, invited.roles)
     await confirmed(visit, form, terms_act("invite-person", invited.digest()), unit)
@@ -78,6 +81,7 @@ async def link_again(visit: Visit, form: dict[str, str]) -> Reply:
     Raises: Unauthenticated `passkey-needed`; Missing.
     """
     person = await _person(visit, form.get("person", ""))
+    await _not_their_own(visit, person.owner, person.roles)
     unit, code = await visit.call.desk.people.linking(person.id)
     await confirmed(visit, form, _about("link-person", person), unit)
     return _shown(visit, person.name, code)
@@ -93,6 +97,19 @@ async def remove(visit: Visit, form: dict[str, str]) -> Reply:
         raise Malformed("malformed-form", "another operator removes you")
     await confirmed(visit, form, _about("remove-person", person), RemovePerson(person.id))
     return visit.go(HERE)
+
+
+async def _not_their_own(visit: Visit, owner: str, roles: Sequence[str]) -> None:
+    """Refuse who would be a second person themselves: where two approve, neither says who they are.
+
+    Raises: Forbidden `two-people-needed`.
+    """
+    mine = visit.me.person
+    if owner != mine.owner or mine.is_ward or Role.OWNER not in roles:
+        return
+    if await visit.call.desk.ctx.database.read(lambda tx: has_lines(tx, owner)):
+        detail = "you approve for this owner yourself: another operator lets a second one in"
+        raise Forbidden("two-people-needed", detail)
 
 
 async def act_of(visit: Visit, act: str, subject: str) -> Act:

@@ -5,8 +5,9 @@ What the service worker gets and sends is told in docs/reference/pushes.md.
 
 import msgspec
 
-from farthing.errors import Conflict, Malformed
+from farthing.errors import Conflict, Malformed, Unauthenticated
 from farthing.web.api.endpoint import Reply
+from farthing.web.pages.book import Book
 from farthing.web.pages.forms import read_object, text_in
 from farthing.web.pages.place import agent_of
 from farthing.web.pages.visit import Visit
@@ -45,10 +46,15 @@ async def unsubscribe(visit: Visit) -> Reply:
 async def answer(visit: Visit) -> Reply:
     """Answer an ask from its notice, in a browser where one is signed in.
 
-    Shape: the ticket in the notice stands for the mark of a form: no other page has it.
+    Shape:  the ticket in the notice stands for the mark of a form: no other page has it.
+    Raises: Unauthenticated `passkey-needed`, and what `Notices.answer` does.
     """
     body = read_object(visit.call)
     ticket, said = text_in(body, "ticket"), text_in(body, "answer")
+    if said == "approve" and visit.me.session.identity:
+        line = await Book(visit.call.desk.ctx, visit.me.person.owner).line(ticket.partition(".")[0])
+        if line is not None and line.two:  # Whom an organisation let in is no second one so.
+            raise Unauthenticated("passkey-needed", "open the page and look at it there")
     payment = await visit.call.desk.notices.answer(visit.me.person, ticket, said)
     return visit.told({"payment": payment.id, "state": payment.state.value})
 

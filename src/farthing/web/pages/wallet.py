@@ -10,6 +10,7 @@ from farthing.core.said import By, Means
 from farthing.errors import Conflict, Malformed, Missing, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages import people, refunding
+from farthing.web.pages.agreeing import waiting
 from farthing.web.pages.answered import answered
 from farthing.web.pages.approvals import (
     BY_TERMS,
@@ -54,10 +55,10 @@ async def open_account(visit: Visit, form: dict[str, str]) -> Reply:
 
 def asking(visit: Visit) -> dict[str, Any]:
     """Give what the sheet of a payment that asks is written with."""
-    config, now_ns = visit.call.desk.config, visit.call.desk.ctx.clock()
+    now_ns = visit.call.desk.ctx.clock()
 
-    def guarded(payment: Payment) -> bool:
-        return needs_passkey(config, payment)
+    def guarded(line: Line) -> bool:
+        return _needs_passkey(visit, line)
 
     def left(payment: Payment) -> int:
         return seconds_between(now_ns, payment.ask_ends_ns)
@@ -66,6 +67,14 @@ def asking(visit: Visit) -> dict[str, Any]:
         return max(1, seconds_between(payment.created_ns, payment.ask_ends_ns))
 
     return {"terms": terms_of, "guarded": guarded, "left": left, "asked_for": asked_for}
+
+
+def _needs_passkey(visit: Visit, line: Line) -> bool:
+    """Tell whether an approval needs the passkey. Of two, whom an organisation let in needs theirs:
+    it may have made a second person of the first one.
+    """
+    second = line.two and bool(visit.me.session.identity)
+    return second or needs_passkey(visit.call.desk.config, line.payment)
 
 
 async def devices_page(visit: Visit) -> Reply:
@@ -80,7 +89,8 @@ async def device_page(visit: Visit) -> Reply:
     machine = await _machine(visit)
     lines = await book_of(visit).lines_of(machine.device.id)
     told = sentences(visit.renderer, machine.mandate)
-    return visit.page("device.html", machine=machine, lines=lines, sentences=told)
+    change = await waiting(visit, machine)
+    return visit.page("device.html", machine=machine, lines=lines, sentences=told, **change)
 
 
 async def payment_page(visit: Visit) -> Reply:
@@ -112,7 +122,7 @@ async def answer(visit: Visit, form: dict[str, str]) -> Reply:
     if said == "approve":
         need_guardian(visit)
     again = payment.state is not State.AWAITING  # Said before: nothing is left to be confirmed.
-    proven = said == "approve" and not again and needs_passkey(visit.call.desk.config, payment)
+    proven = said == "approve" and not again and _needs_passkey(visit, line)
     by = By(Means.PASSKEY if proven else Means.SESSION, visit.me.person.id)
     unit: Any = AnswerAsk(payment.id, owner, "approve" if said == "approve" else "deny", by)
     if proven:

@@ -17,6 +17,8 @@ from farthing.web.api.answers.devices import (
     EnrolmentAnswer,
     InvitationAnswer,
     MandateAnswer,
+    MandateTerms,
+    ProposedAnswer,
 )
 from farthing.web.api.answers.events import DeliveryAnswer, EventAnswer, ReplayAnswer, WebhookAnswer
 from farthing.web.api.answers.hub import (
@@ -83,6 +85,7 @@ __all__ = [
     "KindAnswer",
     "LinkAnswer",
     "MandateAnswer",
+    "MandateTerms",
     "MeteredAnswer",
     "MovementAnswer",
     "NoticeTryAnswer",
@@ -92,6 +95,7 @@ __all__ = [
     "PaginationAnswer",
     "PaymentAnswer",
     "PersonAnswer",
+    "ProposedAnswer",
     "RefundAnswer",
     "RelatedAnswer",
     "ReplayAnswer",

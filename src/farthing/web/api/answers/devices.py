@@ -13,8 +13,8 @@ class BudgetAnswer(TypedDict):
     categories: list[str]
 
 
-class MandateAnswer(TypedDict):
-    """A mandate."""
+class MandateTerms(TypedDict):
+    """What a mandate says."""
 
     id: str
     owner: str
@@ -33,6 +33,21 @@ class MandateAnswer(TypedDict):
     on_timeout: str
     revision: int
     revoked_at: str | None
+
+
+class ProposedAnswer(TypedDict):
+    """What one person wants a mandate to be, and another one agrees to or not."""
+
+    by: str
+    at: str
+    until: str
+    wanted: MandateTerms
+
+
+class MandateAnswer(MandateTerms):
+    """A mandate. `proposed` waits for a second person, and is null where nothing does."""
+
+    proposed: ProposedAnswer | None
 
 
 DeviceKeyAnswer = TypedDict(
