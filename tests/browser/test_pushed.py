@@ -143,6 +143,13 @@ def test_an_ask_is_pushed_and_answered_from_its_notice(chromium: Chromium, hub: 
         notices = hub.ask("GET", "/v1/notices")["items"]
         assert "shown" in [one["way"] for one in notices]  # The browser has said so.
 
+        # It says why it came, and what asks nothing leads to where its like is told otherwise.
+        assert "This came because you are told about" in notice["body"]
+        other = phone.deliver(pushed(receiver, browser, ""))
+        assert other["actions"] == ["more"]
+        phone.press(other, "more")
+        page.wait_for_url("**/account/notices")
+
         # Above the passkey's limit it cannot be approved from the notice: the page opens.
         large = hub.pay(train, shop, 25_000_000, "POST /water").json()
         notice = phone.deliver(pushed(receiver, browser, large["id"]))

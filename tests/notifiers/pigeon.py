@@ -10,13 +10,14 @@ class Pigeon:
 
     def __init__(self) -> None:
         self.told: list[Notice] = []
+        self.fault = ""
 
     def check(self, place: str, keys: str) -> None:
         """Fly anywhere."""
 
     async def tell(self, _place: str, _keys: str, notice: Notice) -> Posted:
         self.told.append(notice)
-        return Posted(200, "", 1)
+        return Posted(0 if self.fault else 200, self.fault, 1)
 
     @property
     def code(self) -> str:

@@ -3,15 +3,18 @@
 from dataclasses import replace
 
 import pytest
+from smpplib import consts, gsm
 
 from farthing.errors import Malformed
 from farthing.notifiers.base import Notice, Text
-from farthing.notifiers.sms import Centre, TextMessages, text_of
+from farthing.notifiers.sms import PARTS_MAX, Centre, TextMessages, text_of
 from tests.notifiers.message_centre import centre
 from tests.ports import free_port
 
 NUMBER = "+4930901820"
-TEXT = Text("Money moved", "A payment was made.", "why", "Stop such notices: https://hub.example/s")
+WHY = 'This came because you are told about "Money moved".'
+STOP = "Stop such notices: https://hub.example/s"
+TEXT = Text("Money moved", "A payment was made.", WHY.replace(' "', " “").replace('".', "”."), STOP)
 NOTICE = Notice("per_1.money.16", "money", "en", TEXT, "https://hub.example/wallet")
 
 
@@ -25,7 +28,9 @@ async def test_a_message_says_what_happened_and_how_to_stop_its_like():
     assert posted.delivered
     [(sender, number, text)] = kept.got
     assert (sender, number, kept.bound) == ("Hub", "4930901820", ["hub"])
-    assert text == ("Money moved: A payment was made.\nStop such notices: https://hub.example/s")
+    assert (
+        text == f"Money moved: A payment was made.\n{WHY}\nStop such notices: https://hub.example/s"
+    )
 
 
 async def test_an_ask_carries_a_short_link_to_where_it_is_answered_whole_however_long_it_is():
@@ -33,8 +38,10 @@ async def test_an_ask_carries_a_short_link_to_where_it_is_answered_whole_however
     for body in ("A payment waits for your answer.", "č" * 2000):
         ask = replace(NOTICE, text=TEXT._replace(body=body), short_url=link)
         text = text_of(ask)
-        assert text.split("\n")[1:] == [link, "Stop such notices: https://hub.example/s"]
-        assert len(text) <= 440
+        assert text.split("\n")[1] == link
+        assert text.endswith(f"\n{STOP}")
+        assert (WHY in text) == (len(body) < 100)
+        assert len(gsm.make_parts(text)[0]) <= PARTS_MAX
 
 
 async def test_a_long_message_in_another_script_is_several_parts_and_ends_with_the_whole_link():
@@ -43,9 +50,37 @@ async def test_a_long_message_in_another_script_is_several_parts_and_ends_with_t
         assert (await way_to(kept.port).tell(NUMBER, "", long)).delivered
     whole = "".join(text for _, _, text in kept.got)
     assert whole == text_of(long)
-    assert len(whole) <= 440
-    assert whole.endswith("Stop such notices: https://hub.example/s")
-    assert len(kept.got) > 1
+    assert whole.endswith(STOP)
+    assert len(kept.got) == PARTS_MAX
+
+
+@pytest.mark.parametrize("body", ["€" * 400, "[" * 500, "a" * 2000, "č" * 400])
+async def test_a_message_is_three_parts_at_most_whatever_its_signs_take(body: str):
+    with centre() as kept:
+        assert (await way_to(kept.port).tell(NUMBER, "", _saying(body))).delivered
+    whole = "".join(text for _, _, text in kept.got)
+    assert whole == text_of(_saying(body))
+    assert len(kept.got) == PARTS_MAX
+    assert whole.endswith(STOP)
+
+
+def test_what_is_cut_is_cut_as_late_as_it_fits():
+    whole = text_of(_saying("a" * 2000))
+    longer = whole.replace("a...", "aa...")
+    assert len(gsm.make_parts(whole)[0]) == PARTS_MAX < len(gsm.make_parts(longer)[0])
+
+
+def test_an_arrow_and_quotes_do_not_halve_what_fits_and_nothing_is_torn_between_parts():
+    whole = text_of(_saying("20 USD → “shop” 🙂"))
+    assert '20 USD -> "shop"' in whole
+    parts, coding, _ = gsm.make_parts(whole)
+    assert coding == consts.SMPP_ENCODING_DEFAULT
+    assert "🙂" not in whole
+    assert len(parts) == 1 + (len(whole) > 160)
+
+
+def _saying(body: str) -> Notice:
+    return replace(NOTICE, text=TEXT._replace(body=body))
 
 
 @pytest.mark.parametrize(

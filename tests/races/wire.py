@@ -14,7 +14,7 @@ SECONDS = 60
 
 @dataclass(frozen=True)
 class Ask:
-    """One request, which goes over a connection of its own."""
+    """One request, which goes over a connection of its own. Shape: bytes are sent as they are."""
 
     base: str
     method: str
@@ -24,7 +24,10 @@ class Ask:
 
     def written(self) -> bytes:
         """Write it as it is sent."""
-        raw = b"" if self.body is None else json.dumps(self.body).encode()
+        told = self.body
+        raw = (
+            told if isinstance(told, bytes) else b"" if told is None else json.dumps(told).encode()
+        )
         fields = {"host": urlsplit(self.base).netloc, "connection": "close", **self.headers}
         if raw or self.method != "GET":
             fields["content-length"] = str(len(raw))

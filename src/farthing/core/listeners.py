@@ -6,6 +6,7 @@ person, which moves on when a notice was told, or passed over because nobody wan
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 import msgspec
 
@@ -140,6 +141,12 @@ def usable(wishes: Wishes, about: Class, addresses: Sequence[Address]) -> list[A
     ways = ways_of(wishes, about)
     found = [one for way in ways for one in on if one.way == way]
     return on if about is Class.SECURITY and not found else found
+
+
+def after(way: str, addresses: Sequence[Address]) -> list[Address]:
+    """Give the addresses of the ways that are tried after this one."""
+    later = dropwhile(lambda one: one.way != way, addresses)
+    return [one for one in later if one.way != way]
 
 
 def lane_writes(view: View, listener: Listener, addresses: Sequence[Address]) -> list[Write]:

@@ -49,7 +49,7 @@ class Text(NamedTuple):
 
 
 class Action(NamedTuple):
-    """What can be done from the notice itself. Shape: `action` is `approve` or `deny`."""
+    """What can be done from the notice itself. Shape: `action` is `approve`, `deny` or `more`."""
 
     action: str
     title: str
@@ -61,8 +61,9 @@ class Notice:
 
     Units: `seconds` is how long it is worth delivering.
     Shape: `ident` is the same however often it is told; `stop_url` is empty where it cannot be
-           stopped; `ticket` proves an answer by `actions`, about `subject`, whose page
-           `short_url` opens as well; `shown` is what a browser says with that it has shown it.
+           stopped; `more_url` is where its like is stopped, or told otherwise; `ticket` proves an
+           answer by `actions`, about `subject`, whose page `short_url` opens as well; `shown` is
+           what a browser says with that it has shown it.
     """
 
     ident: str
@@ -77,6 +78,7 @@ class Notice:
     ticket: str = ""
     short_url: str = ""
     shown: str = ""
+    more_url: str = ""
     actions: Sequence[Action] = ()
 
 

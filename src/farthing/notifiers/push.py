@@ -122,6 +122,7 @@ def payload(notice: Notice) -> bytes:
         "why": notice.text.why,
         "url": notice.open_url,
         "stop_url": notice.stop_url,
+        "more_url": notice.more_url,
         "subject": notice.subject,
         "ticket": notice.ticket,
         "shown": notice.shown,

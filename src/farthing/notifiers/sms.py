@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,19 @@ _GONE = (0x0B,)
 """ESME_RINVDSTADR: there is no such number."""
 _BUSY = (0x14, 0x58)
 """ESME_RMSGQFUL and ESME_RTHROTTLED: another time."""
-_CHARACTERS_MAX = 440
-"""Three parts of a message. What is longer is read on the page."""
+PARTS_MAX = 3
+"""What is longer is read on the page."""
+_PLAIN = str.maketrans(
+    {"→": "->", "“": '"', "”": '"', "„": '"', "…": "...", "\u2013": "-", "`": "'"}
+)
+"""Signs that the alphabet of text messages has not: one of them would halve what fits in a part."""
+_SINGLE = str.maketrans(
+    {"[": "(", "]": ")", "{": "(", "}": ")", "~": "-", "^": "'", "|": "/", "\\": "/", "€": "EUR"}
+)
+"""Signs that the alphabet has as two, which may be torn between two parts; links have none of them
+that they could do without.
+"""
+_WIDE = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +54,39 @@ class Centre:
 
 
 def text_of(notice: Notice) -> str:
-    """Write a notice as a text message: what happened, where to answer, and how to stop its like.
+    """Write a notice as a text message: what happened, where to answer, why it came and how to stop
+    its like.
 
-    Shape: what happened is cut where it is long; the links are whole.
+    Shape: three parts at most: why it came is left out where there is no room, and what happened is
+           cut where it is long; the links are whole. It is written in the alphabet of text messages
+           where that has all of its signs, and without those that none of the others has.
     """
-    text = notice.text
-    last = "\n".join(part for part in (notice.short_url, text.stop or text.why) if part)
-    room = _CHARACTERS_MAX - len(last) - len(text.title) - len(": \n...")
-    body = text.body if len(text.body) <= room else f"{text.body[: max(room, 0)].rstrip()}..."
-    return f"{text.title}: {body}\n{last}"
+    told, last = _plain(notice.text.body).translate(_SINGLE), [notice.short_url, notice.text.stop]
+    for ending in ([notice.short_url, notice.text.why, notice.text.stop], last):
+        whole = _message(notice, told, ending)
+        if _fits(whole):
+            return whole
+    low, high = 0, len(told)
+    while low < high:  # As much of it as there is room for.
+        middle = (low + high + 1) // 2
+        cut = _message(notice, f"{told[:middle].rstrip()}...", last)
+        low, high = (middle, high) if _fits(cut) else (low, middle - 1)
+    return _message(notice, f"{told[:low].rstrip()}...", last)
+
+
+def _message(notice: Notice, body: str, last: Sequence[str]) -> str:
+    ends = "\n".join(_plain(part) for part in last if part)
+    return f"{_plain(notice.text.title)}: {body}\n{ends}"
+
+
+def _plain(text: str) -> str:
+    """Write it with signs of one unit each: a wider one could be torn between two parts."""
+    return "".join(sign for sign in text.translate(_PLAIN) if ord(sign) <= _WIDE)
+
+
+def _fits(text: str) -> bool:
+    library: Any = gsm
+    return len(library.make_parts(text)[0]) <= PARTS_MAX
 
 
 class TextMessages:

@@ -8,6 +8,7 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 
+from farthing.clock import NS
 from farthing.codec import to_base64url
 from farthing.core.telling import NOTICE_TRIES, NoteShown, shown_id
 from farthing.errors import Forbidden
@@ -50,14 +51,17 @@ class Showing:
         await self._ctx.books.commit_one(NoteShown(notice))
 
     def unless_shown(
-        self, notice: str, left_seconds: float, then: Callable[[], Awaitable[None]]
+        self, notice: str, pushed_ns: int, ends_ns: int, then: Callable[[], Awaitable[None]]
     ) -> None:
         """Do something in a while where no browser has shown a notice by then.
 
-        Shape: whoever waits is forgotten with this process; the ask itself is not.
+        Units: it was pushed and is to be answered at these Unix ns.
+        Shape: who waits here is forgotten with this process; the push itself stands among the
+               tries, where whoever tells next finds it.
         """
-        patience = min(SHOWN_SECONDS, left_seconds / _SHARE)
-        task = asyncio.create_task(self._later(notice, patience, then))
+        patience = min(SHOWN_SECONDS, (ends_ns - pushed_ns) / NS / _SHARE)
+        left = max(0.0, patience - (self._ctx.clock() - pushed_ns) / NS)
+        task = asyncio.create_task(self._later(notice, left, then))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 

@@ -88,9 +88,13 @@ class Teller:
         seen = self._seen
         found = await self._ctx.database.read(lambda tx: stirred_lanes(tx, seen))
         if not found.any_heard or not await self._sole.mine():
+            if self._seen is not None:
+                await self._notices.showing.stop()
             self._seen = None  # Whoever is sole later looks at all of them first.
             self._due.clear()
             return False
+        if self._seen is None:
+            await self._lanes.resume()
         self._note(found.lanes, found.changed)
         self._seen = found.newest
         now, room = self._ctx.clock(), _AT_ONCE - len(self._telling)

@@ -3,30 +3,28 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import dropwhile
 
 from farthing.clock import NS
 from farthing.core.addresses import RemoveAddress
 from farthing.core.events import Event
-from farthing.core.listeners import Address, NoticeLane, usable
+from farthing.core.listeners import Address, NoticeLane, after, usable
 from farthing.core.notices import ASKING, Class, Told, told_at, told_now
 from farthing.core.payments import Payment, State
 from farthing.core.said import read_said
 from farthing.core.telling import UNCLEAR, BeginNotice, EndNotice, NoticeTry, told_again
 from farthing.log_lines import Log
 from farthing.notifiers.base import Notice, Posted
-from farthing.notifiers.words import answers_written, written
+from farthing.notifiers.words import answers_written, more_written, written
 from farthing.services.context import Context
 from farthing.services.notices import Notices
 from farthing.store.notices import Asked, Pending, asked_about, pending_of
+from farthing.store.unshown import PUSH, Unshown, unshown_pushes
 
 log = Log("notices")
 
 _AGAIN_SECONDS = (30, 120, 600, 3600, 3600, 3600)
 """How long to wait after each time that no way worked; after the last it is given up."""
 _ASK_AGAIN_SECONDS = 10
-PUSH = "push"
-"""The way of which a delivery says nothing of whether anybody saw it."""
 _SECONDS = {Class.SECURITY: 86_400, Class.MONEY: 6 * 3600, Class.ACCOUNT: 86_400}
 
 
@@ -99,6 +97,22 @@ class Lanes:
         paced: Sequence[str],
         asks: dict[str, Asked],
     ) -> int | None:
+        tries, others = await self._tried(found, told, addresses, paced, asks)
+        if any(not one.fault for one in tries):
+            if tries[-1].way == PUSH and asks and others:
+                self._unless_shown(Unshown(found, self._ctx.clock()), told.more, asks)
+            return await self._over(found.lane, tries)
+        return await self._later(found.lane, tries, asks)
+
+    async def _tried(
+        self,
+        found: Pending,
+        told: Told,
+        addresses: Sequence[Address],
+        paced: Sequence[str],
+        asks: dict[str, Asked],
+    ) -> tuple[list[NoticeTry], list[Address]]:
+        """Try one way after the other until one works; give what is left of them as well."""
         tries, delivered = list[NoticeTry](), False
         for way in dict.fromkeys(one.way for one in addresses):
             for address in [one for one in addresses if one.way == way]:
@@ -110,32 +124,37 @@ class Lanes:
                 if posted.gone:
                     await self._ctx.books.commit_one(RemoveAddress(address.id, None, "gone"))
             if delivered:
-                others = list(dropwhile(lambda one, at=way: one.way != at, addresses))
-                others = [one for one in others if one.way != way]
-                if way == PUSH and asks and others:
-                    self._unless_shown(found, told, others, asks)
-                break
-        if delivered:
-            return await self._over(found.lane, tries)
-        return await self._later(found.lane, tries, asks)
+                return tries, after(way, addresses)
+        return tries, []
 
-    def _unless_shown(
-        self, found: Pending, told: Told, others: Sequence[Address], asks: dict[str, Asked]
-    ) -> None:
+    async def resume(self) -> None:
+        """Wait on for what was pushed by who told before, and stopped or was killed meanwhile."""
+        for unshown in await self._ctx.database.read(unshown_pushes):
+            found = unshown.found
+            asks = await self._still_asked(found.events, found.lane.person)
+            if asks:
+                self._unless_shown(unshown, found.more, asks)
+
+    def _unless_shown(self, unshown: Unshown, more: bool, asks: dict[str, Asked]) -> None:
         """Tell an ask by the next ways, where it was pushed and no browser shows it in time."""
+        found, ends_ns = unshown.found, min(one.payment.ask_ends_ns for one in asks.values())
 
         async def tell() -> None:
-            left = await self._still_asked(told.events, found.lane.person)
-            events = [event for event in told.events if event.subject in left]
-            if events:
-                again = found._replace(events=events)
-                places = [one.id for one in others]
-                news = told._replace(events=tuple(events))
-                await self._by_ways(again, news, others, places, left)
+            left = await self._still_asked(found.events, found.lane.person)
+            events = [event for event in found.events if event.subject in left]
+            usual = usable(found.listener.wishes, found.lane.lane.about, found.addresses)
+            others = after(PUSH, usual)
+            if not events or not others:
+                return
+            told = Told(found.lane.lane, tuple(events), more, found.accounts)
+            again, places = found._replace(events=events), [one.id for one in others]
+            tries, _ = await self._tried(again, told, others, places, left)
+            await self._record(EndNotice(found.lane, tries))
+            if all(one.fault for one in tries):
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+                await tell()
 
-        ends_ns = min(asked.payment.ask_ends_ns for asked in asks.values())
-        seconds = (ends_ns - self._ctx.clock()) / NS
-        self._notices.showing.unless_shown(found.lane.notice, seconds, tell)
+        self._notices.showing.unless_shown(found.lane.notice, unshown.pushed_ns, ends_ns, tell)
 
     async def _post(
         self, found: Pending, told: Told, address: Address, asks: dict[str, Asked]
@@ -152,7 +171,8 @@ class Lanes:
         stop = "" if secure else notices.stop_url(lane.person, told.about)
         asked = asks.get(told.events[0].subject) if len(told.events) == 1 else None
         payee = asked.payee if asked is not None else ""
-        text = written(told, wishes, self._ctx.assets, stop or notices.settings_url, payee)
+        more = stop or notices.settings_url
+        text = written(told, wishes, self._ctx.assets, more, payee)
         made = Notice(
             lane.notice,
             told.about.value,
@@ -163,6 +183,8 @@ class Lanes:
             secure,
             _SECONDS.get(told.about, 86_400),
             shown=notices.showing.ticket(lane.notice),
+            more_url=more,
+            actions=[more_written(wishes.language, stops=bool(stop))],
         )
         return made if asked is None else self._answerable(found, made, asked.payment)
 

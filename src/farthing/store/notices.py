@@ -83,27 +83,34 @@ def pending_of(tx: Tx, lane: str, looked: int = 0) -> Pending | None:
     Shape: up to the event `looked` there was nothing for it.
     """
     found = one(tx, NOTICE_LANES, lane)
-    listener = None if found is None else one(tx, LISTENERS, found.person)
-    person = None if found is None else one(tx, PEOPLE, found.person)
-    if found is None or listener is None or person is None:
-        return None
-    if not found.heard or person.removed_ns:
+    if found is None or not found.heard:
         return None
     newest, kinds = newest_event(tx), LANES[found.name].kinds
     upto, marks = found.upto or newest, ", ".join("?" * len(kinds))
     also = f"events.number <= ? AND events.kind IN ({marks})"
     after = max(found.number, looked)
     events = events_after(tx, found.owner, after, EVENTS_MAX + 1, also, (upto, *kinds))
+    pending = reader_of(tx, found, events[:EVENTS_MAX])
+    if pending is None:
+        return None
+    return pending._replace(newest=upto, more=len(events) > EVENTS_MAX)
+
+
+def reader_of(tx: Tx, lane: NoticeLane, events: Sequence[Event]) -> Pending | None:
+    """Read to whom a lane tells these events; None where nobody is told them any more."""
+    listener, person = one(tx, LISTENERS, lane.person), one(tx, PEOPLE, lane.person)
+    if listener is None or person is None or person.removed_ns:
+        return None
     addresses = tx.fetch(ADDRESSES, listener.addresses)
     return Pending(
-        found,
+        lane,
         listener,
         [addresses[ident] for ident in listener.addresses if ident in addresses],
-        events[:EVENTS_MAX],
-        upto,
-        len(events) > EVENTS_MAX,
-        _own_accounts(tx, found.owner, events),
-        person.is_ward,
+        events,
+        lane.upto,
+        more=False,
+        accounts=_own_accounts(tx, lane.owner, events),
+        ward=person.is_ward,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from farthing.core.telling import NOTICE_TRIES
-from farthing.services import showing
+from farthing.services import showing, telling_lanes
 from farthing.store.queries import page
 from tests.notifiers.pigeon import Pigeon
 from tests.notifiers.subscriber import Subscriber
@@ -96,6 +96,96 @@ async def test_a_push_that_is_shown_or_answered_is_not_told_again(tmp_path: Path
         read = one.town.hub.ctx.database.read
         tries = await read(lambda tx: page(tx, NOTICE_TRIES, {"way": "shown"}))
         assert [one.fault for one in tries] == [""]
+
+
+async def stopped_after_a_push(one: Pushed, payment: str) -> Any:
+    """Push an ask, and have the hub stopped before anybody waited for it to be shown."""
+    async with one.telling():
+        told = await one.pushed(lambda told: told["subject"] == payment)
+        await until_told(one, 1)
+    return told
+
+
+async def until_told(one: Pushed, count: int) -> list[str]:
+    """Wait until so many tries of asks are recorded, and name their ways."""
+    found: list[Any] = []
+
+    async def look() -> list[Any]:
+        read = one.town.hub.ctx.database.read
+        tries = await read(lambda tx: page(tx, NOTICE_TRIES, {}, limit=500))
+        return [each for each in tries if ".asks." in each.notice]
+
+    deadline = time.monotonic() + 20
+    while len(found := await look()) < count:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    return sorted(each.way for each in found)
+
+
+async def test_a_push_that_is_not_shown_is_followed_by_whoever_tells_next(tmp_path: Path):
+    async with pushed_in(tmp_path) as one:
+        pigeon = await with_mail(one)
+        payment = await one.asks(SMALL)
+        told = await stopped_after_a_push(one, payment)
+        assert asks(pigeon) == []
+        one.receiver.got.clear()
+        async with one.telling():
+            assert await until_told(one, 2) == ["email", "push"]
+        [mail] = [notice for notice in pigeon.told if notice.subject]
+        assert (mail.subject, mail.ident) == (payment, told["id"])
+        async with one.telling():  # Once is enough, however often somebody begins to tell.
+            await asyncio.sleep(2 * WAIT)
+        assert asks(pigeon) == [payment]
+        assert one.receiver.got == []
+
+
+@pytest.mark.parametrize("ends", ["shown", "answered"])
+async def test_what_was_shown_or_answered_before_or_after_a_restart_is_not_told_again(
+    tmp_path: Path, ends: str
+):
+    async with pushed_in(tmp_path) as one:
+        pigeon = await with_mail(one)
+        payment = await one.asks(SMALL)
+        told = await stopped_after_a_push(one, payment)
+        if ends == "shown":
+            assert (await say_shown(one, told["shown"])).status_code == 200
+        else:
+            assert (await one.say(told["ticket"], "deny")).status_code == 200
+        async with one.telling():
+            await asyncio.sleep(2 * WAIT)
+        assert asks(pigeon) == []
+
+
+async def test_of_several_pushes_before_a_restart_those_not_shown_are_told_each_once(
+    tmp_path: Path,
+):
+    async with pushed_in(tmp_path) as one:
+        pigeon = await with_mail(one)
+        first, second = await one.asks(SMALL), await one.asks(SMALL - 1)
+        async with one.telling():
+            told = await one.pushed(lambda told: told["subject"] == first)
+            await one.pushed(lambda told: told["subject"] == second)
+            await until_told(one, 2)
+        assert (await say_shown(one, told["shown"])).status_code == 200
+        async with one.telling():
+            await until(lambda: asks(pigeon))
+            await asyncio.sleep(WAIT)
+        assert asks(pigeon) == [second]
+
+
+async def test_a_way_that_fails_after_an_unshown_push_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling_lanes, "_ASK_AGAIN_SECONDS", 0.05)
+    async with pushed_in(tmp_path) as one:
+        pigeon = await with_mail(one)
+        pigeon.fault = "refused"
+        payment = await one.asks(SMALL)
+        async with one.telling():
+            await until(lambda: len(asks(pigeon)) >= 2)
+            pigeon.fault = ""
+            await until_told(one, 4)
+        assert set(asks(pigeon)) == {payment}
 
 
 async def test_what_says_that_it_is_shown_proves_it(tmp_path: Path):

@@ -29,7 +29,7 @@ addEventListener("fetch", (event) => {
 
 addEventListener("push", (event) => {
   const told = event.data.json();
-  const { title, body, tag, lang, actions } = told, asks = told.subject !== "";
+  const { title, tag, lang, actions } = told, asks = told.subject !== "", body = `${told.body}\n${told.why}`;
   event.waitUntil(registration.showNotification(title, {
     body, tag, lang, actions, data: told, renotify: asks, requireInteraction: asks, icon: `/static/${VERSION}/coin.svg`,
   }).then(() => told.shown && sent("/push/shown", { ticket: told.shown })));
@@ -55,9 +55,10 @@ addEventListener("notificationclick", (event) => event.waitUntil(clicked(event.n
 // Approve stands on a notice only where it shows the amount and needs no passkey, and the hub looks
 // again. Whatever does not come out as it was meant is looked at on the page.
 async function clicked(notice, action) {
-  const { url, ticket } = notice.data;
+  const { url, ticket, more_url } = notice.data;
   notice.close();
-  if (action === "" || !await answered(ticket, action)) await opened(url);
+  if (action === "more") await opened(more_url);
+  else if (action === "" || !await answered(ticket, action)) await opened(url);
 }
 
 async function answered(ticket, answer) {
