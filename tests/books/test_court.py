@@ -1,11 +1,14 @@
 """What is known of orders is what the history has, whoever wrote it, and nothing else."""
 
+import itertools
 import random
 from dataclasses import dataclass
 
 import pytest
 
+from farthing.books import court
 from farthing.books.followed import followed
+from farthing.books.sql import SqlBooks
 from farthing.core.answers import AnswerAsk
 from farthing.core.payments import State
 from farthing.core.settling import Capture, Void
@@ -124,16 +127,45 @@ async def test_what_is_read_from_the_history_is_what_was_known_as_it_was_made(wo
     judges = judges_of(risk)
     luck = random.Random(7)
     live: list[object] = []
-    court = world.books
+    before = world.books
     _listen(judges, live)
     with Threads(1) as writer:
         world.books = books_on(world.database, SIGNER, world.clock, writer, judges=judges)
         await lived(world, luck)
         await world.books.close()
-    world.books = court
+    world.books = before
     read = await world.database.read(lambda tx: list(followed(tx, 1, 10**9)))
     assert read == live
     assert len({kept.paid for kept in live}) == len({kept.answered for kept in live}) == 2
+
+
+@only("sqlite")
+async def test_a_commit_tells_how_many_orders_were_judged_and_how_long_that_took(
+    world, database, clock, risk, monkeypatch
+):
+    ticks = itertools.count()
+    monkeypatch.setattr(court, "perf_counter", lambda: next(ticks))
+    spender, seller = await world.spender(1000), await world.account()
+    told: list[court.Judged] = []
+    await world.books.close()
+    with Threads(1) as writer:
+        world.books = SqlBooks(
+            database, lambda: SIGNER, clock, writer,
+            on_batch=lambda *facts: told.append(facts[-1]), judges=judges_of(risk),
+        )  # fmt: skip
+        await paid(world, spender, seller, 1)
+        assert told.pop() == (1, 2)  # Judged, and taken in: each begins and ends.
+        others = [await world.spender(9) for _ in range(40)]
+        told.clear()
+        await world.do_all([world.pay(one, seller, 1) for one in others])
+        assert told.pop() == (40, 2)  # No more than for one: all were judged at once.
+        clock.move(61)
+        asked = [await world.do(world.pay(spender, seller, 1)) for _ in range(4)][-1].payment
+        assert asked.state is State.AWAITING
+        told.clear()
+        await world.do(AnswerAsk(asked.id, None, "approve"))
+        assert told.pop().orders == 0  # It was judged when it came.
+        await world.books.close()
 
 
 def _listen(judges, live):

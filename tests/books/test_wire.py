@@ -3,6 +3,7 @@
 import msgspec
 
 from farthing.books.base import Done
+from farthing.books.court import Judged
 from farthing.books.parcels import Answers, Units
 from farthing.books.wire import LENGTH, Answered, Asked, Commit, pack, unpack
 from farthing.core.events import Event, Kind
@@ -37,7 +38,7 @@ async def test_an_answer_arrives_whole_with_its_proof(world):
     held = await world.do(world.pay(spender, payee, 5, hold=60))
     bare = Done(paid.answer)
     event = Event(2**60, "own", Kind.PAYMENT_CAPTURED, "pay", 7, {"captured": str(2**63)})
-    told = [Commit(0.5, 0.25, 3, [event]), Commit(0.5, 0.25, 3, None)]
+    told = [Commit(0.5, 0.25, 3, [event], Judged(2, 0.125)), Commit(0.5, 0.25, 3, None)]
     given = Answered([paid, refused, bare, Done(held)], None, [paid.proof.head], told, True)
     heard = across(given)
     assert heard == given

@@ -27,6 +27,9 @@ HEALTHY = {
     f'farthing_payment_seconds_bucket{{{HUB}, step="authorise", le="+Inf"}}': "0+600x480",
     f"farthing_worker_rounds_total{{{HUB}}}": "0+120x480",
     f"farthing_hold_overdue_seconds{{{HUB}}}": "0x480",
+    f"farthing_risk_judging_seconds_sum{{{HUB}}}": "0+0.03x480",  # 600 orders at 50 µs.
+    f"farthing_risk_judged_total{{{HUB}}}": "0+600x480",
+    f'farthing_risk_model_usable{{{HUB}, role="champion"}}': "1x480",
     f"farthing_audit_ok{{{HUB}}}": "1x480",
     f"farthing_audit_time_seconds{{{HUB}}}": "0x480",  # At the moment the series begin.
     f"farthing_heads_not_noted_total{{{HUB}}}": "0x480",
@@ -75,6 +78,11 @@ FAULTS: dict[str, tuple[dict[str, str], int]] = {
     ),
     "FarthingWorkerStuck": ({f"farthing_worker_rounds_total{{{HUB}}}": "77x480"}, 10),
     "FarthingHoldsOverdue": ({f"farthing_hold_overdue_seconds{{{HUB}}}": "61+60x480"}, 4),
+    "FarthingJudgingSlow": ({f"farthing_risk_judging_seconds_sum{{{HUB}}}": "0+1.3x480"}, 17),
+    "FarthingModelFailed": (
+        {f'farthing_risk_model_usable{{{HUB}, role="champion"}}': "0x480"},
+        7,
+    ),
     "FarthingAuditFailed": ({f"farthing_audit_ok{{{HUB}}}": "0x480"}, 1),
     "FarthingAuditOverdue": ({f"farthing_audit_time_seconds{{{HUB}}}": f"-{2 * DAY + 9}x480"}, 65),
     "FarthingHeadsNotNoted": ({f"farthing_heads_not_noted_total{{{HUB}}}": "0 0 0 1x470"}, 5),

@@ -215,3 +215,23 @@ async def test_what_rules_flag_and_nobody_has_decided_is_counted(tmp_path: Path)
         page = await page_of(town)
         assert value(page, "farthing_cases_waiting", state="open") == 1
         assert value(page, "farthing_events_total", kind="case.decided") == 1
+
+
+async def test_what_judging_takes_is_told_for_the_orders_that_were_judged(tmp_path: Path):
+    async with open_town(tmp_path, config=watched(tmp_path)) as town:
+        commits = value(await page_of(town), "farthing_commit_seconds_count")
+        for _ in range(3):
+            await town.pay(1500)
+        page = await page_of(town)
+    assert value(page, "farthing_commit_seconds_count") > commits
+    assert value(page, "farthing_risk_judged_total") == 3
+    assert value(page, "farthing_risk_judging_seconds_count") == 3
+    assert 0 < value(page, "farthing_risk_judging_seconds_sum") < 1
+
+
+async def test_a_hub_that_does_not_judge_tells_of_no_judging(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        await town.pay(1500)
+        page = await page_of(town)
+    assert value(page, "farthing_risk_judged_total") == 0
+    assert value(page, "farthing_risk_judging_seconds_count") == 0

@@ -6,6 +6,7 @@ the next order is judged; so is its newest part where nothing is known, as when 
 """
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from farthing.books.base import Tx
@@ -48,6 +49,19 @@ class Recalled(NamedTuple):
 
     read: int
     left: int
+
+
+class Judged(NamedTuple):
+    """How many new orders a commit had, and how long they took to be judged and remembered.
+
+    Units: `seconds` have what was missed of the history in them, if some was read first.
+    """
+
+    orders: int
+    seconds: float
+
+
+NONE_JUDGED = Judged(0, 0.0)
 
 
 class Court:
@@ -128,7 +142,7 @@ class Sitting:
     Shape: where a commit has several, all are judged at once beforehand, supposing that each will
            be taken unless its judgement is against it: together they take a fraction of what they
            take between other work. Once something turns out otherwise, orders are judged at their
-           turns.
+           turns. The clock is read around what is judged at once, and not for each order of it.
     """
 
     def __init__(self, court: Court, working: Working, tip: Tip) -> None:
@@ -137,17 +151,25 @@ class Sitting:
         self._ordered: Ordered | None = None
         self._orders: Sequence[Order] = ()
         self._supposed: Sequence[Supposed] = ()
-        self._at = self._kept = 0
+        self._at = self._kept = self._answered = 0
+        self._seconds = 0.0
+
+    @property
+    def judged(self) -> Judged:
+        """Tell what its orders took; of a commit that has ended."""
+        return Judged(self._kept + self._at - self._answered, self._seconds)
 
     def foresee(self, orders: Sequence[tuple[Order, str]], now: int) -> None:
         """Judge orders that will come next, each with its zone, supposing that they are taken."""
         if len(orders) < _TOGETHER_MIN or not self._court.is_foreseen():
             return
+        began = perf_counter()
         self._orders = [order for order, _ in orders]
         self._supposed = self._begun().suppose(
             [Ordered(each.device, each.payee, each.amount, now, zone) for each, zone in orders]
         )
         self._at = 0
+        self._seconds += perf_counter() - began
 
     def is_odd(self, order: Order, zone: str, now: int) -> bool:
         """Tell whether an order is flagged. Nothing is kept."""
@@ -166,9 +188,12 @@ class Sitting:
             if supposed.kept.ordered == ordered:
                 self._ordered = None
                 return supposed.judgement
+        began = perf_counter()
         draft = self._surprised()
         self._ordered = ordered
-        return draft.judge(ordered)
+        judgement = draft.judge(ordered)
+        self._seconds += perf_counter() - began
+        return judgement
 
     def paid(self) -> None:
         """Keep the order that was judged last: nothing stood against it."""
@@ -186,9 +211,11 @@ class Sitting:
 
     def ended(self, tip: Tip) -> None:
         """Know all that was kept: its commit is durable, and this is where the history ends."""
+        began = perf_counter()
         if self._at < len(self._supposed):
             self._surprised()
         self._court.ended(self._draft, self._tip.next_leaf, tip)
+        self._seconds += perf_counter() - began
 
     def _begun(self) -> Draft:
         if self._draft is None:
@@ -215,6 +242,7 @@ class Sitting:
         at = (payment.changed_ns if answered else payment.created_ns) // NS
         zone = self.zone(payment.device)
         ordered = Ordered(payment.device, payment.payee, payment.amount, at, zone)
+        self._answered += answered
         kept = Kept(ordered, taken, answered, () if answered else flagged_by(payment))
         if self._at < len(self._supposed) and self._supposed[self._at].kept == kept:
             self._at += 1

@@ -7,6 +7,7 @@ hub, `shared_writer.py` for several).
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+from farthing.books.court import Judged
 from farthing.books.parcels import Answers
 from farthing.books.wire import RUN, Answered, Asked, Commit, Unsendable, pack, why_unsendable
 from farthing.books.writing import Writing
@@ -34,9 +35,11 @@ class Teller:
         """Note that a head could not be noted in its second place."""
         self.unnoted.append(fault)
 
-    def committed(self, waited: float, seconds: float, units: int, events: Any) -> None:
+    def committed(
+        self, waited: float, seconds: float, units: int, events: Any, judged: Judged
+    ) -> None:
         """Note a commit."""
-        self.commits.append(Commit(waited, seconds, units, events))
+        self.commits.append(Commit(waited, seconds, units, events, judged))
 
     def answer(self, result: Any, fault: BaseException | None, *, failing: bool) -> bytes:
         """Write an answer, with what was gathered."""

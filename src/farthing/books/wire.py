@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from farthing.books.base import Done
+from farthing.books.court import NONE_JUDGED, Judged
 from farthing.books.parcels import REDUCED
 from farthing.core.chain import Head, Proof
 from farthing.core.events import Event
@@ -52,6 +53,7 @@ class Commit(NamedTuple):
     seconds: float
     units: int
     events: Sequence[Event] | None
+    judged: Judged = NONE_JUDGED
 
 
 class Answered(NamedTuple):
@@ -157,11 +159,14 @@ def _reduce_done(done: Done[Any]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
 
 def _reduce_commit(told: Commit) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     events = None if told.events is None else _ENCODER.encode(told.events)
-    return _commit, (told.waited, told.seconds, told.units, events)
+    return _commit, (told.waited, told.seconds, told.units, events, *told.judged)
 
 
-def _commit(waited: float, seconds: float, units: int, events: bytes | None) -> Commit:
-    return Commit(waited, seconds, units, None if events is None else _EVENTS.decode(events))
+def _commit(
+    waited: float, seconds: float, units: int, events: bytes | None, orders: int, judging: float
+) -> Commit:
+    happened = None if events is None else _EVENTS.decode(events)
+    return Commit(waited, seconds, units, happened, Judged(orders, judging))
 
 
 def _reduce_signer(signer: Ed25519Signer | P256Signer) -> tuple[Callable[..., Any], tuple[bytes]]:

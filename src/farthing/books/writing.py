@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from farthing.books.base import Tx
 from farthing.books.batch import Batch, Decided, Result
-from farthing.books.court import STEP_LEAVES, Court, Recalled
+from farthing.books.court import NONE_JUDGED, STEP_LEAVES, Court, Judged, Recalled
 from farthing.books.memory import Memory
 from farthing.books.rows import Tip, read_tip
 from farthing.books.same_books import SameBooks
@@ -47,9 +47,9 @@ class Transacts(Protocol):
     def transact(self, work: Callable[[Tx], T]) -> T: ...
 
 
-OnBatch = Callable[[float, float, int, Sequence[Event] | None], None]
+OnBatch = Callable[[float, float, int, Sequence[Event] | None, Judged], None]
 """Hears of each commit: how long its first unit waited and how long it took, in seconds, how many
-units it decided, and what happened; None when it could not be written."""
+units it decided, and what happened (None when it could not be written), and what was judged."""
 
 
 class Ahead(NamedTuple):
@@ -204,16 +204,22 @@ class Writing:
         except BaseException:
             self._tell_batch(began - since, perf_counter() - began, len(units), None)
             raise
-        self._tell_batch(began - since, perf_counter() - began, len(units), result.events)
+        judged = result.sitting.judged if result.sitting is not None else NONE_JUDGED
+        self._tell_batch(began - since, perf_counter() - began, len(units), result.events, judged)
         return result
 
     def _tell_batch(
-        self, waited: float, took: float, units: int, events: Sequence[Event] | None
+        self,
+        waited: float,
+        took: float,
+        units: int,
+        events: Sequence[Event] | None,
+        judged: Judged = NONE_JUDGED,
     ) -> None:
         if self._on_batch is None:
             return
         try:
-            self._on_batch(waited, took, units, events)
+            self._on_batch(waited, took, units, events, judged)
         except Exception as fault:
             # The commit is durable and answered for; who only watches cannot undo that.
             log.error("books.not_counted", fault=fault)

@@ -38,6 +38,8 @@ class HubWatch:
         self._payments = board.tally("farthing_payments_total")
         self._captured = board.tally("farthing_captured_units_total")
         self._flags = board.tally("farthing_risk_flags_total")
+        self._judged = board.tally("farthing_risk_judged_total").at()
+        self._judging = board.spread("farthing_risk_judging_seconds").at()
         events = board.tally("farthing_events_total")
         self._events = {kind.value: events.at(kind.value) for kind in Kind}
         self._commit_seconds = board.spread("farthing_commit_seconds").at()
@@ -71,15 +73,25 @@ class HubWatch:
             self.board.refuse(status)
 
     def committed(
-        self, waited: float, seconds: float, units: int, events: Sequence[Event] | None
+        self,
+        waited: float,
+        seconds: float,
+        units: int,
+        events: Sequence[Event] | None,
+        judged: tuple[int, float] = (0, 0.0),
     ) -> None:
         """Count one commit and the events it wrote; None where it could not be written.
 
-        Shape: called on the writer's thread, once for each commit.
+        Shape: called on the writer's thread, once for each commit; `judged` are its orders that
+               rules looked at, and the seconds which that took.
         """
         self._wait.add(waited)
         self._commit_seconds.add(seconds)
         self._commit_units.add(units)
+        orders, judging = judged
+        if orders:
+            self._judged[0] += orders
+            self._judging.add(judging)
         if events is None:
             self._commit_failures.add()
             return

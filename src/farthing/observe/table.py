@@ -11,6 +11,13 @@ Kind = Literal["counter", "gauge", "histogram"]
 FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds: from half a millisecond, which is less than a commit, to what nobody waits for."""
 
+QUICK = (
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25,
+    2.5,
+)  # fmt: skip
+"""Seconds: from what judging one order takes, over what a full commit's take, to a hub that reads
+its history first."""
+
 SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 512.0)
 """Units of one commit; the last is the most there can be."""
 
@@ -126,6 +133,19 @@ HUB = (
         "How often a rule was among the reasons of a flag; `act` is what was done: allow (it was"
         " only watched), ask or refuse",
         ("rule", "act"),
+    ),
+    Metric(
+        "farthing_risk_judging_seconds",
+        "histogram",
+        "How long the rules took for all orders of one commit, those of commits without any left"
+        " out; what of the history they had missed is read within it",
+        (),
+        QUICK,
+    ),
+    Metric(
+        "farthing_risk_judged_total",
+        "counter",
+        "Orders that the rules looked at; the seconds by these are what one takes",
     ),
     Metric("farthing_worker_rounds_total", "counter", "Rounds of the worker that went well"),
     Metric("farthing_worker_failures_total", "counter", "Rounds of the worker that failed"),
