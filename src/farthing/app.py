@@ -92,6 +92,7 @@ class Hub:
         self.ctx.committed.give()
         await self.desk.movements.close()
         await self.desk.notices.close()
+        await self.desk.trials.stop()
         if self.desk.organisation is not None:
             await self.desk.organisation.close()
         await self.recalling.stop()
@@ -196,9 +197,9 @@ async def open_hub(
     if lost:
         log.warning("hub.rollback_accepted", lost_head=lost, hint="payments made since are gone")
     notices = _notices(ctx, config, ring.notice_secret)
-    desk = _desk(ctx, config, challenge_secrets, notices)
     worker = Worker(ctx, books.probe)
     scoring = _scoring(ctx, books, worker, ground, threads, config if serves else None)
+    desk = _desk(ctx, config, challenge_secrets, notices, scoring)
     observed = Observed(watch, desk, worker, books, faults, scoring)
     desk.metrics, desk.fault = observed.page, observed.fault
     worker.start()
@@ -223,7 +224,13 @@ def _scoring(
     return scoring
 
 
-def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices) -> Desk:
+def _desk(
+    ctx: Context,
+    config: Config,
+    secrets_: list[bytes],
+    notices: Notices,
+    scoring: Scoring | None,
+) -> Desk:
     payments = Payments(ctx)
     return Desk(
         ctx,
@@ -236,6 +243,7 @@ def _desk(ctx: Context, config: Config, secrets_: list[bytes], notices: Notices)
         notices,
         rails=_rails(config),
         organisation=organisation_of(config, ctx, secrets_),
+        scorers=scoring.scorers if scoring is not None else None,
     )
 
 

@@ -4,10 +4,11 @@ import sys
 from collections import deque
 
 from hypothesis import given
+from msgspec.structs import replace
 
-from farthing.core.judgements import Ordered
+from farthing.core.judgements import Ordered, Ranked
 from farthing.risk.base import Facts
-from farthing.risk.known import HOURS_COUNTED_MAX, PAYEES_MAX, PLACES_MAX
+from farthing.risk.known import HOURS_COUNTED_MAX, PAYEES_MAX, PLACES_MAX, RANKS_MAX
 from farthing.risk.memory import Memory, local_hour
 
 from .orders import NOON, histories, order
@@ -89,6 +90,46 @@ def test_the_usual_amount_follows_the_newest_payments():
     for _ in range(60):
         memory.keep(order(units=8000), paid=True)
     assert 7990 < memory.facts(order()).usual_units <= 8000
+
+
+def test_small_amounts_are_followed_as_well_as_large_ones():
+    memory = Memory()
+    memory.keep(order(units=1), paid=True)
+    for _ in range(60):
+        memory.keep(order(units=8), paid=True)
+    assert memory.facts(order()).usual_units == 8
+    for _ in range(60):
+        memory.keep(order(units=1), paid=True)
+    assert memory.facts(order()).usual_units == 1
+
+
+def heard(*ranks: tuple[int, int]) -> Memory:
+    """A memory that has heard of a device's ranks, each so many seconds after an order."""
+    memory = Memory()
+    memory.keep(order(), paid=True)
+    for after, rank in ranks:
+        memory.heed([Ranked(order().device, rank, order().at + after)])
+    return memory
+
+
+def rank_after(memory: Memory, seconds: int) -> int:
+    return memory.facts(replace(order(), at=order().at + seconds)).model_rank
+
+
+def test_each_rank_of_the_last_hour_counts_until_its_own_hour_is_over():
+    memory = heard((0, 99_999), (600, 99_950), (1200, 99_970), (1800, 0))
+    assert [rank_after(memory, at) for at in (0, 3599, 3600, 4799, 4800, 5399, 5400)] == [
+        99_999, 99_999, 99_970, 99_970, 0, 0, 0,
+    ]  # fmt: skip
+
+
+def test_of_many_ranks_none_is_forgotten_before_its_hour_is_over():
+    ranks = [(at, 99_999 - at) for at in range(40)]
+    memory = heard(*ranks)
+    found = [rank_after(memory, 3600 + at) for at in range(40)]
+    assert all(rank >= 99_999 - at - 1 for at, rank in enumerate(found[:-1]))
+    assert found[-1] == 0
+    assert len(memory.device(order().device).lower_ranks) < RANKS_MAX
 
 
 def test_an_hour_is_that_of_the_owners_zone_and_of_its_summer():

@@ -46,6 +46,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "[risk.typologies.mine] review is out of reach: all weights together are 9",
     ),
     ({"typologies": {"runaway": {"stop": 70}}}, "[risk.typologies.runaway] stop is out of reach"),
+    (
+        {"typologies": {"mine": {"weights": {"spike": 9}}}},
+        "[risk.typologies.mine] asks for nothing",
+    ),
+    ({"rules": {"model": {"rank_min": 89_999}}}, "[risk.rules.model] `rank_min`"),
 ]
 
 

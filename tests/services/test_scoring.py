@@ -149,12 +149,51 @@ def test_who_is_slow_is_taken_off(shelf: Shelf, monkeypatch):
     scorers = Scorers(shelf)
     scorers.look()
     rank = scorers.by_role["champion"].rank
-    slow = scorers.by_role["champion"]._replace(rank=lambda one: time.sleep(0.001) or rank(one))
-    scorers.by_role["champion"] = slow
+    waits = scorers.by_role["champion"]._replace(rank=lambda one: time.sleep(0.001) or rank(one))
+    scorers.by_role["champion"] = waits
     monkeypatch.setattr(scorers_module, "SLOW_SECONDS", 0.0005)
+    assert len(scorers.ranks(drawn(64))["champion"]) == 64
+    assert scorers.faults == {}  # It had to wait its turn: the machine is slow, and not the model.
+    scorers.by_role["champion"] = waits._replace(rank=lambda one: worked(0.001) or rank(one))
     assert len(scorers.ranks(drawn(64))["champion"]) == 64
     assert "ms for an order" in scorers.faults["champion"]
     assert scorers.ranks(drawn(2)) == {}
+
+
+def worked(seconds: float) -> None:
+    """Keep the processor busy."""
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
+        pass
+
+
+def test_drift_is_looked_at_every_ten_minutes_once_there_is_enough(shelf: Shelf):
+    promoted(shelf)
+    scorers = Scorers(shelf)
+    scorers.look()
+
+    def come(rows: list[list[int]], now: int) -> None:
+        for row in rows:
+            scorers.remember(now, row)
+        scorers.ranks(rows)
+        scorers.measure_drift(now)
+
+    come(drawn(199, seed=9), NOW)
+    assert scorers.drifts == {}
+    come(drawn(100, seed=8), NOW)
+    found = scorers.drifts["champion"]
+    assert (found.at, found.orders) == (NOW, 299)
+    assert found.score < 0.25
+    moved = [[1, *row[1:]] for row in drawn(1800, seed=7)]
+    come(moved, NOW + 599)
+    assert scorers.drifts["champion"] == found
+    come([], NOW + 600)
+    after = scorers.drifts["champion"]
+    assert (after.orders, after.trait) == (2000, NAMES[0])
+    assert after.most > 1
+    promoted(shelf, seed=4)
+    scorers.look()
+    assert scorers.drifts == {}
 
 
 def test_a_hub_makes_a_detector_of_what_it_saw_until_somebody_is_promoted(shelf: Shelf):

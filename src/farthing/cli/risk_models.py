@@ -12,12 +12,13 @@ from farthing.config import load_config
 from farthing.core.identity import CERTIFICATES, certificate_fault
 from farthing.errors import Malformed
 from farthing.opening import key_ring, open_to_read
-from farthing.risk.drift import SOME, said, stability
+from farthing.risk.drift import SCORE, SOME, drifts, said
 from farthing.risk.kept import Kept
 from farthing.risk.known import DAY
 from farthing.risk.training import Kind, Seen, train, worth
 from farthing.services.learning import ROWS_MAX, SOURCES, late, seen
 from farthing.services.model_shelf import ROLES, Role, Roles, Shelf, shelf_of
+from farthing.services.trying import Candidate, promoted
 from farthing.settings import Config
 from farthing.store.database import Tx
 from farthing.store.labels import Source
@@ -254,7 +255,7 @@ def drift_lines(told: Any) -> Iterator[str]:
         right=(1,),
         heads=("trait", "index", "", "drift"),
     )  # fmt: skip
-    if told["drift"].get("score", 0) >= SOME:
+    if told["drift"].get(SCORE, 0) >= SOME:
         yield "what it scores has changed: train another, and compare the two"
 
 
@@ -273,16 +274,17 @@ async def drift_report(name: str, days: int, config: Any) -> Any:
 
 def drift_of(kept: Kept, found: Seen) -> dict[str, float]:
     """Give the index of each trait, and of the score; nothing where there are no orders."""
-    if not len(found):
-        return {}
     rank = kept.ranker()
-    columns_ = {n: [row[at] for row in found.table] for at, n in enumerate(kept.card.traits)}
-    columns_["score"] = [rank(row) for row in found.table]
-    return {n: round(stability(bins, columns_[n]), 4) for n, bins in kept.bins.items()}
+    return drifts(kept.bins, kept.card.traits, found.table, [rank(row) for row in found.table])
 
 
 async def _seen(config: Config, since: int, until: int, sources: Any) -> Seen:
     return await _read(config, lambda tx: seen(tx, since, until, sources, ROWS_MAX))
+
+
+async def candidates(config: Config) -> list[Candidate]:
+    """Give who was promoted, to be tried on the past."""
+    return promoted(await _shelf(config))
 
 
 async def _shelf(config: Config) -> Shelf:

@@ -10,15 +10,14 @@ import typer
 
 from farthing.bounded import read_text
 from farthing.cli.options import ConfigOption
-from farthing.cli.risk_models import drift_lines, drift_report, models_app
+from farthing.cli.risk_models import candidates, drift_lines, drift_report, models_app
 from farthing.clock import NS, system_clock
 from farthing.config import load_config
 from farthing.errors import BadConfig, Malformed
 from farthing.opening import open_to_read
-from farthing.risk.orders import Risk
-from farthing.risk.settings import armed_by, read_risk, read_settings
-from farthing.services.backtest import Backtest, backtest
-from farthing.store.cases import labels
+from farthing.risk.settings import armed_by, ladder, read_risk, read_settings, risk_of
+from farthing.services.backtest import Backtest, Rules, backtest, said_of
+from farthing.settings import RiskSettings
 from farthing.store.database import Tx
 from farthing.store.migrate import check_current
 from farthing.store.past_orders import past_orders
@@ -41,10 +40,30 @@ def _lines(told: Any) -> Iterator[str]:
         if told[name]:
             counts = ", ".join(f"{what} {count:,}" for what, count in told[name].items())
             yield f"{_MEANINGS[name]}: {counts}"
+    for model in told["models"]:
+        yield from _tried_lines(model)
     yield from columns(
         [one["payment"], one["act"], one["state"], ", ".join(one["typologies"]),
          "; ".join(one["reasons"])]
         for one in told["examples"]
+    )  # fmt: skip
+
+
+def _tried_lines(model: Any) -> Iterator[str]:
+    """Show what each threshold of a model would have come to."""
+    fault = f"; then it failed: {model['fault']}" if model["fault"] else ""
+    yield (
+        f"{model['role']} {model['name']}: {model['scored']:,} orders scored,"
+        f" {model['bad']:,} of them told to be bad{fault}"
+    )
+    yield from columns(
+        (
+            [f"{one['rank_min']:,}", f"{one['odd']:,}", f"{one['odd_bad']:,}",
+             f"{one['changed'].get('ask', 0):,}", f"{one['changed'].get('refuse', 0):,}"]
+            for one in model["steps"]
+        ),
+        right=(0, 1, 2, 3, 4),
+        heads=("rank_min", "odd", "of them bad", "asked for it", "refused for it"),
     )  # fmt: skip
 
 
@@ -76,23 +95,30 @@ async def backtest_risk(
     days: Annotated[
         int, typer.Option(min=0, help="Judge the orders of the last days; 0 for all.")
     ] = 0,
+    models: Annotated[
+        bool,
+        typer.Option("--models/--no-models", help="Have champion and challenger score them too."),
+    ] = True,
     config: ConfigOption = None,
 ) -> Any:
     """Replay the orders that the books have, and say what rules would have done with them.
 
     Nothing is changed, and a hub may run beside it. Where orders came from is not in the books, so
-    rules about places are silent.
+    rules about places are silent. Models that were promoted score every order, and it is said what
+    would change at which threshold.
 
     Example: farthing risk backtest --days 30 --rules stricter.toml
     """
-    risk = _risk(rules)
+    settings = _settings(rules)
     loaded = load_config(config)
+    who = await candidates(loaded) if models else []
+    tried = Rules(risk_of(settings), who, ladder(settings))
     since = system_clock() - days * _DAY_NS if days else 0
     with Threads(1) as readers:
         database = open_to_read(loaded, readers)
         try:
             check_current(database)
-            found: Backtest = await database.read(lambda tx: _replayed(tx, risk, since))
+            found: Backtest = await database.read(lambda tx: _replayed(tx, tried, since))
         finally:
             database.close()
     return msgspec.to_builtins(found)
@@ -132,20 +158,20 @@ async def drift(
     return await drift_report(model, days, config)
 
 
-def _risk(file: Path | None) -> Risk:
-    """Read the rules.
+def _settings(file: Path | None) -> RiskSettings:
+    """Read the rules, and try them: what cannot be meant is refused with its file.
 
     Raises: BadConfig with the file.
     """
     if file is None:
-        return read_risk({})
+        return RiskSettings()
     told = _told(file)
-    return _at(file, lambda: read_risk(told))
+    _at(file, lambda: read_risk(told))
+    return _at(file, lambda: read_settings(told))
 
 
-def _replayed(tx: Tx, risk: Risk, since_ns: int) -> Backtest:
-    verdicts = {label.payment: label.verdict for label in labels(tx)}
-    return backtest(past_orders(tx), risk, since_ns, verdicts)
+def _replayed(tx: Tx, rules: Rules, since_ns: int) -> Backtest:
+    return backtest(past_orders(tx), rules, since_ns, said_of(tx))
 
 
 def _told(file: Path) -> Any:

@@ -152,6 +152,18 @@ LINES: dict[str, Line] = {
         "Report it: a fault of this software",
         ("why", "hint"),
     ),
+    "risk.backtest_failed": Line(
+        "error",
+        "a backtest that was begun in the console broke; nothing else did",
+        "Report it: a fault of this software",
+        ("exception",),
+    ),
+    "risk.backtest_not_noted": Line(
+        "error",
+        "how far a backtest of the console is could not be written beside the books",
+        "Mend or free the disk of the hub's folder",
+        ("why",),
+    ),
     "risk.scores_not_written": Line(
         "error",
         "what models found remarkable could not be written down; all else goes on",

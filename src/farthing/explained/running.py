@@ -51,6 +51,7 @@ HINTS = {
     "malformed-head": "Run farthing audit; a head was changed or cut.",
     "malformed-receipt": "Pass the receipt as it was given, as JSON.",
     "metrics-address": "Write it like 127.0.0.1:9402; from elsewhere ask /metrics with a key.",
+    "backtest-running": "Wait until it has ended: the page Risk of the console says how far it is.",
     "model-has-no-role": "See who scores: farthing risk models list",
     "model-roles-unusable": "Promote the model again: farthing risk models promote NAME",
     "model-unnamed": "Name one: farthing risk models list; or promote one first.",

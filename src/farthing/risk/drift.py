@@ -6,10 +6,13 @@ Source: Siddiqi, Credit Risk Scorecards (2006), chapter 8.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
 import msgspec
+
+SCORE = "score"
+"""The name under which a model's own ranks are binned, beside the traits."""
 
 _BINS = 10
 _SHARE_MIN = 1e-4
@@ -37,6 +40,22 @@ def stability(bins: Bins, seen: Sequence[float]) -> float:
     pairs = zip(bins.shares, _shares(bins.edges, seen), strict=True)
     floored = [(max(then, _SHARE_MIN), max(now, _SHARE_MIN)) for then, now in pairs]
     return sum((now - then) * log(now / then) for then, now in floored)
+
+
+def drifts(
+    bins: Mapping[str, Bins],
+    names: Sequence[str],
+    table: Sequence[Sequence[int]],
+    ranks: Sequence[int],
+) -> dict[str, float]:
+    """Give the index of each trait and of the ranks; nothing where there are no orders."""
+    if not table or not ranks:
+        return {}
+    seen: dict[str, Sequence[float]] = {
+        name: [row[at] for row in table] for at, name in enumerate(names)
+    }
+    seen[SCORE] = ranks
+    return {name: round(stability(bins[name], seen[name]), 4) for name in seen if name in bins}
 
 
 def said(index: float) -> str:

@@ -18,6 +18,9 @@ HOURS_COUNTED_MAX = 255
 FOLLOWS = 8
 """Of how many payments `usual_units` is about the mean: each moves it by an eighth."""
 
+RANKS_MAX = 8
+"""How many ranks of the last hour are remembered: of more, the last two are taken together."""
+
 TOLD_MAX = 16
 """Of how many sets of typologies a device is known to have been flagged by them lately."""
 
@@ -32,13 +35,15 @@ class KnownDevice:
 
     Shape: `orders` counts all that were added; while it is below `calm_orders`, and it is not yet
            `calm_until` in Unix seconds, no rule has anything to say of plain orders (`calm.py`).
-           The higher its `stamp`, the later it was seen.
+           `rank` is the highest that a model gave until `rank_until`, and `lower_ranks` are those
+           which come after it by then, each lower than the one before and later. The higher its
+           `stamp`, the later it was seen.
     """
 
     __slots__ = (
         "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest",
-        "minute", "newest_payee", "orders", "payees", "payments", "places", "rank", "rank_until",
-        "stamp", "told", "usual",
+        "lower_ranks", "minute", "newest_payee", "orders", "payees", "payments", "places", "rank",
+        "rank_until", "stamp", "told", "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,7 +51,9 @@ class KnownDevice:
         self.hour = Window(10 * MINUTE, 6)
         self.payments = self.usual = self.largest = 0
         self.orders = self.calm_orders = self.calm_until = self.stamp = 0
-        self.rank = self.rank_until = 0
+        self.rank: int = 0
+        self.rank_until: int = 0
+        self.lower_ranks: tuple[tuple[int, int], ...] = ()
         self.calm_zone = self.newest_payee = ""
         self.payees: dict[str, int] = {}
         self.places: dict[str, int] = {}
@@ -62,6 +69,7 @@ class KnownDevice:
         made.orders, made.calm_orders = self.orders, self.calm_orders
         made.calm_until, made.calm_zone = self.calm_until, self.calm_zone
         made.stamp, made.rank, made.rank_until = self.stamp, self.rank, self.rank_until
+        made.lower_ranks = self.lower_ranks
         made.payees, made.newest_payee = self.payees.copy(), self.newest_payee
         made.places = self.places.copy()
         made.hours, made.hours_counted = self.hours[:], self.hours_counted
@@ -78,10 +86,21 @@ class KnownDevice:
         return bool(self.told) and self.told.get(typologies) == at // HOUR
 
     def heed(self, rank: int, at: int) -> None:
-        """Hear what a model found of an order of an hour's; the highest of it stays."""
-        if at >= self.rank_until or rank >= self.rank:
-            self.rank, self.rank_until = rank, at + HOUR
+        """Hear what a model found of an order; each rank counts for an hour."""
+        known = ((self.rank, self.rank_until), *self.lower_ranks)
+        higher = [one for one in known if one[0] > rank and one[1] > at]
+        if len(higher) >= RANKS_MAX:
+            rank = higher.pop()[0]
+        (self.rank, self.rank_until), *lower = (*higher, (rank, at + HOUR))
+        self.lower_ranks = tuple(lower)
         self.calm_orders = 0
+
+    def rank_at(self, now: int) -> int:
+        """Give the highest rank of the last hour; 0 if a model has said nothing."""
+        while now >= self.rank_until and self.lower_ranks:
+            (self.rank, self.rank_until), *lower = self.lower_ranks
+            self.lower_ranks = tuple(lower)
+        return self.rank if now < self.rank_until else 0
 
     def tell(self, typologies: Sequence[str], at: int) -> None:
         """Remember that it was flagged by these typologies."""
@@ -94,7 +113,10 @@ class KnownDevice:
         self.hour.add(units)
         # The first payments are averaged as they are; later the newest eight count most.
         self.payments = payments = self.payments + 1
-        self.usual += (units - self.usual) // min(payments, FOLLOWS)
+        more = units - self.usual  # Rounded towards what was paid, or small amounts never count.
+        self.usual += (
+            more // min(payments, FOLLOWS) if more < 0 else -(-more // min(payments, FOLLOWS))
+        )
         if units > self.largest:
             self.largest, self.calm_orders = units, 0
         if payee == self.newest_payee:

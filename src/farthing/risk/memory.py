@@ -146,7 +146,7 @@ def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
         device.payees.get(ordered.payee, 0),
         len(device.places), device.places.get(place, 0),
         payee.payments, day.count, month.count,
-        device.rank if now < device.rank_until else 0,
+        device.rank_at(now) if device.rank else 0,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from farthing.core.judgements import Draft, Judgement, Ordered, Ranked
 from farthing.errors import InvariantBroken
+from farthing.risk.base import Facts
 from farthing.risk.drafts import RiskDraft
 from farthing.risk.judging import Judge
 from farthing.risk.memory import Memory
@@ -36,6 +37,10 @@ class Risk:
         if not isinstance(draft, RiskDraft):
             raise InvariantBroken("invariant-broken", "a draft is taken by who made it")
         draft.settle()
+
+    def facts(self, ordered: Ordered) -> Facts:
+        """Tell what is known as an order comes in. Nothing is kept."""
+        return self._memory.facts(ordered)
 
     def judge(self, ordered: Ordered) -> Judgement:
         """Judge an order by all that was kept before it. Nothing is kept."""

@@ -15,6 +15,9 @@ thousand, by the hundred between."""
 
 RANK_MAX = _WHOLE
 
+RANK_TOLD_MIN = 90_000
+"""Ranks below this are told to nobody: no rule speaks of them."""
+
 
 def quantiles(seen: Sequence[float]) -> list[float]:
     """Thin many numbers out to one for each place of the grid."""

@@ -13,6 +13,7 @@ from farthing.misfits import misfit
 from farthing.risk import rules
 from farthing.risk.base import Rule
 from farthing.risk.judging import Armed, Judge, State
+from farthing.risk.ladders import Ladder, ladder_of
 from farthing.risk.memory import Memory
 from farthing.risk.orders import Risk
 from farthing.risk.own import NAME, Own, OwnRule
@@ -41,8 +42,24 @@ def read_risk(told: Mapping[str, Any]) -> Risk:
 
     Raises: BadConfig with the section and the setting.
     """
-    settings = read_settings(told)
+    return risk_of(read_settings(told))
+
+
+def risk_of(settings: RiskSettings) -> Risk:
+    """Make what judges orders as these settings say, whatever the hub's mode is.
+
+    Raises: BadConfig with the section and the setting.
+    """
     return _risk(settings, armed_by(settings))
+
+
+def ladder(settings: RiskSettings) -> Ladder:
+    """Make judges who hear a model at several thresholds, and one who hears none.
+
+    Raises: BadConfig with the section and the setting.
+    """
+    armed = armed_by(settings)
+    return ladder_of(armed, _typologies(settings, [one.name for one in armed]))
 
 
 def read_settings(told: Mapping[str, Any]) -> RiskSettings:
@@ -138,6 +155,9 @@ def _typologies(settings: RiskSettings, known: Sequence[str]) -> dict[str, Typol
 
 def _check_thresholds(section: str, typology: Typology) -> None:
     review, stop = typology.review, typology.stop
+    if review is None and stop is None:
+        detail = f"[{section}] asks for nothing: say from which weight on, as review or stop"
+        raise BadConfig("config-invalid", detail)
     if review is not None and stop is not None and stop <= review:
         detail = f"[{section}] stop must be above review, or nobody is ever asked"
         raise BadConfig("config-invalid", detail)

@@ -2,17 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from farthing.clock import NS
-from farthing.core.judgements import Act, Judgement, Ordered
-from farthing.core.payments import State
+from farthing.core.judgements import Act, Judgement
+from farthing.risk.ladders import ALONE, Ladder
 from farthing.risk.orders import Risk
+from farthing.services.learning import SOURCES, Retold
+from farthing.services.trying import CHAMPION, Candidate, Tried, Trying
+from farthing.store.cases import labels as verdicts_of
+from farthing.store.database import Tx
+from farthing.store.labels import Label, labels
 from farthing.store.past_orders import PastOrder
 
 EXAMPLES_MAX = 20
-_UNPAID = (State.REFUSED.value, State.AWAITING.value)
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -32,7 +36,8 @@ class Backtest(msgspec.Struct, frozen=True):
            `acts` counts what the rules that are on say, `would` those in shadow too; `changed`
            counts orders that were paid unasked, and would have been asked about or refused;
            `rules` and `typologies` count orders; `verdicts` count, of orders whose cases somebody
-           has decided, what rules say of each verdict's; `examples` are the newest, newest first.
+           has decided, what rules say of each verdict's; `examples` are the newest, newest first;
+           `models` are those that have scored, the champion first.
     """
 
     replayed: int
@@ -45,6 +50,97 @@ class Backtest(msgspec.Struct, frozen=True):
     failed: dict[str, int]
     verdicts: dict[str, int]
     examples: Sequence[Example]
+    models: Sequence[Tried] = ()
+
+
+class Rules(NamedTuple):
+    """What is tried: rules, who scores beside them, and the same rules at other thresholds.
+
+    Shape: the champion is heard by the rules; a challenger by others like them.
+    """
+
+    risk: Risk
+    who: Sequence[Candidate] = ()
+    ladder: Ladder = ALONE
+
+
+class Said(NamedTuple):
+    """What people have said of payments: the verdict of each, and labels as they were told."""
+
+    verdicts: Mapping[str, str] = {}
+    told: Sequence[Label] = ()
+
+
+NOTHING_SAID = Said()
+
+
+class Replay:
+    """Takes orders in their order, and counts what the rules say of those since a time.
+
+    Shape: what was paid is what the books say was paid, whatever the rules would have done;
+    """
+
+    def __init__(self, rules: Rules, said: Said, since_ns: int = 0) -> None:
+        self._risk, self._since_ns = rules.risk, since_ns
+        self._count, self.replayed = _Count(said.verdicts), 0
+        self._retold = Retold(said.told)
+        self._models = _trying(rules, said)
+
+    def add(self, one: PastOrder) -> None:
+        """Take the next order."""
+        counts = one.created_ns >= self._since_ns
+        ordered = self._retold.reach(one)
+        if counts:
+            self._count.add(one, self._risk.judge(ordered))
+        for model in self._models:
+            if counts:
+                model.judge(one, ordered)
+            if model.risk is not self._risk:
+                model.risk.keep(ordered, paid=one.was_paid)
+        self._risk.keep(ordered, paid=one.was_paid)
+        if self._models:
+            traits = self._retold.traits.of(ordered)
+            for model in self._models:
+                model.score(one, ordered, traits, counts=counts)
+            if one.was_paid:
+                self._retold.traits.keep(ordered)
+        self.replayed += 1
+
+    def found(self) -> Backtest:
+        """Tell what was counted until now."""
+        count = self._count
+        return Backtest(
+            self.replayed, count.judged, dict(count.acts), dict(count.would), dict(count.changed),
+            dict(count.rules.most_common()), dict(count.typologies.most_common()),
+            dict(count.failed), dict(sorted(count.verdicts.items())), count.examples[::-1],
+            [model.found() for model in self._models],
+        )  # fmt: skip
+
+
+def backtest(
+    past: Iterable[PastOrder], rules: Rules, since_ns: int = 0, said: Said = NOTHING_SAID
+) -> Backtest:
+    """Replay orders, and count what the rules say of those since a time: see `Replay`."""
+    replay = Replay(rules, said, since_ns)
+    for one in past:
+        replay.add(one)
+    return replay.found()
+
+
+def said_of(tx: Tx, after: str = "", leaf: int = 0) -> Said:
+    """Read what people have said of payments that come after one, and since a leaf."""
+    verdicts = {one.payment: one.verdict for one in verdicts_of(tx, after.replace("pay", "cas", 1))}
+    return Said(verdicts, [label for label in labels(tx, leaf) if label.source in SOURCES])
+
+
+def _trying(rules: Rules, said: Said) -> list[Trying]:
+    """Have the champion heard by the rules, and who else there is by others like them."""
+    bad = {label.payment: label.bad for label in said.told}  # Told otherwise later is told right.
+    bads = {payment for payment, is_bad in bad.items() if is_bad}
+    return [
+        Trying(one, rules.risk if one.role == CHAMPION else rules.risk.anew(), rules.ladder, bads)
+        for one in rules.who
+    ]
 
 
 class _Count:
@@ -67,41 +163,10 @@ class _Count:
         self.failed.update(judgement.failed)
         if (verdict := self._known.get(past.payment)) is not None:
             self.verdicts[f"{verdict}: {judgement.would.value}"] += 1
-        if judgement.act is not Act.ALLOW and was_paid(past) and not past.asked:
+        if judgement.act is not Act.ALLOW and past.was_paid and not past.asked:
             self.changed[judgement.act.value] += 1
         if judgement.would is not Act.ALLOW:
             self.examples = [*self.examples[1 - EXAMPLES_MAX :], _example(past, judgement)]
-
-
-def backtest(
-    past: Iterable[PastOrder],
-    risk: Risk,
-    since_ns: int = 0,
-    verdicts: Mapping[str, str] | None = None,
-) -> Backtest:
-    """Replay orders, and count what the rules say of those since a time.
-
-    Shape: what was paid is what the books say was paid, whatever the rules would have done;
-           `verdicts` are what people have said of payments.
-    """
-    count, replayed = _Count(verdicts or {}), 0
-    for one in past:
-        ordered = Ordered(one.device, one.payee, one.amount, one.created_ns // NS, one.zone)
-        if one.created_ns >= since_ns:
-            count.add(one, risk.judge(ordered))
-        risk.keep(ordered, paid=was_paid(one))
-        replayed += 1
-    return Backtest(
-        replayed, count.judged, dict(count.acts), dict(count.would), dict(count.changed),
-        dict(count.rules.most_common()), dict(count.typologies.most_common()), dict(count.failed),
-        dict(sorted(count.verdicts.items())),
-        count.examples[::-1],
-    )  # fmt: skip
-
-
-def was_paid(past: PastOrder) -> bool:
-    """Tell whether an order was authorised; what was voided or expired later, was."""
-    return past.state not in _UNPAID
 
 
 def _example(past: PastOrder, judgement: Judgement) -> Example:

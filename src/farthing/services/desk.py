@@ -13,9 +13,11 @@ from farthing.services.notices import Notices
 from farthing.services.organisation import Organisation
 from farthing.services.payments import Payments
 from farthing.services.people import People
+from farthing.services.scorers import Scorers
 from farthing.services.sessions import Sessions
 from farthing.services.streams import Streams
 from farthing.services.ticking import Ticking
+from farthing.services.trials import Trials
 from farthing.services.turns import Turns
 from farthing.settings import Config
 
@@ -34,6 +36,7 @@ class Desk:
 
     Shape: `streams` has places for long answers, `feed` the events that they tell; lists are
            made in `turns`; `organisation` is what people sign in by; `movements` go by `rails`;
+           `scorers` are those of this process, where it scores; rules are tried in `trials`;
            `metrics` writes the page of metrics; `fault` says in a word why payments cannot be
            taken now, nothing if they can.
     """
@@ -56,6 +59,8 @@ class Desk:
     rails: Mapping[str, Rail] = field(default_factory=dict[str, Rail])
     turns: Turns = field(default_factory=Turns)
     organisation: Organisation | None = None
+    scorers: Scorers | None = None
+    trials: Trials = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the places that the configuration allows."""
@@ -63,3 +68,4 @@ class Desk:
         self.feed = EventFeed(self.ctx, lambda: self.closing)
         self.ticking = Ticking(self.ctx, self.sessions)
         self.movements = Movements(self.ctx, self.rails)
+        self.trials = Trials(self.ctx, self.config.path("last-backtest.json"))

@@ -14,7 +14,6 @@ from farthing.risk.days import DAYS
 from farthing.risk.known import DAY
 from farthing.risk.training import Seen
 from farthing.risk.traits import Traits
-from farthing.services.backtest import was_paid
 from farthing.store.database import Tx
 from farthing.store.labels import Label, Source, labels
 from farthing.store.past_orders import PastOrder, past_orders
@@ -36,27 +35,39 @@ class Row(NamedTuple):
     traits: Sequence[int]
 
 
+class Retold:
+    """Traits as past orders come in again, and what was told of earlier ones until then."""
+
+    def __init__(self, told: Sequence[Label], traits: Traits | None = None) -> None:
+        self.traits = Traits() if traits is None else traits
+        self._named = {label.payment for label in told}
+        self._ordered: dict[str, Ordered] = {}
+        self._waiting = sorted((one for one in told if one.bad), key=lambda one: one.at)[::-1]
+
+    def reach(self, one: PastOrder) -> Ordered:
+        """Hear what had been told when this order came in, and give it as it is judged."""
+        at = one.created_ns // NS
+        while self._waiting and self._waiting[-1].at <= at:
+            bad = self._ordered.get(self._waiting.pop().payment)
+            if bad is not None:
+                self.traits.tell_bad(bad)
+        ordered = Ordered(one.device, one.payee, one.amount, at, one.zone)
+        if one.payment in self._named:
+            self._ordered[one.payment] = ordered
+        return ordered
+
+
 def rows(
     past: Iterable[PastOrder], told: Sequence[Label], since: int, traits: Traits | None = None
 ) -> Iterator[Row]:
     """Give the traits of orders since a time, in their order; those before are remembered."""
-    known = Traits() if traits is None else traits
-    named = {label.payment for label in told}
-    ordered_by: dict[str, Ordered] = {}
-    waiting = sorted((label for label in told if label.bad), key=lambda one: one.at)[::-1]
+    retold = Retold(told, traits)
     for one in past:
-        at = one.created_ns // NS
-        while waiting and waiting[-1].at <= at:
-            bad = ordered_by.get(waiting.pop().payment)
-            if bad is not None:
-                known.tell_bad(bad)
-        ordered = Ordered(one.device, one.payee, one.amount, at, one.zone)
-        if one.payment in named:
-            ordered_by[one.payment] = ordered
-        if at >= since:
-            yield Row(at, one.payment, known.of(ordered))
-        if was_paid(one):
-            known.keep(ordered)
+        ordered = retold.reach(one)
+        if ordered.at >= since:
+            yield Row(ordered.at, one.payment, retold.traits.of(ordered))
+        if one.was_paid:
+            retold.traits.keep(ordered)
 
 
 def seen(

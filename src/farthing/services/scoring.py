@@ -21,6 +21,7 @@ from farthing.core.payments import PAYMENTS
 from farthing.errors import FarthingError
 from farthing.folders import private_folder
 from farthing.risk.orders import REACH
+from farthing.risk.quantiles import RANK_TOLD_MIN
 from farthing.risk.traits import Traits
 from farthing.services.context import Context
 from farthing.services.learning import SOURCES
@@ -34,8 +35,6 @@ from farthing.threads import Threads
 log = structlog.get_logger()
 
 PAGE_LEAVES, CHUNK = 500, 64
-TOLD_MIN = 90_000
-"""Ranks below this are told to nobody: no rule would speak of them."""
 
 _EVERY_SECONDS, _PATIENCE_SECONDS = 0.2, 0.5
 _REST = 9
@@ -112,8 +111,12 @@ class Scoring:
         while self._next < end:
             await self._read(self._next, min(end, self._next + PAGE_LEAVES))
             self.behind = end - self._next
-        now = self._ctx.now_s()
-        await self._thread.run(self.scorers.make_first, now)
+        await self._thread.run(self._look_up, self._ctx.now_s())
+
+    def _look_up(self, now: int) -> None:
+        """Do what is due by time."""
+        self.scorers.make_first(now)
+        self.scorers.measure_drift(now)
 
     def _begin(self, end: int) -> None:
         first = max(1, end - REACH)
@@ -156,7 +159,9 @@ class Scoring:
         self._write_down([name for name, _ in new], ranks)
         champion = ranks.get("champion", ())
         pairs = zip(new, champion, strict=False)
-        return [Ranked(one.device, rank, one.at) for (_, one), rank in pairs if rank >= TOLD_MIN]
+        return [
+            Ranked(one.device, rank, one.at) for (_, one), rank in pairs if rank >= RANK_TOLD_MIN
+        ]
 
     def _write_down(self, names: Sequence[str], ranks: Mapping[Role, Sequence[int]]) -> None:
         """Write down what anybody found remarkable, side by side."""

@@ -32,9 +32,12 @@ def waiting(tx: Tx) -> dict[str, int]:
     return {state.value: counts.get(state.value, 0) for state in (Standing.OPEN, Standing.PROPOSED)}
 
 
-def labels(tx: Tx) -> Iterator[Label]:
-    """Give each decision as it is now, by the age of payments; few are in memory at once."""
-    mapped, after = mapping(CASES), ""
+def labels(tx: Tx, after: str = "") -> Iterator[Label]:
+    """Give each decision as it is now, by the age of payments; few are in memory at once.
+
+    Shape: `after` is a case's name, as old as its payment's.
+    """
+    mapped = mapping(CASES)
     sql = f"{mapped.select} WHERE state = 'decided' AND id > ? ORDER BY id LIMIT {_PAGE}"
     while rows := tx.rows(sql, (after,)):
         for values in rows:

@@ -9,11 +9,13 @@ from farthing.clock import NS
 from farthing.core.devices import DEVICES
 from farthing.core.mandates import MANDATES
 from farthing.core.orders import SKEW_SECONDS_MAX
-from farthing.core.payments import PAYMENTS
+from farthing.core.payments import PAYMENTS, State
 from farthing.store.database import Tx
 from farthing.store.mapping import mapping
 
 PAGE = 2000
+
+_UNPAID = (State.REFUSED.value, State.AWAITING.value)
 
 
 class PastOrder(NamedTuple):
@@ -33,37 +35,88 @@ class PastOrder(NamedTuple):
     asked: bool
     zone: str
 
+    @property
+    def was_paid(self) -> bool:
+        """Whether it was authorised; what was voided or expired later, was."""
+        return self.state not in _UNPAID
 
-def past_orders(tx: Tx, since_ms: int = 0) -> Iterator[PastOrder]:
-    """Give every order since a time in the order of its time, with few of them in memory.
+
+class InTime:
+    """Puts orders that come by their ids into the order of their time, with few of them waiting.
 
     A payment's id is as old as its order's nonce, and an order may be that much younger than its
     nonce, but older only by a skew of clocks: so what is younger than the newest id can wait.
     """
-    waiting: list[PastOrder] = []
-    for order in _by_id(tx, since_ms):
+
+    def __init__(self) -> None:
+        self._waiting: list[PastOrder] = []
+
+    def add(self, order: PastOrder) -> Iterator[PastOrder]:
+        """Take the next order by its id, and give those before which none can come any more."""
+        waiting = self._waiting
         heapq.heappush(waiting, order)
         made_ns = ids.time_ms(ids.number("pay", order.payment)) * 1_000_000
         while waiting and waiting[0].created_ns < made_ns - (SKEW_SECONDS_MAX + 1) * NS:
             yield heapq.heappop(waiting)
-    while waiting:
-        yield heapq.heappop(waiting)
+
+    def rest(self) -> Iterator[PastOrder]:
+        """Give those that still wait."""
+        while self._waiting:
+            yield heapq.heappop(self._waiting)
 
 
-def _by_id(tx: Tx, since_ms: int) -> Iterator[PastOrder]:
-    zones: dict[str, str] = {}
-    mapped = mapping(PAYMENTS)
-    after = f"{mapped.select} WHERE id > ? ORDER BY id LIMIT {PAGE}"
-    page = tx.rows(after, (ids.name("pay", since_ms << 80),))
+def past_orders(tx: Tx, since_ms: int = 0) -> Iterator[PastOrder]:
+    """Give every order since a time in the order of its time."""
+    in_time, zones = InTime(), dict[str, str]()
+    page = page_after(tx, begin_of(since_ms), zones, PAGE)
     while page:
-        payments = [mapped.row(row) for row in page]
-        _learn_zones(tx, zones, {payment.device for payment in payments})
-        for one in payments:
-            yield PastOrder(
-                one.created_ns, one.id, one.device, one.payee, one.amount, one.state.value,
-                one.reason, one.ask_ends_ns > 0, zones.get(one.device, "UTC"),
-            )  # fmt: skip
-        page = tx.rows(after, (payments[-1].id,))
+        for order in page:
+            yield from in_time.add(order)
+        page = page_after(tx, page[-1].payment, zones, PAGE)
+    yield from in_time.rest()
+
+
+def begin_of(since_ms: int) -> str:
+    """Give what comes before the ids of all orders since a time."""
+    return ids.name("pay", since_ms << 80)
+
+
+def page_after(tx: Tx, after: str, zones: dict[str, str], limit: int) -> list[PastOrder]:
+    """Give the next orders by their ids. Shape: `zones` are those of devices that are known."""
+    mapped = mapping(PAYMENTS)
+    page = tx.rows(f"{mapped.select} WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+    payments = [mapped.row(row) for row in page]
+    _learn_zones(tx, zones, {payment.device for payment in payments})
+    return [
+        PastOrder(
+            one.created_ns, one.id, one.device, one.payee, one.amount, one.state.value,
+            one.reason, one.ask_ends_ns > 0, zones.get(one.device, "UTC"),
+        )
+        for one in payments
+    ]  # fmt: skip
+
+
+class Stretch(NamedTuple):
+    """Some orders by their ids: those after one, how many, and up to which leaf there is none."""
+
+    after: str
+    orders: int
+    leaf: int
+    is_whole: bool
+
+
+def newest_since(tx: Tx, since_ms: int, most: int) -> Stretch:
+    """Find the orders since a time, the newest so many at most."""
+    after = begin_of(since_ms)
+    newest = "SELECT id, leaf FROM payments WHERE id > ? ORDER BY id DESC LIMIT ?"
+    found = tx.rows(
+        f"SELECT MIN(id), COUNT(*), MIN(leaf) FROM ({newest}) AS newest",  # noqa: S608
+        (after, most + 1),
+    )
+    [(first, count, leaf)] = found
+    if count > most:
+        return Stretch(first, most, leaf - 1, is_whole=False)
+    return Stretch(after, count, (leaf or 1) - 1, is_whole=True)
 
 
 def _learn_zones(tx: Tx, zones: dict[str, str], devices: set[str]) -> None:

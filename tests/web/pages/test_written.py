@@ -26,7 +26,8 @@ LINKS = {"href", "src", "action", "formaction", "content"}
 
 
 FIELDS = ("owner", "account", "device", "category", "what", "kind", "key", "offer", "place",
-          "person", "mailbox", "webhook", "payee", "reason", "found", "verdict")  # fmt: skip
+          "person", "mailbox", "webhook", "payee", "reason", "found", "verdict",
+          "rules")  # fmt: skip
 PATH = "/'onerror=alert(1)"
 """As nasty as a path of an offer may be."""
 
@@ -156,10 +157,11 @@ class Village:
             },
             f"/wallet/devices/{device}/limits/check": {"per": "day", "hours": nasty("")[:60]},
             f"/console/cases/{self.case}/check": {"verdict": "fraud", "reason": nasty("reason")},
+            "/console/risk/try": {"days": "7", "rules": f"[risk]\nmode = '{nasty('rules')}'"},
         }  # fmt: skip
         for path, form in forms.items():
             answer = await self.ada.submit(path, form)
-            self.note(path, answer.status_code, answer.text, (200, 400, 409))
+            self.note(path, answer.status_code, answer.text, (200, 400, 409, 422))
 
     def note(self, path: str, status: int, page: str, good: tuple[int, ...]) -> None:
         """Look at one page."""

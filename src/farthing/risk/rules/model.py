@@ -5,13 +5,13 @@ from typing import Annotated
 import msgspec
 
 from farthing.risk.base import NEVER, Facts
-from farthing.risk.quantiles import RANK_MAX
+from farthing.risk.quantiles import RANK_MAX, RANK_TOLD_MIN
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Speaks where a model, that scores once an order is answered, found one odder than most."""
 
-    rank_min: Annotated[int, msgspec.Meta(ge=1, le=RANK_MAX)] = 99_900
+    rank_min: Annotated[int, msgspec.Meta(ge=RANK_TOLD_MIN, le=RANK_MAX)] = 99_900
 
     def patience(self, facts: Facts) -> int:
         """What a model finds ends the calm by itself."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from farthing.core.flags import read_flag
-from farthing.core.judgements import Act
 from farthing.core.mandates import Mandate, needs_two
 from farthing.core.payments import Payment, State
 from farthing.core.sessions import is_deposit, opening_of
@@ -56,13 +54,6 @@ class Line:
     def two(self) -> bool:
         """Whether two people have to approve it. Shape: of what asks."""
         return self.mandate is not None and needs_two(self.mandate, self.payment.amount)
-
-    @property
-    def odd(self) -> str:
-        """Say what looked odd to rules that had the owner asked."""
-        flag = read_flag(self.payment.risk)
-        asked = flag is not None and flag.act is Act.ASK
-        return "; ".join(one.said for one in flag.reasons if one.acts) if flag and asked else ""
 
     @property
     def state(self) -> str:

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 from unicodedata import bidirectional
@@ -12,6 +12,7 @@ import msgspec
 from farthing.money import Asset
 from farthing.web.api.endpoint import Reply
 from farthing.web.asgi import RawHeaders
+from farthing.web.pages.oddness import oddness, stopped_for
 from farthing.web.pages.words import languages, words
 
 _POLICY = "; ".join(
@@ -131,6 +132,8 @@ class Renderer:
             .render(
                 say=self.say,
                 knows=self.knows,
+                odd=partial(oddness, self.say, self.knows),
+                stopped_for=stopped_for,
                 money=self.figures.markup,
                 plain=self.figures.text,
                 typed=self.figures.typed,

@@ -42,3 +42,23 @@ addEventListener("keydown", (event) => {
 });
 
 if (location.hash === "#find") document.querySelector("[data-search]")?.focus();
+
+// While rules are tried on the past, the page says how far it is.
+async function tell() {
+  const shown = document.querySelector("#tried[data-running]");
+  if (!shown) return;
+  const answer = await fetch("/console/risk/tried", { headers: { accept: "text/html" } }).catch(() => null);
+  if (answer?.ok) {
+    const box = document.createElement("template");
+    box.innerHTML = await answer.text();
+    const next = box.content.querySelector("#tried");
+    if (next?.dataset.running) {
+      for (const part of ["label", "progress"]) shown.querySelector(part).replaceWith(next.querySelector(part));
+    } else if (next) {
+      document.querySelector("#said").textContent = shown.dataset.running;
+      shown.replaceWith(next);
+    }
+  }
+  setTimeout(tell, 1000);
+}
+tell();
