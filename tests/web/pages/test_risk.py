@@ -185,7 +185,7 @@ async def test_rules_are_tried_on_the_past_from_the_page(tmp_path: Path):
         assert "With these rules [risk.rules.new_payee] state = 'off'" in shown
         assert "owner asked 0 0 0 let pass 2 2" in shown
         part = await grace.page("/console/risk/tried")
-        assert part.text.startswith('<div id="tried" class="tried">')
+        assert part.text.startswith('<div id="tried" class="trial">')
 
 
 async def test_what_models_would_have_scored_is_part_of_it(tmp_path: Path):
