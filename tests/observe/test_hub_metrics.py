@@ -9,10 +9,10 @@ from farthing.clock import NS
 from farthing.observe.process import PROCESS
 from farthing.observe.table import EVERY, HUB
 from farthing.services.audit_note import AuditNote, note_file, read_note, write_note
-from farthing.settings import Config
+from farthing.settings import Config, RiskSettings
 from farthing.web.metrics_page import MetricsPage
 from tests.web.api.test_cases import decide, flagged, watched
-from tests.web.api.town import LOCAL, NOBODY, open_town
+from tests.web.api.town import LOCAL, NOBODY, changed, config_in, open_town
 
 from .reading import families, samples, value
 
@@ -230,7 +230,8 @@ async def test_what_judging_takes_is_told_for_the_orders_that_were_judged(tmp_pa
 
 
 async def test_a_hub_that_does_not_judge_tells_of_no_judging(tmp_path: Path):
-    async with open_town(tmp_path) as town:
+    config = changed(config_in(tmp_path), risk=RiskSettings(mode="off"))
+    async with open_town(tmp_path, config=config) as town:
         await town.pay(1500)
         page = await page_of(town)
     assert value(page, "farthing_risk_judged_total") == 0
