@@ -45,3 +45,20 @@ async def test_an_account_in_what_nobody_counts_or_by_a_ward_is_not_opened(tmp_p
         assert OPENS not in (await mia.page("/wallet")).text
         assert (await mia.submit("/wallet/accounts/open", {"asset": "USD"})).status_code == 403
         assert OPENS in (await ada.page("/wallet")).text
+
+
+async def test_what_is_sold_is_paid_into_an_account_that_no_device_pays_from(tmp_path: Path):
+    async with open_town(tmp_path) as town:
+        ada = await Browser(town).joined()  # All that she has is what her device pays from.
+        shown = (await ada.page("/shop/price")).text
+        assert "Open an account for sales" in shown
+        assert town.accounts["purse"] not in shown
+        for _ in range(2):
+            sent = await ada.submit("/wallet/accounts/open", {"asset": "USD", "for": "sales"})
+            assert sent.headers["location"] == "/shop/price"
+        items = (await town.made("GET", "/v1/accounts?limit=500", who=LOCAL))["items"]
+        mine = [one for one in items if one["owner"] == town.owners["buyer"]]
+        [till] = [one["id"] for one in mine if one["name"] == "sales"]
+        shown = (await ada.page("/shop/price")).text
+        assert f'payee = "{till}"' in html.unescape(shown)
+        assert "Open an account for sales" not in shown

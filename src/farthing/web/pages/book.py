@@ -101,6 +101,11 @@ class Book:
             lambda tx: page(tx, ACCOUNTS, where, limit=_ACCOUNTS_MAX)
         )
 
+    async def tills(self) -> list[AccountRecord]:
+        """Read the open accounts that can be paid by any device: those that none pays from."""
+        spent = {one.account.id for one in await self.machines() if not one.device.revoked_ns}
+        return [one for one in await self.open_accounts() if one.id not in spent]
+
     async def balances(self) -> list[Balance]:
         """Read what the owner has."""
         return await self._ctx.database.read(self._balances)

@@ -2,8 +2,10 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from farthing.core.accounts import AccountRecord
 from farthing.errors import BadConfig, Malformed
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.place import one_line, people_url
@@ -32,7 +34,8 @@ async def price_page(visit: Visit) -> Reply:
     """
     told = {name: _typed(visit, name) for name in QUERY}
     accounts = await book_of(visit).open_accounts()
-    payee, asset = (accounts[-1].id, accounts[-1].asset) if accounts else ("", "USD")
+    tills = await book_of(visit).tills()
+    payee, asset = (tills[-1].id, tills[-1].asset) if tills else ("", _asset(accounts))
     toml = _price_file(visit, told, payee, asset)
     parts = urlsplit(told["upstream"])
     if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -41,12 +44,17 @@ async def price_page(visit: Visit) -> Reply:
         "price.html",
         told=told,
         asset=asset,
+        needs_till=bool(accounts) and not tills,
         pers=PERS,
         toml=toml,
         serve=f"farthing proxy --upstream {shlex.quote(told['upstream'])} --prices prices.toml",
         elsewhere=f"--hub {people_url(visit.call.desk.config)}",
         buy=f"farthing pay {shlex.quote(_example(told['path']))}",
     )
+
+
+def _asset(accounts: Sequence[AccountRecord]) -> str:
+    return accounts[-1].asset if accounts else "USD"
 
 
 def _typed(visit: Visit, name: str) -> str:

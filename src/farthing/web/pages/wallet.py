@@ -42,15 +42,17 @@ async def wallet_page(visit: Visit) -> Reply:
 
 
 async def open_account(visit: Visit, form: dict[str, str]) -> Reply:
-    """Open a first account, to have something to hold money; a program opens further ones.
+    """Open a first account, or one to sell into where devices pay from all there are.
 
     Raises: Missing `unknown-asset`.
     """
-    ctx, owner = visit.call.desk.ctx, visit.me.person.owner
-    if not await book_of(visit).balances():
-        unit = OpenAccount(ctx.fresh_name("acc"), owner, form.get("asset", ""), "wallet")
+    ctx, owner, book = visit.call.desk.ctx, visit.me.person.owner, book_of(visit)
+    sells = form.get("for") == "sales"
+    if not (await book.tills() if sells else await book.balances()):
+        name = "sales" if sells else "wallet"
+        unit = OpenAccount(ctx.fresh_name("acc"), owner, form.get("asset", ""), name)
         await ctx.books.commit_one(unit, owner)
-    return visit.go("/wallet")
+    return visit.go("/shop/price" if sells else "/wallet")
 
 
 def asking(visit: Visit) -> dict[str, Any]:
