@@ -14,6 +14,16 @@ NAMES = (LONG[:200], "\u05d0\u05d1\u05d2 7 " * 3, "🔋" * 100)
 FORTUNE = 9_000_000_000_000_001
 """Nine billion, and a millionth. Units: smallest units."""
 
+TINTED = """() => {
+    const look = new MutationObserver(() => {
+        const balance = document.querySelector("#balance.changed .big");
+        if (balance) tinted.push(balance.innerText);
+    });
+    window.tinted = [];
+    look.observe(document, { subtree: true, attributes: true, attributeFilter: ["class"] });
+}"""
+"""What the balance was, each time that it was shown as changed."""
+
 SEEN = """() => {
     const one = document.activeElement, style = getComputedStyle(one);
     const { left, top, width, height } = one.getBoundingClientRect();
@@ -85,6 +95,7 @@ def test_amounts_stand_at_the_point_and_their_currency_above_them_once(
     for amount in (120, 2_250_000, 12_300, 10_000_000, 95_000_000):  # The last is refused.
         hub.pay(pump, till, amount)
     with chromium.person() as ada:
+        ada.page.add_init_script(f"({TINTED})()")
         page = ada.join(hub.link(owner, "Ada"))
         parts = page.locator("#feed .part")
         assert parts.count() == 5
@@ -94,6 +105,7 @@ def test_amounts_stand_at_the_point_and_their_currency_above_them_once(
         hub.pay(pump, till, 1_000_001)  # What comes later moves the point of all.
         expect(parts).to_have_count(6)
         assert len({round(one["x"]) for one in map(box_of, parts.all())}) == 1
+        assert page.evaluate("tinted") == [page.locator("#balance .big").inner_text()]
 
 
 def box_of(one: Any) -> Any:

@@ -11,6 +11,8 @@ from farthing.codec import canonical_json
 from farthing.services.audit_note import AuditNote, write_note
 from farthing.store import overview
 from farthing.web.pages.app import PAGES
+from farthing.web.pages.render import HTML
+from farthing.web.pages.words import languages
 from tests.services.test_webhooks import carried, settled
 from tests.web.api.town import LOCAL, Town, open_town
 
@@ -79,6 +81,18 @@ async def test_the_overview_says_what_is_in_motion_and_what_owners_hold(tmp_path
         assert "None at this moment." in rows["awaiting"]
         assert "None at this moment." in rows["unsettled"]
         assert (await grace.page("/console/motion?state=captured")).status_code == 400
+
+
+async def test_every_page_is_there_in_every_language(tmp_path: Path):
+    async with operated(tmp_path) as (_, grace):
+        paths = {one.path for one in PAGES if one.method == "GET" and one.media == HTML}
+        plain_ones = {path for path in paths if "{" not in path and "organisation" not in path}
+        assert len(plain_ones) > 20
+        for language in languages():
+            for path in plain_ones - {"/", "/sw.js", "/sign-in"}:
+                shown = await grace.page(path, **{"accept-language": language})
+                assert shown.status_code == 200, (language, path)
+                assert f'<html lang="{language}">' in shown.text, path
 
 
 async def test_what_owners_hold_is_listed_account_by_account(tmp_path: Path):

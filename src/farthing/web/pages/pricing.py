@@ -59,7 +59,10 @@ def _asset(accounts: Sequence[AccountRecord]) -> str:
 
 def _typed(visit: Visit, name: str) -> str:
     most = LINE_MAX if name in ("price", "per") else _PLACE_MAX
-    return one_line(visit.call.query.get(name) or _GIVEN[name], most)
+    given = _GIVEN[name]
+    if name == "price" and visit.renderer.language == "de":
+        given = given.replace(".", ",")
+    return one_line(visit.call.query.get(name) or given, most)
 
 
 def _price_file(visit: Visit, told: dict[str, str], payee: str, asset: str) -> str:

@@ -145,9 +145,9 @@ function placed(list, row, key) {
 
 function news(told) {
   const balance = document.querySelector("#balance"), list = document.querySelector("#moved");
-  const before = balance.textContent;
+  const shown = () => balance.textContent.replace(/\s+/g, " ").trim(), before = shown();
   balance.innerHTML = told.balance;
-  balance.classList.toggle("changed", balance.textContent !== before);
+  balance.classList.toggle("changed", shown() !== before);
   if (list && told.moved !== undefined) {
     list.innerHTML = told.moved;
     counted(list);
