@@ -20,6 +20,7 @@ from tests.web.api.test_cases import decide, flagged, watched
 from tests.web.api.test_risk import EAGER
 from tests.web.api.town import Town, changed, config_in, open_town
 
+from .browser import Browser
 from .test_console import operator, plain
 
 
@@ -36,6 +37,17 @@ async def test_a_rule_is_shown_with_how_often_it_spoke_and_what_that_came_to(tmp
         await decide(town, case)
         shown = plain((await grace.page("/console/risk")).text)
         assert "1 50.00 % fraud: 1 of 1" in shown
+
+
+async def test_an_owner_is_told_what_looked_odd_and_no_limit_that_did_not_ask(tmp_path: Path):
+    async with open_town(tmp_path, config=watched(tmp_path)) as town:
+        case = await flagged(town)
+        ada = await Browser(town).joined()
+        for path in ("/wallet", f"/wallet/payments/{case['payment']}"):
+            shown = plain((await ada.page(path)).text)
+            assert "It looks odd: " in shown, path
+            assert "first payment to this seller" in shown or "never paid this seller" in shown
+            assert "You asked to be told above" not in shown
 
 
 async def test_each_figure_leads_to_the_cases_that_it_counts(tmp_path: Path):
