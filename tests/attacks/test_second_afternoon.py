@@ -68,6 +68,12 @@ def test_heads_are_not_noted_in_the_books_own_file(tmp_path: Path):
         '[server]\npublic_url = "file:///etc"\n',
         '[server]\npublic_url = "https://hub.example/\\r\\nX: y"\n',
         '[server]\npublic_url = "https://"\n',
+        '[server]\npublic_url = "https://name:word@hub.example"\n',
+        '[books]\npath = "/"\n',
+        '[books]\npath = "a\\u0000b"\n',
+        '[audit]\nheads_path = "a\\nb"\n',
+        '[notices]\nemail_from = "hub@hub.example\\r\\nBcc: all@hub.example"\n',
+        '[notices]\nemail_from = "hub@hub.example, all@hub.example"\n',
     ],
 )
 def test_what_no_configuration_can_be_is_named(tmp_path: Path, text: str):
@@ -78,6 +84,15 @@ def test_what_no_configuration_can_be_is_named(tmp_path: Path, text: str):
     with pytest.raises(BadConfig) as raised:
         load_config(file, {})
     assert "public_url" not in text or "such as" in raised.value.detail
+
+
+@pytest.mark.parametrize("place", ["hub.example:65536", "[1.2.3.4]", "[::1"])
+def test_a_url_that_leads_nowhere_is_named(tmp_path: Path, place: str):
+    file = tmp_path / "farthing.toml"
+    file.write_text(f'[server]\npublic_url = "https://{place}"\n')
+    with pytest.raises(BadConfig) as raised:
+        load_config(file, {})
+    assert f"{file}, line 2: [server] public_url" in raised.value.detail
 
 
 @pytest.mark.parametrize("port", ["-1", "65536"])

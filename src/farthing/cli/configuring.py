@@ -48,7 +48,7 @@ def found_faults(path: Path, environ: Mapping[str, str]) -> Iterator[str]:
     text = read_file(path).decode("utf-8", "replace") if path.exists() else ""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
         yield f"{path}: {fault}"
         return
     faults = list(setting_faults(content, environ))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -94,6 +95,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises: Malformed.
         """
         self.asset_table()
+        self._check_place()
         check_networks("webhooks", self.webhooks.allow_networks)
         check_networks("notices", self.notices.allow_networks)
         check_networks("oidc", self.oidc.allow_networks)
@@ -102,6 +104,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for code in self.fees:
             self.fee_units(code)
         self.passkey_limits()
+
+    def _check_place(self) -> None:
+        try:
+            _ = urlsplit(self.server.public_url).port
+        except ValueError as fault:
+            raise Malformed("malformed-url", f"[server] public_url: {fault}") from None
+        for section, path in (("books", self.books.path), ("audit", self.audit.heads_path)):
+            if not path.isprintable() or not Path(path).name:
+                raise Malformed("malformed-path", f"[{section}] {path!r} names no file")
 
     def _check_oidc(self) -> None:
         told = self.oidc

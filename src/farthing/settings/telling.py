@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from farthing.settings.told import told
+from farthing.settings.told import MAILBOX, told
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +39,10 @@ class NoticeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, told("a file with its password, for its owner's eyes only")
     ] = ""
     email_from: Annotated[
-        str, told("whom mail comes from: hub@hub.example", examples=["hub@hub.example"])
+        str,
+        told(
+            "whom mail comes from: hub@hub.example", pattern=MAILBOX, examples=["hub@hub.example"]
+        ),
     ] = "farthing@localhost"
     sms_host: Annotated[
         str, told("the message centre (SMPP) that text messages are handed in at; empty: none")

@@ -64,7 +64,7 @@ def read_prices(text: str, assets: Mapping[str, Asset], name: str = "prices.toml
     """
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise _bad_toml(name, text, str(problem)) from None
     lines = Lines(text)
     try:
