@@ -183,5 +183,5 @@ def test_records_beside_a_cluster_are_in_a_file_or_on_a_server(tmp_path):
 def test_a_table_of_rules_is_told_in_the_file_alone(tmp_path: Path):
     with pytest.raises(BadConfig, match="tables are told in the file alone"):
         read(tmp_path, FARTHING_RISK_RULES="velocity")
-    assert read(tmp_path).risk.mode == "off"
+    assert read(tmp_path).risk.mode == "shadow"
     assert read(tmp_path, FARTHING_RISK_MODE="on").risk.mode == "on"
