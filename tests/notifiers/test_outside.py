@@ -17,7 +17,12 @@ INSIDE = [
     "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fc00::1",
     "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2001:0:7f00:1::", "2001:db8::1",
+    "192.0.0.192", "fec0::1", "3fff::1",
 ]  # fmt: skip
+
+
+NOWHERE = ["HTTPS://SHOP.EXAMPLE/", f"https://{'a' * 64}.example/", "https://a..example/"]
+"""What looks like a URL of the web, and cannot be asked."""
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -43,6 +48,7 @@ def test_the_operator_may_allow_a_network_and_no_more_than_that():
         "https://user:word@shop.example/", "http://shop.example/", "https://127.0.0.1/",
         "https://[::1]/", "https://169.254.169.254/latest", "https://shop.example/#part",
         "https://shöp.example/", "https://shop.example\\@evil/", "http://10.0.0.1/",
+        *NOWHERE,
     ],
 )  # fmt: skip
 def test_a_url_that_cannot_be_asked_is_refused_before_it_is_kept(url: str):
@@ -69,6 +75,14 @@ async def test_a_message_is_posted_once_and_what_was_answered_is_told():
     assert receiver.got[0].body == b"hello"
     assert receiver.got[0].headers["x-a"] == "1"
     assert receiver.got[0].headers["host"] == receiver.url.removeprefix("http://")
+
+
+async def test_what_cannot_be_asked_is_unreachable_and_no_error_of_ours():
+    outside = Outside(Networks())
+    for url in NOWHERE:
+        posted = await outside.post(url, [], b"{}")
+        assert (posted.status, posted.fault) == (0, "unreachable"), url
+    await outside.close()
 
 
 async def test_nothing_is_sent_to_an_address_that_is_not_allowed():

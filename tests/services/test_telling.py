@@ -235,6 +235,33 @@ async def test_a_server_that_is_away_is_tried_again_under_the_same_name(told: To
     assert told.box.mails[0]["message-id"].startswith(f"<{tries[0].notice}@")
 
 
+class Broken:
+    """A way with a bug in it."""
+
+    def check(self, place: str, keys: str) -> None:
+        """Take anything."""
+
+    async def tell(self, _place: str, _keys: str, _notice: Any) -> Any:
+        raise ZeroDivisionError
+
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+@in_town
+async def test_a_way_that_is_broken_keeps_nobody_from_the_next(told: Told):
+    await told.prove()
+    told.notices.ways["push"] = Broken()
+    await told.notices.add(told.person, None, "push", "https://push.example/a", "")
+    await told.wish(classes=told.notices_by("push", "email"))
+    async with told.telling():
+        await told.new_key()
+        mails = await told.until(3)
+    assert any("An API key was made" in mail for mail in mails)
+    tries = {(one.way, one.fault) for one in await told.tries()}
+    assert tries == {("push", "unreachable"), ("email", "")}
+
+
 @in_town
 async def test_a_mailbox_that_is_not_there_is_forgotten(told: Told):
     address = await told.prove()

@@ -29,7 +29,10 @@ _REFUSED = [
     for each in (
         "100.64.0.0/10",  # Carriers' own; one cloud keeps its metadata there.
         "168.63.129.16/32",  # A public address at which another cloud keeps its.
+        "192.0.0.0/24",  # And so does a third; older Pythons call it public.
         "192.88.99.0/24",
+        "fec0::/10",  # Sites' own, before there were others.
+        "3fff::/20",
     )
 ]
 _WRAPPED = IPv6Network("64:ff9b::/96"), IPv6Network("2002::/16"), IPv6Network("2001::/32")
@@ -89,7 +92,7 @@ def check_url(url: str, networks: Networks) -> None:
     except ValueError:
         raise Malformed("malformed-url", "this is no URL") from None
     odd = not url.isascii() or not url.isprintable() or " " in url or "#" in url or "\\" in url
-    if odd or parts.scheme not in ("https", "http") or not host:
+    if odd or not url.startswith(("https://", "http://")) or not _can_be_looked_up(host):
         raise Malformed("malformed-url", "give a whole URL like https://shop.example/paid")
     if parts.username is not None or parts.password is not None:
         raise Malformed("url-refused", "a URL with a name or a password in it is not kept")
@@ -101,6 +104,14 @@ def check_url(url: str, networks: Networks) -> None:
         raise Malformed("url-refused", "this address is not one that the hub asks for others")
     if parts.scheme == "http" and not networks.any_configured(address):
         raise Malformed("url-refused", "use https://; what happened is nobody else's business")
+
+
+def _can_be_looked_up(host: str) -> bool:
+    """Tell whether a name has parts, none of them empty or too long. Source: RFC 1035, 2.3.4."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 async def look_up(host: str, port: int) -> list[str]:
@@ -203,6 +214,8 @@ class Outside:
             fault = "" if 200 <= status < 300 else "refused"
         except _FAILURES as failed:
             fault = _fault_of(failed)
+        except (KeyError, ValueError):  # A URL that was kept before it was looked at like this.
+            fault = "unreachable"
         return Posted(status, fault, round((time.monotonic() - began) * 1000), wait)
 
     async def ask(

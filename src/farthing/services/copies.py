@@ -133,6 +133,7 @@ def read_copy(source: Path, folder: Path) -> tuple[Manifest, bytes]:
             if not all(member.isfile() for member in members.values()):
                 raise _malformed(source, "it has links or folders in it")
             manifest = _manifest(_small(tar, members[MANIFEST]), source)
+            (folder / HEADS).touch(mode=0o600)
             (folder / HEADS).write_bytes(_small(tar, members[HEADS]))
             _unpack(tar, members[BOOKS], folder / BOOKS)
             sealed = _small(tar, members[KEYS]) if KEYS in members else b""

@@ -163,7 +163,11 @@ class Lanes:
         if way is None:  # The operator took it out of the configuration meanwhile.
             return Posted(0, "way-off", 0)
         notice = self._notice(found, told, asks)
-        return await way.tell(address.place, address.keys, notice)
+        try:
+            return await way.tell(address.place, address.keys, notice)
+        except Exception as fault:  # Whatever it was, the next way is tried.
+            log.error("notices.failed", way=address.way, fault=fault)
+            return Posted(0, "unreachable", 0)
 
     def _notice(self, found: Pending, told: Told, asks: dict[str, Asked]) -> Notice:
         notices, wishes, lane = self._notices, found.listener.wishes, found.lane

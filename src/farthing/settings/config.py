@@ -112,7 +112,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise Malformed("malformed-url", f"[server] public_url: {fault}") from None
         for section, path in (("books", self.books.path), ("audit", self.audit.heads_path)):
             if not path.isprintable() or not Path(path).name:
-                raise Malformed("malformed-path", f"[{section}] {path!r} names no file")
+                raise Malformed("config-invalid", f"[{section}] {path!r} names no file")
 
     def _check_oidc(self) -> None:
         told = self.oidc
