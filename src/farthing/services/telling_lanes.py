@@ -166,7 +166,7 @@ class Lanes:
         try:
             return await way.tell(address.place, address.keys, notice)
         except Exception as fault:  # Whatever it was, the next way is tried.
-            log.error("notices.failed", way=address.way, fault=fault)
+            log.error("notices.failed", fault=fault)
             return Posted(0, "unreachable", 0)
 
     def _notice(self, found: Pending, told: Told, asks: dict[str, Asked]) -> Notice:
