@@ -93,7 +93,35 @@ def test_roles_that_somebody_else_wrote_are_told(farthing: Terminal, detector: s
     assert told(farthing, "models", "promote", detector)["champion"] == detector
     looked = farthing("doctor", "--offline", FARTHING_RISK_MODE="shadow").out
     assert f"{detector} can score" in looked
-    assert "can score" not in farthing("doctor", "--offline").out
+    assert "can score" not in farthing("doctor", "--offline", FARTHING_RISK_MODE="off").out
     told(farthing, "models", "retire", detector)
     looked = farthing("doctor", "--offline", FARTHING_RISK_MODE="shadow").out
     assert "nobody was promoted" in looked
+
+
+def test_a_backtest_has_promoted_models_score_the_past_threshold_by_threshold(
+    farthing: Terminal, detector: str
+):
+    told(farthing, "models", "promote", detector)
+    try:
+        found = told(farthing, "backtest")
+        [model] = found["models"]
+        assert (model["name"], model["role"], model["fault"]) == (detector, "champion", "")
+        assert model["scored"] == found["judged"] > 10
+        ranks = [one["rank_min"] for one in model["steps"]]
+        odd = [one["odd"] for one in model["steps"]]
+        assert ranks == sorted(ranks)
+        assert odd == sorted(odd, reverse=True)
+        assert odd[0] > 0  # Of two dozen the oddest is odder than all others.
+        shown = farthing("risk", "backtest").out
+        assert f"champion {detector}: {model['scored']} orders scored" in shown
+        assert "99,900" in shown
+        assert told(farthing, "backtest", "--no-models")["models"] == []
+        file = next(farthing.home.rglob(f"{detector}.json"))
+        kept = file.read_bytes()
+        file.unlink()
+        [lost] = told(farthing, "backtest")["models"]
+        assert (lost["scored"], lost["fault"]) == (0, f"there is no model {detector}")
+        file.write_bytes(kept)
+    finally:
+        told(farthing, "models", "retire", detector)
