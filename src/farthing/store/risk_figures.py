@@ -91,4 +91,4 @@ def _add(found: Lately, risk: str, verdict: str) -> None:
 
 def _orders(tx: Tx, begins: str) -> int:
     some = "SELECT 1 AS one FROM payments WHERE id >= ? LIMIT ?"
-    return tx.rows(f"SELECT COUNT(*) FROM ({some}) AS some", (begins, ORDERS_MAX))[0][0]  # noqa: S608
+    return tx.rows(f"SELECT COUNT(*) FROM ({some}) AS found", (begins, ORDERS_MAX))[0][0]  # noqa: S608
