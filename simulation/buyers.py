@@ -129,7 +129,7 @@ def _item(answer: Answer, place: int) -> dict[str, object]:
     if answer.status != 200:
         return facts_of(answer)
     told = answer.told["payments"][place]
-    status = 200 if told["state"] == "captured" else 422
+    status = {"captured": 200, "awaiting": _AWAITS}.get(told["state"], 422)
     code = told["problem"]["code"] if told["problem"] else ""
     payment = told["id"] or ""
     return {"status": status, "payment": payment, "state": told["state"] or "", "code": code}

@@ -11,7 +11,7 @@ from farthing.core.orders import Order
 from farthing.keys import Ed25519Signer
 from simulation.stillness import STILL
 
-ASKED_ABOVE = 40
+ASKED_ABOVE, TWO_ABOVE = 40, 50
 LIFETIMES_SECONDS = (60, 900, 1800, 1800)
 
 
@@ -20,6 +20,7 @@ class Device:
 
     Shape: `skew_seconds` is how wrong its clock is; where it `asks`, its owner is asked above some
            amount, and `awaiting` has what waits for that; where it is `judged`, of any amount.
+           Its owner may let `silence` allow, or want `two` people, whom this world has not.
     """
 
     def __init__(self, account: str, luck: Random) -> None:
@@ -29,6 +30,7 @@ class Device:
         self._signers: dict[str, Ed25519Signer] = {}
         self.skew_seconds = 0.0
         self.asks, self.judged = False, False
+        self.silence, self.two = "refuse", False
         self.awaiting = dict[str, dict[str, Any]]()
 
     def new_key(self) -> Ed25519Signer:

@@ -70,7 +70,7 @@ class HubMachine:
             folder=str(folder),
             books=BooksSettings(own_process="never"),
             limits=_LIMITS,
-            risk=RiskSettings() if judging is None else judging.settings(),
+            risk=RiskSettings(mode="off") if judging is None else judging.settings(),
         )
         disk_luck = Random(luck.random())
         self.disk = Disk(

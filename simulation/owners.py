@@ -6,7 +6,7 @@ from typing import Any
 from farthing.codec import to_base64url
 from farthing.core.devices import enrolment_bytes, rotation_bytes
 from simulation.clients import Client
-from simulation.devices import ASKED_ABOVE, Device, written
+from simulation.devices import ASKED_ABOVE, TWO_ABOVE, Device, written
 from simulation.hubs import HubMachine
 from simulation.town import Town
 from simulation.wire import Request
@@ -15,15 +15,19 @@ BUDGET = 300
 _ASK_SECONDS = 10
 _LARGEST = 10
 _BETWEEN_SECONDS = 0.8
+_YES, _NO = ("approve",), ("deny",)
+_ANSWERS = (_YES, _YES, _YES, _NO, _NO, (*_YES, *_NO), (*_NO, *_YES), ())
 
 
-def mandate_of(owner: str, largest: int | None = None, *, asks: bool = False) -> dict[str, Any]:
+def mandate_of(owner: str, device: Device, largest: int | None = None) -> dict[str, Any]:
     """Write a mandate's terms: a budget for the day, perhaps a largest payment, or to be asked."""
     budget = {"name": "day", "per": "day", "limit": str(BUDGET)}
     terms: dict[str, Any] = {"asset": "USD", "owner": owner, "budgets": [budget]}
     terms["ask_seconds"] = _ASK_SECONDS  # Also where only what is odd is asked about.
-    if asks:
-        terms["ask_above"] = str(ASKED_ABOVE)
+    if device.asks:
+        terms |= {"ask_above": str(ASKED_ABOVE), "on_timeout": device.silence}
+    if device.two:
+        terms["two_above"] = str(TWO_ABOVE)
     return terms if largest is None else terms | {"largest": str(largest)}
 
 
@@ -118,17 +122,18 @@ class Owner(Client):
         await self.made(where, self._terms(), method="PUT")
 
     async def _answer(self) -> None:
-        """Approve or deny what was asked, or leave it to its deadline."""
+        """Approve or deny what was asked, say both at once, or leave it to its deadline."""
         asked, self._device.awaiting = self._device.awaiting, {}
         for payment, facts in asked.items():
-            draw = self.luck.random()
-            if draw < 0.75:
-                verb = "approve" if draw < 0.5 else "deny"
-                request = Request("POST", f"/v1/payments/{payment}/{verb}", door="operator")
-                await self.do(verb, request, of=payment, **facts)
+            verbs = self.luck.choice(_ANSWERS)
+            await asyncio.gather(*(self._say(verb, payment, facts) for verb in verbs))
+
+    async def _say(self, verb: str, payment: str, facts: dict[str, Any]) -> None:
+        request = Request("POST", f"/v1/payments/{payment}/{verb}", door="operator")
+        await self.do(verb, request, of=payment, **facts)
 
     def _terms(self, largest: int | None = None) -> dict[str, Any]:
-        return mandate_of(self._owner, largest, asks=self._device.asks)
+        return mandate_of(self._owner, self._device, largest)
 
     def _begin(self, change: str) -> None:
         self.town.change(change, self._device.id)

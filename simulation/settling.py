@@ -19,6 +19,10 @@ FEE_PPM = 100_000
 Person = Owner | Buyer | Shopper
 
 
+_ASKED = ("", "refuse", "two", "allow")
+"""How owners of buyers are asked: not at all, as they are silent, or so that it takes two."""
+
+
 class Settler:
     """Makes the people of one hub."""
 
@@ -70,22 +74,25 @@ class Settler:
 
     async def _shopper(self, number: int, prefer: str) -> list[Person]:
         town, hub = self._town, self._hub
-        owner, device = await self._device(f"shopper {number}", asks=False)
+        owner, device = await self._device(f"shopper {number}")
         return [owner, Shopper(f"{hub.name} shopper {number}", town, hub, device, prefer)]
 
     async def _buyer(self, number: int, sellers: list[Seller]) -> list[Person]:
         town, hub = self._town, self._hub
-        owner, device = await self._device(f"buyer {number}", asks=number % 2 == 1)
+        owner, device = await self._device(f"buyer {number}", _ASKED[number % len(_ASKED)])
         return [owner, Buyer(f"{hub.name} buyer {number}", town, hub, device, sellers)]
 
-    async def _device(self, name: str, *, asks: bool) -> tuple[Owner, Device]:
+    async def _device(self, name: str, asked: str = "") -> tuple[Owner, Device]:
         town, hub = self._town, self._hub
         of = await self._owner(f"owner of {name}")
         device = Device(await self._account(of, _FUNDS), town.luck)
-        device.hub, device.asks, device.judged = hub.identity, asks, hub.judging is not None
-        if asks:
-            town.note("asks", account=device.account, hub=hub.name)
-        device.mandate = (await self._made("/v1/mandates", mandate_of(of, asks=asks)))["id"]
+        device.hub, device.judged = hub.identity, hub.judging is not None
+        device.asks, device.two = bool(asked), asked == "two"
+        if asked:
+            device.silence = "allow" if asked in ("allow", "two") else "refuse"
+            told = {"silence": device.silence, "two": device.two}
+            town.note("asks", account=device.account, hub=hub.name, **told)
+        device.mandate = (await self._made("/v1/mandates", mandate_of(of, device)))["id"]
         owner = Owner(f"{hub.name} owner of {name}", town, hub, of, device)
         await owner.enrol()
         return owner, device

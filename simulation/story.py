@@ -25,8 +25,10 @@ from simulation.town import Town
 _HUBS = ("hub", "other hub")
 _SECONDS_MAX = 900.0
 _REST_SECONDS = 45.0
-_END_SECONDS = 1_500.0
-"""So far the clock is put forward in the end: what was begun while it was ahead ends as well."""
+_SILENT_SECONDS, _END_SECONDS, _BREATH_SECONDS = 1_500.0, 3_000.0, 5.0
+"""So far the clock is put forward in the end: what was begun or asked while it was ahead ends,
+and then what is held since somebody's silence was a yes.
+"""
 _FREE_BYTES = (1 << 23, 1 << 24, 1 << 26, 1 << 28)
 """How much room the disk says it has: the less, the more often SQLite's log is brought home."""
 
@@ -118,9 +120,11 @@ class Story:
         for one in befalling:
             one.cancel()
         self._spare()
-        for hub in self.hubs:
-            await hub.up()
-            hub.skew_seconds = _END_SECONDS
+        for seconds in (_SILENT_SECONDS, _END_SECONDS):
+            for hub in self.hubs:
+                await hub.up()
+                hub.skew_seconds = seconds
+            await asyncio.sleep(_BREATH_SECONDS)
         await asyncio.sleep(_REST_SECONDS)  # What is late comes, and what runs out has run out.
         for hub in self.hubs:
             await hub.close()

@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.hub_process import HubProcess
 from tests.web.api.town import body_of
 
-from .market import PRICE, Buyer, Market
+from .market import PRICE, Buyer, Goods, Market
 from .people import Person
 from .wire import Told, at_once
 
@@ -33,9 +35,9 @@ class Firm:
         self.buyer: Buyer = market.spender(account, **told)
         self.ada, self.bea = [Person(market, self.owner, name) for name in ("Ada", "Bea")]
 
-    def asks(self) -> tuple[str, Any]:
+    def asks(self, amount: int = PRICE) -> tuple[str, Any]:
         """Ask for a new payment; give its id and the order's body."""
-        body = body_of(self.market.order(self.buyer))
+        body = body_of(self.market.order(self.buyer, amount))
         [asked] = self.market.post("/v1/payments", [body])
         assert (asked.status, asked.json["state"]) == (202, "awaiting")
         return asked.json["id"], body
@@ -109,7 +111,7 @@ def test_of_an_answer_and_the_deadline_one_is_what_becomes_of_it(market: Market,
     terms = {"two_above": str(LINE)} if two else {"two_above": None, "ask_above": str(LINE)}
     firm = Firm(market, ask_seconds=10, on_timeout=silence, **terms)
     began = time.time()
-    asked = [firm.asks()[0] for _ in range(8)]
+    asked = [firm.asks(PRICE + n)[0] for n in range(8)]  # Equal ones that wait would be one.
     if two:
         at(*(firm.ada.answers(payment, "approve")[0] for payment in asked))
     forms = [firm.bea.answers(payment, "approve" if two else "deny") for payment in asked]
@@ -131,3 +133,14 @@ def test_of_an_answer_and_the_deadline_one_is_what_becomes_of_it(market: Market,
             assert last in (("approve", "deadline"), ("deny", firm.bea.id))
     paid = sum(int(firm.shown(payment)["captured"]) for payment in asked)
     assert market.spent(firm.buyer) == paid
+
+
+@pytest.mark.prove
+def test_the_same_holds_through_two_workers(tmp_path: Path):
+    with HubProcess(tmp_path, FARTHING_SERVER_WORKERS="2") as hub:
+        market = Market([hub], Goods())
+        test_two_who_approve_at_one_moment_over_every_hub_have_it_paid_once(Firm(market))
+        test_one_person_in_two_browsers_and_with_a_key_is_not_two(Firm(market))
+        test_of_yes_and_no_at_one_moment_one_is_what_becomes_of_it(Firm(market))
+        market.settled()
+        market.http.close()

@@ -174,6 +174,8 @@ async def test_who_approves_does_not_say_who_the_second_person_is(tmp_path: Path
         ).decode()
         told = await boss.submit("/console/people/invite", ward | {"proof": proof})
         assert told.status_code == 200
+        line = {"asset": "USD", "owner": town.owners["seller"], "two_above": "1"}
+        await town.made("POST", "/v1/mandates", line, who=LOCAL)
         other = form | {"owner": town.owners["seller"]}
         proof = canonical_json(
             await boss.prove("invite-person", await _read_back(boss, other))
