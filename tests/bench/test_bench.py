@@ -105,7 +105,7 @@ def test_orders_are_judged_without_any_books(name, ceilings):
     assert figure.counted >= 1000
     assert figure.refused < figure.counted / 100
     assert 0 < figure.rate_per_s < figure.ceiling_per_s
-    assert figure.cpu_us_each == pytest.approx(1e6 / figure.rate_per_s)
+    assert 0 < figure.cpu_us_each < 2e6 / figure.rate_per_s  # Waiting is no work.
     assert len(figure.runs_per_s) == 3
 
 
