@@ -142,14 +142,20 @@ def test_what_is_read_back_and_shown_once_is_for_everybody(
         page.get_by_role("button", name="Try on the past").click()
         page.get_by_text("orders of 30 days were judged").wait_for()
         look("risk-tried")
-        page.goto(f"{hub.url}/console/people")
-        page.get_by_label("Name").fill("Grace Hopper")
-        page.get_by_label("Looks after the hub as well").check()
-        page.get_by_role("button", name="Read it back").click()
-        look("check-person")
-        page.get_by_role("button", name="Make the link").click()
-        page.wait_for_selector("[data-link]")
-        look("link")
+        invite(page, hub, look)
+
+
+def invite(page: Page, hub: Hub, look: Look) -> None:
+    """Invite somebody on the pages of the console."""
+    page.goto(f"{hub.url}/console/people")
+    page.get_by_label("Name").fill("Grace Hopper")
+    page.get_by_label("Signs in for").select_option(label="Others")  # Not her own: two approve.
+    page.get_by_label("Looks after the hub as well").check()
+    page.get_by_role("button", name="Read it back").click()
+    look("check-person")
+    page.get_by_role("button", name="Make the link").click()
+    page.wait_for_selector("[data-link]")
+    look("link")
 
 
 def test_where_one_goes_to_an_organisation_and_where_notices_stop_is_for_everybody(

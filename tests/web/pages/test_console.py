@@ -10,6 +10,7 @@ from farthing.clock import NS, system_clock
 from farthing.codec import canonical_json
 from farthing.services.audit_note import AuditNote, write_note
 from farthing.store import overview
+from farthing.web.pages import people
 from farthing.web.pages.app import PAGES
 from farthing.web.pages.render import HTML
 from farthing.web.pages.words import languages
@@ -94,6 +95,22 @@ async def test_every_page_is_there_in_every_language(tmp_path: Path):
                 assert shown.status_code == 200, (language, path)
                 whole = "<!doctype html>" in shown.text  # Others are pieces of pages.
                 assert not whole or f'<html lang="{language}">' in shown.text, path
+
+
+async def test_people_are_listed_a_page_at_a_time(tmp_path: Path):
+    async with operated(tmp_path) as (town, grace):
+        owner = {"owner": town.owners["buyer"], "roles": ["owner"]}
+        for number in range(people.LISTED):
+            await town.made("POST", "/v1/people", owner | {"name": f"Guest {number}"}, who=LOCAL)
+        shown = (await grace.page("/console/people")).text
+        assert "Guest 0" in shown
+        assert "Grace<" not in shown
+        older = re.search(r'href="(/console/people\?before=[^"]+)"', shown)
+        assert older
+        shown = (await grace.page(older[1])).text
+        assert "Grace<" in shown
+        assert "Guest" not in shown
+        assert "before=" not in shown
 
 
 async def test_what_owners_hold_is_listed_account_by_account(tmp_path: Path):

@@ -172,7 +172,7 @@ PAGES = [
     _show("/console/risk", "page_risk", for_operators(risk.risk_page)),
     _post("/console/risk/try", "page_try_rules", by_operator(risk.try_rules)),
     _show("/console/risk/tried", "page_tried", for_operators(risk.tried_part)),
-    _show("/console/people", "page_people", for_operators(people.people_page)),
+    _show("/console/people", "page_people", for_operators(people.people_page), people.QUERY),
     _post("/console/people/check", "page_check_person", by_operator(people.check_invitation)),
     _post("/console/people/invite", "page_invite", by_operator(people.invite)),
     _post("/console/people/link", "page_link_person", by_operator(people.link_again)),

@@ -21,7 +21,10 @@ from farthing.web.pages.typed import LINE_MAX
 from farthing.web.pages.visit import Visit
 
 HERE = "/console/people"
-LISTED = 200
+LISTED = 20
+"""So many that the page stays light: each has buttons of its own."""
+
+QUERY = {"before": "Before this person."}
 _FIELDS = ("name", "owner", "role", "operator")
 _ROLES = (Role.OWNER.value, Role.WARD.value)
 
@@ -41,16 +44,21 @@ class Invited:
 
 
 async def people_page(visit: Visit) -> Reply:
-    """Show who may sign in, for whom, and in which roles."""
+    """Show who may sign in, for whom, and in which roles, the newest first.
+
+    Raises: Malformed.
+    """
+    before = one_line(visit.call.query.get("before", ""), 40)
 
     def work(tx: Tx) -> tuple[list[Person], dict[str, OwnerRecord], list[OwnerRecord]]:
-        people = page(tx, PEOPLE, {}, limit=LISTED)
+        people = page(tx, PEOPLE, {}, after=before, limit=LISTED)
         return people, tx.fetch(OWNERS, list({p.owner for p in people})), page(tx, OWNERS, {})
 
     people, owners, newest = await visit.call.desk.ctx.database.read(work)
     choices = {visit.me.owner.id: visit.me.owner, **{owner.id: owner for owner in newest}}
+    older = people[-1].id if len(people) == LISTED else ""
     return visit.page(
-        "people.html", people=people, owners=owners, choices=list(choices.values()), most=LISTED
+        "people.html", people=people, owners=owners, choices=list(choices.values()), older=older
     )
 
 
