@@ -145,6 +145,7 @@ def test_an_ask_is_pushed_and_answered_from_its_notice(chromium: Chromium, hub: 
 
         # It says why it came, and what asks nothing leads to where its like is told otherwise.
         assert "This came because you are told about" in notice["body"]
+        hub.enrol(owner, hub.account(owner, "spare"), "Train 9")
         other = phone.deliver(pushed(receiver, browser, ""))
         assert other["actions"] == ["more"]
         phone.press(other, "more")
