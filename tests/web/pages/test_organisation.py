@@ -250,7 +250,8 @@ async def test_a_session_by_an_organisation_is_short_and_one_signs_out_there_as_
 @pytest.mark.parametrize(
     ("told", "status"),
     [
-        ({"error": "access_denied", "code": ""}, 401), ({"iss": "https://evil.example"}, 401),
+        ({"error": "access_denied", "code": ""}, 401), ({"error": "access_denied"}, 401),
+        ({"iss": "https://evil.example"}, 401),
         ({"state": ""}, 401), ({"state": "x" * 43}, 401), ({"code": ""}, 401),
         ({"code": "guessed"}, 401), ({"code": "x" * 5000}, 414),
     ],
