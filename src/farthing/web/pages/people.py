@@ -21,7 +21,7 @@ from farthing.web.pages.typed import LINE_MAX
 from farthing.web.pages.visit import Visit
 
 HERE = "/console/people"
-LISTED = 20
+LISTED = 12
 """So many that the page stays light: each has buttons of its own."""
 
 QUERY = {"before": "Before this person."}
