@@ -185,3 +185,14 @@ def test_a_table_of_rules_is_told_in_the_file_alone(tmp_path: Path):
         read(tmp_path, FARTHING_RISK_RULES="velocity")
     assert read(tmp_path).risk.mode == "shadow"
     assert read(tmp_path, FARTHING_RISK_MODE="on").risk.mode == "on"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["file:///etc/passwd", "ftp://a.example/v1", "http://me:pw@a.example", "4318"]
+)
+def test_traces_go_to_an_address_of_the_web_alone(tmp_path: Path, endpoint: str):
+    with pytest.raises(BadConfig) as refused:
+        read(tmp_path, f'[tracing]\nendpoint = "{endpoint}"\n')
+    assert "endpoint" in refused.value.problem()["detail"]
+    whole = "http://127.0.0.1:4318/v1/traces"
+    assert read(tmp_path, f'[tracing]\nendpoint = "{whole}"\n').tracing.endpoint == whole

@@ -96,7 +96,12 @@ class TracingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Traces by OpenTelemetry; needs `farthing[otel]`."""
 
     endpoint: Annotated[
-        str, told("where to send them (OTLP over HTTP): http://127.0.0.1:4318/v1/traces")
+        str,
+        told(
+            "where to send them (OTLP over HTTP): http://127.0.0.1:4318/v1/traces",
+            pattern=WEB_URL,
+            examples=["http://127.0.0.1:4318/v1/traces"],
+        ),
     ] = ""
     percent: Annotated[
         int, told("how many of the traces that begin here are drawn", ge=0, le=100)

@@ -43,8 +43,11 @@ def host_of(scope: Scope, headers: Mapping[str, str]) -> str:
 
 
 def _name_in(host: str) -> str:
-    """Give the name in a Host field, without its port."""
-    return urlsplit(f"//{host}").hostname or ""
+    """Give the name in a Host field, without its port; nothing where it cannot be read as one."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def raw_path(scope: Scope) -> str:
