@@ -14,6 +14,7 @@ from farthing.books.cluster_writing import Settle
 from farthing.books.door import Door
 from farthing.books.sql import KeptBy, SqlBooks
 from farthing.clock import Clock, system_clock
+from farthing.core.bounds import Bounds
 from farthing.errors import BadConfig
 from farthing.hand_over import join_writer, start_writer
 from farthing.keys import Signer, fingerprint
@@ -256,7 +257,9 @@ def _notices(ctx: Context, config: Config, read_secret: Callable[[], bytes]) -> 
 def _rails(config: Config) -> dict[str, Rail]:
     if not config.rails.simulated:
         return {}
-    return {Simulated.name: Simulated(config.path("simulated-rail.log"))}
+    rails = config.rails
+    bounds = Bounds(rails.simulated_top_up_max, rails.simulated_open_max)
+    return {Simulated.name: Simulated(config.path("simulated-rail.log"), bounds)}
 
 
 def _close(cluster: Cluster | None) -> None:

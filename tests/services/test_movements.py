@@ -8,6 +8,7 @@ import pytest
 
 from farthing import ids
 from farthing.core.accounts import SetAccountState
+from farthing.core.bounds import Bounds
 from farthing.core.movements import MOVEMENTS, Conclude, Direction, Intend, Said, rail_account
 from farthing.errors import Conflict
 from farthing.money import UNITS_MAX
@@ -301,3 +302,29 @@ async def test_a_movement_that_cannot_go_on_keeps_the_others_going(world, tmp_pa
     world.clock.move(60)
     await story.movements.look()
     assert {one.id for one in await story.known() if one.booked} == set(made[1:])
+
+
+async def test_test_money_is_bounded_so_that_some_is_left_for_others(world, tmp_path):
+    story = Story(world, Simulated(tmp_path / "rail.log"), 0)
+    await story.begin()
+    greedy, modest = story.accounts
+    bounds = Bounds(top_up_units_max=100, open_units_max=150)
+
+    async def move(direction: Direction, account: str, units: int) -> None:
+        ident = ids.name(direction.value, world.fresh())
+        await world.do(
+            Intend(ident, None, direction, account, "USD", units, "simulated", "ok", bounds)
+        )
+        world.clock.move(60)
+        await story.movements.look()
+
+    async def refused(units: int) -> str:
+        with pytest.raises(Conflict) as told:
+            await move(Direction.TOP_UP, modest, units)
+        return told.value.code
+
+    assert await refused(101) == "top-up-too-large"
+    await move(Direction.TOP_UP, greedy, 100)
+    assert await refused(51) == "test-money-out"
+    await move(Direction.PAYOUT, greedy, 101)
+    await move(Direction.TOP_UP, modest, 100)

@@ -22,6 +22,7 @@ from farthing.core.accounts import (
     require_account,
     system_account,
 )
+from farthing.core.bounds import UNBOUNDED, Bounds
 from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
@@ -180,6 +181,7 @@ class Intend:
     units: int
     rail: str
     place: str
+    bounds: Bounds = UNBOUNDED
 
     @property
     def reads(self) -> Sequence[Read]:
@@ -200,6 +202,7 @@ class Intend:
             raise Conflict("account-frozen", "this account is frozen or closed")
         movement = self._begun(record, view.now_ns)
         if self.direction is Direction.TOP_UP:
+            self.bounds.check(self.units, view.account(rail_account(self.rail, record.ledger).id))
             if not _fits(view, movement):
                 raise Conflict("credit-impossible", "that is more than can be counted here")
             return self._written(view, movement)

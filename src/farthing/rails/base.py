@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from farthing.core.bounds import UNBOUNDED, Bounds
 from farthing.core.movements import Direction, Said
 
 
@@ -66,3 +67,15 @@ class NamesPlaces(Protocol):
     """A rail with a few places of its own to choose from; others take what a person writes."""
 
     places: Sequence[str]
+
+
+@runtime_checkable
+class BoundsTopUps(Protocol):
+    """A rail that lets no more than so much come in."""
+
+    bounds: Bounds
+
+
+def bounds_of(rail: Rail) -> Bounds:
+    """Give how much a rail lets come in; one that says nothing has no bounds."""
+    return rail.bounds if isinstance(rail, BoundsTopUps) else UNBOUNDED

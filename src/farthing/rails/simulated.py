@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from farthing.core.bounds import UNBOUNDED, Bounds
 from farthing.core.movements import Said
 from farthing.errors import Conflict
 from farthing.rails.base import Instruction, Report
@@ -32,8 +33,8 @@ class Simulated:
     is_money = False
     places = ("ok", "slow", "fail", "unclear", "lost")
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, bounds: Bounds = UNBOUNDED) -> None:
+        self._path, self.bounds = path, bounds
 
     async def send(self, instruction: Instruction) -> Report:
         """Write the instruction down, once, and behave as its place says."""

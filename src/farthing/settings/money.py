@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from farthing.money import UNITS_MAX
 from farthing.settings.told import SOME_ACCOUNT, told
 
 
@@ -13,6 +14,13 @@ class RailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     simulated: Annotated[
         bool, told("a rail that moves no money: for trying things, never beside real ones")
     ] = False
+    simulated_top_up_max: Annotated[
+        int, told("units that one top-up by it brings in at most", ge=1, le=UNITS_MAX)
+    ] = 10**12
+    simulated_open_max: Annotated[
+        int,
+        told("units of an asset that it has let in and not out, at most", ge=1, le=UNITS_MAX),
+    ] = 10**17
 
 
 class FeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

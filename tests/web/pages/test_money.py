@@ -133,6 +133,15 @@ async def test_what_cannot_be_meant_moves_nothing(tmp_path: Path, fields: dict[s
         assert (await town.made("GET", "/v1/topups", who=LOCAL))["items"] == []
 
 
+async def test_more_test_money_than_there_may_be_at_once_is_refused(tmp_path: Path):
+    async with visited(tmp_path) as (town, ada):
+        assert await bring_in(town, ada, amount="1000001") == 409
+        body = {"account": town.accounts["purse"], "asset": "USD", "units": "1000000000001"}
+        refused = await town.ask("POST", "/v1/topups", body, who=LOCAL)
+        assert (refused.status_code, refused.json()["code"]) == (409, "top-up-too-large")
+        assert (await town.made("GET", "/v1/topups", who=LOCAL))["items"] == []
+
+
 async def test_nobody_moves_anothers_money_or_sees_it(tmp_path: Path):
     async with visited(tmp_path) as (town, ada):
         await bring_in(town, ada, "ok from-my-secret-place")

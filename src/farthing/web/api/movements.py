@@ -7,6 +7,7 @@ from farthing.core.movements import MOVEMENTS, Direction, Intend, Movement
 from farthing.core.owners import Scope
 from farthing.errors import Malformed, Missing
 from farthing.money import parse_units
+from farthing.rails.base import bounds_of
 from farthing.store.queries import page
 from farthing.web.api import answers, bodies
 from farthing.web.api.endpoint import Call, Endpoint, Handler, Reply
@@ -59,6 +60,7 @@ async def _begin(direction: Direction, call: Call) -> Reply:
         units,
         body.rail,
         body.place,
+        bounds_of(desk.rails[body.rail]),
     )
     render = partial(show_movement, _is_money(call, body.rail))
     reply = await call.once(unit, render, status=201)

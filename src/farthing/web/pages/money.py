@@ -16,7 +16,7 @@ from farthing.core.accounts import AccountRecord
 from farthing.core.idempotency import Once, content_hash, idempotency_key
 from farthing.core.movements import MOVEMENTS, Direction, Intend, Movement
 from farthing.errors import Malformed, Missing, Unauthenticated
-from farthing.rails.base import NamesPlaces, Rail
+from farthing.rails.base import NamesPlaces, Rail, bounds_of
 from farthing.services.secrets import new_secret
 from farthing.store.queries import page
 from farthing.web.api.endpoint import Reply
@@ -137,6 +137,7 @@ def _intended(visit: Visit, direction: Direction, moving: Moving) -> tuple[str, 
         moving.units,
         moving.rail.name,
         moving.place,
+        bounds_of(moving.rail),
     )
 
 
