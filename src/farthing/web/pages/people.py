@@ -21,7 +21,7 @@ from farthing.web.pages.typed import LINE_MAX
 from farthing.web.pages.visit import Visit
 
 HERE = "/console/people"
-LISTED = 12
+LISTED, _OWNERS = 12, 25
 """So many that the page stays light: each has buttons of its own."""
 
 QUERY = {"before": "Before this person."}
@@ -52,7 +52,11 @@ async def people_page(visit: Visit) -> Reply:
 
     def work(tx: Tx) -> tuple[list[Person], dict[str, OwnerRecord], list[OwnerRecord]]:
         people = page(tx, PEOPLE, {}, after=before, limit=LISTED)
-        return people, tx.fetch(OWNERS, list({p.owner for p in people})), page(tx, OWNERS, {})
+        return (
+            people,
+            tx.fetch(OWNERS, list({p.owner for p in people})),
+            page(tx, OWNERS, {}, limit=_OWNERS),
+        )
 
     people, owners, newest = await visit.call.desk.ctx.database.read(work)
     choices = {visit.me.owner.id: visit.me.owner, **{owner.id: owner for owner in newest}}
