@@ -1,7 +1,9 @@
 """The line above which two approve is loosened by two: one wants it, another one agrees."""
 
 import asyncio
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from farthing import ids
@@ -98,10 +100,13 @@ async def test_it_is_agreed_to_exactly_and_once(world):
 async def test_whatever_changes_the_mandate_ends_what_was_wanted_of_it(world):
     two = await guarded(world)
     kept = await two.wants(two.ada, two_above=50)
-    await world.do(two.change(two_above=LINE, largest=20))
+    change = two.change(two_above=LINE, largest=20)
+    copied = msgspec.structs.replace(change.wanted, proposed=kept.proposed)
+    assert (await world.do(replace(change, wanted=copied))).proposed == ""
     await refused(world, two.agreeing(two.bea, kept), "mandate-changed")
-    with pytest.raises(Conflict):  # What was read before the change is not wanted of it now.
-        await world.do(ProposeMandate(two.change(two_above=50).wanted, two.ada, 1))
+    # What was read before the change is not wanted of it now.
+    earlier = ProposeMandate(two.change(two_above=50).wanted, two.ada, 1)
+    await refused(world, earlier, "mandate-changed")
     kept = await two.wants(two.ada, two_above=50)
     await world.do(RevokeMandate(two.ident, None))
     await refused(world, two.agreeing(two.bea, await two.now()), "mandate-changed")
@@ -137,15 +142,33 @@ async def test_somebody_of_another_owner_is_nobody(world):
         DeclineMandate(two.ident, other.owner, await answerer(world, other.spender)),
         ProposeMandate(kept, other.ada, kept.revision),
     ):
-        with pytest.raises(Missing):
+        with pytest.raises(Missing) as raised:
             await world.do(unit)
+        assert raised.value.code == "no-such-mandate"
+    nowhere = DeclineMandate(ids.name("man", world.fresh()), None, OPERATOR)
+    with pytest.raises(Missing) as raised:
+        await world.do(nowhere)
+    assert raised.value.code == "no-such-mandate"
+
+
+async def test_a_wish_keeps_neither_names_nor_a_wish_before_it(world):
+    """A name can be deleted where it stands; within a wish it would be kept for good."""
+    two = await guarded(world)
+    await two.wants(two.ada, two_above=60)
+    named = msgspec.structs.replace(await two.now(), name="Ada's car", two_above=50)
+    assert named.proposed
+    kept = await world.do(ProposeMandate(named, two.ada, named.revision))
+    wanted = proposed_of(kept, world.clock.now_ns).wanted
+    assert (wanted.name, wanted.proposed, wanted.two_above) == ("", "", 50)
 
 
 async def test_after_three_days_nobody_agrees_any_more(world):
     two = await guarded(world)
     kept = await two.wants(two.ada, two_above=50)
     world.clock.move(AGREE_SECONDS - 1)
-    assert proposed_of(kept, world.clock.now_ns) is not None
+    proposed = proposed_of(kept, world.clock.now_ns)
+    assert proposed_of(kept, proposed.ends_ns - 1) == proposed
+    assert proposed_of(kept, proposed.ends_ns) is None
     world.clock.move(2)
     await refused(world, two.agreeing(two.bea, kept), "mandate-changed")
 
@@ -226,5 +249,8 @@ async def test_the_owner_alone_is_told_who_wants_it_and_who_declined_it(world):
     told = await world.database.read(lambda tx: events_after(tx, None, 0, 500))
     kinds = (Kind.MANDATE_PROPOSED, Kind.MANDATE_DECLINED)
     first, second = [event for event in told if event.kind in kinds]
-    assert (first.owner, first.body["proposed_by"]) == (two.owner, two.ada)
-    assert (second.owner, second.body["declined_by"]) == (two.owner, "operator")
+    assert (first.owner, first.body) == (two.owner, {"revision": "1", "proposed_by": two.ada})
+    assert (second.owner, second.body) == (
+        two.owner,
+        {"revision": "1", "declined_by": "operator"},
+    )

@@ -91,6 +91,34 @@ async def test_an_approval_is_not_taken_back(world):
         await world.do(answer(ident, "deny"))
 
 
+@pytest.mark.parametrize(("said", "state"), [("approve", State.HELD), ("deny", State.REFUSED)])
+async def test_what_was_decided_is_told_again_and_lets_nobody_serve(world, said, state):
+    """Its device comes back with its order, and is who is let serve."""
+    _, _, _, ident = await asking(world)
+    await world.do(answer(ident, said))
+    for again in (said, "lapse"):
+        told = await world.do(answer(ident, again))
+        assert (told.payment.state, told.fresh) == (state, False)
+
+
+@pytest.mark.parametrize("said", ["approve", "deny", "lapse"])
+async def test_what_nobody_was_asked_about_is_not_answered(world, said):
+    paid = await world.do(world.pay(await world.spender(100), await world.account(), 5))
+    with pytest.raises(Conflict) as raised:
+        await world.do(answer(paid.payment.id, said))
+    assert raised.value.code == "not-awaiting"
+
+
+async def test_until_the_deadline_silence_is_no_answer_and_from_then_on_it_is(world):
+    _, _, _, ident = await asking(world)
+    early = await world.do(answer(ident, "lapse"))
+    assert (early.payment.state, early.fresh) == (State.AWAITING, False)
+    world.clock.now_ns = early.payment.ask_ends_ns - 1
+    assert (await world.do(answer(ident, "lapse"))).payment.state is State.AWAITING
+    world.clock.now_ns = early.payment.ask_ends_ns
+    assert (await world.do(answer(ident, "lapse"))).payment.state is State.REFUSED
+
+
 async def test_of_two_answers_at_once_one_is_heard(world):
     _, _, _, ident = await asking(world)
     units = [answer(ident, "deny"), answer(ident, "approve")]
@@ -118,8 +146,9 @@ async def test_an_answer_after_the_deadline_comes_too_late(world):
 
 async def test_only_the_payers_owner_answers(world):
     spender, _, _, ident = await asking(world)
-    with pytest.raises(Missing):
+    with pytest.raises(Missing) as raised:
         await world.do(answer(ident, "approve", await world.owner()))
+    assert raised.value.code == "no-such-payment"
     done = await world.do(answer(ident, "approve", spender.device.owner))
     assert done.payment.state is State.HELD
 

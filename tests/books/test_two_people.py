@@ -57,10 +57,21 @@ async def test_the_first_ones_word_holds_nothing_and_the_seconds_does(world):
     assert await approved_by(world, ident) == [ada.who, bea.who]
 
 
+async def test_the_first_ones_word_changes_the_record_when_it_is_said(world):
+    _, unit, ident, ada, _ = await asking(world)
+    before = (await world.do(unit)).payment
+    world.clock.move(7)
+    await says(world, ident, ada)
+    after = (await world.do(unit)).payment
+    assert after.changed_ns == read_said(after.answers)[0].at_ns > before.changed_ns
+    assert after.leaf > before.leaf
+
+
 async def test_the_same_person_twice_is_not_two_by_whatever_means(world):
     _, _, ident, ada, bea = await asking(world)
     for means in (Means.PASSKEY, Means.PASSKEY, Means.SESSION, Means.NOTICE):
-        assert await says(world, ident, By(means, ada.who)) is State.AWAITING
+        said = await world.do(AnswerAsk(ident, None, "approve", By(means, ada.who)))
+        assert (said.payment.state, said.fresh) == (State.AWAITING, False)
     assert await approved_by(world, ident) == [ada.who]
     assert await says(world, ident, bea) is State.HELD
 
@@ -87,10 +98,11 @@ async def test_what_is_nobodys_word_approves_nothing_and_may_deny(world, by):
 async def test_a_ward_is_no_second_person_and_somebody_of_another_owner_is_nobody(world):
     spender, _, ident, ada, _ = await asking(world)
     await says(world, ident, ada)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match="guardian") as ward:
         await says(world, ident, await answerer(world, spender, role=Role.WARD))
-    with pytest.raises(Missing):
+    with pytest.raises(Missing) as other:
         await says(world, ident, await answerer(world, await world.spender(1)))
+    assert (ward.value.code, other.value.code) == ("guardian-needed", "no-such-payment")
     assert await approved_by(world, ident) == [ada.who]
 
 

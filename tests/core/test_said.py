@@ -1,7 +1,7 @@
 """Answers are kept in the order in which they were given, and old records have none."""
 
 from farthing.core.payments import PAYMENTS, Payment
-from farthing.core.said import Means, Said, read_said, said_told, write_said
+from farthing.core.said import By, Means, Said, by_key, read_said, said_told, write_said
 from farthing.core.stated import record_digest
 
 ADA = Said("approve", Means.PASSKEY, "per_ada", 5)
@@ -21,6 +21,11 @@ def payment(**more) -> Payment:
 def test_what_is_written_is_read_again():
     assert read_said(write_said([ADA, SILENCE])) == (ADA, SILENCE)
     assert read_said("") == ()
+
+
+def test_a_key_answers_by_its_name_and_the_socket_as_the_operator():
+    assert by_key("key_till") == By(Means.KEY, "key_till")
+    assert by_key("operator") == By(Means.OPERATOR, "")
 
 
 def test_an_owner_is_told_who_and_how_in_that_order():

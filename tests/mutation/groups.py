@@ -39,7 +39,9 @@ GROUPS = {
         (
             "tests/core/test_mandates.py",
             "tests/core/test_periods.py",
+            "tests/books/test_agreeing.py",
             "tests/books/test_mandates_and_budgets.py",
+            "tests/books/test_two_people.py",
         ),
     ),
     "sessions": Group(
@@ -84,6 +86,16 @@ GROUPS = {
             "tests/books/test_payment_events.py",
             "tests/books/test_settled.py",
             "tests/core/test_asks.py",
+        ),
+    ),
+    "approval": Group(
+        ("core/agreeing.py", "core/answers.py", "core/lines.py", "core/said.py"),
+        (
+            "tests/books/test_asks.py",
+            "tests/books/test_agreeing.py",
+            "tests/books/test_said.py",
+            "tests/books/test_two_people.py",
+            "tests/core/test_said.py",
         ),
     ),
     "fees": Group(

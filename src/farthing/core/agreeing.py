@@ -17,7 +17,7 @@ from farthing.core.decisions import Outcome, Plan, View
 from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
 from farthing.core.mandates import MANDATES, Mandate, SetMandate
-from farthing.core.people import PEOPLE, Person, require_person
+from farthing.core.people import PEOPLE, require_person
 from farthing.core.records import Read, Write
 from farthing.core.said import By
 from farthing.errors import Conflict, Forbidden, Missing
@@ -82,7 +82,7 @@ class ProposeMandate:
         Raises: Missing; Conflict `mandate-changed`; Forbidden `guardian-needed`.
         """
         before = _mandate(view, self.wanted.id)
-        _guardian(view, self.who, before)
+        _check_guardian(view, self.who, before)
         if before.revision != self.revision or before.revoked_ns:
             raise Conflict("mandate-changed", "it was changed meanwhile; look at it again")
         # Names are people's own words, and kept where they can be deleted.
@@ -116,7 +116,7 @@ class AgreeToMandate:
                 `guardian-needed`.
         """
         before = _mandate(view, self.mandate)
-        _guardian(view, self.who, before)
+        _check_guardian(view, self.who, before)
         proposed = proposed_of(before, view.now_ns)
         if proposed is None or agreement_of(before) != self.agreement:
             raise Conflict("mandate-changed", "it was changed meanwhile; look at it again")
@@ -170,8 +170,8 @@ def _nothing_here() -> Missing:
     return Missing("no-such-mandate", "there is no such mandate here")
 
 
-def _guardian(view: View, who: str, mandate: Mandate) -> Person:
-    """Get who may say what a mandate allows.
+def _check_guardian(view: View, who: str, mandate: Mandate) -> None:
+    """Refuse who may not say what a mandate allows.
 
     Raises: Missing; Forbidden `guardian-needed`.
     """
@@ -180,4 +180,3 @@ def _guardian(view: View, who: str, mandate: Mandate) -> Person:
         raise _nothing_here()
     if person.is_ward:
         raise Forbidden("guardian-needed", "your guardian says what is allowed here")
-    return person

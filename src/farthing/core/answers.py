@@ -57,7 +57,7 @@ class AnswerAsk:
         over = view.now_ns >= payment.ask_ends_ns
         if self.answer == "lapse" and not over:
             return Outcome(Authorised(payment, fresh=False))
-        if self.by.means in PERSONAL and self.answer != "lapse":
+        if self.by.means in PERSONAL:
             _check_person(view, payment, self.by.who, approves=self.answer == "approve")
         if self.answer == "deny":  # Also when it comes late: nothing was taken yet.
             return refuse(view, _heard(view, payment, "deny", self.by), Refusal.DENIED)
