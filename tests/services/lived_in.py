@@ -230,9 +230,10 @@ async def let_in(world, owner):
     first, second = [Passkey(f"key-{n}", ada.id, bytes((n,)) * 70, "phone", 1, 0) for n in (1, 2)]
     await world.do(AddPasskey(first, sign_in_code_hash(ada.id)))
     await world.do(AddPasskey(second))
-    await world.do(RemovePasskey(second.id, ada.id, 1))
-    await world.do(MakeRecoveryCodes(ada.id, [sign_in_code_hash("one"), sign_in_code_hash("two")]))
-    await world.do(LinkPerson(bob.id, sign_in_code_hash("again"), 600))
+    await world.do(RemovePasskey(second.id, ada.id, 1, 0))
+    codes = [sign_in_code_hash("one"), sign_in_code_hash("two")]
+    await world.do(MakeRecoveryCodes(ada.id, codes, 1))
+    await world.do(LinkPerson(bob.id, sign_in_code_hash("again"), 600, 0))
     for number, subject in enumerate(("ada", "cid")):
         who = Person(ids.name("per", world.fresh()), owner, "c", ["owner"], 0)
         work = identity_id("https://login.example", subject)

@@ -44,7 +44,8 @@ class Address(msgspec.Struct, frozen=True):
 
     Units: ns; a time is 0 where it has not come.
     Shape: `state` is `unproven`, `on` or `removed`; `place` is the mailbox, number or URL; `keys`
-           are a browser's for its pushes, in JSON. Of a code only the hash is kept.
+           are a browser's for its pushes, in JSON, and `session` names where somebody was signed
+           in who asked for them. Of a code only the hash is kept.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Address(msgspec.Struct, frozen=True):
     created_ns: int
     proven_ns: int
     removed_ns: int
+    session: str = ""
 
 
 class NoticeLane(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Forbidden, Missing, Unauthenticated
 
 PASSKEYS_MAX = 20
+WAYS_IN_CHANGED = "ways-in-changed"
 
 
 class Role(StrEnum):
@@ -32,7 +33,11 @@ class Role(StrEnum):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """Somebody who signs in for an owner. Units: ns; `removed_ns` is 0 while they may."""
+    """Somebody who signs in for an owner.
+
+    Units: ns; `removed_ns` is 0 while they may. `ways_in` counts how often it was changed what is
+           left to sign in with: whoever decides by all of it says at which count they read it.
+    """
 
     id: str
     owner: str
@@ -40,6 +45,7 @@ class Person(msgspec.Struct, frozen=True):
     roles: list[str]
     created_ns: int
     removed_ns: int = 0
+    ways_in: int = 0
 
     @property
     def is_ward(self) -> bool:
@@ -100,6 +106,17 @@ def require_person(view: View, ident: str) -> Person:
     return person
 
 
+def changing(view: View, ident: str, seen: int) -> Person:
+    """Get a person whose ways in are as they were read, at the count `seen`, and count one change.
+
+    Raises: Missing; Conflict `ways-in-changed`.
+    """
+    person = require_person(view, ident)
+    if person.ways_in != seen:
+        raise Conflict(WAYS_IN_CHANGED, "it was changed meanwhile how they sign in; try again")
+    return msgspec.structs.replace(person, ways_in=seen + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class InvitePerson:
     """Let somebody sign in for an owner, by a link that is good once."""
@@ -125,22 +142,25 @@ class InvitePerson:
 class LinkPerson:
     """Make another link for somebody, who may have lost every passkey.
 
-    Shape: older links, which were found, are good no more: one of them may be what was lost.
+    Shape: older links, which were found at the count `seen`, are good no more: one of them may be
+           what was lost.
     """
 
     person: str
     code: bytes
     seconds: int
+    seen: int
     older: Sequence[bytes] = ()
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
     def plan(self, view: View) -> Outcome[Person]:
-        """Make the link."""
-        person = require_person(view, self.person)
+        """Make the link. Raises: Missing; Conflict `ways-in-changed`."""
+        person = changing(view, self.person, self.seen)
         fact = Fact(person.owner, Kind.PERSON_INVITED, person.id, {})
         link = _link(view, self.code, person.id, self.seconds)
-        return state_change(view, person, [fact], [link, *_spent(view, self.older)])
+        writes = [Write(PEOPLE, person), link, *_spent(view, self.older)]
+        return state_change(view, person, [fact], writes)
 
 
 def _link(view: View, code: bytes, person: str, seconds: int) -> Write:
@@ -210,45 +230,50 @@ class AddPasskey:
 
 @dataclass(frozen=True, slots=True)
 class RemovePasskey:
-    """Take a passkey away; the last one stays, or nobody could sign in."""
+    """Take a passkey away; the last one stays, or nobody could sign in.
+
+    Shape: so many `others` there were at the count `seen`.
+    """
 
     passkey: str
     person: str
     others: int
+    seen: int
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
     def plan(self, view: View) -> Outcome[Passkey]:
-        """Remove it; again is no harm."""
-        person = require_person(view, self.person)
+        """Remove it; again is no harm. Raises: Missing; Conflict."""
         found = view.get(PASSKEYS, self.passkey)
-        if found is None or found.person != person.id:
+        if found is None or found.person != self.person:
             raise Missing("no-such-passkey", "there is no such passkey here")
         if found.removed_ns:
             return Outcome(found)
+        person = changing(view, self.person, self.seen)
         if self.others < 1:
             raise Conflict("last-passkey", "add another passkey first")
         after = msgspec.structs.replace(found, removed_ns=view.now_ns)
         fact = Fact(person.owner, Kind.PASSKEY_REMOVED, person.id, {})
-        return state_change(view, after, [fact], [Write(PASSKEYS, after)])
+        return state_change(view, after, [fact], [Write(PEOPLE, person), Write(PASSKEYS, after)])
 
 
 @dataclass(frozen=True, slots=True)
 class MakeRecoveryCodes:
-    """Give a person new recovery codes; the older ones, which were found, are used up."""
+    """Give a person new recovery codes; older ones, found at the count `seen`, are used up."""
 
     person: str
     codes: Sequence[bytes]
+    seen: int
     older: Sequence[bytes] = ()
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
     def plan(self, view: View) -> Outcome[Person]:
-        """Write the new ones and spend the old."""
-        person = require_person(view, self.person)
+        """Write the new ones and spend the old. Raises: Missing; Conflict `ways-in-changed`."""
+        person = changing(view, self.person, self.seen)
         made = [SignInCode(code, person.id, "recovery", view.now_ns) for code in self.codes]
         fact = Fact(person.owner, Kind.RECOVERY_CODES_MADE, person.id, {})
-        writes = [Write(SIGN_IN_CODES, code) for code in made]
+        writes = [Write(PEOPLE, person), *(Write(SIGN_IN_CODES, code) for code in made)]
         return state_change(view, person, [fact], [*writes, *_spent(view, self.older)])
 
 

@@ -34,4 +34,5 @@ HINTS = {
     "reason-too-long": "Say it in at most a thousand characters.",
     "two-people-needed": "Two people say yes, each on its page in the wallet; a key may say no.",
     "too-many-passkeys": "Remove a passkey that is not used any more.",
+    "ways-in-changed": "Try again: how this person signs in was being changed just then.",
 }

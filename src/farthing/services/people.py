@@ -1,7 +1,7 @@
 """People: invited, signed in by passkeys, recovered, signed out. Secrets are kept as hashes."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from farthing.codec import from_base64url, to_base64url
 from farthing.core.decisions import Unit
 from farthing.core.people import (
     PASSKEYS_MAX,
+    WAYS_IN_CHANGED,
     AddPasskey,
     InvitePerson,
     LinkPerson,
@@ -46,6 +47,21 @@ T = TypeVar("T")
 
 LINK_SECONDS = 86_400
 RECOVERY_CODES = 8
+_ANEW_MAX = 20
+
+
+async def as_they_stand(work: Callable[[], Awaitable[T]]) -> T:
+    """Decide by what somebody has to sign in with, and anew where that was changed meanwhile.
+
+    Raises: Conflict `ways-in-changed` where it goes on being changed.
+    """
+    for _ in range(_ANEW_MAX - 1):
+        try:
+            return await work()
+        except Conflict as changed:
+            if changed.code != WAYS_IN_CHANGED:
+                raise
+    return await work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +87,14 @@ class People:
         return InvitePerson(person, sign_in_code_hash(code), LINK_SECONDS), code
 
     async def linking(self, person: str) -> tuple[LinkPerson, str]:
-        """Give the unit that makes another link for somebody who may have lost every passkey."""
+        """Give the unit that makes another link for somebody who may have lost every passkey.
+
+        Shape: it is decided by what is known now; see `as_they_stand`.
+        """
         code = new_secret(self._ctx.random_bits)
-        older = [link.hash for link in await self.register.links(person)]
-        return LinkPerson(person, sign_in_code_hash(code), LINK_SECONDS, older), code
+        known = await self.register.ways_in(person)
+        older = known.unused("link")
+        return LinkPerson(person, sign_in_code_hash(code), LINK_SECONDS, known.seen, older), code
 
     async def begin_joining(self, site: Site, code: str) -> dict[str, Any]:
         """Give what a browser needs to make a passkey for whom this code is.
@@ -176,12 +196,18 @@ class People:
         return await self._do(unit)
 
     async def remove_passkey(self, site: Site, visitor: Visitor, ident: str, proof: Proof) -> None:
-        """Take one of the visitor's passkeys away, confirmed with any of them."""
-        known = await self.register.passkeys(visitor.person.id)
-        others = len([one for one in known if one.id != ident])
-        unit = RemovePasskey(ident, visitor.person.id, others)
+        """Take one of the visitor's passkeys away, confirmed with any of them.
+
+        Raises: Missing; Conflict `last-passkey`; Unauthenticated.
+        """
         act = {"act": "remove-passkey", "passkey": ident}
-        await self._do(await self.confirmed(site, visitor, act, proof, unit))
+
+        async def removed() -> None:
+            known = await self.register.ways_in(visitor.person.id)
+            unit = RemovePasskey(ident, visitor.person.id, known.others(ident), known.seen)
+            await self._do(await self.confirmed(site, visitor, act, proof, unit))
+
+        await as_they_stand(removed)
         signed_in = [
             s.hash for s in await self.register.sessions(visitor.person.id) if s.passkey == ident
         ]
@@ -190,11 +216,16 @@ class People:
     async def recovery_codes(self, site: Site, visitor: Visitor, proof: Proof) -> list[str]:
         """Make new recovery codes, shown once; older ones are good no more."""
         codes = [new_recovery_code(self._ctx.random_bits) for _ in range(RECOVERY_CODES)]
-        older = await self.register.recovery_codes(visitor.person.id)
         hashes = [sign_in_code_hash(code) for code in codes]
-        unit = MakeRecoveryCodes(visitor.person.id, hashes, [code.hash for code in older])
-        act = {"act": "recovery-codes"}
-        await self._do(await self.confirmed(site, visitor, act, proof, unit))
+
+        async def made() -> None:
+            known = await self.register.ways_in(visitor.person.id)
+            older = known.unused("recovery")
+            unit = MakeRecoveryCodes(visitor.person.id, hashes, known.seen, older)
+            act = {"act": "recovery-codes"}
+            await self._do(await self.confirmed(site, visitor, act, proof, unit))
+
+        await as_they_stand(made)
         return codes
 
     async def sign_out(self, visitor: Visitor, sessions: Sequence[bytes]) -> None:

@@ -19,7 +19,7 @@ from farthing.core.people import (
     sign_in_code_hash,
 )
 from farthing.core.signed_in import SEEN_EVERY_SECONDS, SIGNED_IN, Seen, SignedIn, session_hash
-from farthing.errors import Forbidden, Unauthenticated, present
+from farthing.errors import Forbidden, Missing, Unauthenticated, present
 from farthing.services.context import Context
 from farthing.services.secrets import SECRET_CHARACTERS_MAX, plain_code
 from farthing.store.database import Tx
@@ -59,6 +59,23 @@ class Visitor:
         """Give who asks, as an owner: what pages show is the owner's own."""
         role = Role.WARD if self.person.is_ward else Role.OWNER
         return Principal(self.person.id, self.person.owner, frozenset(_SCOPES[role]))
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """What a person has to sign in with, as it stood at the count `seen`: used and removed too."""
+
+    seen: int
+    passkeys: list[Passkey]
+    codes: list[SignInCode]
+
+    def others(self, passkey: str) -> int:
+        """Count the passkeys beside one."""
+        return len([one for one in self.passkeys if not one.removed_ns and one.id != passkey])
+
+    def unused(self, kind: str) -> list[bytes]:
+        """Name the codes of a kind that were not used."""
+        return [code.hash for code in self.codes if code.kind == kind and not code.used_ns]
 
 
 class Register:
@@ -112,15 +129,23 @@ class Register:
 
     async def recovery_codes(self, person: str) -> list[SignInCode]:
         """List the recovery codes that are still good."""
-        return await self._unused(person, "recovery")
-
-    async def links(self, person: str) -> list[SignInCode]:
-        """List the links that were made for a person and not used yet."""
-        return await self._unused(person, "link")
-
-    async def _unused(self, person: str, kind: str) -> list[SignInCode]:
         found = await self._ctx.database.read(lambda tx: _of_person(tx, SIGN_IN_CODES, person))
-        return [code for code in found if code.kind == kind and not code.used_ns]
+        return [code for code in found if code.kind == "recovery" and not code.used_ns]
+
+    async def ways_in(self, person: str) -> WaysIn:
+        """Read at one moment what a person has to sign in with. Raises: Missing."""
+
+        def work(tx: Tx) -> WaysIn | None:
+            found = one(tx, PEOPLE, person)
+            if found is None:
+                return None
+            codes = _of_person(tx, SIGN_IN_CODES, person)
+            return WaysIn(found.ways_in, _of_person(tx, PASSKEYS, person), codes)
+
+        found = await self._ctx.database.read(work)
+        if found is None:
+            raise Missing("no-such-person", "there is no such person here")
+        return found
 
     async def of_code(self, code: str) -> tuple[SignInCode, Person]:
         """Find a code that may be used now, and for whom it is.

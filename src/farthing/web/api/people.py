@@ -4,7 +4,7 @@ from functools import partial
 
 from farthing.core.people import PEOPLE, Person, RemovePerson, Role
 from farthing.errors import Malformed
-from farthing.services.people import LINK_SECONDS
+from farthing.services.people import LINK_SECONDS, as_they_stand
 from farthing.store.queries import page
 from farthing.web.api import answers, bodies
 from farthing.web.api.endpoint import Call, Endpoint, Reply
@@ -27,8 +27,13 @@ async def invite_person(call: Call) -> Reply:
 
 async def link_person(call: Call) -> Reply:
     """Give another link to somebody who may have lost every passkey."""
-    unit, code = await call.desk.people.linking(call.path["person"])
-    return await call.once(unit, partial(_with_link, _link(call, code)), status=201, secret=True)
+
+    async def linked() -> Reply:
+        unit, code = await call.desk.people.linking(call.path["person"])
+        render = partial(_with_link, _link(call, code))
+        return await call.once(unit, render, status=201, secret=True)
+
+    return await as_they_stand(linked)
 
 
 def _link(call: Call, code: str) -> str:

@@ -8,7 +8,7 @@ from farthing.codec import canonical_json, to_base64url
 from farthing.core.owners import OWNERS, OwnerRecord
 from farthing.core.people import PEOPLE, Person, RemovePerson, Role
 from farthing.errors import Forbidden, Malformed, Missing
-from farthing.services.people import LINK_SECONDS
+from farthing.services.people import LINK_SECONDS, as_they_stand
 from farthing.store.database import Tx
 from farthing.store.lines import has_lines
 from farthing.store.queries import one, page
@@ -94,9 +94,13 @@ async def link_again(visit: Visit, form: dict[str, str]) -> Reply:
     """
     person = await _person(visit, form.get("person", ""))
     await _not_their_own(visit, person.owner, person.roles)
-    unit, code = await visit.call.desk.people.linking(person.id)
-    await confirmed(visit, form, _about("link-person", person), unit)
-    return _shown(visit, person.name, code)
+
+    async def linked() -> str:
+        unit, code = await visit.call.desk.people.linking(person.id)
+        await confirmed(visit, form, _about("link-person", person), unit)
+        return code
+
+    return _shown(visit, person.name, await as_they_stand(linked))
 
 
 async def remove(visit: Visit, form: dict[str, str]) -> Reply:
