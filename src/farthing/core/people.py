@@ -17,7 +17,6 @@ from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Forbidden, Missing, Unauthenticated
 
 PASSKEYS_MAX = 20
-WAYS_IN_CHANGED = "ways-in-changed"
 
 
 class Role(StrEnum):
@@ -113,7 +112,7 @@ def changing(view: View, ident: str, seen: int) -> Person:
     """
     person = require_person(view, ident)
     if person.ways_in != seen:
-        raise Conflict(WAYS_IN_CHANGED, "it was changed meanwhile how they sign in; try again")
+        raise Conflict("ways-in-changed", "it was changed meanwhile how they sign in; try again")
     return msgspec.structs.replace(person, ways_in=seen + 1)
 
 

@@ -9,7 +9,6 @@ from farthing.codec import from_base64url, to_base64url
 from farthing.core.decisions import Unit
 from farthing.core.people import (
     PASSKEYS_MAX,
-    WAYS_IN_CHANGED,
     AddPasskey,
     InvitePerson,
     LinkPerson,
@@ -59,7 +58,7 @@ async def as_they_stand(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except Conflict as changed:
-            if changed.code != WAYS_IN_CHANGED:
+            if changed.code != "ways-in-changed":
                 raise
     return await work()
 
