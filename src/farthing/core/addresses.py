@@ -152,10 +152,11 @@ class AddAddress:
         return Outcome(asked, [*done.writes, *paces], done.subject, done.statement)
 
     def _again(self, view: View, known: Address) -> Outcome[Asked]:
+        kept = msgspec.structs.replace(known, keys=self.keys, label=self.label)
         if known.state == "on":
-            kept = msgspec.structs.replace(known, keys=self.keys, label=self.label)
             return Outcome(Asked(kept, send=False), [Write(ADDRESSES, kept)])
-        return NewCode(known.id, None, self.code).plan(view)
+        asked, paces = _with_code(view, kept, self.code)
+        return Outcome(asked, [Write(ADDRESSES, asked.address), *paces])
 
 
 def _asked(done: Outcome[Listener], address: Address) -> Outcome[Asked]:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
+from farthing.settings import NoticeSettings
 from tests.notifiers.pigeon import Pigeon
-from tests.web.api.town import LOCAL, Town, open_town
+from tests.receiver import receiving
+from tests.web.api.town import LOCAL, Town, changed, config_in, open_town
 
 from .browser import Browser
 
@@ -117,3 +120,22 @@ async def test_where_nobody_is_told_the_page_says_how(tmp_path: Path):
         shown = (await (await Browser(town).joined()).page(HERE)).text
         assert "email_host" in shown
         assert "<form" not in shown.partition("<main")[2]
+
+
+async def test_what_signs_a_persons_webhook_is_shown_once_and_verifies_what_comes(tmp_path: Path):
+    config = changed(
+        config_in(tmp_path), notices=NoticeSettings(webhooks=True, allow_networks=["127.0.0.0/8"])
+    )
+    with receiving() as receiver:
+        async with open_town(tmp_path, config=config) as town:
+            ada, told = await Browser(town).joined(), {"way": "webhook", "place": receiver.url}
+            assert 'type="url"' in (await ada.page(HERE)).text
+            shown = []
+            for _ in range(2):
+                page = await ada.submit(f"{HERE}/add", told)
+                shown += re.findall("data-secret>(whsec_[^<]+)<", page.text)
+                await town.hub.desk.notices.quiet()
+            assert len(set(shown)) == 2
+            assert "whsec_" not in (await ada.page(HERE)).text
+        for secret, got in zip(shown, receiver.got, strict=True):
+            assert Webhook(secret).verify(got.body, got.headers)["type"] == "notice.code"

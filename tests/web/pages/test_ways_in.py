@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from farthing.app import open_hub
 from farthing.codec import canonical_json, to_base64url
 from farthing.core.people import PEOPLE
+from farthing.settings import Config
 from farthing.store.queries import one
 from farthing.web.app import HubApp
 from tests.web.api.test_two_hubs import shared
@@ -19,6 +20,7 @@ from .authenticator import Authenticator
 from .browser import ORIGIN, Browser
 
 AT_ONCE = 4
+Shared = tuple[Config, Any]
 __all__ = ["shared"]
 
 
@@ -54,7 +56,7 @@ class House:
 
 
 @asynccontextmanager
-async def housed(tmp_path: Path, shared) -> AsyncIterator[House]:
+async def housed(tmp_path: Path, shared: Shared) -> AsyncGenerator[House]:
     config, door = shared
     async with open_town(tmp_path, config=config, door=door) as town:
         second = await open_hub(config, door=door)
@@ -70,7 +72,9 @@ async def housed(tmp_path: Path, shared) -> AsyncIterator[House]:
             await second.close()
 
 
-async def test_of_recovery_codes_made_at_once_the_last_eight_are_good(tmp_path: Path, shared):
+async def test_of_recovery_codes_made_at_once_the_last_eight_are_good(
+    tmp_path: Path, shared: Shared
+):
     async with housed(tmp_path, shared) as house:
         made = await asyncio.gather(
             *(house.codes(browser) for _ in range(AT_ONCE) for browser in house.browsers)
@@ -79,7 +83,9 @@ async def test_of_recovery_codes_made_at_once_the_last_eight_are_good(tmp_path: 
         assert sorted(sum(each) for each in good) == [0] * (2 * AT_ONCE - 1) + [8]
 
 
-async def test_two_browsers_that_remove_each_others_passkey_leave_one(tmp_path: Path, shared):
+async def test_two_browsers_that_remove_each_others_passkey_leave_one(
+    tmp_path: Path, shared: Shared
+):
     async with housed(tmp_path, shared) as house:
         known = await house.town.hub.desk.people.register.passkeys(house.ada)
         [mine] = [one.id for one in known if one.id == to_base64url(house.browsers[0].key.ident)]
@@ -91,7 +97,7 @@ async def test_two_browsers_that_remove_each_others_passkey_leave_one(tmp_path: 
         assert len(await house.town.hub.desk.people.register.passkeys(house.ada)) == 1
 
 
-async def test_of_links_made_at_once_one_is_good(tmp_path: Path, shared):
+async def test_of_links_made_at_once_one_is_good(tmp_path: Path, shared: Shared):
     async with housed(tmp_path, shared) as house:
         path = f"/v1/people/{house.ada}/links"
         made = await asyncio.gather(

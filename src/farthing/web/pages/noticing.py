@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from farthing.codec import from_base64url
 from farthing.core.listeners import Listener
 from farthing.core.notices import LANGUAGES, Class, Wish, Wishes
 from farthing.errors import Malformed, Missing
+from farthing.notifiers.signed import written_secret
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.place import one_line
 from farthing.web.pages.typed import LINE_MAX
@@ -20,6 +22,10 @@ _PUSH = "push"
 
 async def notices_page(visit: Visit) -> Reply:
     """Show what the visitor is told, and where."""
+    return await _page(visit)
+
+
+async def _page(visit: Visit, secret: str = "") -> Reply:
     notices, me = visit.call.desk.notices, visit.me.person
     listener, addresses = await notices.of(me.id, me.owner)
     start, end = _quiet(listener.wishes)
@@ -34,6 +40,7 @@ async def notices_page(visit: Visit) -> Reply:
         digests=DIGESTS,
         spoken=LANGUAGES,
         fresh=not listener.addresses,
+        secret=secret,
     )
 
 
@@ -80,15 +87,18 @@ def _wish(before: Wish | None, form: Mapping[str, str], about: Class, ways: list
 
 
 async def add_address(visit: Visit, form: dict[str, str]) -> Reply:
-    """Take down a mailbox or a number, and send a code there.
+    """Take down a mailbox, a number or a URL, and send a code there.
 
+    Shape:  what signs the messages to a URL is shown in this answer, and in no other.
     Raises: Malformed `malformed-address`; Conflict `too-many-addresses`.
     """
     way = form.get("way", "")
     if way == _PUSH:
         raise Malformed("malformed-form", "a browser adds itself")
     me, place = visit.me.person, one_line(form.get("place", ""), _PLACE_MAX)
-    await visit.call.desk.notices.add(me.id, me.owner, way, place, "")
+    made = await visit.call.desk.notices.add(me.id, me.owner, way, place, "")
+    if made.way == "webhook":
+        return await _page(visit, written_secret(from_base64url(made.keys)))
     return visit.go(HERE)
 
 
