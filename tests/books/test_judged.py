@@ -107,6 +107,62 @@ async def test_a_deposit_and_a_top_up_are_judged_by_all_that_they_hold(world):
     assert (asked.state, read_flag(asked.risk).typologies) == (State.AWAITING, ("bold",))
 
 
+class TestByPlaces:
+    """Where an order came from crosses to whoever writes, and is known as long as that runs."""
+
+    @pytest.fixture
+    def risk(self):
+        return {
+            "mode": "on",
+            "rules": {"new_place": {"payments_min": 2}},
+            "typologies": {"moved": {"weights": {"new_place": 30}, "review": 30}},
+        }
+
+    async def states(self, world, spender, seller, places, **terms):
+        units = [
+            world.pay(spender, seller, 10 + n, place=place, **terms)
+            for n, place in enumerate(places)
+        ]
+        return [done.answer.payment.state for done in await world.do_all(units)]
+
+    @pytest.mark.parametrize("hold", [0, 60])
+    async def test_orders_that_come_together_each_have_their_own(self, world, hold):
+        spender, seller = await known(world)
+        taken = State.HELD if hold else State.CAPTURED
+        assert await self.states(world, spender, seller, ["home"] * 6, hold=hold) == [taken] * 6
+        places = ["home", "home", "away", "away", "home", "", "home"]
+        states = [State.AWAITING if place == "away" else taken for place in places]
+        assert await self.states(world, spender, seller, places, hold=hold) == states
+
+    @pytest.mark.parametrize("together", [1, 5])
+    async def test_where_an_owner_approved_of_is_a_place(self, world, together):
+        spender, seller = await known(world)
+        await self.states(world, spender, seller, ["home"] * 3)
+        [asked, *_] = [
+            done.answer.payment
+            for done in await world.do_all(
+                [world.pay(spender, seller, 20 + n, place="away") for n in range(together)]
+            )
+        ]
+        assert asked.state is State.AWAITING
+        assert await self.states(world, spender, seller, ["away"]) == [State.AWAITING]
+        assert (await world.do(AnswerAsk(asked.id, None, "approve"))).payment.state in (
+            State.HELD,
+            State.CAPTURED,
+        )
+        assert await self.states(world, spender, seller, ["away"]) == [State.CAPTURED]
+
+    async def test_who_only_asked_or_was_refused_made_no_place(self, world):
+        spender, seller = await known(world, largest=100)
+        await self.states(world, spender, seller, ["home"] * 3)
+        asked = (await world.do(world.pay(spender, seller, 30, place="away"))).payment
+        await world.do(AnswerAsk(asked.id, None, "deny"))
+        too_much = (await world.do(world.pay(spender, seller, 101, place="far"))).payment
+        assert too_much.state is State.REFUSED
+        assert await self.states(world, spender, seller, ["away"]) == [State.AWAITING]
+        assert await self.states(world, spender, seller, ["far"]) == [State.AWAITING]
+
+
 class TestInShadow:
     """The same rules, which are only watched."""
 

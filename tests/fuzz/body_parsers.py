@@ -12,6 +12,7 @@ from farthing.core.addresses import check_place
 from farthing.core.batches import Batch, BatchLine, read_batch, write_batch
 from farthing.core.listeners import DEFAULT
 from farthing.core.periods import check_per
+from farthing.core.places import read_place
 from farthing.core.sessions import Opening, is_deposit, opening_of, session_topped_up
 from farthing.core.tariffs import flat_rate, read_tariff
 from farthing.core.ticks import Tick, read_tick, read_ticks, write_tick
@@ -57,6 +58,10 @@ def _order(resource: str = "GET /a") -> dict[str, str]:
 
 def _signed(resource: str = "GET /a", **more: Any) -> dict[str, Any]:
     return {"order": _order(resource), "signature": SIGNATURE, **more}
+
+
+def _brought(body: Any) -> Any:
+    return signed_order(body), read_place(body.place)
 
 
 def _call(raw: bytes, content_type: str = "application/json") -> Call:
@@ -164,7 +169,11 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
     (bodies.OfferBody, _offers, {"payee": PAYEE, "path": "/a", "asset": "USD", "amount": "1"}),
     (bodies.PaymentBody, signed_order, _signed(category="weather")),
     (bodies.CancelBody, signed_order, _signed()),
-    (bodies.AuthoriseBody, signed_order, _signed(hold_seconds=60, claim="till")),
+    (
+        bodies.AuthoriseBody,
+        _brought,
+        _signed(hold_seconds=60, claim="till", place="203.0.113.0/24"),
+    ),
     (bodies.CaptureBody, _captures, {"units": "1"}),
     (bodies.ReasonBody, msgspec.structs.asdict, {"reason": "broken"}),
     (bodies.VerdictBody, msgspec.structs.asdict, {"verdict": "fraud", "reason": "stolen"}),

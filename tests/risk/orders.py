@@ -28,6 +28,7 @@ QUIET = Facts(
     pair_payments=40,
     places_known=1,
     place_payments=400,
+    placed_payments=450,
     payee_payments=9000,
     payee_day_strangers=3,
     payee_month_strangers=80,

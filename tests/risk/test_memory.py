@@ -57,6 +57,7 @@ def test_the_facts_are_those_of_a_plain_count(history: list[tuple[Ordered, bool]
         assert found.largest_units == max((one.units for one in own), default=0)
         assert found.pair_payments == sum(one.payee == now.payee for one in own)
         assert found.place_payments == sum(one.place == now.place != "" for one in own)
+        assert found.placed_payments == sum(one.place != "" for one in own)
         assert found.payee_payments == sum(one.payee == now.payee for one in paid)
         tried = [one for one, _ in history[:at] if one.device == now.device]
         assert found.minute_orders == sum(one.at // 10 > now.at // 10 - 6 for one in tried)

@@ -74,25 +74,26 @@ class AtHand:
             or not _is_plain(unit, standing, payee)
             or not is_timely(order, ids.time_ms(number), self._now_ns // NS)
             or not self._is_new(unit.name, number)
-            or (self._sitting is not None and self._is_odd(self._sitting, order, standing))
+            or (self._sitting is not None and self._is_odd(self._sitting, unit, standing))
         ):
             return None
         return standing, payee
 
     def foresee(self, units: Sequence[Unit[Any]], sitting: Sitting) -> None:
         """Have the orders among these units judged together."""
-        orders: list[tuple[Order, str]] = []
+        orders: list[tuple[Order, str, str]] = []
         for unit in units:
             if isinstance(unit, Authorise) and not unit.only_recorded:
                 order = unit.signed.order
                 standing = self._standings.get(order.device) or self._standing(order.device)
                 plain = standing is not None
                 zone = standing.mandate.zone if plain else sitting.zone(order.device)
-                orders.append((order, zone))
+                orders.append((order, zone, unit.place))
         sitting.foresee(orders, self._now_ns // NS)
 
-    def _is_odd(self, sitting: Sitting, order: Order, standing: Standing) -> bool:
-        return sitting.is_odd(order, standing.mandate.zone, self._now_ns // NS)
+    def _is_odd(self, sitting: Sitting, unit: Authorise, standing: Standing) -> bool:
+        zone, now = standing.mandate.zone, self._now_ns // NS
+        return sitting.is_odd(unit.signed.order, zone, unit.place, now)
 
     def moves(self, unit: Authorise, standing: Standing, seconds: int = 0) -> Sequence[Move] | None:
         """Name the transfers: each budget's, then the money's; of a hold with its seconds.

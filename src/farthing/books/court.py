@@ -5,7 +5,7 @@ since, by another hub or by a commit whose outcome was not heard, is read from t
 the next order is judged; so is its newest part where nothing is known, as when a hub starts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -35,6 +35,9 @@ _PAGE = 500
 """Orders that are taken in together, as in a commit."""
 
 _HEARD_MAX = 20_000
+
+_ASKED_MAX = 10_000
+"""Orders whose owners are asked, and of which it is known where they came from."""
 
 STEP_LEAVES = 2000
 """Of the history, read at once before there is an order that waits for it."""
@@ -70,6 +73,7 @@ class Court:
     def __init__(self, judges: Judges) -> None:
         self._judges, self._next_leaf, self._wary = judges, 0, 0
         self._heard: list[Ranked] = []
+        self._asked: dict[str, str] = {}
 
     def sitting(self, working: Working, tip: Tip) -> "Sitting":
         """Begin with one commit, which follows on this end of the history."""
@@ -87,6 +91,16 @@ class Court:
     def heed(self, ranked: Sequence[Ranked]) -> None:
         """Hear what a model found; it is known from the next order on, when no draft is open."""
         self._heard = [*self._heard, *ranked][-_HEARD_MAX:]
+
+    def asked(self, places: Mapping[str, str]) -> None:
+        """Hear where orders came from that their owners are asked about, by their payments' ids."""
+        self._asked.update(places)
+        while len(self._asked) > _ASKED_MAX:
+            del self._asked[next(iter(self._asked))]
+
+    def place_asked(self, payment: str) -> str:
+        """Tell where an order came from that its owner was asked about; empty if nobody knows."""
+        return self._asked.get(payment, "")
 
     def is_foreseen(self) -> bool:
         """Tell whether it is worth while to judge what comes next beforehand."""
@@ -152,26 +166,33 @@ class Sitting:
         self._orders: Sequence[Order] = ()
         self._supposed: Sequence[Supposed] = ()
         self._at = self._kept = self._answered = 0
-        self._seconds = 0.0
+        self._seconds, self._place = 0.0, ""
+        self._asked: dict[str, str] = {}
 
     @property
     def judged(self) -> Judged:
         """Tell what its orders took; of a commit that has ended."""
         return Judged(self._kept + self._at - self._answered, self._seconds)
 
-    def foresee(self, orders: Sequence[tuple[Order, str]], now: int) -> None:
-        """Judge orders that will come next, each with its zone, supposing that they are taken."""
+    def foresee(self, orders: Sequence[tuple[Order, str, str]], now: int) -> None:
+        """Judge orders that will come next, supposing that they are taken.
+
+        Shape: each comes with its zone and its place.
+        """
         if len(orders) < _TOGETHER_MIN or not self._court.is_foreseen():
             return
         began = perf_counter()
-        self._orders = [order for order, _ in orders]
+        self._orders = [order for order, _, _ in orders]
         self._supposed = self._begun().suppose(
-            [Ordered(each.device, each.payee, each.amount, now, zone) for each, zone in orders]
+            [
+                Ordered(each.device, each.payee, each.amount, now, zone, place)
+                for each, zone, place in orders
+            ]
         )
         self._at = 0
         self._seconds += perf_counter() - began
 
-    def is_odd(self, order: Order, zone: str, now: int) -> bool:
+    def is_odd(self, order: Order, zone: str, place: str, now: int) -> bool:
         """Tell whether an order is flagged. Nothing is kept."""
         at = self._at
         if at < len(self._supposed) and self._orders[at] is order:
@@ -179,10 +200,12 @@ class Sitting:
             ordered, judgement = self._supposed[at].kept.ordered, self._supposed[at].judgement
             if ordered.zone == zone:
                 return judgement is not CLEAR
-        return self.judge(Ordered(order.device, order.payee, order.amount, now, zone)) is not CLEAR
+        ordered = Ordered(order.device, order.payee, order.amount, now, zone, place)
+        return self.judge(ordered) is not CLEAR
 
     def judge(self, ordered: Ordered) -> Judgement:
         """Judge an order. Nothing is kept."""
+        self._place = ordered.place
         if self._at < len(self._supposed):
             supposed = self._supposed[self._at]
             if supposed.kept.ordered == ordered:
@@ -215,6 +238,7 @@ class Sitting:
         if self._at < len(self._supposed):
             self._surprised()
         self._court.ended(self._draft, self._tip.next_leaf, tip)
+        self._court.asked(self._asked)
         self._seconds += perf_counter() - began
 
     def _begun(self) -> Draft:
@@ -240,8 +264,10 @@ class Sitting:
             return
         answered = before is not None
         at = (payment.changed_ns if answered else payment.created_ns) // NS
-        zone = self.zone(payment.device)
-        ordered = Ordered(payment.device, payment.payee, payment.amount, at, zone)
+        zone, place = self.zone(payment.device), self._place_of(payment.id, answered=answered)
+        if payment.state is State.AWAITING and place:
+            self._asked[payment.id] = place
+        ordered = Ordered(payment.device, payment.payee, payment.amount, at, zone, place)
         self._answered += answered
         kept = Kept(ordered, taken, answered, () if answered else flagged_by(payment))
         if self._at < len(self._supposed) and self._supposed[self._at].kept == kept:
@@ -249,6 +275,12 @@ class Sitting:
             return
         self._surprised().keep(kept)
         self._kept += 1
+
+    def _place_of(self, payment: str, *, answered: bool) -> str:
+        """Give the place of the order that was judged just now, or before its owner was asked."""
+        if not answered:
+            return self._place
+        return self._asked.get(payment) or self._court.place_asked(payment)
 
     def zone(self, ident: str) -> str:
         """Give the time zone that a device's orders are judged in."""

@@ -67,8 +67,8 @@ def _kind_of_unit(unit: Unit[Any]) -> tuple[Any, ...]:
     """Tell what units share that cross together; of another kind, each is its own."""
     if type(unit) is not Authorise:
         return (id(unit),)
-    key, *others, fees, offer = _plain(unit)
-    return (id(unit.device), key, *others, id(fees), offer)
+    key, *others, fees, offer, place = _plain(unit)
+    return (id(unit.device), key, *others, id(fees), offer, place)
 
 
 def _pack_units(units: Units) -> Iterator[Any]:

@@ -49,6 +49,7 @@ class Authorise(msgspec.Struct, frozen=True):
            that let it serve gets that answer again; `serves` is false where nothing is served
            for the payment; `deposit` is true where the order's resource opens or tops up a session;
            `fees` are the hub's, by asset, and `offer` is the one that it is for, as its payee says;
+           `place` is the network that the order came from, to judge by; no record has it;
            `name` is the id of the payment that the order becomes.
     """
 
@@ -65,6 +66,7 @@ class Authorise(msgspec.Struct, frozen=True):
     deposit: bool = False
     fees: Mapping[str, FeeTerms] | None = None
     offer: str = ""
+    place: str = ""
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ class Authorise(msgspec.Struct, frozen=True):
         refusal = refused_by_rules(view, mandate, payment, payer, payee)
         if refusal is not None:
             return refuse(view, payment, refusal)
-        judgement = view.judge(_ordered(view, mandate, payment))
+        judgement = view.judge(_ordered(view, mandate, payment, self.place))
         if judgement.would is not Act.ALLOW:
             payment = msgspec.structs.replace(payment, risk=write_flag(judgement))
             return telling(view, self._by(view, mandate, payment, judgement.act), payment)
@@ -278,8 +280,9 @@ class Authorise(msgspec.Struct, frozen=True):
         return settled(view, asked, Authorised(asked, fresh=False), Write(ASKS, Ask(key, asked.id)))
 
 
-def _ordered(view: View, mandate: Mandate, payment: Payment) -> Ordered:
-    return Ordered(payment.device, payment.payee, payment.amount, view.now_ns // NS, mandate.zone)
+def _ordered(view: View, mandate: Mandate, payment: Payment, place: str) -> Ordered:
+    at = view.now_ns // NS
+    return Ordered(payment.device, payment.payee, payment.amount, at, mandate.zone, place)
 
 
 def order_digest(order: Order) -> bytes:

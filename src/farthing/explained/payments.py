@@ -37,6 +37,7 @@ HINTS = {
     "malformed-challenge": "The seller's 402 is broken; tell the seller.",
     "malformed-credential": "Build the credential as docs/reference/methods.md says.",
     "malformed-order": "Build the order as docs/reference/methods.md says.",
+    "malformed-place": "Send the network as its canonical /24 or /48, or leave it out.",
     "mandate-budget": "Wait for the next period, or have the owner raise the budget.",
     "mandate-category": "Have the owner allow the category, or buy something else.",
     "mandate-expired": "Have the owner make a new mandate and assign it.",

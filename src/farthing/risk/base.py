@@ -12,8 +12,9 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     Shape: *orders* are all that came in, *payments* those that were authorised. Minute and
            hour are the last ones, in slices (`known.py` says how many). `usual_units` is a running
            mean that follows the newest payments; `hour_payments` of `hours_counted` were within an
-           hour of this time of day. `model_rank` is the highest that a model gave one of the last
-           hour's orders, of a hundred thousand; 0 if it has said nothing.
+           hour of this time of day; of `placed_payments` it is known where they came from.
+           `model_rank` is the highest that a model gave one of the last hour's orders, of a
+           hundred thousand; 0 if it has said nothing.
     """
 
     device: str
@@ -32,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     pair_payments: int
     places_known: int
     place_payments: int
+    placed_payments: int
     payee_payments: int
     payee_day_strangers: int
     payee_month_strangers: int

@@ -42,14 +42,14 @@ class KnownDevice:
 
     __slots__ = (
         "calm_orders", "calm_until", "calm_zone", "hour", "hours", "hours_counted", "largest",
-        "lower_ranks", "minute", "newest_payee", "orders", "payees", "payments", "places", "rank",
-        "rank_until", "stamp", "told", "usual",
+        "lower_ranks", "minute", "newest_payee", "orders", "payees", "payments", "placed", "places",
+        "rank", "rank_until", "stamp", "told", "usual",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.minute = Window(10, 6)
         self.hour = Window(10 * MINUTE, 6)
-        self.payments = self.usual = self.largest = 0
+        self.payments = self.placed = self.usual = self.largest = 0
         self.orders = self.calm_orders = self.calm_until = self.stamp = 0
         self.rank: int = 0
         self.rank_until: int = 0
@@ -71,7 +71,7 @@ class KnownDevice:
         made.stamp, made.rank, made.rank_until = self.stamp, self.rank, self.rank_until
         made.lower_ranks = self.lower_ranks
         made.payees, made.newest_payee = self.payees.copy(), self.newest_payee
-        made.places = self.places.copy()
+        made.places, made.placed = self.places.copy(), self.placed
         made.hours, made.hours_counted = self.hours[:], self.hours_counted
         made.told = self.told.copy()
         return made
@@ -126,6 +126,7 @@ class KnownDevice:
             self.newest_payee = payee
         if place:
             count_newest(self.places, place, PLACES_MAX)
+            self.placed += 1
         self.hours[hour] += 1
         self.hours_counted += 1
         if self.hours[hour] >= HOURS_COUNTED_MAX:

@@ -144,7 +144,7 @@ def facts_of(ordered: Ordered, device: KnownDevice, payee: KnownPayee) -> Facts:
         device.payments, device.usual, device.largest,
         device.near(hour), device.hours_counted,
         device.payees.get(ordered.payee, 0),
-        len(device.places), device.places.get(place, 0),
+        len(device.places), device.places.get(place, 0), device.placed,
         payee.payments, day.count, month.count,
         device.rank_at(now) if device.rank else 0,
     )  # fmt: skip

@@ -53,13 +53,15 @@ class Hub(Protocol):
         once: OnceKey | None = None,
         offer: str = "",
         serves_safely: bool = False,
+        place: str = "",
     ) -> Authorisation:
         """Check the signature, the mandate and the money, and hold it (or charge at once).
 
         Shape:  with `once` the answer may be the payment that was made first under that key;
                 `offer` is the hub's offer that the order is for, whose fee is then taken;
                 `serves_safely` where what is served does no harm if it is served again: then a
-                hold may become durable together with what ends it, some milliseconds later.
+                hold may become durable together with what ends it, some milliseconds later;
+                `place` is the network that the order came from, to be judged by and kept nowhere.
         Raises: Conflict `idempotency-key-reused`; FarthingError for an order that cannot be
                 judged; Unavailable, OutcomeUnknown.
         """

@@ -58,6 +58,7 @@ class Payments:
         serves: bool = True,
         bearer: str = "",
         offer: str = "",
+        place: str = "",
         ahead: bool = False,
     ) -> Done[Authorised]:
         """Check the signature, the mandate and the money; hold it, or charge at once.
@@ -65,7 +66,8 @@ class Payments:
         Shape:  `keyed` is an idempotency key of the device's and the hash of what it asked;
                 `serves` is false where nothing is served for the payment; `bearer` is who brings
                 the order, whose signatures wait in one line; `offer` is the one that the order is
-                for, as its payee says; `ahead` where the hold may be durable only when it ends.
+                for, as its payee says; `place` is where it came from, as who took it saw;
+                `ahead` where the hold may be durable only when it ends.
         Raises: Unauthenticated, PaymentRefused (nothing recorded), Conflict, Unavailable.
         """
         with self._ctx.watch.step("authorise") as step:
@@ -84,6 +86,7 @@ class Payments:
                 serves,
                 fees=self._ctx.fees,
                 offer=offer,
+                place=place,
             )
             key_of, content = keyed
             step.part("commit")
@@ -283,6 +286,7 @@ class EmbeddedHub:
         once: OnceKey | None = None,
         offer: str = "",
         serves_safely: bool = False,
+        place: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._claims.of(signed) as claim:
@@ -294,6 +298,7 @@ class EmbeddedHub:
                 claim=claim,
                 keyed=scoped(signed, once),
                 offer=offer,
+                place=place,
                 ahead=serves_safely and not capture,
             )
         payment, fresh = done.answer

@@ -45,6 +45,7 @@ class Sessions:
         category: str = "",
         bearer: str = "",
         offer: str = "",
+        place: str = "",
     ) -> Done[Authorised]:
         """Hold the deposit of a signed order, and open the session that it describes.
 
@@ -56,16 +57,18 @@ class Sessions:
         if opening.tariff != tariff.digest() or tariff.asset != signed.order.asset:
             raise Malformed("tariff-mismatch", "the order was signed for another tariff")
         await self._ctx.books.commit_one(KeepTariff(tariff))
-        return await self._deposit(signed, category, bearer, offer)
+        return await self._deposit(signed, category, bearer, offer, place)
 
-    async def top_up(self, signed: SignedOrder, bearer: str = "") -> Done[Authorised]:
+    async def top_up(
+        self, signed: SignedOrder, bearer: str = "", place: str = ""
+    ) -> Done[Authorised]:
         """Add the deposit of a signed order to its session."""
         if opening_of(signed.order.resource) is not None:
             raise Malformed("malformed-session", "this order opens a session")
-        return await self._deposit(signed, "", bearer)
+        return await self._deposit(signed, "", bearer, place=place)
 
     async def _deposit(
-        self, signed: SignedOrder, category: str, bearer: str, offer: str = ""
+        self, signed: SignedOrder, category: str, bearer: str, offer: str = "", place: str = ""
     ) -> Done[Authorised]:
         with self._ctx.watch.step("authorise") as step:
             step.part("verify")
@@ -82,6 +85,7 @@ class Sessions:
                 deposit=True,
                 fees=self._ctx.fees,
                 offer=offer,
+                place=place,
             )
             step.part("commit")
             return await self._ctx.books.commit_one(unit, device.owner)

@@ -21,6 +21,7 @@ class WatchedHub:
         once: OnceKey | None = None,
         offer: str = "",
         serves_safely: bool = False,
+        place: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         with self._watch.step("authorise"):
@@ -32,6 +33,7 @@ class WatchedHub:
                 once=once,
                 offer=offer,
                 serves_safely=serves_safely,
+                place=place,
             )
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:

@@ -95,6 +95,7 @@ class FakeHub:
         once: OnceKey | None = None,
         offer: str = "",  # noqa: ARG002 - as every hub is asked
         serves_safely: bool = False,  # noqa: ARG002 - as every hub is asked
+        place: str = "",  # noqa: ARG002 - as every hub is asked
     ) -> Authorisation:
         """Hold or charge, once per order, and once per key if there is one.
 

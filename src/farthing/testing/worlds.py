@@ -192,11 +192,13 @@ class World:
         hold: int = 0,
         category: str = "",
         offer: str = "",
+        place: str = "",
         **members: Any,
     ) -> Authorise:
         """Make the unit of a payment: a charge at once, or a hold of that many seconds."""
         signed = self.order(spender, payee, amount, **members)
-        return self.authorise(spender, signed, hold=hold, category=category, offer=offer)
+        terms = {"category": category, "offer": offer, "place": place}
+        return self.authorise(spender, signed, hold=hold, **terms)
 
     def authorise(
         self,
@@ -206,6 +208,7 @@ class World:
         hold: int = 0,
         category: str = "",
         offer: str = "",
+        place: str = "",
     ) -> Authorise:
         """Make the unit of an order that was signed before."""
         return Authorise(
@@ -218,6 +221,7 @@ class World:
             category,
             fees=self.fees or None,
             offer=offer,
+            place=place,
         )
 
     def cancel(self, spender: Spender, signed: SignedOrder) -> Cancel:

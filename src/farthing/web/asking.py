@@ -2,6 +2,7 @@
 
 from farthing.clock import Clock
 from farthing.core.orders import RESOURCE_CHARACTERS_MAX
+from farthing.core.places import place_of
 from farthing.core.prices import Offer
 from farthing.core.usage import Usage
 from farthing.errors import Unavailable
@@ -78,6 +79,7 @@ class Asking:
             body=body,
             stale=stale,
             once=once_key(request, offer, terms, language, fields, signed),
+            place=place_of(intake.who),
         )
 
     def _admit(self, request: Incoming, intake: Intake) -> None:

@@ -61,6 +61,7 @@ class RemoteHub:
         once: OnceKey | None = None,
         offer: str = "",
         serves_safely: bool = False,  # noqa: ARG002 - what is told over a wire is durable
+        place: str = "",
     ) -> Authorisation:
         """Check an order, and hold its money or charge at once."""
         body: dict[str, Any] = {
@@ -71,6 +72,8 @@ class RemoteHub:
         }
         if offer:
             body["offer"] = offer
+        if place:
+            body["place"] = place
         return await self._authorise(signed, body)
 
     async def recorded(self, signed: SignedOrder) -> Authorisation | None:

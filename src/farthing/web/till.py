@@ -46,7 +46,7 @@ class Deal:
 
     Shape: `body` is None for a body that streams; `stale` is set when prices have changed since
            the order was made: then nothing new is taken for it; `once` is the buyer's
-           idempotency key.
+           idempotency key; `place` is the network that it came from.
     """
 
     request: Incoming
@@ -57,6 +57,7 @@ class Deal:
     body: bytes | None
     stale: BadCredential | None = None
     once: OnceKey | None = None
+    place: str = ""
 
     @property
     def gate(self) -> Hashable:
@@ -164,6 +165,7 @@ class Till:
             once=deal.once,
             offer=deal.offer.in_hub,
             serves_safely=deal.request.is_safe,
+            place=deal.place,
         )
         self._asked[payment_id(deal.signed.order)] = None
         while len(self._asked) > _ASKED_KEPT:

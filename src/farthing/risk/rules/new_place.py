@@ -17,10 +17,13 @@ class NewPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return NEVER
 
     def judge(self, facts: Facts) -> str | None:
-        """Look for the place among the device's own; silent where no place is told."""
-        if facts.place_payments or not (facts.place and facts.places_known):
+        """Look for the place among the device's own; silent where no place is told.
+
+        Shape: only payments of which it is known where they came from say what is usual.
+        """
+        if facts.place_payments or not facts.place:
             return None
-        if facts.device_payments < self.payments_min:
+        if facts.placed_payments < self.payments_min:
             return None
         return "this device never paid from this place or network before"
 

@@ -69,9 +69,9 @@ async def pay_batch(call: Call) -> Reply:
     asked = _packed(call.raw) if packed else _written(call)
     batches = call.desk.batches
     if isinstance(asked, _PackedBatch):
-        done = await batches.pay_all(asked.batch, asked.signature, call.bearer)
+        done = await batches.pay_all(asked.batch, asked.signature, call.bearer, call.place)
     else:
-        done = await batches.pay_each(asked, call.bearer)
+        done = await batches.pay_each(asked, call.bearer, call.place)
     now_ns = call.desk.ctx.clock()
     shown: dict[str, Any] = {"payments": [_shown(answer, now_ns) for answer in done]}
     if packed:

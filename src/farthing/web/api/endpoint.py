@@ -11,6 +11,7 @@ from farthing.codec import read_json
 from farthing.core.decisions import Unit
 from farthing.core.idempotency import Once, always, content_hash, idempotency_key
 from farthing.core.owners import Principal, Scope
+from farthing.core.places import place_of
 from farthing.errors import Malformed, Unauthenticated
 from farthing.misfits import misfit
 from farthing.services.desk import Desk
@@ -65,6 +66,12 @@ class Call:
         if self.principal is None:
             raise Unauthenticated("key-missing", "send Authorization: Bearer and an API key")
         return self.principal
+
+    @property
+    def place(self) -> str:
+        """The network that a device itself asks from; empty where somebody else brings its word."""
+        brought = self.principal is not None and not self.principal.device
+        return "" if brought else place_of(self.address)
 
     def body(self, kind: type[msgspec.Struct]) -> Any:
         """Read the body strictly as this type.

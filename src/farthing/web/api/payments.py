@@ -13,6 +13,7 @@ from farthing.core.orders import SignedOrder, order_from_members
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import UNNAMED
 from farthing.core.payments import PAYMENTS, Authorised, Payment, State
+from farthing.core.places import read_place
 from farthing.core.said import by_key
 from farthing.errors import Conflict, Forbidden, Malformed, Missing, PaymentRefused
 from farthing.money import parse_units
@@ -69,6 +70,7 @@ async def pay(call: Call) -> Reply:
             keyed=call.key(signed.order.device),
             serves=False,
             bearer=call.bearer,
+            place=call.place,
         )
     except Missing:
         raise Forbidden(
@@ -104,6 +106,7 @@ async def authorise(call: Call) -> Reply:
         keyed=scoped(signed, msgspec.convert(body.once, OnceKey | None, from_attributes=True)),
         bearer=call.bearer,
         offer=body.offer,
+        place=read_place(body.place),
     )
     payment, fresh = done.answer
     receipt = None

@@ -48,6 +48,7 @@ async def open_session(call: Call) -> Reply:
         category=body.category,
         bearer=call.bearer,
         offer=body.offer,
+        place=call.place,
     )
     return await _funded(call, done)
 
@@ -59,7 +60,7 @@ async def top_up(call: Call) -> Reply:
     _require_deposit(signed.order.resource)
     if session_topped_up(signed.order.resource) != call.path["session"]:
         raise Malformed("malformed-session", "the order tops up another session")
-    done = await call.desk.sessions.top_up(signed, call.bearer)
+    done = await call.desk.sessions.top_up(signed, call.bearer, call.place)
     return await _funded(call, done)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from farthing.core.cases import REASON_CHARACTERS_MAX
+from farthing.core.places import PLACE_CHARACTERS_MAX
 from farthing.web.api.bodies.base import Body, Ident, Text, Units
 
 
@@ -64,7 +65,9 @@ class OnceBody(Body, frozen=True, kw_only=True):
 class AuthoriseBody(Body, frozen=True, kw_only=True):
     """A signed order that a seller received, and how it wants the money.
 
-    `offer` is the offer in the hub that it is for, if it is for one.
+    `offer` is the offer in the hub that it is for, if it is for one. `place` is the network that
+    the buyer asked from, as the seller saw it: an IPv4 `/24` or an IPv6 `/48`; the hub judges by
+    it, and writes it down nowhere.
     """
 
     order: OrderBody
@@ -76,6 +79,9 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
     once: OnceBody | None = None
     offer: Text = ""
+    place: Annotated[
+        str, msgspec.Meta(max_length=PLACE_CHARACTERS_MAX, examples=["203.0.113.0/24"])
+    ] = ""
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):
