@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from farthing.books.base import Done
+from farthing.books.court import NONE_JUDGED
 from farthing.books.link import spawn_writer
 from farthing.books.own_process import OwnProcess, Setup
 from farthing.books.sql import SqlBooks
@@ -55,8 +56,8 @@ class Told:
     def __init__(self):
         self.heads, self.batches = [], []
 
-    def batch(self, waited, seconds, units, events):
-        assert waited >= 0 and seconds > 0
+    def batch(self, waited, seconds, units, events, judged):
+        assert waited >= 0 and seconds > 0 and judged == NONE_JUDGED
         self.batches.append((units, events))
 
     def kinds(self):
@@ -70,8 +71,8 @@ class KillsAt(Told):
         super().__init__()
         self.numbers, self.process = numbers, None
 
-    def batch(self, waited, seconds, units, events):
-        super().batch(waited, seconds, units, events)
+    def batch(self, waited, seconds, units, events, judged):
+        super().batch(waited, seconds, units, events, judged)
         if len(self.batches) in self.numbers:
             asyncio.get_running_loop().call_soon(os.kill, self.process.pid, signal.SIGKILL)
 

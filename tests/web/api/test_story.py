@@ -201,6 +201,8 @@ async def mandates_and_offers(ask: Told) -> None:
     again = await ask("PUT", path, terms | {"largest": None}, who="buyer.owner")
     assert (again["largest"], again["revision"]) == (None, made["revision"] + 1)
     assert again in (await ask("GET", "/v1/mandates", who="buyer.read"))["items"]
+    # Nobody wants anything of it, so there is nothing to let be.
+    assert await ask("POST", f"{path}/decline", who="buyer.owner") == again
     assert (await ask("POST", f"{path}/revoke", who="buyer.owner"))["revoked_at"]
     offer = {"payee": ask.town.accounts["shop"], "path": "/a", "asset": "USD", "amount": "5"}
     made = await ask("POST", "/v1/offers", offer, who="seller.seller")
