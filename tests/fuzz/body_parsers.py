@@ -75,11 +75,13 @@ def _body(kind: type[msgspec.Struct], then: Callable[[Any], object]) -> Callable
 
 
 def _opens(body: bodies.SessionBody) -> object:
+    read_place(body.place)
     resource = signed_order(body).order.resource
     return is_deposit(resource) and opening_of(resource), read_tariff(body.tariff).digest()
 
 
-def _tops_up(body: bodies.SignedBody) -> object:
+def _tops_up(body: bodies.DepositBody) -> object:
+    read_place(body.place)
     return session_topped_up(signed_order(body).order.resource)
 
 
@@ -179,7 +181,7 @@ _BODIES: tuple[tuple[type[msgspec.Struct], Callable[[Any], object], dict[str, An
     (bodies.VerdictBody, msgspec.structs.asdict, {"verdict": "fraud", "reason": "stolen"}),
     (bodies.RefundBody, _captures, {"id": "ref_x", "units": "1", "reason": "broken"}),
     (bodies.SessionBody, _opens, _signed(OPENING.resource(), tariff=TARIFF.members())),
-    (bodies.SignedBody, _tops_up, _signed(f"TOPUP {SESSION}")),
+    (bodies.DepositBody, _tops_up, _signed(f"TOPUP {SESSION}", place="203.0.113.0/24")),
     (bodies.VoucherBody, _drawn, {"voucher": to_base64url(VOUCHER), "late": True}),
     (bodies.SocketVoucherBody, _drawn, {"session": SESSION, "voucher": to_base64url(VOUCHER)}),
     (

@@ -99,12 +99,13 @@ class Metering:
 
     # Vouchers
 
-    async def open(self, signed: SignedOrder, wanted: Wanted) -> Meter:
+    async def open(self, signed: SignedOrder, wanted: Wanted, place: str = "") -> Meter:
         """Bring an opening order to the hub, and meter its session.
 
+        Shape:  `place` is the network that the order came from.
         Raises: PaymentRefused, Conflict `awaiting-owner`, FarthingError.
         """
-        seen = await self._hub.open(signed, wanted.tariff, wanted.offer)
+        seen = await self._hub.open(signed, wanted.tariff, wanted.offer, place)
         meter = _fitting(self.find(seen.session) or meters.opened(seen), wanted)
         if self.find(meter.session) is None:
             self._kept.put(meter)
@@ -132,9 +133,9 @@ class Metering:
             return
         await self._handing.close_if_it_can(session)
 
-    async def top_up(self, session: str, signed: SignedOrder) -> Meter:
+    async def top_up(self, session: str, signed: SignedOrder, place: str = "") -> Meter:
         """Bring an order that adds to a session's deposit."""
-        self._kept.refresh(await self._hub.top_up(session, signed))
+        self._kept.refresh(await self._hub.top_up(session, signed, place))
         await self._kept.written()
         return self._kept.find_open(session)
 

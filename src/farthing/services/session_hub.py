@@ -27,14 +27,17 @@ class SessionHub(Protocol):
         """
         ...
 
-    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
+    async def open(
+        self, signed: SignedOrder, tariff: Tariff, offer: str = "", place: str = ""
+    ) -> SeenSession:
         """Bring an order that opens a session, for an offer in the hub where it has one.
 
+        Shape:  `place` is the network that the order came from, to be judged by and kept nowhere.
         Raises: PaymentRefused with the hub's reason; Conflict `awaiting-owner`; FarthingError.
         """
         ...
 
-    async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:
+    async def top_up(self, session: str, signed: SignedOrder, place: str = "") -> SeenSession:
         """Bring an order that adds to a session's deposit; it raises what `open` does."""
         ...
 
@@ -63,16 +66,18 @@ class EmbeddedSessions:
         """Get a session."""
         return await self._seen(await self._sessions.find(session))
 
-    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
+    async def open(
+        self, signed: SignedOrder, tariff: Tariff, offer: str = "", place: str = ""
+    ) -> SeenSession:
         """Open a session."""
-        done = await self._sessions.open(signed, tariff, offer=offer)
+        done = await self._sessions.open(signed, tariff, offer=offer, place=place)
         return await self._funded(done.answer.payment)
 
-    async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:
+    async def top_up(self, session: str, signed: SignedOrder, place: str = "") -> SeenSession:
         """Add to a session's deposit."""
         if session_topped_up(signed.order.resource) != session:
             raise Malformed("malformed-session", "the order tops up another session")
-        done = await self._sessions.top_up(signed)
+        done = await self._sessions.top_up(signed, place=place)
         return await self._funded(done.answer.payment)
 
     async def hand_in(

@@ -60,6 +60,7 @@ class FakeSessions(BadLine):
         signed: SignedOrder,
         tariff: Tariff,
         offer: str = "",  # noqa: ARG002 - as every hub is asked
+        place: str = "",  # noqa: ARG002 - as every hub is asked
     ) -> SeenSession:
         """Open a session, once an order; no offers are kept here, so none has a fee."""
         self._called("open")
@@ -88,7 +89,12 @@ class FakeSessions(BadLine):
         self._digests[session] = opening.tariff
         return self._answer(self.sessions.setdefault(session, made))
 
-    async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:
+    async def top_up(
+        self,
+        session: str,
+        signed: SignedOrder,
+        place: str = "",  # noqa: ARG002 - as every hub is asked
+    ) -> SeenSession:
         """Add to a session's deposit."""
         self._called("top_up")
         self._check_proof(signed)

@@ -52,7 +52,7 @@ class Asking:
         """
         self._admit(request, intake)
         if offer.usage is not None:
-            return self._metered(came, request, offer, offer.usage)
+            return self._metered(came, request, offer, offer.usage, place_of(intake.who))
         credential = self._challenges.credential(request)
         body = await self._bound_body(request, offer, receive, intake)
         terms = self._desk.terms(request, offer, body or b"")
@@ -109,12 +109,14 @@ class Asking:
         check_digest(request.values(b"content-digest"), body)
         return body
 
-    def _metered(self, came: Scope, request: Incoming, offer: Offer, usage: Usage) -> MeteredAsk:
+    def _metered(
+        self, came: Scope, request: Incoming, offer: Offer, usage: Usage, place: str
+    ) -> MeteredAsk:
         if self._meters is None:
             self._say_unmetered(offer)
             raise Unavailable("no-meters", "this is sold by sessions, which are not metered here")
         terms = self._desk.session_terms(offer, usage)
-        return MeteredAsk(came, request, offer, terms, self._desk.url(request))
+        return MeteredAsk(came, request, offer, terms, self._desk.url(request), place)
 
     def _say_unmetered(self, offer: Offer) -> None:
         """Tell the seller, once an offer, of what was put up for sale after the start."""

@@ -41,13 +41,17 @@ _STATE = ("session", "state", "deposit", "promised", "sequence", "count", "owed"
 
 @dataclass(frozen=True, slots=True)
 class MeteredAsk:
-    """A request to a metered route. Shape: `came` is the scope as the request came."""
+    """A request to a metered route.
+
+    Shape: `came` is the scope as the request came, `place` the network that it came from.
+    """
 
     came: Scope
     request: Incoming
     offer: Offer
     terms: SessionTerms
     url: str
+    place: str = ""
 
     @property
     def wanted(self) -> Wanted:
@@ -129,13 +133,13 @@ class MeteredTill:
             return await self._close(ask, said)
         if said.action == "topUp":
             order = present(said.signed, "a top-up brings an order")
-            meter = await self.metering.top_up(said.session, order)
+            meter = await self.metering.top_up(said.session, order, ask.place)
             return self._stands(ask, meter, said)
         await self._require_deposit(said)
         if said.action == "open":
             said = await self._open(ask, said)
         elif said.signed is not None:
-            await self.metering.top_up(said.session, said.signed)
+            await self.metering.top_up(said.session, said.signed, ask.place)
         if ask.request.method == "HEAD":
             return await self._hear(ask, said)
         if said.voucher or said.tick:
@@ -208,7 +212,7 @@ class MeteredTill:
         )
         if not fits:
             raise PaymentRefused("wrong-session", "this order opens a session for something else")
-        meter = await self.metering.open(signed, wanted)
+        meter = await self.metering.open(signed, wanted, ask.place)
         if said.voucher:
             await self.metering.require_signed(meter.session, said.voucher, said.tick)
         return Said(

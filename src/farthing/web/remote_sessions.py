@@ -28,14 +28,16 @@ class RemoteSessions:
         """Get a session."""
         return _seen(_object(await self._asker.ask("GET", f"/v1/sessions/{session}")))
 
-    async def open(self, signed: SignedOrder, tariff: Tariff, offer: str = "") -> SeenSession:
+    async def open(
+        self, signed: SignedOrder, tariff: Tariff, offer: str = "", place: str = ""
+    ) -> SeenSession:
         """Open a session."""
-        body = _order(signed) | {"tariff": tariff.members()} | ({"offer": offer} if offer else {})
-        return await self._funded("/v1/sessions", body)
+        body = _order(signed, place) | {"tariff": tariff.members()}
+        return await self._funded("/v1/sessions", body | ({"offer": offer} if offer else {}))
 
-    async def top_up(self, session: str, signed: SignedOrder) -> SeenSession:
+    async def top_up(self, session: str, signed: SignedOrder, place: str = "") -> SeenSession:
         """Add to a session's deposit."""
-        return await self._funded(f"/v1/sessions/{session}/deposits", _order(signed))
+        return await self._funded(f"/v1/sessions/{session}/deposits", _order(signed, place))
 
     async def hand_in(
         self, vouchers: Sequence[Presented], *, late: bool = False
@@ -137,8 +139,9 @@ def _object(raw: bytes) -> dict[str, Any]:
     return cast(dict[str, Any], value)
 
 
-def _order(signed: SignedOrder) -> dict[str, Any]:
-    return {"order": signed.order.members(), "signature": to_base64url(signed.signature)}
+def _order(signed: SignedOrder, place: str) -> dict[str, Any]:
+    body = {"order": signed.order.members(), "signature": to_base64url(signed.signature)}
+    return body | ({"place": place} if place else {})
 
 
 def _unreadable() -> OutcomeUnknown:

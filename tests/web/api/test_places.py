@@ -9,7 +9,7 @@ import structlog
 
 from farthing import ids
 from farthing.clock import system_clock
-from farthing.core.orders import SignedOrder
+from farthing.core.orders import SignedOrder, payment_id
 from farthing.core.prices import Offer, PriceList
 from farthing.core.sessions import top_up_resource
 from farthing.money import Amount, Asset
@@ -18,6 +18,9 @@ from farthing.protocols.mpp import Mpp
 from farthing.settings import BooksSettings, RiskSettings
 from farthing.web.paywall import Paywall
 from farthing.web.remote_hub import RemoteHub
+from tests.web.metered_shop import PRICES, MeteredShop
+from tests.web.shop import Counter
+from tests.web.test_mpp_session import Payer
 
 from .test_batches import batch_of, packed, send
 from .town import URL, Town, body_of, changed, config_in, open_town
@@ -112,6 +115,43 @@ async def test_deposits_and_top_ups_are_judged_by_where_they_came_from(tmp_path)
         assert (await paid(town, AWAY, more, where))[1:] == ("awaiting", ["new_place"])
 
 
+async def test_a_seller_tells_where_a_deposit_came_from(tmp_path):
+    async with open_town(tmp_path, config=watching(tmp_path)) as town:
+        await settle_in(town)
+
+        async def carried(body, path="/v1/sessions", **more):
+            who = "seller.seller"
+            return (await paid(town, "198.51.100.1", body | more, path, who=who))[2]
+
+        assert await carried(town.opening(10), place="2001:db8:7::/48") == ["new_place"]
+        assert await carried(town.opening(10)) == []
+        session = await town.session(10)
+        more = town.payment(9, resource=top_up_resource(session["id"]))
+        where = f"/v1/sessions/{session['id']}/deposits"
+        assert await carried(more, where, place="2001:db8:7::/48") == ["new_place"]
+
+
+@pytest.mark.parametrize("told", ["203.0.113.0/24", "Oslo"])
+async def test_a_place_is_for_the_payee_alone_to_say(tmp_path, told):
+    async with open_town(tmp_path) as town:
+        session = await town.session(10)
+        opening = town.opening(10) | {"place": told}
+        more = town.payment(9, resource=top_up_resource(session["id"])) | {"place": told}
+        held = (await town.balance("purse"))["held"]
+        for path, body in (
+            ("/v1/sessions", opening),
+            (f"/v1/sessions/{session['id']}/deposits", more),
+        ):
+            assert (await town.ask("POST", path, body)).status_code == 401
+            assert (await town.ask("POST", path, body, who="buyer.seller")).status_code == 403
+            answer = await town.ask("POST", path, body, who="seller.seller")
+            assert answer.status_code == (400 if told == "Oslo" else 200)
+            if told == "Oslo":
+                assert answer.json()["code"] == "malformed-place"
+        grew = (await town.balance("purse"))["held"] != held
+        assert grew == (told != "Oslo")
+
+
 async def test_a_seller_tells_where_its_buyer_was_and_its_own_server_is_no_place(tmp_path):
     async with open_town(tmp_path, config=watching(tmp_path)) as town:
         await settle_in(town)
@@ -157,6 +197,36 @@ async def test_a_paywall_tells_where_its_buyer_asked_from(tmp_path, remote):
         payment = answers[-1].json()["payment"]
         seen = await town.made("GET", f"/v1/payments/{payment}", who="buyer.read")
         assert [reason["said"] for reason in seen["risk"]["reasons"]] == [SAID]
+
+
+async def test_a_paywall_tells_where_a_deposit_came_from(tmp_path):
+    async with open_town(tmp_path, config=watching(tmp_path)) as town:
+        await settle_in(town)
+        shop = MeteredShop(town, tmp_path, PRICES, Counter())
+
+        async def say(address, action, order, **more):
+            wire = httpx.ASGITransport(shop.paywall, client=(address, 4711))
+            async with httpx.AsyncClient(transport=wire) as client:
+                payer = Payer(shop, client, "https://shop.example")
+                challenge = await payer.challenge()
+                order = order or payer.opening(challenge, 5)
+                said = {"action": action, **body_of(order), **more}
+                answer = await payer.say(challenge, said, "HEAD" if action == "open" else "GET")
+            return answer.status_code, ids.name("ses", payment_id(order.order))
+
+        try:
+            assert (await say(AWAY, "open", None))[0] == 402
+            status, session = await say(HOME, "open", None)
+            assert status == 204
+            more = town.order(10, resource=top_up_resource(session))
+            assert (await say(AWAY, "topUp", more, session=session))[0] == 402
+            listed = await town.made("GET", "/v1/payments?state=awaiting", who="buyer.read")
+            said = [one["risk"]["reasons"][0]["said"] for one in listed["items"]]
+            assert said == [SAID, SAID]
+            assert {one["amount"] for one in listed["items"]} == {"5", "10"}
+        finally:
+            await shop.paywall.drain()
+            shop.book.close()
 
 
 async def test_a_hub_that_starts_anew_knows_no_places_until_it_is_paid(tmp_path):

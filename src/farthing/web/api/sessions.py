@@ -7,6 +7,7 @@ from farthing.codec import from_base64url
 from farthing.core.owners import Principal, Scope
 from farthing.core.paying import Authorised
 from farthing.core.payments import State
+from farthing.core.places import read_place
 from farthing.core.sessions import (
     SESSIONS,
     TARIFFS,
@@ -39,29 +40,36 @@ async def open_session(call: Call) -> Reply:
     _require_deposit(signed.order.resource)
     if body.category and not await vouched(call, signed.order, body.category):
         raise Forbidden("category-not-vouched", "open it without a category, or as its payee")
-    if body.offer:
-        call.asker.need(Scope.SELLER)
-        await require_payee(call, signed.order.payee)  # Its fee is the payee's to give.
+    if body.offer or body.place:  # Its fee is the payee's to give, and where it came from to say.
+        await _require_seller(call, signed.order.payee)
     done = await call.desk.sessions.open(
         signed,
         read_tariff(body.tariff),
         category=body.category,
         bearer=call.bearer,
         offer=body.offer,
-        place=call.place,
+        place=read_place(body.place) or call.place,
     )
     return await _funded(call, done)
 
 
 async def top_up(call: Call) -> Reply:
     """Add a deposit that the session's device signed for."""
-    body = call.body(bodies.SignedBody)
+    body = call.body(bodies.DepositBody)
     signed = signed_order(body)
     _require_deposit(signed.order.resource)
+    if body.place:
+        await _require_seller(call, signed.order.payee)
     if session_topped_up(signed.order.resource) != call.path["session"]:
         raise Malformed("malformed-session", "the order tops up another session")
-    done = await call.desk.sessions.top_up(signed, call.bearer, call.place)
+    place = read_place(body.place) or call.place
+    done = await call.desk.sessions.top_up(signed, call.bearer, place)
     return await _funded(call, done)
+
+
+async def _require_seller(call: Call, payee: str) -> None:
+    call.asker.need(Scope.SELLER)
+    await require_payee(call, payee)
 
 
 def _require_deposit(resource: str) -> None:
@@ -227,7 +235,7 @@ ENDPOINTS = [
         "Add to a session's deposit",
         top_up,
         scopes=None,
-        body=bodies.SignedBody,
+        body=bodies.DepositBody,
         answer=session_answers.FundedAnswer,
         others={202: session_answers.FundedAnswer},
         told_apart_by="the order's nonce",

@@ -36,6 +36,7 @@ from farthing.web.api.bodies.payments import (
 )
 from farthing.web.api.bodies.people import KeyBody, OwnerBody, PersonBody
 from farthing.web.api.bodies.sessions import (
+    DepositBody,
     PresentedBody,
     PresentedTickBody,
     SessionBody,
@@ -68,6 +69,7 @@ __all__ = [
     "CaptureBody",
     "ClassesBody",
     "CreditBody",
+    "DepositBody",
     "EnrolBody",
     "EventNumber",
     "FeeBody",

@@ -8,6 +8,8 @@ from farthing.core.cases import REASON_CHARACTERS_MAX
 from farthing.core.places import PLACE_CHARACTERS_MAX
 from farthing.web.api.bodies.base import Body, Ident, Text, Units
 
+Place = Annotated[str, msgspec.Meta(max_length=PLACE_CHARACTERS_MAX, examples=["203.0.113.0/24"])]
+
 
 class OrderBody(Body, frozen=True, kw_only=True):
     """An order's members, exactly as they are signed."""
@@ -79,9 +81,7 @@ class AuthoriseBody(Body, frozen=True, kw_only=True):
     claim: Annotated[str, msgspec.Meta(max_length=64)] = ""
     once: OnceBody | None = None
     offer: Text = ""
-    place: Annotated[
-        str, msgspec.Meta(max_length=PLACE_CHARACTERS_MAX, examples=["203.0.113.0/24"])
-    ] = ""
+    place: Place = ""
 
 
 class CaptureBody(Body, frozen=True, kw_only=True):

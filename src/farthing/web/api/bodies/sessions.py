@@ -5,13 +5,14 @@ from typing import Annotated, Any
 import msgspec
 
 from farthing.web.api.bodies.base import Body, Ident, Text
-from farthing.web.api.bodies.payments import OrderBody
+from farthing.web.api.bodies.payments import OrderBody, Place
 
 
 class SessionBody(Body, frozen=True, kw_only=True):
     """A signed order that opens a session, and the tariff that it names by its hash.
 
-    Its payee may name the `offer` in the hub that it is for.
+    Its payee may name the `offer` in the hub that it is for, and the network that its payer asked
+    from as `place`.
     """
 
     order: OrderBody
@@ -19,6 +20,15 @@ class SessionBody(Body, frozen=True, kw_only=True):
     tariff: dict[str, Any]
     category: Text = ""
     offer: Text = ""
+    place: Place = ""
+
+
+class DepositBody(Body, frozen=True, kw_only=True):
+    """A signed order that tops a session up; its payee may say from which network as `place`."""
+
+    order: OrderBody
+    signature: Text
+    place: Place = ""
 
 
 Voucher = Annotated[str, msgspec.Meta(min_length=1, max_length=220)]
