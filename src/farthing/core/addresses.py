@@ -26,6 +26,7 @@ from farthing.core.listeners import (
     person_of,
 )
 from farthing.core.notices import Pace, counted, paced_ns
+from farthing.core.pushes import removed
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Malformed, Missing
 
@@ -110,7 +111,8 @@ class AddAddress:
     """Take down where a person wants to be told.
 
     Shape: a browser's push needs no code: only that browser knows its URL, and can read what is
-           sent there. The same place again is the same address, and gets a new code.
+           sent there, and it is of the session in which it was asked for. The same place again is
+           the same address, and gets a new code.
     """
 
     id: str
@@ -121,6 +123,7 @@ class AddAddress:
     label: str
     code: str
     keys: str = ""
+    session: str = ""
     reads: Sequence[Read] = ()
     accounts: Sequence[int] = ()
 
@@ -141,6 +144,7 @@ class AddAddress:
         made = Address(
             self.id, person.id, person.owner, self.way, self.place, self.keys, self.label,
             "on" if on else "unproven", "", b"", 0, 0, now, now if on else 0, 0,
+            self.session,
         )  # fmt: skip
         after = msgspec.structs.replace(listener, addresses=[*listener.addresses, made.id])
         kind = Kind.ADDRESS_PROVEN if on else Kind.ADDRESS_ADDED
@@ -152,7 +156,9 @@ class AddAddress:
         return Outcome(asked, [*done.writes, *paces], done.subject, done.statement)
 
     def _again(self, view: View, known: Address) -> Outcome[Asked]:
-        kept = msgspec.structs.replace(known, keys=self.keys, label=self.label)
+        kept = msgspec.structs.replace(
+            known, keys=self.keys, label=self.label, session=self.session
+        )
         if known.state == "on":
             return Outcome(Asked(kept, send=False), [Write(ADDRESSES, kept)])
         asked, paces = _with_code(view, kept, self.code)
@@ -233,7 +239,7 @@ class ProveAddress:
 class RemoveAddress:
     """Tell nothing there any more, and forget where it was.
 
-    Shape: `why` is `owner`, or `gone` where nobody is there any more.
+    Shape: `why` is `owner`, `gone` where nobody is there any more, or `signed-out`.
     """
 
     id: str
@@ -248,18 +254,9 @@ class RemoveAddress:
         if found is not None and found.state == "removed" and self.owner in (None, found.owner):
             return Outcome(found)
         address, listener = own_address(view, self.id, self.owner)
-        removed = msgspec.structs.replace(
-            address, place="", keys="", label="", code_hash=b"", code_ends_ns=0,
-            state="removed", why=self.why, removed_ns=view.now_ns,
-        )  # fmt: skip
+        gone, fact = removed(view, address, self.why)
         kept = [one for one in listener.addresses if one != address.id]
         after = msgspec.structs.replace(listener, addresses=kept)
         others = addresses_of(view, after)
-        fact = Fact(
-            address.owner,
-            Kind.ADDRESS_REMOVED,
-            address.id,
-            body_of(way=address.way, why=self.why),
-        )
-        done = changed(view, after, fact, addresses=others, write=removed)
-        return Outcome(removed, done.writes, done.subject, done.statement)
+        done = changed(view, after, fact, addresses=others, write=gone)
+        return Outcome(gone, done.writes, done.subject, done.statement)

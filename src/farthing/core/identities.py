@@ -19,7 +19,7 @@ from farthing.core.facts import body_of, state_change
 from farthing.core.owners import OWNERS
 from farthing.core.people import PEOPLE, Person, require_person
 from farthing.core.records import Read, Table, Write
-from farthing.core.signed_in import SIGNED_IN, SignedIn, ended
+from farthing.core.signed_in import SIGNED_IN, SignedIn, followed
 from farthing.errors import Conflict, Forbidden, Missing
 
 
@@ -132,8 +132,10 @@ class SignInByIdentity:
             self.hash, person.id, "", self.agent, view.now_ns, view.now_ns,
             view.now_ns + self.seconds * NS, identity=identity.id,
         )  # fmt: skip
-        writes += [Write(SIGNED_IN, session), *ended(view, self.before)]
+        left = followed(view, self.before, session)
+        writes += [Write(SIGNED_IN, session), *left.writes]
         facts.append(Fact(person.owner, Kind.PERSON_SIGNED_IN, person.id, {"agent": self.agent}))
+        facts += left.facts
         return state_change(view, person, facts, writes)
 
     def _make(self, view: View, writes: list[Write], facts: list[Fact]) -> tuple[Person, Identity]:

@@ -101,7 +101,7 @@ ADDRESSES = Table(
     "notice_addresses",
     Address,
     "id",
-    free=("place", "keys", "label", "code_hash", "code_ends_ns", "code_tries"),
+    free=("place", "keys", "label", "code_hash", "code_ends_ns", "code_tries", "session"),
 )
 NOTICE_LANES = Table("notice_lanes", NoticeLane, "id")
 

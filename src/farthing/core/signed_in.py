@@ -13,6 +13,7 @@ from farthing.core.events import Fact, Kind
 from farthing.core.facts import body_of, state_change
 from farthing.core.ledger import TransferResult
 from farthing.core.people import PASSKEYS, Passkey, usable_passkey
+from farthing.core.pushes import Following, pushes_end, pushes_go_on
 from farthing.core.records import Read, Table, Write
 from farthing.errors import Conflict, Missing
 
@@ -95,8 +96,9 @@ class SignIn:
             self.hash, person.id, passkey.id, self.agent, view.now_ns, view.now_ns, ends
         )
         fact = Fact(person.owner, Kind.PERSON_SIGNED_IN, person.id, body_of(agent=self.agent))
-        writes = [Write(PASSKEYS, used), Write(SIGNED_IN, made), *ended(view, self.before)]
-        return state_change(view, made, [fact], writes)
+        left = followed(view, self.before, made)
+        writes = [Write(PASSKEYS, used), Write(SIGNED_IN, made), *left.writes]
+        return state_change(view, made, [fact, *left.facts], writes)
 
 
 def ended(view: View, *sessions: bytes) -> list[Write]:
@@ -109,9 +111,21 @@ def ended(view: View, *sessions: bytes) -> list[Write]:
     ]
 
 
+def followed(view: View, before: bytes, made: SignedIn) -> Following:
+    """End the session that a browser had. Its pushes are of the new one, or end with who left."""
+    found = view.get(SIGNED_IN, before) if before else None
+    if found is None:
+        return Following([], [])
+    if found.person == made.person:
+        left = pushes_go_on(view, found.person, before, made.hash)
+    else:
+        left = pushes_end(view, found.person, [before])
+    return Following(left.facts, [*ended(view, before), *left.writes])
+
+
 @dataclass(frozen=True, slots=True)
 class EndSessions:
-    """Sign a person out of some browsers, from the next request on."""
+    """Sign a person out of some browsers, from the next request on, and push nothing there."""
 
     person: str
     sessions: Sequence[bytes]
@@ -125,7 +139,10 @@ class EndSessions:
             if found is None or found.person != self.person:
                 raise Missing("no-such-sign-in", "there is no such sign-in here")
         writes = ended(view, *self.sessions)
-        return Outcome(len(writes), writes)
+        left = pushes_end(view, self.person, self.sessions)
+        if not left.facts:
+            return Outcome(len(writes), writes)
+        return state_change(view, len(writes), left.facts, [*writes, *left.writes])
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,12 +84,20 @@ class Notices:
         return SetWishes(person, owner, wishes.check())
 
     async def add(
-        self, person: str, owner: str | None, way: str, place: str, label: str, keys: str = ""
+        self,
+        person: str,
+        owner: str | None,
+        way: str,
+        place: str,
+        label: str,
+        keys: str = "",
+        session: str = "",
     ) -> Address:
         """Take down where a person wants to be told, and send a code there.
 
-        Shape:  the answer is the same whoever else has that place, and whether a code was sent or
-                was too much.
+        Shape:  `session` names where a browser asks for its own pushes, which end with it; the
+                answer is the same whoever else has that place, and whether a code was
+                sent or was too much.
         Raises: Malformed `malformed-address`, `url-refused`; Conflict `way-off`,
                 `too-many-addresses`; Missing.
         """
@@ -100,7 +108,7 @@ class Notices:
             keys = to_base64url(self._ctx.random_bits(256).to_bytes(32, "big"))
         code = self._new_code()
         ident = self._ctx.fresh_name("adr")
-        unit = AddAddress(ident, person, owner, way, place, label, code, keys)
+        unit = AddAddress(ident, person, owner, way, place, label, code, keys, session)
         return await self._with_code(unit, code)
 
     async def send_code(self, address: str, owner: str | None) -> Address:

@@ -130,7 +130,7 @@ class Organisation:
     async def unlink(self, visitor: Visitor, identity: str, confirmed: Unit[Any]) -> None:
         """Untie an identity, and end the sessions that began by it."""
         await self._do(confirmed)
-        found = await self._register.sessions(visitor.person.id)
+        found = await self._register.begun(visitor.person.id)
         ended = [session.hash for session in found if session.identity == identity]
         await self._do(EndSessions(visitor.person.id, ended))
 
@@ -149,7 +149,7 @@ class Organisation:
         known = await self._ctx.database.read(lambda tx: one(tx, IDENTITIES, identity))
         if known is None:
             return
-        sessions = await self._register.sessions(known.person)
+        sessions = await self._register.begun(known.person)
         ended = [each.hash for each in sessions if each.identity == identity]
         name = hashlib.sha256(b"farthing-signed-out-1\n" + claims["jti"].encode()).digest()
         until_ns = self._ctx.clock() + (AGE_SECONDS_MAX + 2 * SKEW_SECONDS) * NS

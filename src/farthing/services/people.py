@@ -115,7 +115,7 @@ class People:
         found, person = await self.register.of_code(code)
         made, until_ns = self._made(site, proof, _joining(code))
         passkey = Passkey(made.id, person.id, made.public_key, agent, made.sign_count, 0)
-        others = await self.register.sessions(person.id)
+        others = await self.register.begun(person.id)
         if others:  # Before the code is used up: a hub that dies in between leaves nobody in.
             await self._do(EndSessions(person.id, [session.hash for session in others]))
         unit = AddPasskey(passkey, found.hash)
@@ -208,7 +208,7 @@ class People:
 
         await as_they_stand(removed)
         signed_in = [
-            s.hash for s in await self.register.sessions(visitor.person.id) if s.passkey == ident
+            s.hash for s in await self.register.begun(visitor.person.id) if s.passkey == ident
         ]
         await self._do(EndSessions(visitor.person.id, signed_in))
 

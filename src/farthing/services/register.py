@@ -121,6 +121,11 @@ class Register:
         here = [session for session in found if session.holds_at(now_ns)]
         return sorted(here, key=lambda session: session.seen_ns, reverse=True)
 
+    async def begun(self, person: str) -> list[SignedIn]:
+        """List where a person signed in and not out again, also where it ran out by itself."""
+        found = await self._ctx.database.read(lambda tx: _of_person(tx, SIGNED_IN, person))
+        return [session for session in found if not session.ended_ns]
+
     async def passkeys(self, person: str) -> list[Passkey]:
         """List a person's passkeys, oldest first."""
         found = await self._ctx.database.read(lambda tx: _of_person(tx, PASSKEYS, person))

@@ -20,6 +20,7 @@ from farthing.opening import key_ring
 from farthing.settings import OidcSettings
 from farthing.store.queries import events_after, page
 from farthing.testing.worlds import HandClock
+from tests.notifiers.subscriber import Subscriber
 from tests.web.api.town import LOCAL, Town, changed, config_in, open_town
 
 from .browser import Browser
@@ -448,6 +449,23 @@ async def test_whom_the_provider_signs_out_is_out_at_once_and_nobody_else_is(tmp
         assert not await firm.is_in()
         nobody = firm.provider.signs_out(jti="third", sub="cid@work")
         assert (await tells_out(firm, nobody)).status_code == 200
+
+
+async def test_who_is_signed_out_there_is_pushed_nothing_here_also_where_it_had_run_out(
+    tmp_path: Path,
+):
+    async with bringing_in(tmp_path, session_hours=1) as firm:
+        await firm.signs_in()
+        mark, phone = await firm.ada.mark(), Subscriber().subscription("https://push.example/ada")
+        asked = await firm.ada.post("/push/subscribe", phone, **{"x-csrf": mark})
+        assert asked.status_code == 200
+        [ada] = (await firm.town.made("GET", "/v1/people", who=LOCAL))["items"]
+        path = f"/v1/people/{ada['id']}/notices"
+        firm.town.clock.move(3601)
+        assert not await firm.is_in()
+        assert len((await firm.town.made("GET", path, who=LOCAL))["addresses"]) == 1
+        assert (await tells_out(firm, firm.provider.signs_out())).status_code == 200
+        assert (await firm.town.made("GET", path, who=LOCAL))["addresses"] == []
 
 
 async def test_a_session_by_passkey_is_not_the_organisations_to_end(tmp_path: Path):

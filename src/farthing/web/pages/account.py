@@ -36,7 +36,7 @@ async def end_session(visit: Visit, form: dict[str, str]) -> Reply:
 async def end_others(visit: Visit, _form: dict[str, str]) -> Reply:
     """Sign out of every other browser."""
     people, mine = visit.call.desk.people, visit.me.session.hash
-    found = await people.register.sessions(visit.me.person.id)
+    found = await people.register.begun(visit.me.person.id)
     await people.sign_out(visit.me, [one.hash for one in found if one.hash != mine])
     return visit.go("/account")
 

@@ -7,6 +7,7 @@ import msgspec
 from farthing.codec import from_base64url
 from farthing.core.listeners import Listener
 from farthing.core.notices import LANGUAGES, Class, Wish, Wishes
+from farthing.core.pushes import session_name
 from farthing.errors import Malformed, Missing
 from farthing.notifiers.signed import written_secret
 from farthing.web.api.endpoint import Reply
@@ -41,6 +42,7 @@ async def _page(visit: Visit, secret: str = "") -> Reply:
         spoken=LANGUAGES,
         fresh=not listener.addresses,
         secret=secret,
+        pushed=session_name(visit.me.session.hash) in {one.session for one in addresses},
     )
 
 

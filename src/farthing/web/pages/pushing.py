@@ -5,6 +5,7 @@ What the service worker gets and sends is told in docs/reference/pushes.md.
 
 import msgspec
 
+from farthing.core.pushes import session_name
 from farthing.errors import Conflict, Malformed, Unauthenticated
 from farthing.web.api.endpoint import Reply
 from farthing.web.pages.book import Book
@@ -27,11 +28,12 @@ async def push_key(visit: Visit) -> Reply:
 
 
 async def subscribe(visit: Visit) -> Reply:
-    """Push notices to this browser from now on."""
+    """Push notices to this browser from now on, until one signs out of it."""
     place, keys = _subscription(visit)
     me = visit.me.person
+    session = session_name(visit.me.session.hash)
     made = await visit.call.desk.notices.add(
-        me.id, me.owner, "push", place, agent_of(visit.call), keys
+        me.id, me.owner, "push", place, agent_of(visit.call), keys, session
     )
     return visit.told({"address": made.id})
 
@@ -66,8 +68,8 @@ async def renew(visit: Visit) -> Reply:
     """
     place, keys = _subscription(visit)
     old, me = read_object(visit.call).get("old"), visit.me.person
-    notices = visit.call.desk.notices
-    made = await notices.add(me.id, me.owner, "push", place, agent_of(visit.call), keys)
+    notices, session = visit.call.desk.notices, session_name(visit.me.session.hash)
+    made = await notices.add(me.id, me.owner, "push", place, agent_of(visit.call), keys, session)
     if isinstance(old, str) and old != place:
         await notices.unsubscribe(me.id, old)
     return visit.told({"address": made.id})

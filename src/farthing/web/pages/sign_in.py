@@ -64,8 +64,13 @@ def _let_in(visit: Visit, secret: str) -> Reply:
     return visit.told({"go": WALLET}, [cookie(visit.site, secret, LASTS_SECONDS)])
 
 
-async def sign_out(visit: Visit, _form: dict[str, str]) -> Reply:
-    """Sign out of this browser."""
+async def sign_out(visit: Visit, form: dict[str, str]) -> Reply:
+    """Sign out of this browser, to which nothing is pushed any more.
+
+    Shape: its script says where it is pushed to, which may be of an earlier session.
+    """
+    if endpoint := form.get("endpoint", ""):
+        await visit.call.desk.notices.unsubscribe(visit.me.person.id, endpoint)
     await visit.call.desk.people.sign_out(visit.me, [visit.me.session.hash])
     where = "/sign-in?out=1" if visit.me.session.identity else "/sign-in"
     return visit.go(where, [cookie(visit.site, "", 0)])

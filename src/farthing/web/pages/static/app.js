@@ -57,6 +57,19 @@ for (const button of document.querySelectorAll("[data-add-passkey]")) {
   }));
 }
 
+// Who signs out is told nothing in this browser any more, also where it asked for that long ago.
+for (const form of document.querySelectorAll("[action='/sign-out']")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const worker = await navigator.serviceWorker?.getRegistration();
+      form.endpoint.value = (await worker?.pushManager?.getSubscription())?.endpoint ?? "";
+    } finally {
+      form.submit();
+    }
+  });
+}
+
 // A form that a passkey has to confirm is sent once its proof is in it.
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;

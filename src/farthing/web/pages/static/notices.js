@@ -6,11 +6,14 @@ const box = document.querySelector("[data-push]");
 const button = box?.querySelector("button"), said = box?.querySelector("[role=status]");
 const able = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
+// The hub forgets a browser where one signs out, also from elsewhere; the browser may not know.
+async function told({ pushManager }) {
+  return "pushed" in box.dataset ? await pushManager.getSubscription() : null;
+}
+
 async function look() {
-  const kept = await (await navigator.serviceWorker.ready).pushManager.getSubscription();
-  button.textContent = kept ? box.dataset.off : box.dataset.on;
+  button.textContent = await told(await navigator.serviceWorker.ready) ? box.dataset.off : box.dataset.on;
   button.disabled = false;
-  return kept;
 }
 
 async function begin(pushing) {
@@ -27,9 +30,8 @@ async function end(kept) {
 
 async function turn() {
   button.disabled = true;
-  const { pushManager } = await navigator.serviceWorker.ready;
-  const kept = await pushManager.getSubscription();
-  await (kept ? end(kept) : begin(pushManager));
+  const worker = await navigator.serviceWorker.ready, kept = await told(worker);
+  await (kept ? end(kept) : begin(worker.pushManager));
   location.reload();
 }
 
