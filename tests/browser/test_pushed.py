@@ -174,6 +174,12 @@ def test_an_ask_is_pushed_and_answered_from_its_notice(chromium: Chromium, hub: 
         last = hub.pay(train, shop, 2_000_000, "POST /water").json()
         phone.deliver(pushed(receiver, anew, last["id"]))
 
+        # Who signs out is told nothing in this browser any more.
+        page.goto(f"{hub.url}/account")
+        page.locator("form[action='/sign-out'] button").click()
+        page.wait_for_url("**/sign-in")
+        assert addresses(hub, owner) == []
+
 
 def addresses(hub: Hub, owner: str) -> list[dict[str, Any]]:
     """List where an owner's only person is told, those that are not removed."""
