@@ -65,7 +65,7 @@ def test_what_the_middleware_adds_is_measured_beside_a_stub(tmp_path, ceilings):
     for figure in figures:
         assert figure.counted == 80
         assert figure.rate_per_s > 0 and figure.ceiling_per_s > 0  # A pause may fall on either.
-        assert 0 < figure.p50_ms < 1000
+        assert abs(figure.p50_ms) < 1000  # It is a difference of two that sway.
 
 
 def test_a_soak_looks_at_memory_and_audits_the_books(tmp_path, ceilings):

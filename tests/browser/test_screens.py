@@ -200,7 +200,8 @@ def test_what_is_not_there_says_so_to_everybody(chromium: Chromium, hub: Hub, st
 def looked_at(chromium: Chromium) -> Iterator[tuple[Person, Look]]:
     """Give a person, and what looks at each page that they come to; in the end all must be well."""
     folder, faults = os.environ.get("FARTHING_SCREENS"), dict[str, Any]()
-    with chromium.person() as person:
+    # What a service worker keeps comes without a wire, and not as it would come over it.
+    with chromium.person(service_workers="block") as person:
         yield person, lambda name: look_at(person, name, folder, faults)
         assert faults == {}
         assert person.troubles == []

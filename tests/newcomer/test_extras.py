@@ -40,8 +40,9 @@ def test_a_missing_extra_is_named_by_the_error_that_misses_it(
     environment: Empty, extra: str, tmp_path: Path
 ):
     told = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **environment.variables}
+    command = ["bash", "-c", NEEDS[extra]]
     done = subprocess.run(
-        ["bash", "-c", NEEDS[extra]], env=told, capture_output=True, text=True, timeout=60
+        command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode != 0
     assert f"pip install 'farthing[{extra}]'" in done.stderr
