@@ -43,7 +43,10 @@ def _said(history: Sequence[Line]) -> tuple[dict[str, set[str]], dict[str, set[s
     for line in history:
         if line["what"] == "asked" and line["kind"] in ("approve", "deny"):
             said[line["of"]].add(line["kind"])
-            if heard.get(line["operation"], {}).get("status") == 200:
+            answer = heard.get(line["operation"], {})
+            # A denial of what its mandate has refused is answered with that, and is none on record.
+            refused_otherwise = line["kind"] == "deny" and answer.get("reason") not in _ENDINGS
+            if answer.get("status") == 200 and not refused_otherwise:
                 told[line["of"]].add(line["kind"])
     return said, told
 
