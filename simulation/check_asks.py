@@ -44,9 +44,9 @@ def _said(history: Sequence[Line]) -> tuple[dict[str, set[str]], dict[str, set[s
         if line["what"] == "asked" and line["kind"] in ("approve", "deny"):
             said[line["of"]].add(line["kind"])
             answer = heard.get(line["operation"], {})
-            # A denial of what its mandate has refused is answered with that, and is none on record.
-            refused_otherwise = line["kind"] == "deny" and answer.get("reason") not in _ENDINGS
-            if answer.get("status") == 200 and not refused_otherwise:
+            # Too late, or refused otherwise meanwhile: then it is told how the payment stands.
+            counts = (line["kind"] == "deny") == (answer.get("reason") in _ENDINGS)
+            if answer.get("status") == 200 and counts:
                 told[line["of"]].add(line["kind"])
     return said, told
 
