@@ -16,13 +16,22 @@ _NEW = ("pay", "hold", "open", "top-up", "approve")
 
 def owner_faults(history: Sequence[Line], rows: sqlite3.Connection) -> Iterator[str]:
     """Tell of owners whose word did not hold."""
-    yield from _revoked_faults(history)
+    yield from _revoked_faults(history, _decided_by_silence(rows))
     yield from _budget_faults(rows)
     yield from _money_faults(history, rows)
 
 
-def _revoked_faults(history: Sequence[Line]) -> Iterator[str]:
-    """Tell of orders that were first asked for after a revocation was answered, and were paid."""
+def _decided_by_silence(rows: sqlite3.Connection) -> set[str]:
+    """Name the payments whose record says that a deadline answered; who answers later is late."""
+    found = rows.execute("SELECT id, answers FROM told_payments WHERE answers LIKE '%deadline%'")
+    return {row["id"] for row in found}
+
+
+def _revoked_faults(history: Sequence[Line], decided: set[str]) -> Iterator[str]:
+    """Tell of orders that were first asked for after a revocation was answered, and were paid.
+
+    Shape: an approval of what was decided before is told how it stands, and pays nothing.
+    """
     revoked: set[str] = set()
     late: dict[int, str] = {}
     for line in history:
@@ -31,8 +40,11 @@ def _revoked_faults(history: Sequence[Line]) -> Iterator[str]:
         elif line["what"] == "allowed":
             revoked.discard(line["device"])
             late = {number: device for number, device in late.items() if device != line["device"]}
-        elif line["what"] == "asked" and line["kind"] in _NEW and line["device"] in revoked:
-            late[line["operation"]] = line["device"]
+        elif line["what"] == "asked" and line["kind"] in _NEW:
+            if line["device"] not in revoked:
+                decided.add(line.get("of", ""))
+            elif line.get("of", "") not in decided or line["kind"] != "approve":
+                late[line["operation"]] = line["device"]
         elif line["what"] == "heard" and line["operation"] in late and _is_paid(line):
             device = late[line["operation"]]
             yield f"operation {line['operation']} was paid after {device} was revoked"
